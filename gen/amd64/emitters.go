@@ -1,0 +1,308 @@
+// Package amd64 emits the primitives for amd64.
+//
+// The architecture is TSO: a plain load is an acquire, a plain store is a
+// release, and only a LOCKed instruction or XCHG keeps a store before a later
+// load. So the orderings differ in what they cost nowhere but there.
+package amd64
+
+import (
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+	"github.com/mmcloughlin/avo/x86"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// Backend is the amd64 architecture.
+var Backend = &emit.Backend{
+	Arch:    "amd64",
+	Compile: compile,
+	Emitters: map[spec.Op]emit.Emitter{
+		spec.Load:         load,
+		spec.Store:        store,
+		spec.Xchg:         xchg,
+		spec.Cmpxchg:      cmpxchgWord,
+		spec.XchgField:    xchgField,
+		spec.CmpxchgField: cmpxchgField,
+		spec.FetchSetBit:  fetchSetBit,
+		spec.StoreFields:  storeFields,
+		spec.CondLoad:     condLoad,
+		spec.Relax:        relax,
+		spec.CycleCount:   cycleCount,
+		spec.CurrentG:     currentG,
+		spec.LockFast:     lockFast,
+		spec.UnlockFast:   unlockFast,
+	},
+	Helpers: []emit.Helper{{
+		Name: "emptyCall",
+		Sig:  "func()",
+		Doc:  []string{"emptyCall is the cost of a call: what the benchmarks measure the others against."},
+		Emit: func(f *emit.Func) { ret(f) },
+	}},
+}
+
+func at(p reg.Register, offset int) operand.Mem { return operand.Mem{Base: p, Disp: offset} }
+
+func load(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	v := f.GP64()
+	p := arg(f, "p")
+	noFence(f, r)
+	switch r.Width {
+	case 8:
+		f.Add(x86.MOVBLZX(at(p, 0), v.As32()))
+	case 16:
+		f.Add(x86.MOVWLZX(at(p, 0), v.As32()))
+	default:
+		f.Add(mov(r.Width, at(p, 0), v))
+	}
+	result(f, v, "v")
+	ret(f)
+}
+
+func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), arg(f, "v")
+	noFence(f, r)
+	f.Add(mov(r.Width, v, at(p, 0)))
+	ret(f)
+}
+
+// noFence says why a plain move is enough.
+func noFence(f *emit.Func, r *spec.Row) {
+	switch r.Order {
+	case spec.Acquire:
+		f.Comment("No fence: TSO keeps later accesses after a load.")
+	case spec.Release:
+		f.Comment("No fence: TSO keeps earlier accesses before a store.")
+	}
+}
+
+func xchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), arg(f, "new")
+	exchange(f, r.Width, v, at(p, 0))
+	result(f, v, "old")
+	ret(f)
+}
+
+// exchange swaps the low bits of v with memory.
+func exchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
+	f.Comment("XCHG with memory is locked without a prefix.")
+	switch bits {
+	case 8:
+		f.Add(x86.XCHGB(v.As8(), m))
+	case 16:
+		f.Add(x86.XCHGW(v.As16(), m))
+	case 32:
+		f.Add(x86.XCHGL(v.As32(), m))
+	default:
+		f.Add(x86.XCHGQ(v.As64(), m))
+	}
+}
+
+func cmpxchgWord(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), arg(f, "new")
+	argInto(f, "old", reg.RAX)
+	compareExchange(f, r.Width, v, at(p, 0))
+}
+
+// compareExchange stores the low bits of v in memory if it is AX, and returns ok.
+func compareExchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
+	ok := f.GP8()
+	lock(f)
+	cmpxchg(f, bits, narrow(v, bits).(reg.Register), m)
+	f.Add(x86.SETEQ(ok))
+	result(f, ok, "ok")
+	ret(f)
+}
+
+func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	p, v := arg(f, "val"), arg(f, "new")
+	if bits := field.Native(); bits != 0 {
+		f.Add(x86.SHRL(operand.U8(field.Shift), v))
+		exchange(f, bits, v, at(p, field.Offset()))
+		// The shift left drops the upper half, which XCHGW left as it was.
+		f.Add(x86.SHLL(operand.U8(field.Shift), v))
+		if field.Shift+bits < 32 {
+			f.Add(x86.ANDL(operand.U32(field.Mask()), v))
+		}
+		result(f, v, "old")
+		ret(f)
+		return
+	}
+	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
+	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+	f.Label("again")
+	replaceField(f, field, v, p)
+	f.Add(x86.JNE(operand.LabelRef("again")))
+	f.Add(x86.ANDL(operand.U32(field.Mask()), reg.EAX))
+	result(f, reg.EAX, "old")
+	ret(f)
+}
+
+// replaceField tries to give the field of the word at p, last seen in AX, the
+// value v (in place). ZF tells whether it did; AX has the word found.
+func replaceField(f *emit.Func, field spec.Field, v, p reg.Register) {
+	w := f.GP32()
+	f.Add(x86.MOVL(reg.EAX, w))
+	f.Add(x86.ANDL(operand.U32(^field.Mask()), w))
+	f.Add(x86.ORL(v, w))
+	lock(f)
+	cmpxchg(f, 32, w, at(p, 0))
+}
+
+func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	p, v := arg(f, "val"), arg(f, "new")
+	if bits := field.Native(); bits != 0 {
+		argInto(f, "old", reg.EAX)
+		f.Add(x86.SHRL(operand.U8(field.Shift), reg.EAX))
+		f.Add(x86.SHRL(operand.U8(field.Shift), v))
+		compareExchange(f, bits, v, at(p, field.Offset()))
+		return
+	}
+	want, w := arg(f, "old"), f.GP32()
+	f.Add(x86.ANDL(operand.U32(field.Mask()), want))
+	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
+	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+	f.Label("again")
+	f.Add(x86.MOVL(reg.EAX, w))
+	f.Add(x86.ANDL(operand.U32(field.Mask()), w))
+	f.Add(x86.CMPL(w, want))
+	f.Add(x86.JNE(operand.LabelRef("miss")))
+	replaceField(f, field, v, p)
+	f.Add(x86.JNE(operand.LabelRef("again")))
+	result(f, operand.U8(1), "ok")
+	ret(f)
+	f.Label("miss")
+	result(f, operand.U8(0), "ok")
+	ret(f)
+}
+
+func fetchSetBit(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	bit := uint32(1) << field.Shift
+	p := arg(f, "val")
+	old, w := f.GP32(), f.GP32()
+	f.Add(x86.XORL(old, old))
+	lock(f)
+	f.Add(x86.BTSL(operand.U8(field.Shift), at(p, 0)))
+	f.Comment("CF has the old bit. BTS returns nothing else: read the other bits after it.")
+	f.Add(x86.SETCS(old.As8()))
+	f.Add(x86.SHLL(operand.U8(field.Shift), old))
+	f.Add(x86.MOVL(at(p, 0), w))
+	f.Add(x86.ANDL(operand.U32(^bit), w))
+	f.Add(x86.ORL(w, old))
+	result(f, old, "old")
+	ret(f)
+}
+
+func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	to, err := l.Stored(r.Set)
+	f.Fail(err)
+	p := arg(f, "val")
+	switch bits := to.Native(); {
+	case bits != 0:
+		noFence(f, r)
+		f.Add(mov(bits, imm(bits, to.Value), at(p, to.Offset())))
+	case to.Value == 0:
+		lock(f)
+		f.Add(x86.ANDL(operand.U32(^to.Mask()), at(p, 0)))
+	default:
+		from, err := l.Stored(r.From)
+		f.Fail(err)
+		f.Comment("The caller guarantees the old values: flip what differs.")
+		lock(f)
+		f.Add(x86.XORL(operand.U32((from.Value^to.Value)<<to.Shift), at(p, 0)))
+	}
+	ret(f)
+}
+
+func imm(bits int, v uint32) operand.Op {
+	switch bits {
+	case 8:
+		return operand.U8(v)
+	case 16:
+		return operand.U16(v)
+	}
+	return operand.U32(v)
+}
+
+// SpinChunk is the number of spins of a conditional load that take about 20 us
+// at most: a PAUSE takes 10 to 140 cycles.
+const SpinChunk = 256
+
+func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
+	v, masked := f.GP32(), f.GP32()
+	noFence(f, r)
+	f.Label("again")
+	f.Add(x86.MOVL(at(p, 0), v))
+	f.Add(x86.MOVL(v, masked))
+	f.Add(x86.ANDL(mask, masked))
+	f.Add(x86.CMPL(masked, want))
+	f.Add(x86.JEQ(operand.LabelRef("done")))
+	f.Add(x86.SUBL(operand.U8(1), spins))
+	f.Add(x86.JCS(operand.LabelRef("done")))
+	f.Add(x86.PAUSE())
+	f.Add(x86.JMP(operand.LabelRef("again")))
+	f.Label("done")
+	result(f, v, "v")
+	ret(f)
+}
+
+func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	f.Add(x86.PAUSE())
+	ret(f)
+}
+
+func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	f.Comment("RDTSC does not serialise: it may run ahead of earlier loads.")
+	f.Add(x86.RDTSC())
+	f.Add(x86.SHLQ(operand.U8(32), reg.RDX))
+	f.Add(x86.ORQ(reg.RDX, reg.RAX))
+	result(f, reg.RAX, "ticks")
+	ret(f)
+}
+
+func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	result(f, loadG(f), "gp")
+	ret(f)
+}
+
+func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	p, locked := arg(f, "w"), f.GP32()
+	f.Add(x86.MOVL(operand.U32(1), locked))
+	f.Comment("t,p,l -> t,p,1. A byte, as the unlock stores one: a wider access just after it would wait for it.")
+	exchange(f, l.Locked.Bits, locked, at(p, l.Locked.Offset()))
+	f.Add(x86.TESTB(locked.As8(), locked.As8()))
+	f.Add(x86.JNE(operand.LabelRef("held")))
+	f.Add(x86.TESTB(operand.U8(l.Pending.Mask()>>(8*l.Pending.Offset())), at(p, l.Pending.Offset())))
+	f.Add(x86.JNE(operand.LabelRef("promised")))
+	f.Add(x86.MOVQ(loadG(f), at(p, emit.OwnerOffset)))
+	result(f, operand.U8(1), "ok")
+	ret(f)
+	f.Label("promised")
+	f.Comment("t,1,1 -> t,1,0. Give it back, in order after the last owner's section (TSO).")
+	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
+	f.Label("held")
+	result(f, operand.U8(0), "ok")
+	ret(f)
+}
+
+func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	p := arg(f, "w")
+	f.Add(x86.CMPQ(loadG(f), at(p, emit.OwnerOffset)))
+	f.Add(x86.JNE(operand.LabelRef("foreign")))
+	f.Add(x86.MOVQ(operand.U32(0), at(p, emit.OwnerOffset)))
+	f.Comment("t,p,1 -> t,p,0", "No fence and no LOCK: TSO keeps the owner's stores before this one.")
+	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
+	result(f, operand.U8(1), "ok")
+	ret(f)
+	f.Label("foreign")
+	result(f, operand.U8(0), "ok")
+	ret(f)
+}

@@ -1,0 +1,99 @@
+// Package emit builds assembly functions on avo's intermediate representation:
+// what both architectures share. It knows no instruction.
+package emit
+
+import (
+	"fmt"
+	"go/token"
+	"go/types"
+
+	"github.com/mmcloughlin/avo/attr"
+	"github.com/mmcloughlin/avo/gotypes"
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Func is an assembly function under construction. The first error sticks and
+// is reported by Err, so that emitters read as straight lines.
+type Func struct {
+	IR *ir.Function
+	reg.Collection
+	doc []string
+	err error
+}
+
+// NewFunc starts a frameless NOSPLIT function with the given Go signature and
+// doc comment (lines without markers).
+func NewFunc(name, sig string, doc []string) *Func {
+	f := &Func{IR: ir.NewFunction(name), Collection: *reg.NewCollection(), doc: doc}
+	f.IR.Attributes = attr.NOSPLIT
+	s, err := gotypes.ParseSignatureInPackage(typesPackage, sig)
+	if err != nil {
+		f.Fail(fmt.Errorf("signature %q: %w", sig, err))
+		return f
+	}
+	f.IR.SetSignature(s)
+	return f
+}
+
+// typesPackage has the types that the generated package defines: Word. Its
+// fields lie at the same offsets on 32- and 64-bit machines.
+var typesPackage = func() *types.Package {
+	pkg := types.NewPackage("word", "word")
+	field := func(name string, kind types.BasicKind) *types.Var {
+		return types.NewField(token.NoPos, pkg, name, types.Typ[kind], false)
+	}
+	word := types.NewStruct([]*types.Var{field("Val", types.Uint32), field("Aux", types.Uint32), field("Owner", types.Uintptr)}, nil)
+	name := types.NewTypeName(token.NoPos, pkg, "Word", nil)
+	types.NewNamed(name, word, nil)
+	pkg.Scope().Insert(name)
+	return pkg
+}()
+
+// OwnerOffset is where Word has its owner, in bytes; the lock word is at 0.
+const OwnerOffset = 8
+
+// Fail records the first error.
+func (f *Func) Fail(err error) {
+	if f.err == nil && err != nil {
+		f.err = fmt.Errorf("%s: %w", f.IR.Name, err)
+	}
+}
+
+// Err returns the first error recorded.
+func (f *Func) Err() error { return f.err }
+
+// Param returns the address and type of a parameter.
+func (f *Func) Param(name string) gotypes.Basic {
+	return f.resolve(f.IR.Signature.Params().Lookup(name))
+}
+
+// Result returns the address and type of a result.
+func (f *Func) Result(name string) gotypes.Basic {
+	return f.resolve(f.IR.Signature.Results().Lookup(name))
+}
+
+func (f *Func) resolve(c gotypes.Component) gotypes.Basic {
+	b, err := c.Resolve()
+	if err != nil {
+		f.Fail(err)
+		return gotypes.Basic{Addr: operand.Mem{Base: reg.FramePointer}}
+	}
+	return *b
+}
+
+// Add appends an instruction; the pair fits avo's checked constructors.
+func (f *Func) Add(i *ir.Instruction, err error) {
+	if err != nil {
+		f.Fail(err)
+		return
+	}
+	f.IR.AddInstruction(i)
+}
+
+// Label places a label before the next instruction.
+func (f *Func) Label(name string) { f.IR.AddLabel(ir.Label(name)) }
+
+// Comment adds comment lines before the next instruction.
+func (f *Func) Comment(lines ...string) { f.IR.AddComment(lines...) }
