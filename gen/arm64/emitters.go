@@ -1,0 +1,486 @@
+// Package arm64 emits the primitives for arm64.
+//
+// The architecture is weakly ordered: an access orders what its instruction
+// says and no more. LDAR and LDAXR acquire, STLR and STLXR release, and LSE
+// read-modify-writes spell theirs as A and L.
+//
+// A read-modify-write has two bodies: one LSE instruction (or a loop around
+// CAS), and LL/SC, a loop of exclusive load and store, for cores before
+// ARMv8.1. A variable of the Go package chooses at run time; an assembly for
+// GOARM64=v8.1 has the first only.
+package arm64
+
+import (
+	"bytes"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// Backend is the arm64 architecture.
+var Backend = &emit.Backend{
+	Arch:    "arm64",
+	Compile: compile,
+	Finish:  finish,
+	Emitters: map[spec.Op]emit.Emitter{
+		spec.Load:         load,
+		spec.Store:        store,
+		spec.Xchg:         xchg,
+		spec.Cmpxchg:      cmpxchg,
+		spec.XchgField:    xchgField,
+		spec.CmpxchgField: cmpxchgField,
+		spec.FetchSetBit:  fetchSetBit,
+		spec.StoreFields:  storeFields,
+		spec.CondLoad:     condLoad,
+		spec.Relax:        relax,
+		spec.CycleCount:   cycleCount,
+		spec.CurrentG:     currentG,
+		spec.LockFast:     lockFast,
+		spec.UnlockFast:   unlockFast,
+	},
+	Helpers: []emit.Helper{
+		{
+			Name: "emptyCall",
+			Sig:  "func()",
+			Doc:  []string{"emptyCall is the cost of a call: what the benchmarks measure the others against."},
+			Emit: func(f *emit.Func) { ret(f) },
+		},
+		{
+			Name: "lsePath",
+			Sig:  "func() (lse bool)",
+			Doc:  []string{"lsePath reports which bodies this build takes, by the same choice: LSE or LL/SC."},
+			Emit: func(f *emit.Func) {
+				dispatch(f, func() { returnBool(f, "lse", true) }, func() { returnBool(f, "lse", false) })
+			},
+		},
+	},
+}
+
+// finish puts preprocessor directives at the line start, and the one that opens
+// a body next to the label that it is about.
+func finish(src []byte) []byte {
+	src = bytes.ReplaceAll(src, []byte("\n\t#"), []byte("\n#"))
+	return bytes.ReplaceAll(src, []byte("\n"+ifndefLSE+"\n\n"), []byte("\n\n"+ifndefLSE+"\n"))
+}
+
+// dispatch emits both bodies of a read-modify-write. Each ends by itself.
+func dispatch(f *emit.Func, lse, llsc func()) {
+	bare(f, ifndefLSE)
+	branch(f, "CBZW", "llsc", variable(f, "hasLSE"))
+	bare(f, endif)
+	lse()
+	bare(f, ifndefLSE)
+	f.Label("llsc")
+	llsc()
+	closeBody(f)
+}
+
+// update computes the word to store from the word found. It may branch away
+// instead of returning.
+type update func(found reg.Register) reg.Register
+
+// exclusively emits the LL/SC loop that updates *p, and returns the register
+// with the word before.
+func exclusively(f *emit.Func, o spec.Order, bits int, p reg.Register, u update) reg.Register {
+	old, status := f.GP64(), f.GP64()
+	f.Label("retry")
+	loadExclusive(f, loadExclusiveOpcode(o, bits), p, old, status)
+	storeExclusive(f, storeExclusiveOpcode(o, bits), u(old), p, status)
+	branch(f, "CBNZW", "retry", status)
+	return old
+}
+
+// swapping emits the CAS loop that updates the 32-bit *p, and returns the
+// register with the word before: LSE itself swaps whole bytes, halfwords and
+// words only.
+func swapping(f *emit.Func, o spec.Order, p reg.Register, u update) reg.Register {
+	old, found := f.GP64(), f.GP64()
+	f.Comment("Plain load: the CAS that succeeds is what orders.")
+	add(f, "MOVWU", at(p), old)
+	f.Label("again")
+	new := u(old)
+	add(f, "MOVD", old, found)
+	cas(f, lse("CAS", o, 32), found, p, new)
+	test(f, "CMPW", old, found)
+	add(f, "MOVD", found, old)
+	branch(f, "BNE", "again")
+	return old
+}
+
+// returnBool ends the function with a boolean result.
+func returnBool(f *emit.Func, name string, v bool) {
+	r := reg.Register(zr)
+	if v {
+		r = constant(f, 1)
+	}
+	result(f, r, name)
+	ret(f)
+}
+
+// giveUp ends an LL/SC body that found the wrong value.
+func giveUp(f *emit.Func, label string) {
+	f.Label(label)
+	dropReservation(f)
+	returnBool(f, "ok", false)
+}
+
+func dropReservation(f *emit.Func) {
+	f.Comment("Drop the reservation: no later exclusive store may take it for its own.")
+	bare(f, "CLREX")
+}
+
+// shift moves a pointer to a field's own bytes: LSE, exclusive, acquire and
+// release instructions take no displacement.
+func shift(f *emit.Func, p reg.Register, field spec.Field) {
+	if n := field.Offset(); n != 0 {
+		add(f, "ADD", operand.U8(n), p, p)
+	}
+}
+
+// extract shifts a field's bits down and drops the others.
+func extract(f *emit.Func, v reg.Register, field spec.Field) {
+	add(f, "UBFXW", operand.U8(field.Shift), v, operand.U8(field.Bits), v)
+}
+
+func load(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), f.GP64()
+	add(f, loadOpcode(r.Order, r.Width), at(p), v)
+	result(f, v, "v")
+	ret(f)
+}
+
+func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), arg(f, "v")
+	noFence(f, r)
+	add(f, storeOpcode(r.Order, r.Width), v, at(p))
+	ret(f)
+}
+
+// noFence says why a store-release is enough.
+func noFence(f *emit.Func, r *spec.Row) {
+	if r.Order.Releases() {
+		f.Comment("No fence: STLR keeps earlier accesses before itself.")
+	}
+}
+
+func xchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, v := arg(f, "p"), arg(f, "new")
+	exchange(f, r.Order, r.Width, v, p, func(old reg.Register) {
+		result(f, old, "old")
+		ret(f)
+	})
+}
+
+// exchange swaps v with *p; end gets the register with the old value.
+func exchange(f *emit.Func, o spec.Order, bits int, v, p reg.Register, end func(old reg.Register)) {
+	dispatch(f, func() {
+		old := f.GP64()
+		fetch(f, lse("SWP", o, bits), v, p, old)
+		end(old)
+	}, func() {
+		end(exclusively(f, o, bits, p, func(reg.Register) reg.Register { return v }))
+	})
+}
+
+func cmpxchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, old, new := arg(f, "p"), arg(f, "old"), arg(f, "new")
+	compareExchange(f, r.Order, r.Width, p, old, new)
+}
+
+// compareExchange stores new in *p if it is old, and returns ok.
+func compareExchange(f *emit.Func, o spec.Order, bits int, p, old, new reg.Register) {
+	compare := "CMPW"
+	if bits == 64 {
+		compare = "CMP"
+	}
+	dispatch(f, func() {
+		found, ok := f.GP64(), f.GP64()
+		add(f, "MOVD", old, found)
+		cas(f, lse("CAS", o, bits), found, p, new)
+		test(f, compare, old, found)
+		add(f, "CSETW", name("EQ"), ok)
+		result(f, ok, "ok")
+		ret(f)
+	}, func() {
+		exclusively(f, o, bits, p, func(found reg.Register) reg.Register {
+			test(f, compare, old, found)
+			branch(f, "BNE", "miss")
+			return new
+		})
+		returnBool(f, "ok", true)
+		giveUp(f, "miss")
+	})
+}
+
+func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	p, v := arg(f, "val"), arg(f, "new")
+	if bits := field.Native(); bits != 0 {
+		shift(f, p, field)
+		extract(f, v, field)
+		exchange(f, r.Order, bits, v, p, func(old reg.Register) {
+			add(f, "LSLW", operand.U8(field.Shift), old, old)
+			result(f, old, "old")
+			ret(f)
+		})
+		return
+	}
+	mask := constant(f, field.Mask())
+	add(f, "ANDW", mask, v, v)
+	merge := func(found reg.Register) reg.Register {
+		w := f.GP64()
+		add(f, "BICW", mask, found, w)
+		add(f, "ORRW", v, w, w)
+		return w
+	}
+	end := func(old reg.Register) {
+		add(f, "ANDW", mask, old, old)
+		result(f, old, "old")
+		ret(f)
+	}
+	dispatch(f, func() {
+		end(swapping(f, r.Order, p, merge))
+	}, func() {
+		end(exclusively(f, r.Order, 32, p, merge))
+	})
+}
+
+func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	p, old, new := arg(f, "val"), arg(f, "old"), arg(f, "new")
+	if bits := field.Native(); bits != 0 {
+		shift(f, p, field)
+		extract(f, old, field)
+		extract(f, new, field)
+		compareExchange(f, r.Order, bits, p, old, new)
+		return
+	}
+	mask, flips := constant(f, field.Mask()), f.GP64()
+	f.Comment("Where the field is old, flipping the bits in which new differs makes it new.")
+	add(f, "EORW", old, new, flips)
+	add(f, "ANDW", mask, flips, flips)
+	replace := func(miss string) update {
+		return func(found reg.Register) reg.Register {
+			w := f.GP64()
+			add(f, "EORW", old, found, w)
+			test(f, "TSTW", mask, w)
+			branch(f, "BNE", miss)
+			add(f, "EORW", flips, found, w)
+			return w
+		}
+	}
+	dispatch(f, func() {
+		swapping(f, r.Order, p, replace("differs"))
+		returnBool(f, "ok", true)
+		f.Label("differs")
+		returnBool(f, "ok", false)
+	}, func() {
+		exclusively(f, r.Order, 32, p, replace("miss"))
+		returnBool(f, "ok", true)
+		giveUp(f, "miss")
+	})
+}
+
+// bitwise is an operation on the bits of a mask: in LSE and for LL/SC.
+type bitwise struct{ fetch, compute string }
+
+var (
+	setBits   = bitwise{"LDOR", "ORRW"}
+	clearBits = bitwise{"LDCLR", "BICW"}
+	flipBits  = bitwise{"LDEOR", "EORW"}
+)
+
+// fetchBits applies op to *p; end gets the register with the old word. In LSE
+// that is dst: ZR for a store whose old word nobody needs.
+func fetchBits(f *emit.Func, op bitwise, o spec.Order, mask uint32, p, dst reg.Register, end func(old reg.Register)) {
+	m := constant(f, mask)
+	dispatch(f, func() {
+		fetch(f, lse(op.fetch, o, 32), m, p, dst)
+		end(dst)
+	}, func() {
+		end(exclusively(f, o, 32, p, func(found reg.Register) reg.Register {
+			w := f.GP64()
+			add(f, op.compute, m, found, w)
+			return w
+		}))
+	})
+}
+
+func fetchSetBit(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	field, err := l.Field(r.Field)
+	f.Fail(err)
+	p := arg(f, "val")
+	fetchBits(f, setBits, r.Order, 1<<field.Shift, p, f.GP64(), func(old reg.Register) {
+		result(f, old, "old")
+		ret(f)
+	})
+}
+
+func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	to, err := l.Stored(r.Set)
+	f.Fail(err)
+	p := arg(f, "val")
+	end := func(reg.Register) { ret(f) }
+	switch bits := to.Native(); {
+	case bits != 0:
+		v := reg.Register(zr)
+		if to.Value != 0 {
+			v = constant(f, to.Value)
+		}
+		m := operand.Mem{Base: p, Disp: to.Offset()}
+		if r.Order.Releases() {
+			shift(f, p, to.Field)
+			m = at(p)
+		}
+		noFence(f, r)
+		add(f, storeOpcode(r.Order, bits), v, m)
+		ret(f)
+	case to.Value == 0:
+		fetchBits(f, clearBits, r.Order, to.Mask(), p, zr, end)
+	default:
+		from, err := l.Stored(r.From)
+		f.Fail(err)
+		f.Comment("The caller guarantees the old values: flip what differs.")
+		fetchBits(f, flipBits, r.Order, (from.Value^to.Value)<<to.Shift, p, zr, end)
+	}
+}
+
+// SpinChunk is the number of spins of a conditional load that take about 20 us
+// at most: an ISB takes 10 to 50 cycles. A call with a full chunk may sleep.
+const SpinChunk = 512
+
+// sleepsPerSecond divides the counter's frequency into sleeps of 20 us.
+const sleepsPerSecond = 50_000
+
+func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
+	v, masked := f.GP64(), f.GP64()
+	look := func(opcode, matched string) {
+		add(f, opcode, at(p), v)
+		add(f, "ANDW", mask, v, masked)
+		test(f, "CMPW", want, masked)
+		branch(f, "BEQ", matched)
+	}
+	look(loadOpcode(r.Order, 32), "done")
+	test(f, "CMPW", operand.U16(SpinChunk), spins)
+	branch(f, "BLO", "poll")
+	f.Comment("Without the timer's events nothing would end a WFE if nobody stores.")
+	branch(f, "CBZW", "poll", variable(f, "hasEventStream"))
+	sleep(f, func() { look(loadExclusiveOpcode(r.Order, 32), "awake") })
+	result(f, v, "v")
+	ret(f)
+	f.Label("relax")
+	spinHint(f)
+	look(loadOpcode(r.Order, 32), "done")
+	f.Label("poll")
+	add(f, "SUBSW", operand.U8(1), spins, spins)
+	branch(f, "BHS", "relax")
+	f.Label("done")
+	result(f, v, "v")
+	ret(f)
+}
+
+// sleep emits the loop that waits in WFE for about 20 us and one period of the
+// timer's events at most. look loads exclusively and branches to awake on a match.
+func sleep(f *emit.Func, look func()) {
+	start, budget, now := f.GP64(), f.GP64(), f.GP64()
+	add(f, "MRS", name("CNTVCT_EL0"), start)
+	add(f, "MRS", name("CNTFRQ_EL0"), budget)
+	add(f, "UDIV", constant(f, sleepsPerSecond), budget, budget)
+	f.Label("sleep")
+	f.Comment(
+		"The load arms the monitor before the test: a store after it, even one before",
+		"the WFE, is an event and ends the WFE. So no wake-up is lost, and no SEVL needed.")
+	look()
+	add(f, "MRS", name("CNTVCT_EL0"), now)
+	f.Comment("Unsigned: a counter set back ends the wait too.")
+	add(f, "SUB", start, now, now)
+	test(f, "CMP", budget, now)
+	branch(f, "BHS", "awake")
+	bare(f, "WFE")
+	jump(f, "sleep")
+	f.Label("awake")
+	dropReservation(f)
+}
+
+// spinHint emits YIELD, which gives way on cores with several threads, and ISB,
+// which on the others takes long enough to keep the loop off the bus.
+func spinHint(f *emit.Func) {
+	bare(f, "YIELD")
+	bare(f, "ISB", operand.U8(15))
+}
+
+func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	spinHint(f)
+	ret(f)
+}
+
+func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	f.Comment("No ISB: the counter may be read ahead of earlier instructions.")
+	ticks := f.GP64()
+	add(f, "MRS", name("CNTVCT_EL0"), ticks)
+	result(f, ticks, "ticks")
+	ret(f)
+}
+
+func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	result(f, g, "gp")
+	ret(f)
+}
+
+func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	p, locked := arg(f, "w"), constant(f, 1)
+	bits := l.Locked.Bits
+	// own: locked was clear and is ours, unless the lock is promised to a waiter.
+	own := func(promised string) {
+		pending := f.GP64()
+		add(f, zeroExtending[8], operand.Mem{Base: p, Disp: l.Pending.Offset()}, pending)
+		test(f, "TSTW", operand.U32(l.Pending.Mask()>>(8*l.Pending.Offset())), pending)
+		branch(f, "BNE", promised)
+		add(f, "MOVD", g, operand.Mem{Base: p, Disp: emit.OwnerOffset})
+		returnBool(f, "ok", true)
+	}
+	giveBack := func(promised string) {
+		f.Label(promised)
+		f.Comment("t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.")
+		add(f, storeOpcode(spec.Release, bits), zr, at(p))
+	}
+	f.Comment("t,p,l -> t,p,1")
+	dispatch(f, func() {
+		found := f.GP64()
+		fetch(f, lse("SWP", r.Order, bits), locked, p, found)
+		branch(f, "CBNZW", "held", found)
+		own("promised")
+		giveBack("promised")
+		f.Label("held")
+		returnBool(f, "ok", false)
+	}, func() {
+		exclusively(f, r.Order, bits, p, func(found reg.Register) reg.Register {
+			branch(f, "CBNZW", "miss", found)
+			return locked
+		})
+		own("taken")
+		giveBack("taken")
+		returnBool(f, "ok", false)
+		giveUp(f, "miss")
+	})
+}
+
+func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	p, holder := arg(f, "w"), f.GP64()
+	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
+	add(f, "MOVD", owner, holder)
+	test(f, "CMP", g, holder)
+	branch(f, "BNE", "foreign")
+	add(f, "MOVD", zr, owner)
+	f.Comment("t,p,1 -> t,p,0", "No fence and no read-modify-write: STLR keeps the owner's accesses before itself.")
+	add(f, storeOpcode(r.Order, l.Locked.Bits), zr, at(p))
+	returnBool(f, "ok", true)
+	f.Label("foreign")
+	returnBool(f, "ok", false)
+}

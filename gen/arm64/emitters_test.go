@@ -1,0 +1,340 @@
+package arm64
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// The layouts differ in what a field can be reached by: bytes and halfwords of
+// their own, or bits of the word.
+var layouts = []*spec.Layout{
+	{
+		Name:    "narrow",
+		Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
+		Pending: spec.Field{Name: "pending", Shift: 8, Bits: 8},
+		Tail:    spec.Field{Name: "tail", Shift: 16, Bits: 16},
+	},
+	{
+		Name:    "wide",
+		Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
+		Pending: spec.Field{Name: "pending", Shift: 8, Bits: 1},
+		Tail:    spec.Field{Name: "tail", Shift: 9, Bits: 23},
+	},
+}
+
+var (
+	loadOrders  = []spec.Order{spec.Relaxed, spec.Acquire}
+	storeOrders = []spec.Order{spec.Relaxed, spec.Release}
+	rmwOrders   = []spec.Order{spec.Relaxed, spec.Acquire, spec.Release, spec.AcqRel}
+	orderNames  = map[spec.Order]string{spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel"}
+)
+
+// everyRow returns a row for each operation, width, field and ordering that a
+// table may ask for. Their names are those of Name with the ordering appended.
+func everyRow() []*spec.Row {
+	var rows []*spec.Row
+	row := func(r spec.Row, orders ...spec.Order) {
+		for _, o := range orders {
+			r := r
+			r.Order = o
+			r.Name += orderNames[o]
+			r.Does = r.Name + " is a test."
+			rows = append(rows, &r)
+		}
+	}
+	for _, w := range []int{8, 16, 32, 64} {
+		row(spec.Row{Name: fmt.Sprintf("Load%d", w), Op: spec.Load, Width: w, Sig: sized("func(p *W) (v W)", w)}, loadOrders...)
+		row(spec.Row{Name: fmt.Sprintf("Store%d", w), Op: spec.Store, Width: w, Sig: sized("func(p *W, v W)", w)}, storeOrders...)
+		row(spec.Row{Name: fmt.Sprintf("Xchg%d", w), Op: spec.Xchg, Width: w, Sig: sized("func(p *W, new W) (old W)", w)}, rmwOrders...)
+		row(spec.Row{Name: fmt.Sprintf("Cmpxchg%d", w), Op: spec.Cmpxchg, Width: w, Sig: sized("func(p *W, old W, new W) (ok bool)", w)}, rmwOrders...)
+	}
+	for _, field := range []string{"locked", "pending", "tail"} {
+		title := strings.ToUpper(field[:1]) + field[1:]
+		row(spec.Row{Name: "Xchg" + title, Op: spec.XchgField, Field: field, Sig: "func(val *uint32, new uint32) (old uint32)"}, rmwOrders...)
+		row(spec.Row{Name: "Cmpxchg" + title, Op: spec.CmpxchgField, Field: field, Sig: "func(val *uint32, old uint32, new uint32) (ok bool)"}, rmwOrders...)
+		row(spec.Row{Name: "FetchSet" + title, Op: spec.FetchSetBit, Field: field, Sig: "func(val *uint32) (old uint32)"}, rmwOrders...)
+		row(spec.Row{Name: "Clear" + title, Op: spec.StoreFields, Set: []spec.FieldValue{{Field: field, Value: 0}}, Sig: "func(val *uint32)"}, storeOrders...)
+		row(spec.Row{
+			Name: "Flip" + title, Op: spec.StoreFields, Sig: "func(val *uint32)",
+			Set:  []spec.FieldValue{{Field: field, Value: 1}},
+			From: []spec.FieldValue{{Field: field, Value: 0}},
+		}, storeOrders...)
+	}
+	row(spec.Row{
+		Name: "PendingToLocked", Op: spec.StoreFields, Sig: "func(val *uint32)",
+		Set:  []spec.FieldValue{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}},
+		From: []spec.FieldValue{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}},
+	}, storeOrders...)
+	row(spec.Row{Name: "CondLoad", Op: spec.CondLoad, Width: 32, Sig: "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)"}, loadOrders...)
+	row(spec.Row{Name: "Relax", Op: spec.Relax, Sig: "func()"}, spec.NoAccess)
+	row(spec.Row{Name: "CycleCount", Op: spec.CycleCount, Sig: "func() (ticks uint64)"}, spec.NoAccess)
+	row(spec.Row{Name: "CurrentG", Op: spec.CurrentG, Sig: "func() (gp uintptr)"}, spec.NoAccess)
+	row(spec.Row{Name: "Lock", Op: spec.LockFast, Sig: "func(w *Word) (ok bool)"}, spec.Acquire)
+	row(spec.Row{Name: "Unlock", Op: spec.UnlockFast, Sig: "func(w *Word) (ok bool)"}, spec.Release)
+	return rows
+}
+
+// sized replaces W in a signature by the unsigned integer of the width.
+func sized(sig string, width int) string {
+	return strings.ReplaceAll(sig, "W", fmt.Sprintf("uint%d", width))
+}
+
+func TestEveryOperation(t *testing.T) {
+	tested := map[spec.Op]bool{}
+	for _, r := range everyRow() {
+		tested[r.Op] = true
+	}
+	for _, op := range spec.Ops() {
+		if Backend.Emitters[op] == nil || !tested[op] {
+			t.Errorf("operation %s: emitter %v, tested %v", op, Backend.Emitters[op] != nil, tested[op])
+		}
+	}
+}
+
+// TestFinish: a reader finds directives at the line start, and the label of the
+// LL/SC body right below the one that opens it.
+func TestFinish(t *testing.T) {
+	src, _, err := Backend.Assemble(nil, layouts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `
+TEXT ·lsePath(SB), NOSPLIT, $0-1
+#ifndef GOARM64_LSE
+	MOVBU ·hasLSE+0(SB), R0
+	CBZW  R0, llsc
+#endif
+	MOVD  $0x01, R0
+	MOVB  R0, lse+0(FP)
+	RET
+
+#ifndef GOARM64_LSE
+llsc:
+	MOVB ZR, lse+0(FP)
+	RET
+#endif
+`
+	if !strings.HasSuffix(string(src), want) {
+		t.Errorf("the assembly ends with:\n%s\nwant:\n%s", src[max(0, len(src)-len(want)):], want)
+	}
+}
+
+// TestAssembles has the toolchain vet and build everything, with LL/SC bodies
+// and without.
+func TestAssembles(t *testing.T) {
+	for _, l := range layouts {
+		rows := everyRow()
+		if err := spec.Validate(rows, l); err != nil {
+			t.Fatal(err)
+		}
+		src, _, err := Backend.Assemble(rows, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := writePackage(t, rows, src)
+		goTool(t, dir, "v8.0", "vet", ".")
+		for _, version := range []string{"v8.0", "v8.1"} {
+			t.Run(l.Name+"/"+version, func(t *testing.T) {
+				checkObject(t, assembled(t, dir, version), version == "v8.1")
+			})
+		}
+	}
+}
+
+// checkObject checks that no store-exclusive is in an object for LSE; a
+// load-exclusive is there in the wait loops only, to arm the monitor.
+func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
+	for fn, code := range object {
+		loads, stores := exclusives(code)
+		_, waits := strings.CutPrefix(fn, "condLoad")
+		switch {
+		case waits:
+			if loads != 1 || stores != 0 {
+				t.Errorf("%s: %d exclusive loads and %d stores, want 1 and 0", fn, loads, stores)
+			}
+		case lseOnly:
+			if loads != 0 || stores != 0 {
+				t.Errorf("%s: %d exclusive loads and %d stores in a build for LSE", fn, loads, stores)
+			}
+		case strings.HasPrefix(fn, "xchg"), strings.HasPrefix(fn, "cmpxchg"), strings.HasPrefix(fn, "fetchSet"), fn == "lockAcquire":
+			if loads != 1 || stores != 1 {
+				t.Errorf("%s: %d exclusive loads and %d stores, want 1 and 1", fn, loads, stores)
+			}
+		}
+	}
+}
+
+// exclusives counts instructions of the encoding class "load/store exclusive
+// register".
+func exclusives(code []uint32) (loads, stores int) {
+	for _, w := range code {
+		switch w & 0x3fe00000 {
+		case 0x08400000:
+			loads++
+		case 0x08000000:
+			stores++
+		}
+	}
+	return loads, stores
+}
+
+// writePackage makes a module with the assembly and its Go declarations.
+func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
+	var decls bytes.Buffer
+	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\n")
+	for _, h := range Backend.Helpers {
+		fmt.Fprintf(&decls, "func %s%s\n", h.Name, strings.TrimPrefix(h.Sig, "func"))
+	}
+	for _, r := range rows {
+		fmt.Fprintf(&decls, "func %s%s\n", r.Impl(), strings.TrimPrefix(r.Sig, "func"))
+	}
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"go.mod":    []byte("module p\n\ngo 1.26\n"),
+		"p.go":      decls.Bytes(),
+		"p_arm64.s": src,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// assembled builds the package and returns the machine code of each function.
+func assembled(t *testing.T, dir, version string) map[string][]uint32 {
+	goTool(t, dir, version, "build", "-o", "p.a", ".")
+	// The archive's other member has the wrappers that the compiler makes.
+	goTool(t, dir, version, "tool", "pack", "x", "p.a", "p_arm64.o")
+	object := map[string][]uint32{}
+	fn := ""
+	for _, line := range strings.Split(goTool(t, dir, version, "tool", "objdump", "p_arm64.o"), "\n") {
+		if m := textLine.FindStringSubmatch(line); m != nil {
+			fn = m[1]
+		}
+		if m := codeLine.FindStringSubmatch(line); m != nil {
+			w, err := strconv.ParseUint(m[1], 16, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			object[fn] = append(object[fn], uint32(w))
+		}
+	}
+	if len(object) < len(everyRow()) {
+		t.Fatalf("%d functions in the object", len(object))
+	}
+	return object
+}
+
+var (
+	textLine = regexp.MustCompile(`^TEXT p\.(\w+)`)
+	codeLine = regexp.MustCompile(`^  \S+\t+0x[0-9a-f]+\t+([0-9a-f]{8})\t`)
+)
+
+func goTool(t *testing.T, dir, version string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64", "GOARM64="+version, "GOWORK=off", "GOFLAGS=", "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestOrdering spells out which instruction carries each ordering: a test run
+// on an emulator that orders everything would not miss it.
+func TestOrdering(t *testing.T) {
+	accesses := map[string]string{}
+	for _, l := range layouts {
+		src, _, err := Backend.Assemble(everyRow(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for fn, opcodes := range sharedAccesses(src) {
+			accesses[l.Name+" "+fn] = strings.Join(opcodes, " ")
+		}
+	}
+	for _, tt := range []struct {
+		layout, name string
+		want         string // every access through a pointer
+	}{
+		{"narrow", "load8Relaxed", "MOVBU"},
+		{"narrow", "load16Relaxed", "MOVHU"},
+		{"narrow", "load32Relaxed", "MOVWU"},
+		{"narrow", "load64Relaxed", "MOVD"},
+		{"narrow", "load8Acquire", "LDARB"},
+		{"narrow", "load16Acquire", "LDARH"},
+		{"narrow", "load32Acquire", "LDARW"},
+		{"narrow", "load64Acquire", "LDAR"},
+		{"narrow", "store8Relaxed", "MOVB"},
+		{"narrow", "store64Relaxed", "MOVD"},
+		{"narrow", "store8Release", "STLRB"},
+		{"narrow", "store16Release", "STLRH"},
+		{"narrow", "store32Release", "STLRW"},
+		{"narrow", "store64Release", "STLR"},
+
+		{"narrow", "xchg32Relaxed", "SWPW LDXRW STXRW"},
+		{"narrow", "xchg32Acquire", "SWPAW LDAXRW STXRW"},
+		{"narrow", "xchg32Release", "SWPLW LDXRW STLXRW"},
+		{"narrow", "xchg32AcqRel", "SWPALW LDAXRW STLXRW"},
+		{"narrow", "xchg8AcqRel", "SWPALB LDAXRB STLXRB"},
+		{"narrow", "xchg64AcqRel", "SWPALD LDAXR STLXR"},
+		{"narrow", "cmpxchg32Acquire", "CASAW LDAXRW STXRW"},
+		{"narrow", "cmpxchg64Release", "CASLD LDXR STLXR"},
+		{"narrow", "cmpxchg16Relaxed", "CASH LDXRH STXRH"},
+		{"narrow", "cmpxchg16Acquire", "CASALH LDAXRH STXRH"},
+		{"narrow", "cmpxchg8Release", "CASALB LDXRB STLXRB"},
+
+		{"narrow", "xchgTailAcqRel", "SWPALH LDAXRH STLXRH"},
+		{"narrow", "cmpxchgTailRelaxed", "CASH LDXRH STXRH"},
+		{"narrow", "clearPendingRelaxed", "MOVB"},
+		{"narrow", "clearLockedRelease", "STLRB"},
+		{"narrow", "pendingToLockedRelaxed", "MOVH"},
+		{"narrow", "pendingToLockedRelease", "STLRH"},
+		{"wide", "xchgTailAcqRel", "MOVWU CASALW LDAXRW STLXRW"},
+		{"wide", "cmpxchgTailRelease", "MOVWU CASLW LDXRW STLXRW"},
+		{"wide", "clearPendingRelaxed", "LDCLRW LDXRW STXRW"},
+		{"wide", "clearPendingRelease", "LDCLRLW LDXRW STLXRW"},
+		{"wide", "clearLockedRelease", "STLRB"},
+		{"wide", "pendingToLockedRelaxed", "LDEORW LDXRW STXRW"},
+		{"wide", "pendingToLockedRelease", "LDEORLW LDXRW STLXRW"},
+		{"wide", "fetchSetPendingAcquire", "LDORAW LDAXRW STXRW"},
+
+		{"narrow", "lockAcquire", "SWPAB MOVBU MOVD STLRB LDAXRB STXRB MOVBU MOVD STLRB"},
+		{"narrow", "unlockRelease", "MOVD MOVD STLRB"},
+		{"narrow", "condLoadAcquire", "LDARW LDAXRW LDARW"},
+		{"narrow", "condLoadRelaxed", "MOVWU LDXRW MOVWU"},
+	} {
+		if got := accesses[tt.layout+" "+tt.name]; got != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.layout, tt.name, got, tt.want)
+		}
+	}
+}
+
+// sharedAccesses returns the opcodes of each function that access memory
+// through a pointer.
+func sharedAccesses(src []byte) map[string][]string {
+	byFunc := map[string][]string{}
+	fn := ""
+	for _, line := range strings.Split(string(src), "\n") {
+		if name, ok := strings.CutPrefix(line, "TEXT ·"); ok {
+			fn, _, _ = strings.Cut(name, "(")
+		} else if m := pointerAccess.FindStringSubmatch(line); m != nil {
+			byFunc[fn] = append(byFunc[fn], m[1])
+		}
+	}
+	return byFunc
+}
+
+var pointerAccess = regexp.MustCompile(`^\t(\w+).*\(R\d+\)`)
