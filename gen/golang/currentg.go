@@ -1,0 +1,96 @@
+package golang
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"text/template"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+	"github.com/rqlock/rqlock/templates"
+)
+
+// currentGStub is CurrentG on one GOARCH. The assemblers know the register that
+// holds it as g; 386 and amd64 keep it in thread-local storage.
+type currentGStub struct {
+	Word int // bytes of a uintptr
+	Code []string
+}
+
+// currentGStubs has every GOARCH that Go has, so that any of them can do
+// without an emitter folder.
+var currentGStubs = map[string]currentGStub{
+	"386":      {4, []string{"MOVL (TLS), AX", "MOVL AX, gp+0(FP)"}},
+	"amd64":    {8, []string{"MOVQ (TLS), AX", "MOVQ AX, gp+0(FP)"}},
+	"arm":      {4, []string{"MOVW g, gp+0(FP)"}},
+	"arm64":    {8, []string{"MOVD g, gp+0(FP)"}},
+	"loong64":  {8, []string{"MOVV g, gp+0(FP)"}},
+	"mips":     {4, []string{"MOVW g, gp+0(FP)"}},
+	"mipsle":   {4, []string{"MOVW g, gp+0(FP)"}},
+	"mips64":   {8, []string{"MOVV g, gp+0(FP)"}},
+	"mips64le": {8, []string{"MOVV g, gp+0(FP)"}},
+	"ppc64":    {8, []string{"MOVD g, gp+0(FP)"}},
+	"ppc64le":  {8, []string{"MOVD g, gp+0(FP)"}},
+	"riscv64":  {8, []string{"MOV g, gp+0(FP)"}},
+	"s390x":    {8, []string{"MOVD g, gp+0(FP)"}},
+	"wasm":     {8, []string{"MOVD g, gp+0(FP)"}},
+}
+
+// currentGFiles emits CurrentG for the builds that have no emitter for it: a
+// stub for each other GOARCH, and the goroutine's id where assembly is refused.
+func currentGFiles(c *Config) (map[string][]byte, error) {
+	i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == spec.CurrentG })
+	if i < 0 {
+		return nil, fmt.Errorf("no row for operation %s: the portable twin needs it", spec.CurrentG)
+	}
+	row := c.Rows[i]
+	files := map[string][]byte{}
+	for goarch, stub := range currentGStubs {
+		if slices.ContainsFunc(c.Archs, func(a Arch) bool { return a.Name == goarch }) {
+			continue
+		}
+		src, err := stub.assembly(row)
+		if err != nil {
+			return nil, err
+		}
+		files["zcurrentg_"+goarch+".s"] = src
+	}
+	for _, one := range []func(*spec.Row) (map[string][]byte, error){c.currentGDecl, c.currentGFromID} {
+		src, err := one(row)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, src)
+	}
+	return files, nil
+}
+
+var stubTemplate = template.Must(template.ParseFS(templates.FS, "currentg.s.tmpl"))
+
+func (s currentGStub) assembly(r *spec.Row) ([]byte, error) {
+	var b bytes.Buffer
+	err := stubTemplate.Execute(&b, struct {
+		Header, Constraint, Name, Sig string
+		Doc                           []string
+		currentGStub
+	}{emit.Header, asmConstraint, r.Impl(), r.Sig[len("func"):], r.Doc(), s})
+	return b.Bytes(), err
+}
+
+func (c *Config) currentGDecl(r *spec.Row) (map[string][]byte, error) {
+	f := c.newFile(asmConstraint + " && !(" + c.archTerms() + ")")
+	explain(f, r.Impl()+" implements "+r.Name+".")
+	f.Add(function(r.Impl(), r.Sig))
+	return file("zcurrentg_stub.go", f)
+}
+
+func (c *Config) currentGFromID(r *spec.Row) (map[string][]byte, error) {
+	f := c.newFile("!gc || purego")
+	explain(f, r.Impl()+" implements "+r.Name+" without assembly, which alone can reach g.")
+	f.Add(function(r.Impl(), r.Sig).Block(jen.Return(jen.Id(r.Impl() + "Portable").Call())))
+	return file("zcurrentg_goid.go", f)
+}

@@ -1,0 +1,93 @@
+package golang
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+const cpuPackage = "golang.org/x/sys/cpu"
+
+// declarationFiles emits, for each architecture with assembly, the Go
+// declarations of that assembly and what the architecture says in Go instead.
+func declarationFiles(c *Config) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, a := range c.Archs {
+		f := c.newFile(asmConstraint)
+		f.ImportName(cpuPackage, "cpu")
+		if err := c.declarations(f, a); err != nil {
+			return nil, err
+		}
+		src, err := render(f)
+		if err != nil {
+			return nil, err
+		}
+		files["zprims_"+a.Name+".go"] = src
+	}
+	return files, nil
+}
+
+func (c *Config) declarations(f *jen.File, a Arch) error {
+	spinChunk(f, a.SpinChunk)
+	for _, v := range a.Flags {
+		document(f, v.Doc...)
+		f.Var().Id(v.Name).Op("=").Qual(cpuPackage, v.CPU)
+		f.Line()
+	}
+	f.Func().Id("variant").Params().String().Block(variantBody(a)...)
+	for _, h := range a.Helpers {
+		document(f, h.Doc...)
+		declare(f, h.Name, h.Sig)
+	}
+	for _, r := range c.Rows {
+		if !r.InlineOn(a.Name) {
+			explain(f, r.Impl()+" implements "+r.Name+".")
+			declare(f, r.Impl(), r.Sig)
+			continue
+		}
+		if !inlinable(r) {
+			return fmt.Errorf("row %s: sync/atomic cannot stand in for operation %s on %s", r.Name, r.Op, a.Name)
+		}
+		explain(f, r.Impl()+" implements "+r.Name+": the compiler inlines sync/atomic.")
+		f.Add(function(r.Impl(), r.Sig).Block(returned(forward(atomicFunc(r.Atomic), r), r)))
+	}
+	return nil
+}
+
+// spinChunk emits the build's bound on one stretch of a conditional load.
+func spinChunk(f *jen.File, n int) {
+	explain(f, "SpinChunk is the most spins that a conditional load makes in one stretch: about 20 us.")
+	f.Const().Id("SpinChunk").Op("=").Lit(n)
+	f.Line()
+}
+
+// variantBody returns the one variant, or asks the helper which of two it is.
+func variantBody(a Arch) []jen.Code {
+	if a.Selector == "" {
+		return []jen.Code{jen.Return(jen.Lit(a.Variants[0]))}
+	}
+	return []jen.Code{
+		jen.If(jen.Id(a.Selector).Call()).Block(jen.Return(jen.Lit(a.Variants[0]))),
+		jen.Return(jen.Lit(a.Variants[1])),
+	}
+}
+
+// declare emits a function that is implemented in assembly; what it points to
+// never outlives the call.
+func declare(f *jen.File, name, sig string) {
+	if strings.Contains(sig, "*") {
+		directive(f, "noescape")
+	}
+	f.Add(function(name, sig))
+	f.Line()
+}
+
+// inlinable reports whether the row is one call of sync/atomic with the row's
+// own parameters.
+func inlinable(r *spec.Row) bool {
+	return r.Atomic != "" && slices.Contains([]spec.Op{spec.Load, spec.Store, spec.Xchg, spec.Cmpxchg}, r.Op)
+}

@@ -1,0 +1,313 @@
+package golang
+
+import (
+	"fmt"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// primsTestFile emits the tests of one primitive at a time: all builds agree
+// with plain arithmetic.
+func primsTestFile(c *Config) (map[string][]byte, error) {
+	f := c.newFile("")
+	c.knownVariants(f)
+	c.constantsTest(f)
+	if err := c.eachRow(f, "fuzz test", fuzzers); err != nil {
+		return nil, err
+	}
+	return file("zprims_test.go", f)
+}
+
+var fuzzers = map[spec.Op]perRow{
+	spec.Load:         fuzzWith(oracleLoad),
+	spec.Store:        fuzzWith(oracleStore),
+	spec.Xchg:         fuzzWith(oracleXchg),
+	spec.Cmpxchg:      fuzzWith(oracleCmpxchg),
+	spec.XchgField:    fuzzWith(oracleXchgField),
+	spec.CmpxchgField: fuzzWith(oracleCmpxchgField),
+	spec.FetchSetBit:  fuzzWith(oracleFetchSetBit),
+	spec.StoreFields:  fuzzWith(oracleStoreFields),
+	spec.CondLoad:     both(fuzzWith(oracleLoad), property("bounded")),
+	spec.LockFast:     fuzzLock(oracleLockFast),
+	spec.UnlockFast:   fuzzLock(oracleUnlockFast),
+	spec.Relax:        property("brief"),
+	spec.CycleCount:   property("ticking"),
+	spec.CurrentG:     property("identity"),
+}
+
+// knownVariants emits what Variant may return.
+func (c *Config) knownVariants(f *jen.File) {
+	f.Var().Id("knownVariants").Op("=").Index().String().ValuesFunc(func(g *jen.Group) {
+		for _, a := range c.Archs {
+			for _, v := range a.Variants {
+				g.Lit(v)
+			}
+		}
+		g.Lit(portableVariant)
+	})
+	f.Line()
+}
+
+// constantsTest compares the constants, which the tests below use, with the
+// layout's own numbers.
+func (c *Config) constantsTest(f *jen.File) {
+	explain(f, "TestConstants checks the constants against layout "+c.Layout.Name+".")
+	f.Add(testFunc("TestConstants", "t", "T").Block(
+		jen.For(jen.List(jen.Id("_"), jen.Id("c")).Op(":=").Range().Index().Struct(
+			jen.Id("name").String(), jen.List(jen.Id("got"), jen.Id("want")).Uint32(),
+		).ValuesFunc(func(g *jen.Group) {
+			line := func(field spec.Field, part string, want uint32) {
+				g.Line().Values(jen.Lit(field.Name+" "+part), constOf(field.Name, part), jen.Op(fmt.Sprintf("%#x", want)))
+			}
+			for _, field := range c.Layout.Fields() {
+				line(field, "Val", 1<<field.Shift)
+				line(field, "Mask", field.Mask())
+			}
+			line(c.Layout.Tail, "Shift", uint32(c.Layout.Tail.Shift))
+			line(c.Layout.Tail, "Max", c.Layout.Tail.Mask()>>c.Layout.Tail.Shift)
+			g.Line()
+		})).Block(
+			jen.If(jen.Id("c").Dot("got").Op("!=").Id("c").Dot("want")).Block(
+				jen.Id("t").Dot("Errorf").Call(jen.Lit("%s = %#x, want %#x"),
+					jen.Id("c").Dot("name"), jen.Id("c").Dot("got"), jen.Id("c").Dot("want")),
+			),
+		),
+	))
+}
+
+// oracle says in plain arithmetic what a row does to *name, the object of its
+// first parameter.
+type oracle func(c *Config, r *spec.Row) []jen.Code
+
+// fuzzWith emits a differential fuzz test: the oracle, the portable twin and
+// the public function do the same to an object and its neighbours.
+func fuzzWith(o oracle) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		ps := r.Params()
+		inputs := []jen.Code{jen.Id("before"), jen.Id("around")}
+		for _, p := range ps[1:] {
+			if p.Name != "spins" {
+				inputs = append(inputs, jen.Id(p.Name))
+			}
+		}
+		differ := jen.Id("differAt").Call(jen.Id("t"), c.startValue(r), jen.Id("around"), c.ops(r, object(r), o))
+		c.fuzz(f, r, inputs, whenEqual(r, differ))
+		return nil
+	}
+}
+
+// fuzz emits the frame of a fuzz test; all inputs are uint64.
+func (c *Config) fuzz(f *jen.File, r *spec.Row, inputs []jen.Code, body ...jen.Code) {
+	explain(f, fmt.Sprintf("Fuzz%s compares %s with its twin and its oracle.", r.Name, r.Name))
+	params := append([]jen.Code{testingParam("t", "T")}, jen.List(inputs...).Uint64())
+	f.Add(testFunc("Fuzz"+r.Name, "f", "F").Block(
+		jen.Id("seed").Call(jen.Id("f"), jen.Lit(len(inputs))),
+		jen.Id("f").Dot("Fuzz").Call(jen.Func().Params(params...).Block(body...)),
+	))
+}
+
+// startValue returns the object before the operation; a row's precondition holds.
+func (c *Config) startValue(r *spec.Row) jen.Code {
+	start := convert(r.Params()[0].Type[len("*"):], "before")
+	if r.Op == spec.StoreFields && len(r.From) > 0 {
+		return start.Op("&^").Parens(masksOf(r.From)).Op("|").Add(bitsOf(r.From))
+	}
+	return start
+}
+
+// whenEqual runs the comparison also for inputs that are equal, which random
+// ones are not: the value expected of a compare, or the condition waited for.
+func whenEqual(r *spec.Row, differ jen.Code) jen.Code {
+	switch r.Op {
+	case spec.Cmpxchg, spec.CmpxchgField:
+		return eachOf("old", jen.Uint64(), []jen.Code{jen.Id("old"), jen.Id("before")}, differ)
+	case spec.CondLoad:
+		budgets := []jen.Code{jen.Lit(0), jen.Lit(1), jen.Id("SpinChunk"), jen.Id("SpinChunk").Op("+").Lit(1)}
+		return eachOf("want", jen.Uint64(), []jen.Code{jen.Id("want"), jen.Id("before").Op("&").Id("mask")},
+			eachOf("spins", jen.Uint32(), budgets, differ))
+	}
+	return differ
+}
+
+// eachOf is a loop over some values of a variable.
+func eachOf(name string, typ jen.Code, values []jen.Code, body ...jen.Code) *jen.Statement {
+	return jen.For(jen.List(jen.Id("_"), jen.Id(name)).Op(":=").Range().Index().Add(typ).Values(values...)).Block(body...)
+}
+
+func convert(typ, name string) *jen.Statement {
+	if typ == "uint64" {
+		return jen.Id(name)
+	}
+	return jen.Id(typ).Parens(jen.Id(name))
+}
+
+// ops emits the three ways to do the row's operation.
+func (c *Config) ops(r *spec.Row, memory *jen.Statement, o oracle) jen.Code {
+	name := r.Params()[0].Name
+	way := func(body ...jen.Code) jen.Code {
+		return jen.Func().Params(jen.Id(name).Op("*").Add(memory)).Any().Block(body...)
+	}
+	return jen.Id("ops").Types(memory).Values(
+		jen.Line().Id("oracle").Op(":").Add(way(o(c, r)...)),
+		jen.Line().Id("portable").Op(":").Add(way(c.call(r, r.Impl()+"Portable")...)),
+		jen.Line().Id("public").Op(":").Add(way(c.call(r, r.Name)...)),
+		jen.Line(),
+	)
+}
+
+// call returns the result of a function with the row's signature, nil if it has none.
+func (c *Config) call(r *spec.Row, function string) []jen.Code {
+	ps := r.Params()
+	args := []jen.Code{jen.Id(ps[0].Name)}
+	for _, p := range ps[1:] {
+		arg := convert(p.Type, p.Name)
+		if p.Name == "spins" {
+			arg = jen.Id(p.Name)
+		}
+		args = append(args, arg)
+	}
+	return outcome(r, jen.Id(function).Call(args...))
+}
+
+func outcome(r *spec.Row, call jen.Code) []jen.Code {
+	if len(r.Results()) == 0 {
+		return []jen.Code{call, jen.Return(jen.Nil())}
+	}
+	return []jen.Code{jen.Return(call)}
+}
+
+func oracleLoad(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{jen.Return(jen.Op("*").Id("p"))}
+}
+
+func oracleStore(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.Op("*").Id("p").Op("=").Add(convert(r.Params()[1].Type, "v")),
+		jen.Return(jen.Nil()),
+	}
+}
+
+func oracleXchg(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.Id("old").Op(":=").Op("*").Id("p"),
+		jen.Op("*").Id("p").Op("=").Add(convert(r.Params()[1].Type, "new")),
+		jen.Return(jen.Id("old")),
+	}
+}
+
+func oracleCmpxchg(_ *Config, r *spec.Row) []jen.Code {
+	typ := r.Params()[1].Type
+	return []jen.Code{
+		jen.If(jen.Op("*").Id("p").Op("!=").Add(convert(typ, "old"))).Block(jen.Return(jen.False())),
+		jen.Op("*").Id("p").Op("=").Add(convert(typ, "new")),
+		jen.Return(jen.True()),
+	}
+}
+
+func oracleXchgField(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.Id("old").Op(":=").Op("*").Id("val").Op("&").Add(constOf(r.Field, "Mask")),
+		setField(r),
+		jen.Return(jen.Id("old")),
+	}
+}
+
+func oracleCmpxchgField(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.If(jen.Op("*").Id("val").Op("&").Add(constOf(r.Field, "Mask")).Op("!=").Uint32().Parens(jen.Id("old")).Op("&").Add(constOf(r.Field, "Mask"))).Block(
+			jen.Return(jen.False()),
+		),
+		setField(r),
+		jen.Return(jen.True()),
+	}
+}
+
+// setField gives the row's field of *val the bits of new.
+func setField(r *spec.Row) jen.Code {
+	mask := func() *jen.Statement { return constOf(r.Field, "Mask") }
+	return jen.Op("*").Id("val").Op("=").Op("*").Id("val").Op("&^").Add(mask()).Op("|").
+		Uint32().Parens(jen.Id("new")).Op("&").Add(mask())
+}
+
+func oracleFetchSetBit(_ *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.Id("old").Op(":=").Op("*").Id("val"),
+		jen.Op("*").Id("val").Op("|=").Add(constOf(r.Field, "Val")),
+		jen.Return(jen.Id("old")),
+	}
+}
+
+func oracleStoreFields(c *Config, r *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.Op("*").Id("val").Op("=").Op("*").Id("val").Op("&^").Parens(masksOf(r.Set)).Op("|").Add(bitsOf(r.Set)),
+		jen.Return(jen.Nil()),
+	}
+}
+
+// fuzzLock emits a fuzz test of an operation on a lock and its owner, for
+// words and owners at random and those that let it succeed.
+func fuzzLock(o oracle) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		lock := jen.Op("&").Id("l").Dot("Word")
+		way := func(body ...jen.Code) jen.Code {
+			return jen.Func().Params(jen.Id("l").Op("*").Id("lockWords")).Any().Block(body...)
+		}
+		differ := jen.Id("differ").Call(
+			jen.Id("t"),
+			jen.Id("newLock").Call(jen.Id("val"), jen.Id("owner"), jen.Id("around")),
+			jen.Id("ops").Types(jen.Id("lockWords")).Values(
+				jen.Line().Id("oracle").Op(":").Add(way(o(c, r)...)),
+				jen.Line().Id("portable").Op(":").Add(way(jen.Return(jen.Id(r.Impl()+"Portable").Call(lock)))),
+				jen.Line().Id("public").Op(":").Add(way(jen.Return(jen.Id(r.Name).Call(lock)))),
+				jen.Line(),
+			))
+		words := []jen.Code{jen.Lit(0), constOf("locked", "Val"), convert("uint32", "word").Op("&^").Parens(maskOf("locked").Op("&^").Add(constOf("locked", "Val")))}
+		owners := []jen.Code{jen.Lit(0), jen.Id("CurrentG").Call(), convert("uintptr", "foreign")}
+		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},
+			eachOf("val", jen.Uint32(), words, eachOf("owner", jen.Uintptr(), owners, differ)))
+		return nil
+	}
+}
+
+func oracleLockFast(*Config, *spec.Row) []jen.Code {
+	val := func() *jen.Statement { return jen.Id("l").Dot("Val") }
+	return []jen.Code{
+		jen.If(val().Op("&").Parens(maskOf("locked").Op("|").Add(maskOf("pending"))).Op("!=").Lit(0)).Block(jen.Return(jen.False())),
+		jen.List(val(), jen.Id("l").Dot("Owner")).Op("=").List(val().Op("|").Add(constOf("locked", "Val")), jen.Id("CurrentG").Call()),
+		jen.Return(jen.True()),
+	}
+}
+
+func oracleUnlockFast(*Config, *spec.Row) []jen.Code {
+	owner := func() *jen.Statement { return jen.Id("l").Dot("Owner") }
+	return []jen.Code{
+		jen.If(owner().Op("!=").Id("CurrentG").Call()).Block(jen.Return(jen.False())),
+		jen.List(jen.Id("l").Dot("Val"), owner()).Op("=").List(jen.Id("l").Dot("Val").Op("&^").Add(constOf("locked", "Mask")), jen.Lit(0)),
+		jen.Return(jen.True()),
+	}
+}
+
+// both emits two tests of a row.
+func both(first, second perRow) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		if err := first(c, f, r); err != nil {
+			return err
+		}
+		return second(c, f, r)
+	}
+}
+
+// property emits a test of what is no matter of results and memory, such as
+// time, which the named function of the harness knows.
+func property(check string) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		explain(f, fmt.Sprintf("Test%s: see %s.", r.Name, check))
+		f.Add(testFunc("Test"+r.Name, "t", "T").Block(
+			jen.Id(check).Call(jen.Id("t"), jen.Id(r.Name)),
+			jen.Id(check).Call(jen.Id("t"), jen.Id(r.Impl()+"Portable")),
+		))
+		return nil
+	}
+}

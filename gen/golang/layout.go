@@ -1,0 +1,96 @@
+package golang
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// layoutFile emits the constants of the lock word's fields.
+func layoutFile(c *Config) (map[string][]byte, error) {
+	f := c.newFile("")
+	document(f, slices.Concat(
+		[]string{"The lock word, layout " + c.Layout.Name + ":", ""},
+		picture(c.Layout),
+		[]string{""},
+		spec.Wrap(c.Layout.Doc),
+		[]string{""},
+		spec.Wrap("Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is shifted into place."),
+	)...)
+	f.Const().DefsFunc(func(g *jen.Group) {
+		for _, field := range c.Layout.Fields() {
+			name := field.Name
+			g.Add(constOf(name, "Shift")).Op("=").Lit(field.Shift)
+			g.Add(constOf(name, "Bits")).Op("=").Lit(field.Bits)
+		}
+		g.Add(constOf("tail", "Max")).Op("=").Add(ones("tail"))
+	})
+	explain(f, "Val is the value 1 of a field in place, and Mask all the field's bits.")
+	f.Const().DefsFunc(func(g *jen.Group) {
+		for _, field := range c.Layout.Fields() {
+			name := field.Name
+			g.Add(constOf(name, "Val")).Uint32().Op("=").Lit(1).Op("<<").Add(constOf(name, "Shift"))
+			g.Add(constOf(name, "Mask")).Uint32().Op("=").Parens(ones(name)).Op("<<").Add(constOf(name, "Shift"))
+		}
+	})
+	explain(f, "Word is a lock word and its owner: what LockFast and UnlockFast work on. Aux is the user's.")
+	f.Type().Id("Word").Struct(
+		jen.Id("Val").Uint32().Comment("tail, pending, locked"),
+		jen.Id("Aux").Uint32(),
+		jen.Id("Owner").Uintptr().Comment("CurrentG of the owner, or 0"),
+	)
+	return file("zlayout.go", f)
+}
+
+// ones has all bits of the field set, before they are shifted into place.
+func ones(field string) *jen.Statement {
+	return jen.Lit(1).Op("<<").Add(constOf(field, "Bits")).Op("-").Lit(1)
+}
+
+// picture draws the word, highest bit first, as a code block of a comment:
+//
+//	 31            16 15      8 7        0
+//	+----------------+---------+----------+
+//	|      tail      | pending |  locked  |
+//	+----------------+---------+----------+
+func picture(l *spec.Layout) []string {
+	bits, rule, names := "\t", "\t+", "\t|"
+	for _, f := range cells(l) {
+		high, low := strconv.Itoa(f.Shift+f.Bits-1), strconv.Itoa(f.Shift)
+		if f.Bits == 1 {
+			high = ""
+		}
+		width := max(f.Bits, len(f.Name)+2, len(high)+len(low)+1)
+		bits += " " + high + fmt.Sprintf("%*s", width-len(high), low)
+		rule += strings.Repeat("-", width) + "+"
+		names += center(f.Name, width) + "|"
+	}
+	return []string{bits, rule, names, rule}
+}
+
+// cells lists the fields and the gaps between them from the highest bit down.
+func cells(l *spec.Layout) []spec.Field {
+	var all []spec.Field
+	end := 0
+	for _, f := range append(l.Fields(), spec.Field{Shift: 32}) {
+		if f.Shift > end {
+			all = append(all, spec.Field{Name: "unused", Shift: end, Bits: f.Shift - end})
+		}
+		if f.Bits > 0 {
+			all = append(all, f)
+		}
+		end = f.Shift + f.Bits
+	}
+	slices.Reverse(all)
+	return all
+}
+
+func center(s string, width int) string {
+	left := (width - len(s)) / 2
+	return fmt.Sprintf("%*s%*s", left+len(s), s, width-left-len(s), "")
+}

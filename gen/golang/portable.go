@@ -1,0 +1,270 @@
+package golang
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+const (
+	portableVariant   = "portable"
+	portableSpinChunk = 256 // a load of Go's own takes a few ns at most
+)
+
+// portableBuildFile emits what makes the portable twin the implementation.
+func portableBuildFile(c *Config) (map[string][]byte, error) {
+	f := c.newFile(c.portableConstraint())
+	spinChunk(f, portableSpinChunk)
+	f.Func().Id("variant").Params().String().Block(jen.Return(jen.Lit(portableVariant)))
+	for _, r := range c.Rows {
+		if r.Op == spec.CurrentG {
+			continue // has a file for every GOARCH: see currentGFiles
+		}
+		explain(f, r.Impl()+" implements "+r.Name+".")
+		f.Add(function(r.Impl(), r.Sig).Block(returned(forward(jen.Id(r.Impl()+"Portable"), r), r)))
+	}
+	return file("zprims_portable.go", f)
+}
+
+// twinFile emits the portable twin, the reference for every architecture.
+func twinFile(c *Config) (map[string][]byte, error) {
+	f := c.newFile("")
+	explain(f, "The portable twin of every primitive, and the reference for the assembly: 32-bit sync/atomic on the same layout. sync/atomic is sequentially consistent: stronger than any ordering asked for. On a 32-bit machine it wants 64-bit objects aligned to 64 bits.")
+	f.Line()
+	for _, r := range c.Rows {
+		body, ok := twins[r.Op]
+		if !ok {
+			return nil, fmt.Errorf("row %s: the portable twin does not know operation %s", r.Name, r.Op)
+		}
+		stmts, err := body(r, c.Layout)
+		if err != nil {
+			return nil, fmt.Errorf("row %s: %w", r.Name, err)
+		}
+		name := r.Impl() + "Portable"
+		explain(f, name+" is the reference for "+r.Name+"."+twinNotes[r.Op])
+		f.Add(function(name, r.Sig).Block(stmts...))
+	}
+	bitHelpers(f)
+	subwordHelpers(f)
+	goroutineHelpers(f)
+	clockHelpers(f)
+	return file("zportable.go", f)
+}
+
+// twins says each operation with sync/atomic.
+var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
+	spec.Load:         twinLoad,
+	spec.Store:        twinStore,
+	spec.Xchg:         twinXchg,
+	spec.Cmpxchg:      twinCmpxchg,
+	spec.XchgField:    twinXchgField,
+	spec.CmpxchgField: twinCmpxchgField,
+	spec.FetchSetBit:  twinFetchSetBit,
+	spec.StoreFields:  twinStoreFields,
+	spec.CondLoad:     twinCondLoad,
+	spec.Relax:        twinRelax,
+	spec.CycleCount:   twinCycleCount,
+	spec.CurrentG:     twinCurrentG,
+	spec.LockFast:     twinLockFast,
+	spec.UnlockFast:   twinUnlockFast,
+}
+
+// twinNotes says what is peculiar to an operation's twin.
+var twinNotes = map[spec.Op]string{
+	spec.Relax:    " Go has no word for it.",
+	spec.CurrentG: " No two goroutines ever share an id, but a 32-bit uintptr wraps after four billion of them.",
+}
+
+func twinLoad(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	if r.Width >= 32 {
+		return wide("Load", r), nil
+	}
+	return []jen.Code{
+		locate(r),
+		jen.Return(uintN(r).Call(atomicFunc("LoadUint32").Call(jen.Id("word")).Op(">>").Id("shift"))),
+	}, nil
+}
+
+func twinStore(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	if r.Width >= 32 {
+		return wide("Store", r), nil
+	}
+	return []jen.Code{locate(r), replaceSubword(r, "v")}, nil
+}
+
+func twinXchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	if r.Width >= 32 {
+		return wide("Swap", r), nil
+	}
+	return []jen.Code{
+		locate(r),
+		jen.Return(uintN(r).Call(replaceSubword(r, "new").Op(">>").Id("shift"))),
+	}, nil
+}
+
+func twinCmpxchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	if r.Width >= 32 {
+		return wide("CompareAndSwap", r), nil
+	}
+	return []jen.Code{
+		locate(r),
+		jen.Return(jen.Id("tryReplaceBits").Call(jen.Id("word"), subwordMask(r), inPlace("old"), inPlace("new"))),
+	}, nil
+}
+
+// wide leaves an operation on a whole word to sync/atomic.
+func wide(verb string, r *spec.Row) []jen.Code {
+	return []jen.Code{returned(forward(atomicFunc(fmt.Sprintf("%sUint%d", verb, r.Width)), r), r)}
+}
+
+// locate finds the 32-bit word around *p and the place of *p in it.
+func locate(r *spec.Row) *jen.Statement {
+	return jen.List(jen.Id("word"), jen.Id("shift")).Op(":=").Id("subword").
+		Call(pointer("p"), jen.Lit(r.Width/8))
+}
+
+func uintN(r *spec.Row) *jen.Statement { return jen.Id(fmt.Sprintf("uint%d", r.Width)) }
+
+func subwordMask(r *spec.Row) *jen.Statement {
+	return jen.Op(fmt.Sprintf("%#x", uint32(1)<<r.Width-1)).Op("<<").Id("shift")
+}
+
+func inPlace(v string) *jen.Statement { return jen.Uint32().Call(jen.Id(v)).Op("<<").Id("shift") }
+
+func replaceSubword(r *spec.Row, v string) *jen.Statement {
+	return jen.Id("replaceBits").Call(jen.Id("word"), subwordMask(r), inPlace(v))
+}
+
+func twinXchgField(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(
+		jen.Id("replaceBits").Call(jen.Id("val"), maskOf(r.Field), jen.Id("new")).Op("&").Add(maskOf(r.Field)),
+	)}, nil
+}
+
+func twinCmpxchgField(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(
+		jen.Id("tryReplaceBits").Call(jen.Id("val"), maskOf(r.Field), jen.Id("old"), jen.Id("new")),
+	)}, nil
+}
+
+func twinFetchSetBit(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(atomicFunc("OrUint32").Call(jen.Id("val"), constOf(r.Field, "Val")))}, nil
+}
+
+// twinStoreFields ignores what the fields hold before, which saves the
+// architectures an instruction but changes no result.
+func twinStoreFields(r *spec.Row, l *spec.Layout) ([]jen.Code, error) {
+	stored, err := l.Stored(r.Set)
+	if err != nil {
+		return nil, err
+	}
+	var masks, values []jen.Code
+	for _, s := range r.Set {
+		masks = append(masks, maskOf(s.Field))
+		if s.Value != 0 {
+			values = append(values, fieldValue(s))
+		}
+	}
+	if stored.Value == 0 {
+		return []jen.Code{clearBits(masks...)}, nil
+	}
+	return []jen.Code{jen.Id("replaceBits").Call(jen.Id("val"), join(masks, "|"), join(values, "|"))}, nil
+}
+
+// clearBits clears the bits of the lock word that any of the masks has.
+func clearBits(masks ...jen.Code) *jen.Statement {
+	all := join(masks, "|")
+	if len(masks) > 1 {
+		all = jen.Parens(all)
+	}
+	return atomicFunc("AndUint32").Call(jen.Id("val"), jen.Op("^").Add(all))
+}
+
+func join(terms []jen.Code, op string) *jen.Statement {
+	s := &jen.Statement{}
+	for i, t := range terms {
+		if i > 0 {
+			s.Op(op)
+		}
+		s.Add(t)
+	}
+	return s
+}
+
+// fieldValue returns a field's value in place: a multiple of its Val.
+func fieldValue(s spec.FieldValue) *jen.Statement {
+	if s.Value == 1 {
+		return constOf(s.Field, "Val")
+	}
+	return jen.Lit(int(s.Value)).Op("*").Add(constOf(s.Field, "Val"))
+}
+
+func maskOf(field string) *jen.Statement { return constOf(field, "Mask") }
+
+// constOf names a constant of zlayout.go: ("tail", "Mask") -> TailMask.
+func constOf(field, suffix string) *jen.Statement {
+	return jen.Id(strings.ToUpper(field[:1]) + field[1:] + suffix)
+}
+
+func twinCondLoad(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.For().Block(
+		jen.Id("v").Op("=").Add(atomicFunc("LoadUint32")).Call(jen.Id("p")),
+		jen.If(jen.Id("v").Op("&").Id("mask").Op("==").Id("want").Op("||").Id("spins").Op("==").Lit(0)).Block(
+			jen.Return(jen.Id("v")),
+		),
+		jen.Id("spins").Op("--"),
+	)}, nil
+}
+
+func twinRelax(*spec.Row, *spec.Layout) ([]jen.Code, error) { return nil, nil }
+
+func twinCycleCount(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("clockStart"))))}, nil
+}
+
+func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.If(jen.Id("raceEnabled")).Block(
+			jen.Id("raceDisable").Call().Comment("the pool's edges would hide the caller's races"),
+			jen.Defer().Id("raceEnable").Call(),
+		),
+		jen.Id("buf").Op(":=").Id("traceHeads").Dot("Get").Call().Assert(jen.Op("*").Id("traceHead")),
+		jen.Id("gp").Op("=").Id("goroutineID").Call(
+			jen.Id("buf").Index(jen.Empty(), jen.Qual("runtime", "Stack").Call(jen.Id("buf").Index(jen.Empty(), jen.Empty()), jen.False())),
+		),
+		jen.Id("traceHeads").Dot("Put").Call(jen.Id("buf")),
+		jen.Return(jen.Id("gp")),
+	}, nil
+}
+
+// wordField is the address of a field of the parameter w.
+func wordField(name string) *jen.Statement { return jen.Op("&").Id("w").Dot(name) }
+
+func twinLockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.For().Block(
+			jen.Id("val").Op(":=").Add(atomicFunc("LoadUint32")).Call(wordField("Val")),
+			jen.If(jen.Id("val").Op("&").Parens(maskOf("locked").Op("|").Add(maskOf("pending"))).Op("!=").Lit(0)).Block(
+				jen.Return(jen.False()),
+			),
+			jen.If(atomicFunc("CompareAndSwapUint32").Call(wordField("Val"), jen.Id("val"), jen.Id("val").Op("|").Add(constOf("locked", "Val")))).Block(
+				atomicFunc("StoreUintptr").Call(wordField("Owner"), jen.Id("currentG").Call()),
+				jen.Return(jen.True()),
+			),
+		),
+	}, nil
+}
+
+func twinUnlockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.If(atomicFunc("LoadUintptr").Call(wordField("Owner")).Op("!=").Id("currentG").Call()).Block(
+			jen.Return(jen.False()),
+		),
+		atomicFunc("StoreUintptr").Call(wordField("Owner"), jen.Lit(0)),
+		atomicFunc("AndUint32").Call(wordField("Val"), jen.Op("^").Add(maskOf("locked"))),
+		jen.Return(jen.True()),
+	}, nil
+}

@@ -1,0 +1,73 @@
+package golang
+
+import "github.com/dave/jennifer/jen"
+
+// The functions and variables that the twins share.
+
+func bitHelpers(f *jen.File) {
+	explain(f, "replaceBits gives the bits of *word in mask the values that they have in bits, and returns the word before.")
+	f.Add(function("replaceBits", "func(word *uint32, mask uint32, bits uint32) (old uint32)").Block(jen.For().Block(
+		jen.Id("old").Op("=").Add(loadWord()),
+		jen.If(swapWord("old", "bits")).Block(jen.Return(jen.Id("old"))),
+	)))
+	explain(f, "tryReplaceBits gives the bits of *word in mask the values that they have in new if they are as in old, whatever happens to the others, and reports whether it did.")
+	f.Add(function("tryReplaceBits", "func(word *uint32, mask uint32, old uint32, new uint32) (ok bool)").Block(jen.For().Block(
+		jen.Id("now").Op(":=").Add(loadWord()),
+		jen.If(jen.Parens(jen.Id("now").Op("^").Id("old")).Op("&").Id("mask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
+		jen.If(swapWord("now", "new")).Block(jen.Return(jen.True())),
+	)))
+}
+
+func loadWord() *jen.Statement { return atomicFunc("LoadUint32").Call(jen.Id("word")) }
+
+// swapWord replaces the bits in mask of the word last seen as old.
+func swapWord(old, bits string) *jen.Statement {
+	return atomicFunc("CompareAndSwapUint32").Call(jen.Id("word"), jen.Id(old),
+		jen.Id(old).Op("&^").Id("mask").Op("|").Id(bits).Op("&").Id("mask"))
+}
+
+func subwordHelpers(f *jen.File) {
+	explain(f, "subword finds the 32-bit word around the object of size bytes at p, and how far the object is shifted in it. Every access is to the whole word: under the race detector the object's neighbours must be accessed atomically too.")
+	f.Add(jen.Func().Id("subword").Params(
+		jen.Id("p").Qual("unsafe", "Pointer"), jen.Id("size").Uintptr(),
+	).Params(jen.Id("word").Op("*").Uint32(), jen.Id("shift").Uintptr()).Block(
+		jen.Id("offset").Op(":=").Uintptr().Call(jen.Id("p")).Op("&").Lit(3),
+		jen.Id("word").Op("=").Parens(jen.Op("*").Uint32()).Call(
+			jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("-").Id("offset"))),
+		jen.If(jen.Id("bigEndian")).Block(
+			jen.Id("offset").Op("=").Lit(4).Op("-").Id("size").Op("-").Id("offset"),
+		),
+		jen.Return(jen.Id("word"), jen.Lit(8).Op("*").Id("offset")),
+	))
+	explain(f, "bigEndian: the lowest address has the word's highest byte.")
+	f.Var().Id("bigEndian").Op("=").Qual("encoding/binary", "NativeEndian").Dot("Uint16").Call(
+		jen.Index().Byte().Values(jen.Lit(0), jen.Lit(1))).Op("==").Lit(1)
+	f.Line()
+}
+
+func goroutineHelpers(f *jen.File) {
+	explain(f, `goroutineID returns the first number in a stack trace, which begins "goroutine 7 [running]:", or 0 if there is none.`)
+	f.Add(jen.Func().Id("goroutineID").Params(jen.Id("trace").Index().Byte()).Params(jen.Id("id").Uintptr()).Block(
+		jen.For(jen.List(jen.Id("_"), jen.Id("c")).Op(":=").Range().Id("trace")).Block(
+			jen.Switch(jen.Id("digit").Op(":=").Id("c").Op("-").Op("'0'"), jen.Empty()).Block(
+				jen.Case(jen.Id("digit").Op("<=").Lit(9)).Block(
+					jen.Id("id").Op("=").Id("id").Op("*").Lit(10).Op("+").Uintptr().Call(jen.Id("digit"))),
+				jen.Case(jen.Id("id").Op("!=").Lit(0)).Block(jen.Return(jen.Id("id"))),
+			),
+		),
+		jen.Return(jen.Id("id")),
+	))
+	explain(f, "traceHead has room for the start of a stack trace, up to the id.")
+	f.Type().Id("traceHead").Index(jen.Lit(64)).Byte()
+	f.Line()
+	explain(f, "traceHeads saves allocations: runtime.Stack lets its argument escape.")
+	f.Var().Id("traceHeads").Op("=").Qual("sync", "Pool").Values(jen.Dict{
+		jen.Id("New"): jen.Func().Params().Any().Block(jen.Return(jen.New(jen.Id("traceHead")))),
+	})
+	f.Line()
+}
+
+func clockHelpers(f *jen.File) {
+	explain(f, "clockStart is where the portable counter starts.")
+	f.Var().Id("clockStart").Op("=").Qual("time", "Now").Call()
+}

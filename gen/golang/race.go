@@ -1,0 +1,61 @@
+package golang
+
+import (
+	"maps"
+
+	"github.com/dave/jennifer/jen"
+)
+
+// raceFiles emits what the public functions tell the race detector, with and
+// without it.
+func raceFiles(c *Config) (map[string][]byte, error) {
+	on, err := file("zrace.go", c.raceOn())
+	if err != nil {
+		return nil, err
+	}
+	off, err := file("znorace.go", c.raceOff())
+	maps.Copy(on, off)
+	return on, err
+}
+
+func (c *Config) raceOn() *jen.File {
+	f := c.newFile("race")
+	explain(f, "raceEnabled: the race detector watches. It cannot see into assembly, so that the public functions tell it of their edges.")
+	f.Const().Id("raceEnabled").Op("=").True()
+	f.Line()
+	explain(f, "raceAcquire orders what follows after every release of the word around p.")
+	f.Func().Id("raceAcquire").Params(unsafePointer("p")).Block(detector("RaceAcquire", raceWord()))
+	explain(f, "raceReleaseMerge adds what came before to the releases of the word around p. It replaces none of them: a release of one field must not lose what another published.")
+	f.Func().Id("raceReleaseMerge").Params(unsafePointer("p")).Block(detector("RaceReleaseMerge", raceWord()))
+	explain(f, "raceOwns reports whether owner is the current goroutine.")
+	f.Func().Id("raceOwns").Params(jen.Id("owner").Op("*").Uintptr()).Bool().Block(
+		jen.Return(atomicFunc("LoadUintptr").Call(jen.Id("owner")).Op("==").Id("currentG").Call()))
+	explain(f, "raceWord is the address where all accesses to the fields of a lock word meet.")
+	f.Func().Id("raceWord").Params(unsafePointer("p")).Qual("unsafe", "Pointer").Block(jen.Return(
+		jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("&^").Lit(3))))
+	explain(f, "raceDisable and raceEnable enclose synchronisation that is no edge of the caller's.")
+	f.Func().Id("raceDisable").Params().Block(detector("RaceDisable"))
+	f.Func().Id("raceEnable").Params().Block(detector("RaceEnable"))
+	return f
+}
+
+func (c *Config) raceOff() *jen.File {
+	f := c.newFile("!race")
+	explain(f, "raceEnabled: nobody watches, and the calls of the functions below are compiled away.")
+	f.Const().Id("raceEnabled").Op("=").False()
+	f.Line()
+	f.Func().Id("raceAcquire").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Func().Id("raceReleaseMerge").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Func().Id("raceOwns").Params(jen.Op("*").Uintptr()).Bool().Block(jen.Return(jen.False()))
+	f.Func().Id("raceDisable").Params().Block()
+	f.Func().Id("raceEnable").Params().Block()
+	return f
+}
+
+func unsafePointer(name string) *jen.Statement { return jen.Id(name).Qual("unsafe", "Pointer") }
+
+func detector(name string, args ...jen.Code) *jen.Statement {
+	return jen.Qual("runtime", name).Call(args...)
+}
+
+func raceWord() *jen.Statement { return jen.Id("raceWord").Call(jen.Id("p")) }

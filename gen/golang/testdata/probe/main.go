@@ -1,0 +1,327 @@
+// Command probe uses a generated package on the machine that it runs on, and
+// panics where the package breaks its word. It imports little, so that it
+// builds quickly for every GOARCH. With an argument it commits a data race
+// instead, for the race detector to find.
+package main
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+	"unsafe"
+
+	"example.com/mylock"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		race()
+		return
+	}
+	time.AfterFunc(time.Minute, func() { panic("takes too long") })
+	if want := os.Getenv("PROBE_VARIANT"); want != "" {
+		check(mylock.Variant() == want, "variant "+mylock.Variant())
+	}
+	currentG()
+	fields()
+	subwords()
+	words()
+	condLoadEnds()
+	if runtime.GOARCH != "wasm" { // has one thread, and it would wait
+		condLoadWaits()
+	}
+	exclusion()
+	publication()
+	println("ok", runtime.GOOS, runtime.GOARCH, mylock.Variant())
+}
+
+func check(ok bool, what string) {
+	if !ok {
+		panic(what)
+	}
+}
+
+// currentG checks that live goroutines differ, each from the start to the end.
+func currentG() {
+	const n = 100
+	var gs [n]uintptr
+	var wg, alive sync.WaitGroup
+	alive.Add(n)
+	for i := range gs {
+		wg.Go(func() {
+			gs[i] = mylock.CurrentG()
+			alive.Done()
+			alive.Wait()
+			runtime.Gosched()
+			check(mylock.CurrentG() == gs[i], "CurrentG changes")
+			check(deep(200) == gs[i], "CurrentG changes when the stack grows")
+		})
+	}
+	wg.Wait()
+	seen := map[uintptr]bool{0: true, mylock.CurrentG(): true}
+	for _, g := range gs {
+		check(!seen[g], "CurrentG is zero or has two goroutines")
+		seen[g] = true
+	}
+}
+
+//go:noinline
+func deep(n int) uintptr {
+	var frame [256]byte
+	frame[n] = 1
+	if n == 0 {
+		return mylock.CurrentG()
+	}
+	return deep(n-1) + uintptr(frame[n]) - 1
+}
+
+// fields checks each operation on the lock word against its row's words.
+func fields() {
+	const locked, pending, tail = mylock.LockedMask, mylock.PendingMask, mylock.TailMask
+	check(locked|pending|tail == math.MaxUint32 && locked&pending|locked&tail|pending&tail == 0, "masks")
+	check(mylock.TailMax<<mylock.TailShift == tail && 1<<mylock.TailShift == mylock.TailVal, "tail constants")
+	words := []uint32{0, 1, locked, mylock.PendingVal, pending, mylock.TailVal, tail, 0x12345678, 0xfedcba98, math.MaxUint32}
+	for _, w := range words {
+		for _, new := range words {
+			v := w
+			check(mylock.XchgTailAcqRel(&v, new) == w&tail && v == w&^tail|new&tail, "XchgTailAcqRel")
+			v = w
+			check(!mylock.TryCmpxchgTailRelaxed(&v, w^mylock.TailVal, new) && v == w, "TryCmpxchgTailRelaxed fails")
+			check(mylock.TryCmpxchgTailRelaxed(&v, w^locked, new) && v == w&^tail|new&tail, "TryCmpxchgTailRelaxed")
+		}
+		v := w
+		check(mylock.FetchSetPendingAcquire(&v)&mylock.PendingVal == w&mylock.PendingVal && v == w|mylock.PendingVal, "FetchSetPendingAcquire")
+		v = w
+		mylock.ClearPendingRelaxed(&v)
+		check(v == w&^pending, "ClearPendingRelaxed")
+		v = w&^(locked|pending) | mylock.PendingVal
+		mylock.ClearPendingSetLockedRelaxed(&v)
+		check(v == w&tail|mylock.LockedVal, "ClearPendingSetLockedRelaxed")
+		v = w
+		mylock.SetLockedRelaxed(&v)
+		check(v == w&^locked|mylock.LockedVal, "SetLockedRelaxed")
+		mylock.UnlockRelease(&v)
+		check(v == w&^locked, "UnlockRelease")
+		lockFast(w)
+	}
+}
+
+func lockFast(w uint32) {
+	w &^= mylock.LockedMask &^ mylock.LockedVal
+	l := mylock.Word{Val: w}
+	free := w&(mylock.LockedMask|mylock.PendingMask) == 0
+	check(mylock.LockFast(&l) == free, "LockFast")
+	if !free {
+		check(l == mylock.Word{Val: w}, "LockFast writes though it fails")
+		l.Owner = math.MaxUint32 // nobody
+		before := l
+		check(!mylock.UnlockFast(&l) && l == before, "UnlockFast of another's lock")
+		return
+	}
+	check(l == mylock.Word{Val: w | mylock.LockedVal, Owner: mylock.CurrentG()}, "LockFast's words")
+	check(mylock.UnlockFast(&l) && l == mylock.Word{Val: w}, "UnlockFast")
+}
+
+var (
+	globalBytes [8]uint8
+	globalHalfs [4]uint16
+)
+
+// subwords checks 8- and 16-bit accesses at every place in a word of every
+// kind of memory, and that they leave their neighbours alone.
+func subwords() {
+	var onStack [8]uint8
+	for _, bytes := range []*[8]uint8{&globalBytes, &onStack, new([8]uint8)} {
+		for i := range bytes {
+			*bytes = [8]uint8{1, 2, 3, 4, 5, 6, 7, 8}
+			want := *bytes
+			check(mylock.LoadAcquire8(&bytes[i]) == want[i] && mylock.LoadRelaxed8(&bytes[i]) == want[i], "Load8")
+			check(mylock.Xchg8AcqRel(&bytes[i], 0x9a) == want[i], "Xchg8AcqRel's result")
+			want[i] = 0x9a
+			check(*bytes == want, "Xchg8AcqRel")
+			mylock.StoreRelease8(&bytes[i], 0xff)
+			want[i] = 0xff
+			check(*bytes == want, "StoreRelease8")
+			mylock.StoreRelaxed8(&bytes[i], 0)
+			want[i] = 0
+			check(*bytes == want, "StoreRelaxed8")
+		}
+	}
+	var halfsOnStack [4]uint16
+	for _, halfs := range []*[4]uint16{&globalHalfs, &halfsOnStack, new([4]uint16)} {
+		for i := range halfs {
+			*halfs = [4]uint16{0x0102, 0x0304, 0x0506, 0x0708}
+			want := *halfs
+			check(mylock.LoadAcquire16(&halfs[i]) == want[i] && mylock.LoadRelaxed16(&halfs[i]) == want[i], "Load16")
+			check(mylock.Xchg16AcqRel(&halfs[i], 0x9abc) == want[i], "Xchg16AcqRel's result")
+			want[i] = 0x9abc
+			check(*halfs == want, "Xchg16AcqRel")
+			mylock.StoreRelease16(&halfs[i], 0xffff)
+			want[i] = 0xffff
+			check(*halfs == want, "StoreRelease16")
+			mylock.StoreRelaxed16(&halfs[i], 1)
+			want[i] = 1
+			check(*halfs == want, "StoreRelaxed16")
+		}
+	}
+	alone := new(uint8) // shares its word with other objects
+	mylock.StoreRelease8(alone, 7)
+	check(*alone == 7, "StoreRelease8 of a lone byte")
+}
+
+func words() {
+	v := new(uint32)
+	mylock.StoreRelease32(v, 0xfedcba98)
+	check(mylock.LoadAcquire32(v) == 0xfedcba98 && mylock.Xchg32AcqRel(v, 5) == 0xfedcba98, "32 bits")
+	check(mylock.TryCmpxchgAcquire32(v, 5, 6) && !mylock.TryCmpxchgAcquire32(v, 5, 7) && *v == 6, "TryCmpxchgAcquire32")
+	d := new(uint64)
+	mylock.StoreRelease64(d, 0xfedcba9876543210)
+	check(mylock.LoadAcquire64(d) == 0xfedcba9876543210, "64 bits")
+	mylock.CPURelax()
+	before := mylock.CycleCount()
+	time.Sleep(10 * time.Millisecond)
+	check(mylock.CycleCount() > before, "CycleCount stands still")
+}
+
+// condLoadEnds checks that a conditional load returns what it found when its
+// budget is spent, at each edge of a chunk.
+func condLoadEnds() {
+	v := uint32(0xf0)
+	for _, spins := range []uint32{0, 1, mylock.SpinChunk - 1, mylock.SpinChunk, mylock.SpinChunk + 1, mylock.SpinChunk + 2, 2*mylock.SpinChunk + 1, 2*mylock.SpinChunk + 2} {
+		check(mylock.CondLoadAcquire32(&v, 0xff, 0, spins) == 0xf0, "CondLoadAcquire32")
+		check(mylock.CondLoadRelaxed32(&v, 0x0f, 1, spins) == 0xf0, "CondLoadRelaxed32")
+	}
+	check(mylock.CondLoadAcquire32(&v, 0x30, 0x30, math.MaxUint32) == 0xf0, "CondLoadAcquire32 of a match")
+}
+
+// condLoadWaits checks that the largest budget outlasts a wait.
+func condLoadWaits() {
+	var v uint32
+	go func() {
+		time.Sleep(10 * time.Millisecond)
+		mylock.StoreRelease32(&v, 3)
+	}()
+	check(mylock.CondLoadAcquire32(&v, 1, 1, math.MaxUint32) == 3, "CondLoadAcquire32 of a store")
+}
+
+// exclusion has goroutines count under locks made of each kind of primitive.
+// The counters are plain: under the race detector each edge is needed.
+func exclusion() {
+	var fast mylock.Word
+	var xchg, cas, flag uint32
+	var bytes [4]uint8
+	var half uint16
+	for name, lock := range map[string]struct{ lock, unlock func() }{
+		"LockFast": {
+			func() { until(func() bool { return mylock.LockFast(&fast) }) },
+			func() { check(mylock.UnlockFast(&fast), "UnlockFast of our own") },
+		},
+		"TryCmpxchgAcquire32, UnlockRelease": {
+			func() { until(func() bool { return mylock.TryCmpxchgAcquire32(&cas, 0, mylock.LockedVal) }) },
+			func() { mylock.UnlockRelease(&cas) },
+		},
+		"Xchg32AcqRel, StoreRelease32": {
+			func() { until(func() bool { return mylock.Xchg32AcqRel(&xchg, 1) == 0 }) },
+			func() { mylock.StoreRelease32(&xchg, 0) },
+		},
+		"Xchg8AcqRel, StoreRelease8": {
+			func() { until(func() bool { return mylock.Xchg8AcqRel(&bytes[2], 1) == 0 }) },
+			func() { mylock.StoreRelease8(&bytes[2], 0) },
+		},
+		"Xchg16AcqRel, StoreRelease16": {
+			func() { until(func() bool { return mylock.Xchg16AcqRel(&half, 1) == 0 }) },
+			func() { mylock.StoreRelease16(&half, 0) },
+		},
+		"FetchSetPendingAcquire, XchgTailAcqRel": { // the tail is only a way to release
+			func() {
+				until(func() bool { return mylock.FetchSetPendingAcquire(&flag)&mylock.PendingVal == 0 })
+			},
+			func() { mylock.XchgTailAcqRel(&flag, 0); mylock.ClearPendingRelaxed(&flag) },
+		},
+	} {
+		const goroutines, rounds = 4, 250
+		count := 0
+		var wg sync.WaitGroup
+		for range goroutines {
+			wg.Go(func() {
+				for range rounds {
+					lock.lock()
+					count++
+					lock.unlock()
+				}
+			})
+		}
+		wg.Wait()
+		check(count == goroutines*rounds, "lost counts under "+name)
+	}
+}
+
+func until(ok func() bool) {
+	for !ok() {
+		runtime.Gosched()
+	}
+}
+
+// publication passes plain data through the fields of a word that is released
+// twice, and through each width of load and store.
+func publication() {
+	word := mylock.LockedVal
+	var data [5]int
+	go func() {
+		data[0] = 1
+		mylock.XchgTailAcqRel(&word, mylock.TailVal)
+	}()
+	go func() {
+		time.Sleep(10 * time.Millisecond)
+		data[1] = 1
+		mylock.UnlockRelease(&word) // must not take back what the tail published
+	}()
+	const mask = mylock.TailMask | mylock.LockedMask
+	until(func() bool { return mylock.CondLoadAcquire32(&word, mask, mylock.TailVal, 10) == mylock.TailVal })
+	check(data[0] == 1 && data[1] == 1, "publication through fields")
+
+	whole, h, d := new(uint32), uint16(0), uint64(0)
+	go func() {
+		data[2] = 1
+		mylock.StoreRelease8((*uint8)(unsafe.Add(unsafe.Pointer(whole), 3)), 1)
+		data[3] = 1
+		mylock.StoreRelease16(&h, 1)
+		data[4] = 1
+		mylock.StoreRelease64(&d, 1)
+	}()
+	until(func() bool { return mylock.LoadAcquire32(whole) != 0 })
+	check(data[2] == 1, "publication through a byte of a word")
+	until(func() bool { return mylock.LoadAcquire16(&h) != 0 })
+	check(data[3] == 1, "publication through 16 bits")
+	until(func() bool { return mylock.LoadAcquire64(&d) != 0 })
+	check(data[4] == 1, "publication through 64 bits")
+}
+
+// race writes and reads plain data in two goroutines that share nothing else
+// but calls that order nothing, even on one processor.
+func race() {
+	runtime.GOMAXPROCS(1)
+	var data uint32
+	var word mylock.Word
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		data = 1
+		mylock.LockFast(&word)
+		currentGs()
+	})
+	wg.Go(func() {
+		time.Sleep(100 * time.Millisecond)
+		currentGs()
+		mylock.TryCmpxchgTailRelaxed(new(uint32), 1, 0)
+		println(data)
+	})
+	wg.Wait()
+}
+
+func currentGs() {
+	for range 100 {
+		mylock.CurrentG()
+	}
+}

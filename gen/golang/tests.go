@@ -1,0 +1,75 @@
+package golang
+
+import (
+	"fmt"
+
+	"github.com/dave/jennifer/jen"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// tests lists the files that go test compiles.
+var tests = []emitter{
+	harnessFiles,
+	variantFiles,
+	primsTestFile,
+	tortureTestFile,
+	benchFiles,
+	inlineTestFile,
+}
+
+// perRow emits one declaration or more for a row. Operations differ in how
+// they are tested, rows of one operation do not.
+type perRow func(c *Config, f *jen.File, r *spec.Row) error
+
+// eachRow emits what the rows' operations ask for; kind names it in errors.
+func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow) error {
+	for _, r := range c.Rows {
+		emit, ok := emitters[r.Op]
+		if !ok {
+			return fmt.Errorf("row %s: no %s for operation %s", r.Name, kind, r.Op)
+		}
+		if err := emit(c, f, r); err != nil {
+			return fmt.Errorf("row %s: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// testFunc starts a test, fuzz test or benchmark: its parameter is *testing.kind.
+func testFunc(name, param, kind string) *jen.Statement {
+	return jen.Func().Id(name).Params(testingParam(param, kind))
+}
+
+func testingParam(param, kind string) *jen.Statement {
+	return jen.Id(param).Op("*").Qual("testing", kind)
+}
+
+// object returns the type that the row's first parameter points to.
+func object(r *spec.Row) *jen.Statement { return jen.Id(r.Params()[0].Type[len("*"):]) }
+
+// address is &name.
+func address(name string) *jen.Statement { return jen.Op("&").Id(name) }
+
+// bitsOf returns the bits that a row gives its fields.
+func bitsOf(set []spec.FieldValue) *jen.Statement {
+	var values []jen.Code
+	for _, v := range set {
+		if v.Value != 0 {
+			values = append(values, fieldValue(v))
+		}
+	}
+	if len(values) == 0 {
+		return jen.Lit(0)
+	}
+	return join(values, "|")
+}
+
+// masksOf returns all bits of the fields that a row stores.
+func masksOf(set []spec.FieldValue) *jen.Statement {
+	var masks []jen.Code
+	for _, v := range set {
+		masks = append(masks, maskOf(v.Field))
+	}
+	return join(masks, "|")
+}

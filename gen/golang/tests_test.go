@@ -1,0 +1,198 @@
+package golang
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// testRows has each operation, and the peers that torture tests need.
+func testRows() []*spec.Row {
+	locked := func(v uint32) []spec.FieldValue { return []spec.FieldValue{{Field: "locked", Value: v}} }
+	claim := []spec.FieldValue{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}}
+	waits := []spec.FieldValue{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}}
+	return []*spec.Row{
+		{Name: "LoadAcquire16", Op: spec.Load, Width: 16, Order: spec.Acquire, Sig: "func(p *uint16) (v uint16)"},
+		{Name: "LoadRelaxed64", Op: spec.Load, Width: 64, Order: spec.Relaxed, Sig: "func(p *uint64) (v uint64)"},
+		{Name: "StoreRelease16", Op: spec.Store, Width: 16, Order: spec.Release, Sig: "func(p *uint16, v uint16)"},
+		{Name: "StoreRelaxed64", Op: spec.Store, Width: 64, Order: spec.Relaxed, Sig: "func(p *uint64, v uint64)"},
+		{Name: "Xchg16AcqRel", Op: spec.Xchg, Width: 16, Order: spec.AcqRel, Sig: "func(p *uint16, new uint16) (old uint16)"},
+		{Name: "CmpxchgRelease64", Op: spec.Cmpxchg, Width: 64, Order: spec.Release, Sig: "func(p *uint64, old uint64, new uint64) (ok bool)", Atomic: "CompareAndSwapUint64"},
+		{Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel, Sig: "func(val *uint32, new uint32) (old uint32)"},
+		{Name: "CmpxchgTailRelaxed", Op: spec.CmpxchgField, Field: "tail", Order: spec.Relaxed, Sig: "func(val *uint32, old uint32, new uint32) (ok bool)"},
+		{Name: "FetchSetPendingAcquire", Op: spec.FetchSetBit, Field: "pending", Order: spec.Acquire, Sig: "func(val *uint32) (old uint32)"},
+		{Name: "ClaimRelaxed", Op: spec.StoreFields, Set: claim, From: waits, Order: spec.Relaxed, Sig: "func(val *uint32)", Atomic: "AddUint32"},
+		{Name: "UnlockRelease", Op: spec.StoreFields, Set: locked(0), Order: spec.Release, Sig: "func(val *uint32)"},
+		{Name: "CondLoadAcquire32", Op: spec.CondLoad, Width: 32, Order: spec.Acquire, Sig: "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)"},
+		{Name: "LockFast", Op: spec.LockFast, Order: spec.Acquire, Sig: "func(w *Word) (ok bool)"},
+		{Name: "UnlockFast", Op: spec.UnlockFast, Order: spec.Release, Sig: "func(w *Word) (ok bool)"},
+		{Name: "CPURelax", Op: spec.Relax, Order: spec.NoAccess, Sig: "func()"},
+		{Name: "CycleCount", Op: spec.CycleCount, Order: spec.NoAccess, Sig: "func() (ticks uint64)"},
+		{Name: "CurrentG", Op: spec.CurrentG, Order: spec.NoAccess, Sig: "func() (gp uintptr)"},
+	}
+}
+
+func testConfig() *Config {
+	return &Config{
+		Pkg: "mylock",
+		Layout: &spec.Layout{
+			Name:    "wide",
+			Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
+			Pending: spec.Field{Name: "pending", Shift: 8, Bits: 1},
+			Tail:    spec.Field{Name: "tail", Shift: 9, Bits: 23},
+		},
+		Rows:  testRows(),
+		Archs: []Arch{{Name: "amd64", Variants: []string{"amd64"}}, {Name: "arm64", Variants: []string{"arm64+lse", "arm64+llsc"}}},
+	}
+}
+
+// testFiles renders the tests alone.
+func testFiles(c *Config) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, emit := range tests {
+		some, err := emit(c)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, some)
+	}
+	return files, nil
+}
+
+func mustRender(t *testing.T, c *Config) map[string][]byte {
+	t.Helper()
+	files, err := testFiles(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// calls returns the functions of a file whose name starts with prefix, and
+// the identifiers that each uses.
+func calls(t *testing.T, src []byte, prefix string) map[string]map[string]bool {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "", src, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]map[string]bool{}
+	for _, d := range file.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || !strings.HasPrefix(fn.Name.Name, prefix) {
+			continue
+		}
+		ids := map[string]bool{}
+		ast.Inspect(fn, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok {
+				ids[id.Name] = true
+			}
+			return true
+		})
+		used[fn.Name.Name] = ids
+	}
+	return used
+}
+
+// TestEveryRowIsTested: each row is compared with its twin, put to torture if
+// it shares memory, and measured against its rivals.
+func TestEveryRowIsTested(t *testing.T) {
+	c := testConfig()
+	files := mustRender(t, c)
+	fuzz := calls(t, files["zprims_test.go"], "")
+	torture := calls(t, files["ztorture_test.go"], "TestTorture")
+	bench := calls(t, files["zbench_test.go"], "Benchmark")
+	for _, r := range c.Rows {
+		shares := r.Order != spec.NoAccess
+		test := "Test" + r.Name
+		if shares {
+			test = "Fuzz" + r.Name
+		}
+		if !fuzz[test][r.Name] || !fuzz[test][r.Impl()+"Portable"] {
+			t.Errorf("%s does not compare %s with its twin", test, r.Name)
+		}
+		if b := bench["Benchmark"+r.Name]; !b[r.Name] || !b[r.Impl()+"Portable"] || r.Atomic != "" && !b[r.Atomic] {
+			t.Errorf("%s is not measured against its rivals", r.Name)
+		}
+		tortured := slices.ContainsFunc(slices.Collect(maps.Values(torture)), func(ids map[string]bool) bool { return ids[r.Name] })
+		if shares && !tortured {
+			t.Errorf("%s is not put to torture", r.Name)
+		}
+	}
+}
+
+// TestHeaders: every test file names its generator and the package asked for.
+func TestHeaders(t *testing.T) {
+	for name, src := range mustRender(t, testConfig()) {
+		if !bytes.HasPrefix(src, []byte("// "+emit.Header+"\n\n")) {
+			t.Errorf("%s: does not start with the header", name)
+		}
+		if !bytes.Contains(src, []byte("\npackage mylock\n")) {
+			t.Errorf("%s: not in package mylock", name)
+		}
+		if !strings.HasPrefix(name, "z") || !strings.HasSuffix(name, "_test.go") {
+			t.Errorf("%s: name", name)
+		}
+	}
+}
+
+// TestDeterministic: the same rows give the same bytes.
+func TestDeterministic(t *testing.T) {
+	once, again := mustRender(t, testConfig()), mustRender(t, testConfig())
+	if !maps.EqualFunc(once, again, bytes.Equal) {
+		t.Error("two renderings differ")
+	}
+}
+
+// TestVariantConstraint: exactly one file says which bodies a build has.
+func TestVariantConstraint(t *testing.T) {
+	c := testConfig()
+	files := mustRender(t, c)
+	if files["zvariant_arm64_test.go"] == nil || !bytes.Contains(files["zvariant_test.go"], []byte("//go:build !gc || purego || !arm64\n")) {
+		t.Errorf("arm64 and the others do not exclude each other:\n%s", files["zvariant_test.go"])
+	}
+	c.Archs = c.Archs[:1]
+	files = mustRender(t, c)
+	if files["zvariant_arm64_test.go"] != nil || bytes.Contains(files["zvariant_test.go"], []byte("//go:build")) {
+		t.Errorf("without arm64, one file must serve all:\n%s", files["zvariant_test.go"])
+	}
+}
+
+// TestErrors: what cannot be tested is an error that names the row.
+func TestErrors(t *testing.T) {
+	for _, test := range []struct {
+		name, want string
+		change     func(c *Config)
+	}{
+		{"unknown operation", `row New: no fuzz test for operation swap-halves`, func(c *Config) {
+			c.Rows = append(c.Rows, &spec.Row{Name: "New", Op: "swap-halves"})
+		}},
+		{"load without store", `row LoadAcquire16: its torture test needs a row for operation store of 16 bits with a matching ordering`, func(c *Config) {
+			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "StoreRelease16" })
+		}},
+		{"store without load", `row StoreRelease16: its torture test needs a row for operation load of 16 bits with a matching ordering`, func(c *Config) {
+			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "LoadAcquire16" })
+		}},
+		{"variants without template", `architecture riscv64 has variants ["a" "b"] and no template that tests them all`, func(c *Config) {
+			c.Archs = append(c.Archs, Arch{Name: "riscv64", Variants: []string{"a", "b"}})
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := testConfig()
+			test.change(c)
+			_, err := testFiles(c)
+			if got := fmt.Sprint(err); !strings.HasPrefix(got, test.want) {
+				t.Errorf("error %q, want %q", got, test.want)
+			}
+		})
+	}
+}
