@@ -1,0 +1,248 @@
+// Package audit checks the machine code of a generated package: from the
+// encoded bytes in a linked binary, that each primitive has the instructions
+// that its row asks for, and none that could weaken or outgrow it.
+//
+// It shares nothing with the emitters but the table. What an instruction does
+// comes from its bits; what an access touches, and which of the bodies for
+// machines with and without a feature it belongs to, from the flow of values
+// and of control. Code that the audit cannot follow is a finding too.
+package audit
+
+import (
+	"debug/elf"
+	"fmt"
+	"slices"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// Target says what the binary was built for.
+type Target struct {
+	Arch string // GOARCH
+	// LSE: the build presumes arm64's LSE (GOARM64=v8.1), so that there must be
+	// neither LL/SC bodies nor a question which to take.
+	LSE bool
+}
+
+// A Finding is a primitive that breaks a rule.
+type Finding struct {
+	Row     string
+	Machine string // architecture, and the features that lead to the code
+	PC      uint64 // 0 if the primitive as a whole breaks the rule
+	Inst    string
+	Rule    Rule
+	Detail  string
+}
+
+func (f Finding) String() string {
+	at := ""
+	if f.PC != 0 {
+		at = fmt.Sprintf(" at %#x (%s)", f.PC, f.Inst)
+	}
+	return fmt.Sprintf("%s on %s%s: %s: %s", f.Row, f.Machine, at, f.Rule, f.Detail)
+}
+
+// Check audits every row's implementation in the package with import path pkg,
+// linked into f.
+func Check(t Target, pkg string, rows []*spec.Row, l *spec.Layout, f *elf.File) ([]Finding, error) {
+	a, ok := archs[t.Arch]
+	if !ok {
+		return nil, fmt.Errorf("audit: unknown architecture %q", t.Arch)
+	}
+	bin, err := open(f, pkg)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	var all []Finding
+	for _, r := range rows {
+		c := &checker{arch: a, target: t, row: r, layout: l}
+		code, asm, err := bin.implementation(r, t.Arch)
+		if err != nil {
+			c.report(-1, RuleSymbol, "%v", err)
+		} else {
+			c.check(bin, code, asm)
+		}
+		all = append(all, c.findings...)
+	}
+	return all, nil
+}
+
+// A checker audits one row.
+type checker struct {
+	arch   *arch
+	target Target
+	row    *spec.Row
+	layout *spec.Layout
+
+	fn       *function
+	asm      bool    // assembly, not inlined Go
+	machine  machine // the kind of machine that is being looked at
+	live     []bool  // the code that it runs
+	findings []Finding
+}
+
+// report adds a finding on instruction n, or on the whole primitive if n < 0. A
+// rule broken on several machines is reported once.
+func (c *checker) report(n int, rule Rule, format string, args ...any) {
+	f := Finding{Row: c.row.Name, Machine: c.machine.name, Rule: rule, Detail: fmt.Sprintf(format, args...)}
+	if f.Machine == "" {
+		f.Machine = c.target.Arch
+	}
+	if n >= 0 {
+		f.PC, f.Inst = c.fn.code[n].pc, c.fn.code[n].text
+	}
+	same := func(o Finding) bool { return o.PC == f.PC && o.Rule == f.Rule && o.Detail == f.Detail }
+	if !slices.ContainsFunc(c.findings, same) {
+		c.findings = append(c.findings, f)
+	}
+}
+
+// check decodes the code and applies the rules: first those that hold anywhere,
+// then, for each kind of machine, those on the code that it runs.
+func (c *checker) check(bin *image, code []byte, asm text) {
+	c.asm = asm.abi0
+	c.fn = &function{flagAt: bin.flagAt}
+	code = c.arch.trim(code)
+	for at := 0; at < len(code); {
+		i := c.arch.decode(code[at:], asm.start+uint64(at))
+		c.fn.code = append(c.fn.code, i)
+		at += i.size
+	}
+	if n := c.fn.connect(); n >= 0 {
+		c.report(n, RuleControl, "control leaves the function here")
+		return
+	}
+	if c.asm {
+		c.fn.frame = frame(c.row)
+	}
+	c.fn.follow(c.entry())
+	for n := range c.fn.code {
+		c.checkInstruction(n)
+	}
+	ran := make([]bool, len(c.fn.code))
+	for _, m := range c.arch.machines {
+		if c.target.LSE && !m.flags[flagLSE] {
+			continue
+		}
+		c.machine = m
+		c.live = c.fn.reach(m, []int{0}, never)
+		c.checkMachine()
+		for n := range ran {
+			ran[n] = ran[n] || c.live[n]
+		}
+	}
+	c.machine = machine{}
+	if n := slices.Index(ran, false); n >= 0 {
+		c.report(n, RuleControl, "no machine runs this instruction")
+	}
+}
+
+// entry is what the registers hold when the function is called.
+func (c *checker) entry() registers {
+	var r registers
+	r[zr] = value{kind: isConst}
+	if c.arch.g != noReg {
+		r[c.arch.g] = value{kind: isG}
+	}
+	if !c.asm {
+		for n, p := range c.row.Params() {
+			r[c.arch.args[n]] = value{kind: isParam, name: p.Name}
+		}
+	}
+	return r
+}
+
+// frame lays out the arguments and results of an assembly function without a
+// frame of its own: they follow the return address.
+func frame(r *spec.Row) []slot {
+	const base = 8
+	var slots []slot
+	end := int64(base)
+	add := func(ps []spec.Param, result bool) {
+		for _, p := range ps {
+			size := sizeof(p.Type)
+			end = (end + size - 1) / size * size
+			slots = append(slots, slot{p.Name, end, int(8 * size), result})
+			end += size
+		}
+	}
+	add(r.Params(), false)
+	end = (end + 7) / 8 * 8
+	add(r.Results(), true)
+	return slots
+}
+
+// sizeof is the size of the types that signatures may use.
+func sizeof(typ string) int64 {
+	switch typ {
+	case "bool", "uint8":
+		return 1
+	case "uint16":
+		return 2
+	case "uint32":
+		return 4
+	}
+	return 8
+}
+
+// An image is a linked executable, seen from one of its packages.
+type image struct {
+	file  *elf.File
+	pkg   string
+	texts map[string]elf.Symbol
+	flags map[uint64]string // by address
+}
+
+// A text is where a function's code is.
+type text struct {
+	start uint64
+	abi0  bool
+}
+
+func open(f *elf.File, pkg string) (*image, error) {
+	symbols, err := f.Symbols()
+	if err != nil {
+		return nil, err
+	}
+	b := &image{file: f, pkg: pkg, texts: map[string]elf.Symbol{}, flags: map[uint64]string{}}
+	for name, flag := range flagSymbols {
+		if name[0] == '.' {
+			name = pkg + name
+		}
+		for _, s := range symbols {
+			if s.Name == name {
+				b.flags[s.Value] = flag
+			}
+		}
+	}
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+			b.texts[s.Name] = s
+		}
+	}
+	return b, nil
+}
+
+func (b *image) flagAt(addr int64) string { return b.flags[uint64(addr)] }
+
+// implementation returns the code of a row: of its assembly function, or of the
+// public function into which sync/atomic was inlined.
+func (b *image) implementation(r *spec.Row, arch string) ([]byte, text, error) {
+	name, asm := b.pkg+"."+r.Impl(), true
+	if r.InlineOn(arch) {
+		name, asm = b.pkg+"."+r.Name, false
+	}
+	s, ok := b.texts[name+".abi0"]
+	if !ok || !asm {
+		s, ok = b.texts[name]
+	}
+	if !ok || s.Size == 0 || int(s.Section) >= len(b.file.Sections) {
+		return nil, text{}, fmt.Errorf("no code %s in the binary", name)
+	}
+	section := b.file.Sections[s.Section]
+	code := make([]byte, s.Size)
+	if _, err := section.ReadAt(code, int64(s.Value-section.Addr)); err != nil {
+		return nil, text{}, fmt.Errorf("symbol %s: %w", name, err)
+	}
+	return code, text{s.Value, asm}, nil
+}

@@ -1,0 +1,273 @@
+package audit
+
+import (
+	"fmt"
+
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// A want is one kind of access that an operation consists of.
+type want struct {
+	param  string
+	class  class // load, store or update; LL/SC counts as update
+	form   form
+	bits   int
+	off    int64
+	order  spec.Order
+	value  *value // what it stores (nil = whatever)
+	many   bool   // may occur more than once in the code
+	option bool   // may be absent
+	retry  bool   // lies in a loop that tries again
+	after  *prior // what must have run before
+}
+
+// A prior is an access that must precede another.
+type prior struct {
+	param   string
+	off     int64
+	writes  bool
+	guarded bool // and decide whether the other one runs
+}
+
+func (p prior) String() string {
+	s := "a read"
+	if p.writes {
+		s = "a write"
+	}
+	s += fmt.Sprintf(" of %s+%d", p.param, p.off)
+	if p.guarded {
+		s += " and the branch on what it found"
+	}
+	return s
+}
+
+// wants lists the accesses of a row.
+func (c *checker) wants() []want {
+	r := c.row
+	switch r.Op {
+	case spec.Load:
+		return []want{{param: "p", class: load, bits: r.Width, order: r.Order}}
+	case spec.CondLoad:
+		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
+	case spec.Store:
+		return []want{{param: "p", class: store, bits: r.Width, order: r.Order}}
+	case spec.Xchg:
+		return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
+	case spec.Cmpxchg:
+		return []want{{param: "p", class: update, form: compare, bits: r.Width, order: r.Order}}
+	case spec.XchgField:
+		return c.wantField(exchange)
+	case spec.CmpxchgField:
+		return c.wantField(compare)
+	case spec.FetchSetBit:
+		return c.wantSetBit()
+	case spec.StoreFields:
+		return c.wantStoreFields()
+	case spec.LockFast:
+		return c.wantLockFast()
+	case spec.UnlockFast:
+		return c.wantUnlockFast()
+	}
+	return nil
+}
+
+// ownerOffset is where a Word has its owner.
+const ownerOffset = 8
+
+// wantLockFast: exchange locked; if it was clear, look at pending; then store
+// the owner or give the lock back.
+func (c *checker) wantLockFast() []want {
+	locked, pending := c.layout.Locked, c.layout.Pending
+	promised := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
+	return []want{
+		{param: "w", class: update, form: exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
+			value: &value{kind: isConst, n: 1}},
+		{param: "w", class: load, bits: 8, off: int64(pending.Offset()), order: spec.Relaxed,
+			after: &prior{param: "w", off: int64(locked.Offset()), writes: true, guarded: true}},
+		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isG}, after: promised},
+		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: spec.Release,
+			value: &value{kind: isConst}, after: promised},
+	}
+}
+
+// wantUnlockFast: compare the owner, clear it, then locked.
+func (c *checker) wantUnlockFast() []want {
+	locked := c.layout.Locked
+	return []want{
+		{param: "w", class: load, bits: 64, off: ownerOffset, order: spec.Relaxed},
+		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isConst},
+			after: &prior{param: "w", off: ownerOffset, guarded: true}},
+		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
+			value: &value{kind: isConst}, after: &prior{param: "w", off: ownerOffset, writes: true}},
+	}
+}
+
+// wantField is an operation on a field: direct where the field is an object of
+// its own, else a compare-and-exchange of the word, which a load may prepare.
+func (c *checker) wantField(f form) []want {
+	field, _ := c.layout.Field(c.row.Field)
+	if bits := field.Native(); bits != 0 {
+		return []want{{param: "val", class: update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
+	}
+	return []want{
+		{param: "val", class: update, form: compare, bits: 32, order: c.row.Order, retry: true},
+		{param: "val", class: load, bits: 32, order: spec.Relaxed, option: true},
+	}
+}
+
+// wantSetBit is a modification of the word. Where that returns no more than the
+// bit (amd64), a load after it returns the others.
+func (c *checker) wantSetBit() []want {
+	set := []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+	if c.arch.tso {
+		set = append(set, want{param: "val", class: load, bits: 32, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
+	}
+	return set
+}
+
+// wantStoreFields is one store where the fields are an object of their own.
+func (c *checker) wantStoreFields() []want {
+	to, _ := c.layout.Stored(c.row.Set)
+	if bits := to.Native(); bits != 0 {
+		return []want{{param: "val", class: store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
+			value: &value{kind: isConst, n: int64(to.Value)}}}
+	}
+	return []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+}
+
+// checkAccesses compares the live accesses through parameters with the wants.
+func (c *checker) checkAccesses() {
+	wants := c.wants()
+	count := make([]int, len(wants))
+	rejected := false
+	for n := range c.fn.code {
+		a, ok := c.shared(n)
+		if !ok {
+			continue
+		}
+		k := c.identify(n, a, wants)
+		switch {
+		case k < 0:
+			rejected = true
+		case c.fn.code[n].class != loadEx || wants[k].class == load:
+			count[k]++ // of an LL/SC pair, the store counts
+		}
+	}
+	for k, w := range wants {
+		switch {
+		case count[k] == 0 && !w.option && !rejected:
+			c.report(-1, RuleMissing, "no %s", w)
+		case count[k] > 1 && !w.many:
+			c.report(-1, RuleAccess, "%d times %s, want one", count[k], w)
+		}
+	}
+}
+
+func (w want) String() string {
+	return fmt.Sprintf("%s of %d bits at %s+%d", w.class, w.bits, w.param, w.off)
+}
+
+// identify finds the want that instruction n fulfils, or reports how it misses
+// the nearest, and returns -1.
+func (c *checker) identify(n int, a value, wants []want) int {
+	nearest := mismatch{rule: RuleAccess, detail: fmt.Sprintf("%s of %s: %s has none", c.fn.code[n].class, a.name, c.row.Op)}
+	for k := range wants {
+		if wants[k].param != a.name {
+			continue
+		}
+		m := c.compare(n, a, &wants[k])
+		if m.detail == "" {
+			return k
+		}
+		if m.depth >= nearest.depth {
+			nearest = m
+		}
+	}
+	c.report(n, nearest.rule, "%s", nearest.detail)
+	return -1
+}
+
+// A mismatch is the first property in which an access differs from a want, and
+// how many it has right before that. No detail: it does not differ.
+type mismatch struct {
+	rule   Rule
+	detail string
+	depth  int
+}
+
+// compare checks the properties of a want, from the coarsest.
+func (c *checker) compare(n int, a value, w *want) mismatch {
+	i := &c.fn.code[n]
+	var first mismatch
+	property := func(ok bool, rule Rule, format string, args ...any) {
+		switch {
+		case first.detail != "":
+		case ok:
+			first.depth++
+		default:
+			first.rule, first.detail = rule, fmt.Sprintf(format, args...)
+		}
+	}
+	property(c.fits(i, w), RuleAccess, "%s of %s, want %s", i.class, a.name, w.class)
+	property(i.class != update || i.form == w.form, RuleAccess, "%s, want %s", i.form, w.form)
+	property(i.bits == w.bits, RuleWidth, "%d bits of %s, want %d", i.bits, a.name, w.bits)
+	property(a.n == w.off, RuleOffset, "at %s+%d, want +%d", a.name, a.n, w.off)
+	problem := c.orderingProblem(i, w)
+	property(problem == "", RuleOrdering, "%s", problem)
+	property(w.value == nil || !i.class.writes() || c.holds(n, *w.value), RuleValue, "stores something else than the operation does")
+	property(w.after == nil || c.follows(n, w.after), RuleSequence, "must come after %s", w.after)
+	property(!w.retry || i.class == loadEx || c.repeats(n), RuleRetry, "in no loop that tries again if this fails")
+	return first
+}
+
+// fits: the exclusives stand for an update, and in a wait loop a load-exclusive
+// is the load that arms WFE.
+func (c *checker) fits(i *inst, w *want) bool {
+	switch i.class {
+	case loadEx:
+		return w.class == update || c.row.Op == spec.CondLoad
+	case storeEx:
+		return w.class == update
+	}
+	return i.class == w.class
+}
+
+// holds reports whether the data of write n is v, in the bits that it stores.
+func (c *checker) holds(n int, v value) bool {
+	i := &c.fn.code[n]
+	got := c.fn.value(n, i.data)
+	if v.kind == isConst {
+		mask := int64(uint64(1)<<i.bits - 1)
+		got.n, v.n = got.n&mask, v.n&mask
+	}
+	return got == v
+}
+
+// orderingProblem says how an access's ordering differs from what is wanted.
+// TSO gives every access of amd64 that the other rules admit its ordering.
+func (c *checker) orderingProblem(i *inst, w *want) string {
+	acquire, release := w.order.Acquires(), w.order.Releases()
+	switch {
+	case c.arch.tso:
+		return ""
+	case i.class == load || i.class == loadEx:
+		release = i.release
+	case i.class == store || i.class == storeEx:
+		acquire = i.acquire
+	case i.form == compare && i.bits < 32 && (acquire || release):
+		acquire, release = true, true // the assembler has CASB, CASALB and nothing between
+	}
+	switch {
+	case acquire && !i.acquire:
+		return fmt.Sprintf("does not acquire, want %s", w.order)
+	case release && !i.release:
+		return fmt.Sprintf("does not release, want %s", w.order)
+	case !c.asm: // sync/atomic offers nothing weaker
+		return ""
+	case i.acquire && !acquire:
+		return fmt.Sprintf("acquires, want %s", w.order)
+	case i.release && !release:
+		return fmt.Sprintf("releases, want %s", w.order)
+	}
+	return ""
+}
