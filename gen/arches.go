@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/rqlock/rqlock/gen/amd64"
+	"github.com/rqlock/rqlock/gen/arm64"
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/golang"
+)
+
+// arch is an architecture with assembly: one row and one emitter folder each.
+type arch struct {
+	*emit.Backend
+	golang.Arch
+}
+
+var arches = []arch{
+	{amd64.Backend, golang.Arch{
+		Name:      "amd64",
+		SpinChunk: amd64.SpinChunk,
+		Variants:  []string{"amd64"},
+		Helpers:   amd64.Backend.Helpers,
+	}},
+	{arm64.Backend, golang.Arch{
+		Name:      "arm64",
+		SpinChunk: arm64.SpinChunk,
+		Variants:  []string{"arm64+lse", "arm64+llsc"},
+		Selector:  "lsePath",
+		Flags: []golang.Flag{
+			{Name: "hasLSE", CPU: "ARM64.HasATOMICS", Doc: []string{
+				"hasLSE: one instruction does a read-modify-write. Until it is set, the LL/SC loops",
+				"are right on every machine.",
+			}},
+			{Name: "hasEventStream", CPU: "ARM64.HasEVTSTRM", Doc: []string{
+				"hasEventStream: a timer ends every WFE, so that a wait may sleep in it.",
+			}},
+		},
+		Helpers: arm64.Backend.Helpers,
+	}},
+}

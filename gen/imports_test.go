@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/rqlock/rqlock"
+
+// arrows says what each part of the library may import beyond the standard
+// library; imports point one way. A part not named here is an error, so that a
+// new one has to say where it stands.
+var arrows = map[string][]string{
+	module:                nil, // go:generate directives
+	module + "/templates": nil,
+	module + "/asm":       {"golang.org/x/sys/cpu"},
+}
+
+// TestImports lists every package of the library on every architecture with
+// assembly and fails on an import that arrows does not have.
+func TestImports(t *testing.T) {
+	const format = `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`
+	for _, a := range arches {
+		for _, line := range goList(t, a.Backend.Arch, "-f", format, "./...") {
+			pkg, imports, _ := strings.Cut(line, " ")
+			allowed, known := arrows[pkg]
+			if !known {
+				t.Errorf("%s: not in the table of arrows", pkg)
+			}
+			for _, imp := range strings.Fields(imports) {
+				if strings.Contains(imp, ".") && !slices.Contains(allowed, imp) {
+					t.Errorf("%s imports %s", pkg, imp)
+				}
+			}
+		}
+	}
+}
+
+// TestUsersInherit checks that what a user of asm builds has none of the
+// generator in it, and that the library's module requires x/sys only.
+func TestUsersInherit(t *testing.T) {
+	for _, a := range arches {
+		for _, dep := range goList(t, a.Backend.Arch, "-deps", "-test", "./asm") {
+			for _, bad := range []string{"/avo", "/jennifer", "/x/tools", "/x/arch", "rqlock/gen"} {
+				if strings.Contains(dep, bad) {
+					t.Errorf("%s: asm depends on %s", a.Backend.Arch, dep)
+				}
+			}
+		}
+	}
+	if mods := goList(t, "", "-m", "all"); !slices.EqualFunc(mods, []string{module, "golang.org/x/sys"}, strings.HasPrefix) {
+		t.Errorf("the library requires %q", mods)
+	}
+}
+
+func goList(t *testing.T, goarch string, args ...string) []string {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list"}, args...)...)
+	cmd.Dir = ".."
+	cmd.Env = append(cmd.Environ(), "GOARCH="+goarch, "GOWORK=off")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}

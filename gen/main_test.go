@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// gen runs the command in a directory and returns its exit code and output.
+func gen(t *testing.T, dir string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	t.Chdir(dir)
+	var out, errs bytes.Buffer
+	code = run(args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// wantFailure checks the exit code and that stderr is one line with the words.
+func wantFailure(t *testing.T, code, wantCode int, stderr string, words ...string) {
+	t.Helper()
+	if code != wantCode {
+		t.Errorf("exit code %d, want %d", code, wantCode)
+	}
+	if strings.Count(stderr, "\n") != 1 || !strings.HasSuffix(stderr, "\n") {
+		t.Errorf("want one line, got %q", stderr)
+	}
+	for _, w := range words {
+		if !strings.Contains(stderr, w) {
+			t.Errorf("%q does not say %q", stderr, w)
+		}
+	}
+}
+
+// wantFiles checks that a directory holds exactly the named files.
+func wantFiles(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, e := range entries {
+		have = append(have, e.Name())
+	}
+	if !slices.Equal(have, names) {
+		t.Errorf("%s holds %q, want %q", dir, have, names)
+	}
+}
+
+func TestBadUse(t *testing.T) {
+	for _, tt := range []struct {
+		args  []string
+		words []string
+	}{
+		{[]string{"-nosuch"}, []string{"-nosuch"}},
+		{[]string{"-out", "."}, []string{"-pkg", "package name"}},
+		{[]string{"-out", ""}, []string{"-out", "empty"}},
+		{[]string{"-out", ".", "-pkg", "my-lock"}, []string{"-pkg", "my-lock"}},
+		{[]string{"-out", ".", "-pkg", "func"}, []string{"-pkg", "func"}},
+		{[]string{"-out", ".", "-pkg", "_"}, []string{"-pkg"}},
+		{[]string{"-out", ".", "-pkg", "main"}, []string{"-pkg", "main"}},
+		{[]string{"-out", ".", "-pkg", "lock_test"}, []string{"-pkg", "lock_test"}},
+		{[]string{"-out", ".", "-pkg", "l", "-layout", "square"}, []string{"-layout", "square", "narrow", "wide"}},
+		{[]string{"-out", ".", "-pkg", "l", "-arch", "amd64,vax"}, []string{"-arch", "vax", "amd64", "arm64"}},
+		{[]string{"-out", ".", "-pkg", "l", "-arch", ""}, []string{"-arch"}},
+		{[]string{"-layout", "wide"}, []string{"-layout", "-out"}},
+		{[]string{"-pkg", "l"}, []string{"-pkg", "-out"}},
+		{[]string{"-check", "-diff"}, []string{"-check", "-diff"}},
+		{[]string{"-check=perhaps"}, []string{"-check"}},
+		{[]string{"stray"}, []string{"stray"}},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "1bad")
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := gen(t, dir, tt.args...)
+			wantFailure(t, code, 2, stderr, tt.words...)
+			if stdout != "" {
+				t.Errorf("wrote to standard output: %q", stdout)
+			}
+			wantFiles(t, dir)
+		})
+	}
+}
+
+func TestBadPlace(t *testing.T) {
+	t.Run("missing directory", func(t *testing.T) {
+		dir := t.TempDir()
+		code, _, stderr := gen(t, dir, "-out", "absent", "-pkg", "l")
+		wantFailure(t, code, 1, stderr, "absent", "does not exist")
+		wantFiles(t, dir)
+	})
+	t.Run("not the repository", func(t *testing.T) {
+		dir := t.TempDir()
+		code, _, stderr := gen(t, dir)
+		wantFailure(t, code, 1, stderr, "asm", "top of the repository")
+		wantFiles(t, dir)
+	})
+	t.Run("file for directory", func(t *testing.T) {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "f"), "x")
+		code, _, stderr := gen(t, dir, "-out", "f", "-pkg", "l")
+		wantFailure(t, code, 1, stderr, "f is not a directory")
+		wantFiles(t, dir, "f")
+	})
+	t.Run("hand-written file in the way", func(t *testing.T) {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "zprims.go"), "package l // mine\n")
+		code, _, stderr := gen(t, dir, "-out", ".", "-pkg", "l")
+		wantFailure(t, code, 1, stderr, "zprims.go", "in the way")
+		wantFiles(t, dir, "zprims.go")
+	})
+	t.Run("directory in the way", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "zprims.go"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := gen(t, dir, "-out", ".", "-pkg", "l")
+		wantFailure(t, code, 1, stderr, "zprims.go", "in the way", "directory")
+		wantFiles(t, dir, "zprims.go")
+	})
+	t.Run("unwritable directory", func(t *testing.T) {
+		const dir = "/proc/self" // refuses files even from root
+		if _, err := os.Stat(dir); err != nil {
+			t.Skip("needs /proc")
+		}
+		code, _, stderr := gen(t, t.TempDir(), "-out", dir, "-pkg", "l")
+		wantFailure(t, code, 1, stderr, "cannot write /proc/self/z")
+	})
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	code, stdout, stderr := gen(t, t.TempDir(), "-h")
+	if code != 0 || stderr != "" {
+		t.Errorf("exit code %d, stderr %q", code, stderr)
+	}
+	for _, name := range []string{"-out", "-pkg", "-layout", "-arch", "-check", "-diff", "-list"} {
+		if !strings.Contains(stdout, name+" ") && !strings.Contains(stdout, name+"\n") {
+			t.Errorf("usage lacks %s", name)
+		}
+	}
+}
+
+// TestFresh fails when a generated file of this repository is stale.
+func TestFresh(t *testing.T) {
+	if code, _, stderr := gen(t, "..", "-check"); code != 0 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
+// TestLifeOfAPackage generates a package, spoils it, and lets -check, -diff and
+// a second run find and mend the damage.
+func TestLifeOfAPackage(t *testing.T) {
+	dir := t.TempDir()
+	args := func(more ...string) []string { return append([]string{"-out", ".", "-pkg", "l"}, more...) }
+	code, _, stderr := gen(t, dir, args("-check")...)
+	wantFailure(t, code, 1, stderr, "stale", "zprims.go", "zprims_amd64.s")
+	wantFiles(t, dir)
+	if code, _, stderr = gen(t, dir, args()...); code != 0 {
+		t.Fatal(stderr)
+	}
+	if code, _, stderr = gen(t, dir, args("-check")...); code != 0 {
+		t.Fatal(stderr)
+	}
+
+	before, err := os.ReadFile("zlayout.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, "zlayout.go", string(before)+"// tampered\n")
+	writeFile(t, "zgone.go", "// "+emit.Header+"\npackage l\n")
+	writeFile(t, "zmine.go", "package l\n")
+	code, _, stderr = gen(t, dir, args("-check")...)
+	wantFailure(t, code, 1, stderr, "stale", "zlayout.go", "zgone.go")
+	if strings.Contains(stderr, "zmine.go") {
+		t.Error("-check names a file that was never generated")
+	}
+	code, stdout, _ := gen(t, dir, args("-diff")...)
+	if code != 0 || !strings.Contains(stdout, "\n-// tampered\n") || !strings.Contains(stdout, "--- zgone.go\n+++ /dev/null\n") {
+		t.Errorf("exit code %d, diff:\n%s", code, stdout)
+	}
+	if code, _, stderr = gen(t, dir, args()...); code != 0 {
+		t.Fatal(stderr)
+	}
+	if after, _ := os.ReadFile("zlayout.go"); !bytes.Equal(after, before) {
+		t.Error("zlayout.go was not mended")
+	}
+	if _, err := os.Stat("zgone.go"); err == nil {
+		t.Error("a generated file that nothing generates any more is still there")
+	}
+	if _, err := os.Stat("zmine.go"); err != nil {
+		t.Error("a hand-written file was removed")
+	}
+}
+
+func TestList(t *testing.T) {
+	for _, l := range layouts {
+		code, stdout, stderr := gen(t, t.TempDir(), "-list", "-layout", l.Name)
+		if code != 0 {
+			t.Fatal(stderr)
+		}
+		for _, r := range prims {
+			if strings.Count(stdout, "\n"+r.Name+" ") != 1 {
+				t.Errorf("layout %s: %s is not listed once", l.Name, r.Name)
+			}
+		}
+	}
+}
+
+// own returns options as for this repository's package.
+func own() *options { return &options{pkg: ownPackage, layout: layouts[0], arches: arches} }
+
+func mustRender(t *testing.T, o *options, rows []*spec.Row) tree {
+	t.Helper()
+	files, err := o.render(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestDeterministic(t *testing.T) {
+	a, b := mustRender(t, own(), prims), mustRender(t, own(), prims)
+	for path := range a {
+		if !bytes.Equal(a[path], b[path]) {
+			t.Errorf("%s differs from run to run", path)
+		}
+		if line := firstLine(a[path]); !bytes.Contains(line, []byte(emit.Header)) {
+			t.Errorf("%s starts with %q", path, line)
+		}
+		if !strings.HasPrefix(filepath.Base(path), "z") {
+			t.Errorf("%s does not start with z", path)
+		}
+	}
+}
+
+// TestRowStability renders the table with and without each row: what the row
+// adds are whole blocks that name it, and every other line stays as it is.
+func TestRowStability(t *testing.T) {
+	whole := mustRender(t, own(), prims)
+	for i, r := range prims {
+		t.Run(r.Name, func(t *testing.T) {
+			part, err := own().render(slices.Concat(prims[:i], prims[i+1:]))
+			if err != nil {
+				// Another row's test is made from this one.
+				if needs := " needs a row for operation " + string(r.Op); !strings.Contains(err.Error(), needs) && !strings.Contains(err.Error(), "operation "+string(r.Op)+": ") {
+					t.Error(err)
+				}
+				return
+			}
+			for path, src := range whole {
+				blocks, err := insertions(lines(part[path]), lines(src))
+				if err != nil {
+					t.Errorf("%s: adding the row changes more than its own: %v", path, err)
+				}
+				for _, b := range blocks {
+					if !strings.Contains(b, r.Name) && !strings.Contains(b, r.Impl()) {
+						t.Errorf("%s: adding the row adds a block that does not name it:\n%s", path, b)
+					}
+				}
+			}
+		})
+	}
+}
+
+func lines(src []byte) []string { return strings.SplitAfter(string(src), "\n") }
+
+// insertions returns the blocks of lines that turn from into to, or an error if
+// that takes more than insertions. A block ends where at least five lines, or
+// all that are left, go on as in from.
+func insertions(from, to []string) (blocks []string, err error) {
+	for len(from) > 0 || len(to) > 0 {
+		if len(from) > 0 && len(to) > 0 && from[0] == to[0] {
+			from, to = from[1:], to[1:]
+			continue
+		}
+		ahead := from[:min(5, len(from))]
+		n := 1
+		for ; n <= len(to); n++ {
+			rest := to[n:]
+			if len(from) == 0 && len(rest) == 0 || len(ahead) > 0 && len(rest) >= len(ahead) && slices.Equal(rest[:len(ahead)], ahead) {
+				break
+			}
+		}
+		if n > len(to) {
+			return nil, fmt.Errorf("line %q is gone or has moved", strings.Join(ahead, ""))
+		}
+		blocks = append(blocks, strings.Join(to[:n], ""))
+		to = to[n:]
+	}
+	return blocks, nil
+}
+
+// TestEmitters names the operations that an architecture lacks.
+func TestEmitters(t *testing.T) {
+	for _, a := range arches {
+		for _, op := range spec.Ops() {
+			if a.Emitters[op] == nil {
+				t.Errorf("%s has no emitter for operation %s", a.Backend.Arch, op)
+			}
+		}
+	}
+}
+
+// TestMissingEmitter checks that a lacking operation is an error that names the
+// row, and that nothing is written.
+func TestMissingEmitter(t *testing.T) {
+	lame := *arches[0].Backend
+	lame.Emitters = map[spec.Op]emit.Emitter{}
+	o := own()
+	o.arches = []arch{{&lame, arches[0].Arch}}
+	_, err := o.render(prims)
+	want := fmt.Sprintf("row %s: %s has no emitter for operation", prims[3].Name, lame.Arch)
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s ...", err, want)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/golang"
+	"github.com/rqlock/rqlock/gen/spec"
+	"github.com/rqlock/rqlock/templates"
+)
+
+const (
+	ownPackage = "asm"            // this repository's package, and its directory
+	page       = "zprimitives.md" // the reference page
+	ownDocs    = "docs"           // where this repository keeps it
+)
+
+// tree is a set of generated files, by path.
+type tree map[string][]byte
+
+// render makes every file in memory. Paths are relative to the working directory.
+func (o *options) render(rows []*spec.Row) (tree, error) {
+	files, err := o.renderPackage(rows)
+	if err != nil {
+		return nil, err
+	}
+	pkgDir, pageDir := o.dirs()
+	t := tree{}
+	for name, src := range files {
+		dir := pkgDir
+		if name == page {
+			dir = pageDir
+		}
+		t[filepath.Join(dir, name)] = src
+	}
+	return t, nil
+}
+
+// dirs returns where the package and the reference page go.
+func (o *options) dirs() (pkg, page string) {
+	if o.out != "" {
+		return o.out, o.out
+	}
+	return ownPackage, ownDocs
+}
+
+// renderPackage makes the package's files and its reference page, by base name.
+func (o *options) renderPackage(rows []*spec.Row) (map[string][]byte, error) {
+	if err := spec.Validate(rows, o.layout); err != nil {
+		return nil, err
+	}
+	listings := map[string]emit.Listing{}
+	asm := map[string][]byte{}
+	config := &golang.Config{Pkg: o.pkg, Layout: o.layout, Rows: rows}
+	for _, a := range o.arches {
+		src, listing, err := a.Assemble(rows, o.layout)
+		if err != nil {
+			return nil, err
+		}
+		asm["zprims_"+a.Backend.Arch+".s"] = src
+		listings[a.Backend.Arch] = listing
+		config.Archs = append(config.Archs, a.Arch)
+	}
+	files, err := golang.Files(config)
+	if err != nil {
+		return nil, err
+	}
+	for name, src := range asm {
+		files[name] = src
+	}
+	files[page], err = o.renderPage(rows, listings)
+	return files, err
+}
+
+func (o *options) renderPage(rows []*spec.Row, listings map[string]emit.Listing) ([]byte, error) {
+	t, err := template.New("reference.md.tmpl").Funcs(template.FuncMap{
+		"anchor":    strings.ToLower,
+		"escape":    strings.NewReplacer("*", `\*`, "_", `\_`).Replace,
+		"signature": func(sig string) string { return strings.TrimPrefix(sig, "func") },
+	}).ParseFS(templates.FS, "reference.md.tmpl")
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = t.Execute(&b, struct {
+		Header, Pkg string
+		Layout      *spec.Layout
+		Arches      []string
+		Rows        []entry
+	}{emit.Header, o.pkg, o.layout, names(o.arches), o.entries(rows, listings)})
+	return b.Bytes(), err
+}
+
+// checkDirs finds a missing directory before anything is rendered.
+func (o *options) checkDirs() error {
+	pkg, page := o.dirs()
+	for _, dir := range []string{pkg, page} {
+		info, err := os.Stat(dir)
+		switch {
+		case err != nil && o.out == "":
+			return fmt.Errorf("no directory %s here: run at the top of the repository, or give -out DIR", dir)
+		case os.IsNotExist(err):
+			return fmt.Errorf("-out: directory %s does not exist", dir)
+		case err != nil:
+			return fmt.Errorf("-out: %w", err)
+		case !info.IsDir():
+			return fmt.Errorf("-out: %s is not a directory", dir)
+		}
+	}
+	return nil
+}
