@@ -1,0 +1,78 @@
+# make generate and make test are all you need; the rest are their parts.
+GO ?= go
+
+# Where arm64 does not run by itself, qemu's user mode runs it.
+QEMU := $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
+
+# With REQUIRE=1 (CI) a part that cannot run here fails instead of saying so.
+REQUIRE ?=
+ifdef REQUIRE
+export RQLOCK_REQUIRE_ARM64 = 1
+endif
+
+# The library is one module, its generator another (go.work joins them).
+LIB := ./...
+ALL := ./... ./gen/...
+
+.PHONY: help generate test check diff list bench fuzz vet cross test-native test-race test-purego test-arm64 test-gen
+
+help: ## say what there is
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+generate: ## rebuild every generated file from nothing
+	@find asm docs -name 'z*' -type f -delete
+	$(GO) generate ./...
+
+test: vet cross test-native test-race test-purego test-arm64 test-gen ## everything this machine can run
+
+check: ## fail if a generated file is stale
+	$(GO) run ./gen -check
+
+diff: ## show what a change to the table or an emitter does to the generated files
+	@$(GO) run ./gen -diff
+
+list: ## print the table with each architecture's instructions
+	@$(GO) run ./gen -list
+
+bench: ## primitives beside sync/atomic's nearest operation
+	$(GO) test -run '^$$' -bench . -count 10 ./asm
+
+FUZZTIME ?= 5s
+fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
+	@for f in $$($(GO) test -list '^Fuzz' ./asm | grep ^Fuzz); do \
+		$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./asm || exit 1; done
+
+vet: ## vet for four systems on both architectures
+	@for os in linux darwin windows freebsd; do for arch in amd64 arm64; do \
+		echo "vet $$os/$$arch"; GOOS=$$os GOARCH=$$arch $(GO) vet $(ALL) || exit 1; done; done
+
+# One system for each architecture, linux where it has it.
+CROSS = $(GO) tool dist list | awk -F/ '!($$2 in os) || $$1 == "linux" { os[$$2] = $$1 } END { for (a in os) print os[a] "/" a }' | sort
+
+cross: ## compile the library and its tests for every architecture that Go has
+	@for pair in $$($(CROSS)); do \
+		echo "compile $$pair"; GOOS=$${pair%/*} GOARCH=$${pair#*/} $(GO) vet $(LIB) || exit 1; done
+
+test-native: ## the library's tests on this machine
+	$(GO) test $(LIB)
+
+test-race: ## the same under the race detector
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then echo "$(GO) test -race $(LIB)"; $(GO) test -race $(LIB); \
+	else echo "-race not run: it needs cgo (install gcc, set CGO_ENABLED=1)"; test -z "$(REQUIRE)"; fi
+
+test-purego: ## the same on the portable twin
+	RQLOCK_VARIANT=portable $(GO) test -tags purego $(LIB)
+
+ifeq ($(QEMU),)
+test-arm64: ## the same on arm64, without LSE and with it
+	@echo "arm64 not run: no qemu-aarch64-static here (Debian: apt-get install qemu-user-static)"; test -z "$(REQUIRE)"
+else
+# RQLOCK_VARIANT makes a test fail if another body ran than the one meant.
+test-arm64:
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(GO) test -exec "$(QEMU) -cpu cortex-a57" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(GO) test -exec "$(QEMU) -cpu max" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(GO) test -exec "$(QEMU) -cpu max" $(LIB)
+endif
+
+test-gen: ## the generator's tests: staleness, machine code, bad input, another package
+	$(GO) test ./gen/...
