@@ -141,9 +141,12 @@ func BenchmarkClearPendingRelaxed(b *testing.B) {
 			clearPendingRelaxedPortable(&val)
 		}
 	})
+	atomically := func() {
+		atomic.AndUint32(&val, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.AndUint32(&val, 0)
+			atomically()
 		}
 	})
 }
@@ -161,9 +164,12 @@ func BenchmarkClearPendingSetLockedRelaxed(b *testing.B) {
 			clearPendingSetLockedRelaxedPortable(&val)
 		}
 	})
+	atomically := func() {
+		atomic.AddUint32(&val, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.AddUint32(&val, 0)
+			atomically()
 		}
 	})
 }
@@ -181,9 +187,12 @@ func BenchmarkSetLockedRelaxed(b *testing.B) {
 			setLockedRelaxedPortable(&val)
 		}
 	})
+	atomically := func() {
+		atomic.OrUint32(&val, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.OrUint32(&val, 0)
+			atomically()
 		}
 	})
 }
@@ -201,9 +210,12 @@ func BenchmarkUnlockRelease(b *testing.B) {
 			unlockReleasePortable(&val)
 		}
 	})
+	atomically := func() {
+		atomic.StoreUint32(&val, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.StoreUint32(&val, 0)
+			atomically()
 		}
 	})
 }
@@ -458,9 +470,12 @@ func BenchmarkStoreRelaxed32(b *testing.B) {
 			storeRelaxed32Portable(&p, 0)
 		}
 	})
+	atomically := func() {
+		atomic.StoreUint32(&p, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.StoreUint32(&p, 0)
+			atomically()
 		}
 	})
 }
@@ -478,9 +493,12 @@ func BenchmarkStoreRelaxed64(b *testing.B) {
 			storeRelaxed64Portable(&p, 0)
 		}
 	})
+	atomically := func() {
+		atomic.StoreUint64(&p, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.StoreUint64(&p, 0)
+			atomically()
 		}
 	})
 }
@@ -528,9 +546,12 @@ func BenchmarkStoreRelease32(b *testing.B) {
 			storeRelease32Portable(&p, 0)
 		}
 	})
+	atomically := func() {
+		atomic.StoreUint32(&p, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.StoreUint32(&p, 0)
+			atomically()
 		}
 	})
 }
@@ -548,9 +569,12 @@ func BenchmarkStoreRelease64(b *testing.B) {
 			storeRelease64Portable(&p, 0)
 		}
 	})
+	atomically := func() {
+		atomic.StoreUint64(&p, 0)
+	}
 	b.Run("atomic", func(b *testing.B) {
 		for b.Loop() {
-			atomic.StoreUint64(&p, 0)
+			atomically()
 		}
 	})
 }

@@ -175,10 +175,10 @@ func conserve[W unsigned](t *testing.T, n int, ordered bool, xchg func(p *W, new
 				return
 			}
 		}
-		b.rest(int(token))
+		b.rest(t, int(token))
 	})
 	for _, token := range cells {
-		b.rest(int(token))
+		b.rest(t, int(token))
 	}
 	b.audit(t)
 }
@@ -206,9 +206,9 @@ func conserveField(t *testing.T, n int, mask uint32, ordered bool, xchg func(val
 				return
 			}
 		}
-		b.rest(token)
+		b.rest(t, token)
 	})
-	b.rest(int(val & mask >> shift))
+	b.rest(t, int(val&mask>>shift))
 	b.audit(t)
 }
 
@@ -237,7 +237,14 @@ func (b *bank) use(w *worker, token int) {
 	b.after[token]++
 }
 
-func (b *bank) rest(token int) { b.rests[token].Add(1) }
+// rest notes where a token is in the end.
+func (b *bank) rest(t *testing.T, token int) {
+	if token >= len(b.rests) {
+		t.Errorf("%#x is no token", token)
+		return
+	}
+	b.rests[token].Add(1)
+}
 
 func (b *bank) audit(t *testing.T) {
 	t.Helper()
