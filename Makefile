@@ -1,6 +1,9 @@
 # make generate and make test are all you need; the rest are their parts.
 GO ?= go
 
+# The generator runs here, whatever the environment is set to build for.
+HERE := GOFLAGS=-buildvcs=false GOWORK= GOOS= GOARCH=
+
 # Where arm64 does not run by itself, qemu's user mode runs it.
 QEMU := $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 
@@ -14,44 +17,51 @@ endif
 LIB := ./...
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench fuzz vet cross test-native test-race test-purego test-arm64 test-gen
+.PHONY: help generate test check diff list bench torture fuzz vet cross test-native test-race test-purego test-arm64 test-gen
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 generate: ## rebuild every generated file from nothing
+	@$(HERE) $(GO) build -o /dev/null ./gen # before anything is deleted
 	@find asm docs -name 'z*' -type f -delete
-	$(GO) generate ./...
+	$(HERE) $(GO) generate ./...
 
 test: vet cross test-native test-race test-purego test-arm64 test-gen ## everything this machine can run
 
 check: ## fail if a generated file is stale
-	$(GO) run ./gen -check
+	$(HERE) $(GO) run ./gen -check
 
 diff: ## show what a change to the table or an emitter does to the generated files
-	@$(GO) run ./gen -diff
+	@$(HERE) $(GO) run ./gen -diff
 
 list: ## print the table with each architecture's instructions
-	@$(GO) run ./gen -list
+	@$(HERE) $(GO) run ./gen -list
 
 bench: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
+
+T ?= 1s
+torture: ## torture and litmus tests of the primitives, T for each
+	$(GO) test -count=1 -run 'Torture|Litmus' ./asm -torture.time $(T)
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
 	@for f in $$($(GO) test -list '^Fuzz' ./asm | grep ^Fuzz); do \
 		$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./asm || exit 1; done
 
-vet: ## vet for four systems on both architectures
+vet: ## build, and vet, for four systems on both architectures
 	@for os in linux darwin windows freebsd; do for arch in amd64 arm64; do \
-		echo "vet $$os/$$arch"; GOOS=$$os GOARCH=$$arch $(GO) vet $(ALL) || exit 1; done; done
+		echo "vet $$os/$$arch"; export GOOS=$$os GOARCH=$$arch; \
+		$(GO) build $(LIB) && $(GO) vet $(ALL) || exit 1; done; done
 
 # One system for each architecture, linux where it has it.
 CROSS = $(GO) tool dist list | awk -F/ '!($$2 in os) || $$1 == "linux" { os[$$2] = $$1 } END { for (a in os) print os[a] "/" a }' | sort
 
-cross: ## compile the library and its tests for every architecture that Go has
+cross: ## build the library and vet its tests for every architecture that Go has
 	@for pair in $$($(CROSS)); do \
-		echo "compile $$pair"; GOOS=$${pair%/*} GOARCH=$${pair#*/} $(GO) vet $(LIB) || exit 1; done
+		echo "compile $$pair"; export GOOS=$${pair%/*} GOARCH=$${pair#*/}; \
+		$(GO) build $(LIB) && $(GO) vet $(LIB) || exit 1; done
 
 test-native: ## the library's tests on this machine
 	$(GO) test $(LIB)

@@ -12,22 +12,18 @@
 // A lock word is a uint32 of three fields: locked (somebody owns the lock),
 // pending (a waiter is next, whoever else comes), and tail (the last waiter of
 // a queue). A state is written (tail,pending,locked): 0,0,0 is free, 0,0,1 is
-// owned without contention. See the constants for the masks.
-//
-//	var val uint32
-//	var owner uintptr
-//	if asm.LockFast(&val, &owner) { // 0,0,0 -> 0,0,1
-//		...
-//		asm.UnlockFast(&val, &owner) // 0,0,1 -> 0,0,0
-//	}
+// owned without contention. See the constants for the masks. [Word] is a lock
+// word with its owner, for locks that [LockFast] takes; see the example.
 //
 // # Ordering
 //
 // A name ends with its ordering: Relaxed orders nothing, Acquire keeps later
 // accesses after it, Release keeps earlier accesses before it, AcqRel does both.
-// None is sequentially consistent. An algorithm that publishes and then looks
-// (two sides, each stores its flag and loads the other's) needs an exchange for
-// the store. An implementation may be stronger than its name.
+// None is sequentially consistent by itself. An algorithm that publishes and
+// then looks (two sides, each stores its flag and loads the other's) needs an
+// AcqRel exchange to publish and an Acquire load to look: with anything weaker on
+// either side, both can miss the other on arm64. An implementation may be
+// stronger than its name.
 //
 // The race detector does not see assembly, so under -race the functions with an
 // ordering annotate the word they touch; accesses that one orders are not

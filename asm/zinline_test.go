@@ -13,8 +13,8 @@ import (
 )
 
 // TestInline asks the compiler which functions it inlines: a public function
-// costs no call of its own, and a conditional load keeps its stack check,
-// without which nothing can preempt it.
+// costs no call of its own, and the wait of a conditional load keeps its stack
+// checks, without which nothing can preempt it.
 func TestInline(t *testing.T) {
 	inlines := inlinable(t)
 	for _, name := range []string{
@@ -50,6 +50,8 @@ func TestInline(t *testing.T) {
 		"Xchg8AcqRel",
 		"Xchg16AcqRel",
 		"Xchg32AcqRel",
+		"CondLoadRelaxed32",
+		"CondLoadAcquire32",
 		"CPURelax",
 		"CycleCount",
 		"CurrentG",
@@ -59,9 +61,9 @@ func TestInline(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"CondLoadRelaxed32",
+		"condLoadRelaxed32Wait",
 		"condLoadRelaxed32Chunk",
-		"CondLoadAcquire32",
+		"condLoadAcquire32Wait",
 		"condLoadAcquire32Chunk",
 	} {
 		if inlines[name] {

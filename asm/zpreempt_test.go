@@ -17,7 +17,7 @@ import (
 // time.
 func TestPreempt(t *testing.T) {
 	const limit = 50 * time.Millisecond
-	const spins = 1 << 26 // some 100 ms on any machine: a test that fails should do so soon
+	const spins = 1 << 22 // 20 to 300 ms at 5 to 70 ns: long against the limit, and a test that fails does so soon
 	eachBody(func(body string) {
 		var word uint32
 		var entered, done sync.WaitGroup

@@ -2,7 +2,10 @@
 
 package asm
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // TryCmpxchgRelaxed32 stores new in *p if *p is old, and reports whether it did.
 //
@@ -71,8 +74,9 @@ func TryCmpxchgTailRelaxed(val *uint32, old, new uint32) (ok bool) {
 //
 //	t,p,l -> t,1,l   (tail,pending,locked)
 //
-// Ordering: acquire. If it finds the word free, the caller is the next owner and must see what the
-// last one wrote.
+// Ordering: acquire. If it finds the lock free, the caller may take it at once and must see what
+// the last owner wrote. (A lock that LockFast takes still has to be claimed: see
+// XchgLockedAcquire.)
 // Pairs with: UnlockRelease.
 func FetchSetPendingAcquire(val *uint32) (old uint32) {
 	old = fetchSetPendingAcquire(val)
@@ -135,9 +139,11 @@ func UnlockRelease(val *uint32) {
 
 // XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever
 // tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that
-// has set pending takes the lock with it.
+// has set pending takes the lock with it, and tries again if it meets one that is giving the lock
+// back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and
+// LockedVal.
 //
-//	t,p,l -> t,p,1   (tail,pending,locked)
+//	t,p,l -> t,p,new   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32.
 // Pairs with: UnlockRelease, UnlockFast.
@@ -152,9 +158,9 @@ func XchgLockedAcquire(val *uint32, new uint32) (old uint32) {
 // LockFast takes a lock for the current goroutine if it is free and not promised to a pending
 // waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it
 // did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to
-// give it back.
+// give it back. The locked field must be 0 or LockedVal.
 //
-//	t,0,0 -> t,0,1   (tail,pending,locked)
+//	t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more
 // than a hint must know that the lock cannot change hands meanwhile.
@@ -215,7 +221,7 @@ func LoadRelaxed64(p *uint64) (v uint64) {
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 func LoadAcquire8(p *uint8) (v uint8) {
 	v = loadAcquire8(p)
 	if raceEnabled {
@@ -229,7 +235,7 @@ func LoadAcquire8(p *uint8) (v uint8) {
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 func LoadAcquire16(p *uint16) (v uint16) {
 	v = loadAcquire16(p)
 	if raceEnabled {
@@ -243,7 +249,7 @@ func LoadAcquire16(p *uint16) (v uint16) {
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 func LoadAcquire32(p *uint32) (v uint32) {
 	return loadAcquire32(p)
 }
@@ -253,7 +259,7 @@ func LoadAcquire32(p *uint32) (v uint32) {
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 func LoadAcquire64(p *uint64) (v uint64) {
 	return loadAcquire64(p)
 }
@@ -290,7 +296,7 @@ func StoreRelaxed64(p *uint64, v uint64) {
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 func StoreRelease8(p *uint8, v uint8) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -302,7 +308,7 @@ func StoreRelease8(p *uint8, v uint8) {
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 func StoreRelease16(p *uint16, v uint16) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -314,7 +320,7 @@ func StoreRelease16(p *uint16, v uint16) {
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 func StoreRelease32(p *uint32, v uint32) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -326,7 +332,7 @@ func StoreRelease32(p *uint32, v uint32) {
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 func StoreRelease64(p *uint64, v uint64) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -377,17 +383,26 @@ func Xchg32AcqRel(p *uint32, new uint32) (old uint32) {
 	return xchg32AcqRel(p, new)
 }
 
-// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: relaxed. It orders nothing; use it to wait for what another access of the same
 // algorithm orders, such as a successor's link.
+func CondLoadRelaxed32(p *uint32, mask, want, spins uint32) (v uint32) {
+	if v = atomic.LoadUint32(p); v&mask == want {
+		return v
+	}
+	return condLoadRelaxed32Wait(p, mask, want, spins)
+}
+
+// condLoadRelaxed32Wait is the rest of CondLoadRelaxed32, after a first look that did not match.
 //
 //go:noinline
-func CondLoadRelaxed32(p *uint32, mask, want, spins uint32) (v uint32) {
+func condLoadRelaxed32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
 	for spins > SpinChunk {
 		if v = condLoadRelaxed32Chunk(p, mask, want, SpinChunk); v&mask == want {
 			return v
@@ -405,18 +420,27 @@ func condLoadRelaxed32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 	return condLoadRelaxed32(p, mask, want, spins)
 }
 
-// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
 // Pairs with: the release that establishes the condition: UnlockRelease, or a store-release of *p.
+func CondLoadAcquire32(p *uint32, mask, want, spins uint32) (v uint32) {
+	if v = atomic.LoadUint32(p); v&mask == want {
+		return v
+	}
+	return condLoadAcquire32Wait(p, mask, want, spins)
+}
+
+// condLoadAcquire32Wait is the rest of CondLoadAcquire32, after a first look that did not match.
 //
 //go:noinline
-func CondLoadAcquire32(p *uint32, mask, want, spins uint32) (v uint32) {
+func condLoadAcquire32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
 	for spins > SpinChunk {
 		if v = condLoadAcquire32Chunk(p, mask, want, SpinChunk); v&mask == want {
 			return v

@@ -6,7 +6,8 @@ package asm
 
 import "sync/atomic"
 
-// SpinChunk is the most spins that a conditional load makes in one stretch: about 20 us.
+// SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep
+// in WFE ends with the first timer event after that).
 const SpinChunk = 256
 
 func variant() string {

@@ -62,8 +62,9 @@ TEXT ·tryCmpxchgTailRelaxed(SB), NOSPLIT, $0-17
 //
 // 	t,p,l -> t,1,l   (tail,pending,locked)
 //
-// Ordering: acquire. If it finds the word free, the caller is the next owner and must see what the
-// last one wrote.
+// Ordering: acquire. If it finds the lock free, the caller may take it at once and must see what
+// the last owner wrote. (A lock that LockFast takes still has to be claimed: see
+// XchgLockedAcquire.)
 // Pairs with: UnlockRelease.
 //
 // func fetchSetPendingAcquire(val *uint32) (old uint32)
@@ -146,9 +147,11 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 
 // XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever
 // tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that
-// has set pending takes the lock with it.
+// has set pending takes the lock with it, and tries again if it meets one that is giving the lock
+// back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and
+// LockedVal.
 //
-// 	t,p,l -> t,p,1   (tail,pending,locked)
+// 	t,p,l -> t,p,new   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32.
 // Pairs with: UnlockRelease, UnlockFast.
@@ -157,21 +160,19 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 TEXT ·xchgLockedAcquire(SB), NOSPLIT, $0-20
 	MOVQ val+0(FP), AX
 	MOVL new+8(FP), CX
-	SHRL $0x00, CX
 
 	// XCHG with memory is locked without a prefix.
-	XCHGB CL, (AX)
-	SHLL  $0x00, CX
-	ANDL  $0x000000ff, CX
-	MOVL  CX, old+16(FP)
+	XCHGB   CL, (AX)
+	MOVBLZX CL, CX
+	MOVL    CX, old+16(FP)
 	RET
 
 // LockFast takes a lock for the current goroutine if it is free and not promised to a pending
 // waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it
 // did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to
-// give it back.
+// give it back. The locked field must be 0 or LockedVal.
 //
-// 	t,0,0 -> t,0,1   (tail,pending,locked)
+// 	t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more
 // than a hint must know that the lock cannot change hands meanwhile.
@@ -256,7 +257,7 @@ TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 //
 // func loadAcquire8(p *uint8) (v uint8)
 TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
@@ -272,7 +273,7 @@ TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 //
 // func loadAcquire16(p *uint16) (v uint16)
 TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
@@ -331,7 +332,7 @@ TEXT ·storeRelaxed64(SB), NOSPLIT, $0-16
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease8(p *uint8, v uint8)
 TEXT ·storeRelease8(SB), NOSPLIT, $0-9
@@ -346,7 +347,7 @@ TEXT ·storeRelease8(SB), NOSPLIT, $0-9
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease16(p *uint16, v uint16)
 TEXT ·storeRelease16(SB), NOSPLIT, $0-10
@@ -361,7 +362,7 @@ TEXT ·storeRelease16(SB), NOSPLIT, $0-10
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease32(p *uint32, v uint32)
 TEXT ·storeRelease32(SB), NOSPLIT, $0-12
@@ -376,7 +377,7 @@ TEXT ·storeRelease32(SB), NOSPLIT, $0-12
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease64(p *uint64, v uint64)
 TEXT ·storeRelease64(SB), NOSPLIT, $0-16
@@ -420,11 +421,12 @@ TEXT ·xchg16AcqRel(SB), NOSPLIT, $0-18
 	MOVW  CX, old+16(FP)
 	RET
 
-// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: relaxed. It orders nothing; use it to wait for what another access of the same
 // algorithm orders, such as a successor's link.
@@ -451,11 +453,12 @@ done:
 	MOVL SI, v+24(FP)
 	RET
 
-// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.

@@ -5,20 +5,23 @@
 package asm
 
 import (
+	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sys/cpu"
 )
 
-// SpinChunk is the most spins that a conditional load makes in one stretch: about 20 us.
+// SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep
+// in WFE ends with the first timer event after that).
 const SpinChunk = 512
 
 // hasLSE: one instruction does a read-modify-write. Until it is set, the LL/SC loops
 // are right on every machine.
 var hasLSE = cpu.ARM64.HasATOMICS
 
-// hasEventStream: a timer ends every WFE, so that a wait may sleep in it.
-var hasEventStream = cpu.ARM64.HasEVTSTRM
+// hasEventStream: a timer ends every WFE, so that a wait may sleep in it. Only Linux
+// says so; elsewhere the flag may tell of the core and not of the timer.
+var hasEventStream = runtime.GOOS == "linux" && cpu.ARM64.HasEVTSTRM
 
 func variant() string {
 	if lsePath() {

@@ -119,8 +119,9 @@ miss:
 //
 // 	t,p,l -> t,1,l   (tail,pending,locked)
 //
-// Ordering: acquire. If it finds the word free, the caller is the next owner and must see what the
-// last one wrote.
+// Ordering: acquire. If it finds the lock free, the caller may take it at once and must see what
+// the last owner wrote. (A lock that LockFast takes still has to be claimed: see
+// XchgLockedAcquire.)
 // Pairs with: UnlockRelease.
 //
 // func fetchSetPendingAcquire(val *uint32) (old uint32)
@@ -212,9 +213,11 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 
 // XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever
 // tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that
-// has set pending takes the lock with it.
+// has set pending takes the lock with it, and tries again if it meets one that is giving the lock
+// back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and
+// LockedVal.
 //
-// 	t,p,l -> t,p,1   (tail,pending,locked)
+// 	t,p,l -> t,p,new   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32.
 // Pairs with: UnlockRelease, UnlockFast.
@@ -223,13 +226,11 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 TEXT ·xchgLockedAcquire(SB), NOSPLIT, $0-20
 	MOVD  val+0(FP), R0
 	MOVWU new+8(FP), R1
-	UBFXW $0x00, R1, $0x08, R1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
 	CBZW  R2, llsc
 #endif
 	SWPAB R1, (R0), R0
-	LSLW  $0x00, R0, R0
 	MOVW  R0, old+16(FP)
 	RET
 
@@ -239,7 +240,6 @@ retry:
 	LDAXRB (R0), R2
 	STXRB  R1, (R0), R3
 	CBNZW  R3, retry
-	LSLW   $0x00, R2, R2
 	MOVW   R2, old+16(FP)
 	RET
 #endif
@@ -247,9 +247,9 @@ retry:
 // LockFast takes a lock for the current goroutine if it is free and not promised to a pending
 // waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it
 // did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to
-// give it back.
+// give it back. The locked field must be 0 or LockedVal.
 //
-// 	t,0,0 -> t,0,1   (tail,pending,locked)
+// 	t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0   (tail,pending,locked)
 //
 // Ordering: acquire. As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more
 // than a hint must know that the lock cannot change hands meanwhile.
@@ -268,8 +268,7 @@ TEXT ·lockFast(SB), NOSPLIT, $0-9
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
-	TSTW  $0x000000ff, R1
-	BNE   promised
+	CBNZW R1, promised
 	MOVD  g, 8(R0)
 	MOVD  $0x01, R0
 	MOVB  R0, ok+8(FP)
@@ -291,8 +290,7 @@ retry:
 	STXRB  R1, (R0), R3
 	CBNZW  R3, retry
 	MOVBU  1(R0), R1
-	TSTW   $0x000000ff, R1
-	BNE    taken
+	CBNZW  R1, taken
 	MOVD   g, 8(R0)
 	MOVD   $0x01, R0
 	MOVB   R0, ok+8(FP)
@@ -366,7 +364,7 @@ TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 //
 // func loadAcquire8(p *uint8) (v uint8)
 TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
@@ -380,7 +378,7 @@ TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
 // Ordering: acquire. What follows it sees what was written before the release that stored the
 // value.
 // Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an exchange.
+// publish-then-look needs an AcqRel exchange before it.
 //
 // func loadAcquire16(p *uint16) (v uint16)
 TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
@@ -415,7 +413,7 @@ TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease8(p *uint8, v uint8)
 TEXT ·storeRelease8(SB), NOSPLIT, $0-9
@@ -430,7 +428,7 @@ TEXT ·storeRelease8(SB), NOSPLIT, $0-9
 //
 // Ordering: release. What was written before it is seen by whoever acquires the value.
 // Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// exchange.
+// AcqRel exchange, and an acquire load.
 //
 // func storeRelease16(p *uint16, v uint16)
 TEXT ·storeRelease16(SB), NOSPLIT, $0-10
@@ -498,11 +496,12 @@ retry:
 	RET
 #endif
 
-// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: relaxed. It orders nothing; use it to wait for what another access of the same
 // algorithm orders, such as a successor's link.
@@ -517,16 +516,20 @@ TEXT ·condLoadRelaxed32(SB), NOSPLIT, $0-28
 	ANDW  R1, R6, R7
 	CMPW  R2, R7
 	BEQ   done
-	CMPW  $0x0200, R3
-	BLO   poll
+
+	// Less than SpinChunk: too short a wait to sleep.
+	CMPW $0x0200, R3
+	BLO  poll
 
 	// Without the timer's events nothing would end a WFE if nobody stores.
 	MOVBU ·hasEventStream+0(SB), R7
 	CBZW  R7, poll
-	MRS   CNTVCT_EL0, R3
-	MRS   CNTFRQ_EL0, R8
-	MOVD  $0xc350, R6
-	UDIV  R6, R8, R8
+
+	// 20 us in ticks: their frequency / 50000.
+	MRS  CNTVCT_EL0, R3
+	MRS  CNTFRQ_EL0, R8
+	MOVD $0xc350, R6
+	UDIV R6, R8, R8
 
 sleep:
 	// The load arms the monitor before the test: a store after it, even one before
@@ -566,11 +569,12 @@ done:
 	MOVW R6, v+24(FP)
 	RET
 
-// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+1 times, and returns the last
+// CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
 // YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE
-// instead, until the word's cache line is written or about 20 us are over.
+// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
+// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
+// (every 100 us or less).
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
@@ -586,16 +590,20 @@ TEXT ·condLoadAcquire32(SB), NOSPLIT, $0-28
 	ANDW  R1, R6, R7
 	CMPW  R2, R7
 	BEQ   done
-	CMPW  $0x0200, R3
-	BLO   poll
+
+	// Less than SpinChunk: too short a wait to sleep.
+	CMPW $0x0200, R3
+	BLO  poll
 
 	// Without the timer's events nothing would end a WFE if nobody stores.
 	MOVBU ·hasEventStream+0(SB), R7
 	CBZW  R7, poll
-	MRS   CNTVCT_EL0, R3
-	MRS   CNTFRQ_EL0, R8
-	MOVD  $0xc350, R6
-	UDIV  R6, R8, R8
+
+	// 20 us in ticks: their frequency / 50000.
+	MRS  CNTVCT_EL0, R3
+	MRS  CNTFRQ_EL0, R8
+	MOVD $0xc350, R6
+	UDIV R6, R8, R8
 
 sleep:
 	// The load arms the monitor before the test: a store after it, even one before

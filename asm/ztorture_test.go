@@ -10,14 +10,14 @@ import (
 // TestTortureTryCmpxchgRelaxed32: each success counts once.
 func TestTortureTryCmpxchgRelaxed32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
-		count(t, n, LoadRelaxed32, TryCmpxchgRelaxed32)
+		count(t, n, atomic.LoadUint32, TryCmpxchgRelaxed32)
 	})
 }
 
 // TestTortureTryCmpxchgAcquire32: each success counts once. A lock taken by it excludes.
 func TestTortureTryCmpxchgAcquire32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
-		count(t, n, LoadRelaxed32, TryCmpxchgAcquire32)
+		count(t, n, atomic.LoadUint32, TryCmpxchgAcquire32)
 		var lock uint32
 		exclusive(t, n, func() bool {
 			return TryCmpxchgAcquire32(&lock, 0, 1)
@@ -30,7 +30,7 @@ func TestTortureTryCmpxchgAcquire32(t *testing.T) {
 // TestTortureTryCmpxchgRelease32: each success counts once. A lock freed by it excludes.
 func TestTortureTryCmpxchgRelease32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
-		count(t, n, LoadRelaxed32, TryCmpxchgRelease32)
+		count(t, n, atomic.LoadUint32, TryCmpxchgRelease32)
 		var lock uint32
 		exclusive(t, n, func() bool {
 			return atomic.CompareAndSwapUint32(&lock, 0, 1)

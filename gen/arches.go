@@ -31,8 +31,9 @@ var arches = []arch{
 				"are right on every machine.",
 			}},
 			{Name: "hasEventStream", CPU: "ARM64.HasEVTSTRM", Doc: []string{
-				"hasEventStream: a timer ends every WFE, so that a wait may sleep in it.",
-			}},
+				"hasEventStream: a timer ends every WFE, so that a wait may sleep in it. Only Linux",
+				"says so; elsewhere the flag may tell of the core and not of the timer.",
+			}, OS: "linux"},
 		},
 		Helpers: arm64.Backend.Helpers,
 	}},

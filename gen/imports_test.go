@@ -16,6 +16,7 @@ var arrows = map[string][]string{
 	module:                nil, // go:generate directives
 	module + "/templates": nil,
 	module + "/asm":       {"golang.org/x/sys/cpu"},
+	module + "/rqlock":    {module + "/asm"},
 }
 
 // TestImports lists every package of the library on every architecture with

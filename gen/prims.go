@@ -63,7 +63,7 @@ var prims = []*spec.Row{
 		Atomic: "OrUint32",
 		Does:   "FetchSetPendingAcquire sets pending and returns the lock word with the pending bit as it was before. The other bits of the result may be newer than that bit (amd64 reads them after the set), never older.",
 		Trans:  "t,p,l -> t,1,l",
-		Why:    "If it finds the word free, the caller is the next owner and must see what the last one wrote.",
+		Why:    "If it finds the lock free, the caller may take it at once and must see what the last owner wrote. (A lock that LockFast takes still has to be claimed: see XchgLockedAcquire.)",
 		Pairs:  "UnlockRelease.",
 	},
 	{
@@ -111,8 +111,8 @@ var prims = []*spec.Row{
 		Name: "XchgLockedAcquire", Op: spec.XchgField, Field: "locked", Order: spec.Acquire,
 		Sig:    "func(val *uint32, new uint32) (old uint32)",
 		Atomic: "SwapUint32",
-		Does:   "XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that has set pending takes the lock with it.",
-		Trans:  "t,p,l -> t,p,1",
+		Does:   "XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that has set pending takes the lock with it, and tries again if it meets one that is giving the lock back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and LockedVal.",
+		Trans:  "t,p,l -> t,p,new",
 		Why:    "As TryCmpxchgAcquire32.",
 		Pairs:  "UnlockRelease, UnlockFast.",
 	},
@@ -122,8 +122,8 @@ var prims = []*spec.Row{
 		Name: "LockFast", Op: spec.LockFast, Order: spec.Acquire,
 		Sig:    "func(w *Word) (ok bool)",
 		Atomic: "CompareAndSwapUint32",
-		Does:   "LockFast takes a lock for the current goroutine if it is free and not promised to a pending waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to give it back.",
-		Trans:  "t,0,0 -> t,0,1",
+		Does:   "LockFast takes a lock for the current goroutine if it is free and not promised to a pending waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to give it back. The locked field must be 0 or LockedVal.",
+		Trans:  "t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0",
 		Why:    "As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more than a hint must know that the lock cannot change hands meanwhile.",
 		Pairs:  "UnlockFast, UnlockRelease.",
 	},
@@ -165,14 +165,14 @@ var prims = []*spec.Row{
 		Name: "CondLoadRelaxed32", Op: spec.CondLoad, Width: 32, Order: spec.Relaxed,
 		Sig:    "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)",
 		Atomic: "LoadUint32",
-		Does:   "CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+1 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
+		Does:   "CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
 		Why:    "It orders nothing; use it to wait for what another access of the same algorithm orders, such as a successor's link.",
 	},
 	{
 		Name: "CondLoadAcquire32", Op: spec.CondLoad, Width: 32, Order: spec.Acquire,
 		Sig:    "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)",
 		Atomic: "LoadUint32",
-		Does:   "CondLoadAcquire32 loads *p until *p&mask == want, at most spins+1 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
+		Does:   "CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
 		Why:    "What the caller does once the condition holds must come after what made it hold.",
 		Pairs:  "the release that establishes the condition: UnlockRelease, or a store-release of *p.",
 	},
@@ -196,7 +196,7 @@ var prims = []*spec.Row{
 }
 
 // condLoadBound is what both conditional loads promise about time.
-const condLoadBound = "One spin is one PAUSE on amd64 and one YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the caller can be preempted. On arm64 with the timer's event stream a full chunk sleeps in WFE instead, until the word's cache line is written or about 20 us are over."
+const condLoadBound = "One spin is one PAUSE on amd64 and one YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps in WFE instead, until the word's cache line is written or, after 20 us, the next event comes (every 100 us or less)."
 
 func uintOf(width int) string {
 	return map[int]string{8: "uint8", 16: "uint16", 32: "uint32", 64: "uint64"}[width]
@@ -212,7 +212,7 @@ func loadRow(name string, width int, order spec.Order, atomic string, inline []s
 	}
 	if order == spec.Acquire {
 		r.Why = "What follows it sees what was written before the release that stored the value."
-		r.Pairs = "a release of the same object. It may pass an earlier release of another: publish-then-look needs an exchange."
+		r.Pairs = "a release of the same object. It may pass an earlier release of another: publish-then-look needs an AcqRel exchange before it."
 	}
 	return r
 }
@@ -227,7 +227,7 @@ func storeRow(name string, width int, order spec.Order, atomic string, inline []
 	}
 	if order == spec.Release {
 		r.Why = "What was written before it is seen by whoever acquires the value."
-		r.Pairs = "an acquire of the same object. A later load may pass it: publish-then-look needs an exchange."
+		r.Pairs = "an acquire of the same object. A later load may pass it: publish-then-look needs an AcqRel exchange, and an acquire load."
 	}
 	return r
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,7 @@ import (
 )
 
 const (
+	ownModule  = "module github.com/rqlock/rqlock\n"
 	ownPackage = "asm"            // this repository's package, and its directory
 	page       = "zprimitives.md" // the reference page
 	ownDocs    = "docs"           // where this repository keeps it
@@ -96,20 +99,41 @@ func (o *options) renderPage(rows []*spec.Row, listings map[string]emit.Listing)
 	return b.Bytes(), err
 }
 
-// checkDirs finds a missing directory before anything is rendered.
+// checkDirs finds a missing or wrong directory before anything is rendered.
 func (o *options) checkDirs() error {
+	if mod, err := os.ReadFile("go.mod"); o.out == "" && (err != nil || !bytes.Contains(mod, []byte(ownModule))) {
+		return fmt.Errorf("not at the top of the rqlock repository: go there, or give -out DIR")
+	}
 	pkg, page := o.dirs()
 	for _, dir := range []string{pkg, page} {
 		info, err := os.Stat(dir)
 		switch {
 		case err != nil && o.out == "":
-			return fmt.Errorf("no directory %s here: run at the top of the repository, or give -out DIR", dir)
+			return fmt.Errorf("no directory %s here", dir)
 		case os.IsNotExist(err):
 			return fmt.Errorf("-out: directory %s does not exist", dir)
 		case err != nil:
 			return fmt.Errorf("-out: %w", err)
 		case !info.IsDir():
 			return fmt.Errorf("-out: %s is not a directory", dir)
+		}
+	}
+	return o.checkPackage(pkg)
+}
+
+// checkPackage refuses a directory that holds another package already.
+func (o *options) checkPackage(dir string) error {
+	paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.go"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
+		if err != nil || strings.HasPrefix(filepath.Base(path), "z") {
+			continue // for the compiler to report, or to be overwritten
+		}
+		if name := strings.TrimSuffix(f.Name.Name, "_test"); name != o.pkg {
+			return fmt.Errorf("%s is of package %s, not %s: give -pkg %s or another -out", path, name, o.pkg, name)
 		}
 	}
 	return nil

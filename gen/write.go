@@ -129,9 +129,19 @@ func write(o *options, stdout io.Writer) (err error) {
 		}
 	}
 	if o.out != "" {
-		fmt.Fprintf(stdout, "gen: package %s in %s: %d files changed; arm64 needs golang.org/x/sys/cpu (go mod tidy)\n", o.pkg, o.out, len(cs))
+		fmt.Fprintf(stdout, "gen: package %s in %s: %d files changed%s\n", o.pkg, o.out, len(cs), o.advice())
 	}
 	return nil
+}
+
+// advice says what the package's module needs.
+func (o *options) advice() string {
+	for _, a := range o.arches {
+		if len(a.Flags) > 0 {
+			return "; " + a.Backend.Arch + " needs golang.org/x/sys/cpu: run go mod tidy"
+		}
+	}
+	return ""
 }
 
 // writeTemp writes a file's new contents beside it.
@@ -157,7 +167,11 @@ func check(o *options, _ io.Writer) error {
 	for _, c := range cs {
 		paths = append(paths, c.path)
 	}
-	return fmt.Errorf("stale, run go generate ./...: %s", strings.Join(paths, " "))
+	again := "go generate ./..."
+	if o.out != "" {
+		again = "gen without -check"
+	}
+	return fmt.Errorf("stale, run %s: %s", again, strings.Join(paths, " "))
 }
 
 // diff prints what write would change.

@@ -6,6 +6,7 @@
 package amd64
 
 import (
+	"github.com/mmcloughlin/avo/ir"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 	"github.com/mmcloughlin/avo/x86"
@@ -120,25 +121,45 @@ func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	f.Fail(err)
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
-		f.Add(x86.SHRL(operand.U8(field.Shift), v))
+		shift(f, x86.SHRL, field, v)
 		exchange(f, bits, v, at(p, field.Offset()))
-		// The shift left drops the upper half, which XCHGW left as it was.
-		f.Add(x86.SHLL(operand.U8(field.Shift), v))
-		if field.Shift+bits < 32 {
-			f.Add(x86.ANDL(operand.U32(field.Mask()), v))
+		if field.Top() < 31 { // else the shift drops what XCHG left as it was
+			f.Add(zeroExtend(bits, v))
 		}
+		shift(f, x86.SHLL, field, v)
 		result(f, v, "old")
 		ret(f)
 		return
 	}
 	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
-	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+	plainLoad(f, p)
 	f.Label("again")
 	replaceField(f, field, v, p)
 	f.Add(x86.JNE(operand.LabelRef("again")))
 	f.Add(x86.ANDL(operand.U32(field.Mask()), reg.EAX))
 	result(f, reg.EAX, "old")
 	ret(f)
+}
+
+// plainLoad loads the word that a compare-and-exchange will expect into AX.
+func plainLoad(f *emit.Func, p reg.Register) {
+	f.Comment("Plain load: the CMPXCHG that succeeds is what orders.")
+	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+}
+
+// shift moves a field's bits up into place or down out of it.
+func shift(f *emit.Func, op func(...operand.Op) (*ir.Instruction, error), field spec.Field, v reg.Register) {
+	if field.Shift != 0 {
+		f.Add(op(operand.U8(field.Shift), v))
+	}
+}
+
+// zeroExtend clears what is above the low bits of v.
+func zeroExtend(bits int, v reg.GPVirtual) (*ir.Instruction, error) {
+	if bits == 8 {
+		return x86.MOVBLZX(v.As8(), v)
+	}
+	return x86.MOVWLZX(v.As16(), v)
 }
 
 // replaceField tries to give the field of the word at p, last seen in AX, the
@@ -166,7 +187,7 @@ func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	want, w := arg(f, "old"), f.GP32()
 	f.Add(x86.ANDL(operand.U32(field.Mask()), want))
 	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
-	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+	plainLoad(f, p)
 	f.Label("again")
 	f.Add(x86.MOVL(reg.EAX, w))
 	f.Add(x86.ANDL(operand.U32(field.Mask()), w))

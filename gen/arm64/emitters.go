@@ -221,9 +221,13 @@ func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
 		shift(f, p, field)
-		extract(f, v, field)
+		if field.Shift != 0 { // else the exchange takes the low bits as they are
+			extract(f, v, field)
+		}
 		exchange(f, r.Order, bits, v, p, func(old reg.Register) {
-			add(f, "LSLW", operand.U8(field.Shift), old, old)
+			if field.Shift != 0 {
+				add(f, "LSLW", operand.U8(field.Shift), old, old)
+			}
 			result(f, old, "old")
 			ret(f)
 		})
@@ -367,6 +371,7 @@ func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 		branch(f, "BEQ", matched)
 	}
 	look(loadOpcode(r.Order, 32), "done")
+	f.Comment("Less than SpinChunk: too short a wait to sleep.")
 	test(f, "CMPW", operand.U16(SpinChunk), spins)
 	branch(f, "BLO", "poll")
 	f.Comment("Without the timer's events nothing would end a WFE if nobody stores.")
@@ -389,6 +394,7 @@ func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 // timer's events at most. look loads exclusively and branches to awake on a match.
 func sleep(f *emit.Func, look func()) {
 	start, budget, now := f.GP64(), f.GP64(), f.GP64()
+	f.Comment("20 us in ticks: their frequency / 50000.")
 	add(f, "MRS", name("CNTVCT_EL0"), start)
 	add(f, "MRS", name("CNTFRQ_EL0"), budget)
 	add(f, "UDIV", constant(f, sleepsPerSecond), budget, budget)
@@ -440,8 +446,12 @@ func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	own := func(promised string) {
 		pending := f.GP64()
 		add(f, zeroExtending[8], operand.Mem{Base: p, Disp: l.Pending.Offset()}, pending)
-		test(f, "TSTW", operand.U32(l.Pending.Mask()>>(8*l.Pending.Offset())), pending)
-		branch(f, "BNE", promised)
+		if l.Pending.Native() != 0 {
+			branch(f, "CBNZW", promised, pending)
+		} else {
+			test(f, "TSTW", operand.U32(l.Pending.Mask()>>(8*l.Pending.Offset())), pending)
+			branch(f, "BNE", promised)
+		}
 		add(f, "MOVD", g, operand.Mem{Base: p, Disp: emit.OwnerOffset})
 		returnBool(f, "ok", true)
 	}

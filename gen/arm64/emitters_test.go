@@ -338,3 +338,11 @@ func sharedAccesses(src []byte) map[string][]string {
 }
 
 var pointerAccess = regexp.MustCompile(`^\t(\w+).*\(R\d+\)`)
+
+// TestSleep: the budget of a sleep in WFE is 20 us, to which comes the time to
+// the next timer event.
+func TestSleep(t *testing.T) {
+	if us := 1_000_000 / sleepsPerSecond; us > 20 {
+		t.Errorf("a sleep is %d us long", us)
+	}
+}

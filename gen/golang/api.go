@@ -24,17 +24,27 @@ func apiFile(c *Config) (map[string][]byte, error) {
 	return file("zprims.go", f)
 }
 
-// condLoad emits a wait in chunks. An assembly loop is no safe point, and a
-// Go loop around an assembly call has none either: only the stack check of a
-// Go function called in the loop lets the scheduler in.
+// condLoad emits a first look that inlines, and the wait in chunks. An assembly
+// loop is no safe point, and a Go loop around an assembly call has none either:
+// only the stack check of a Go function called in the loop lets the scheduler in.
 func (c *Config) condLoad(f *jen.File, r *spec.Row) {
-	chunk := r.Impl() + "Chunk"
-	directive(f, "noinline")
+	wait, chunk := r.Impl()+"Wait", r.Impl()+"Chunk"
+	matches := func() *jen.Statement { return jen.Id("v").Op("&").Id("mask").Op("==").Id("want") }
 	f.Add(function(r.Name, r.Sig).Block(
+		jen.If(
+			jen.Id("v").Op("=").Add(atomicFunc("LoadUint32")).Call(jen.Id("p")),
+			matches(),
+		).Block(jen.Return(jen.Id("v"))),
+		jen.Return(forward(jen.Id(wait), r)),
+	))
+
+	explain(f, wait+" is the rest of "+r.Name+", after a first look that did not match.")
+	directive(f, "noinline")
+	f.Add(function(wait, r.Sig).Block(
 		jen.For(jen.Id("spins").Op(">").Id("SpinChunk")).Block(
 			jen.If(
 				jen.Id("v").Op("=").Id(chunk).Call(jen.Id("p"), jen.Id("mask"), jen.Id("want"), jen.Id("SpinChunk")),
-				jen.Id("v").Op("&").Id("mask").Op("==").Id("want"),
+				matches(),
 			).Block(jen.Return(jen.Id("v"))),
 			jen.Id("spins").Op("-=").Id("SpinChunk").Op("+").Lit(1).Comment("a chunk of n spins loads n+1 times"),
 		),

@@ -35,7 +35,11 @@ func (c *Config) declarations(f *jen.File, a Arch) error {
 	spinChunk(f, a.SpinChunk)
 	for _, v := range a.Flags {
 		document(f, v.Doc...)
-		f.Var().Id(v.Name).Op("=").Qual(cpuPackage, v.CPU)
+		value := jen.Qual(cpuPackage, v.CPU)
+		if v.OS != "" {
+			value = jen.Qual("runtime", "GOOS").Op("==").Lit(v.OS).Op("&&").Add(value)
+		}
+		f.Var().Id(v.Name).Op("=").Add(value)
 		f.Line()
 	}
 	f.Func().Id("variant").Params().String().Block(variantBody(a)...)
@@ -60,7 +64,7 @@ func (c *Config) declarations(f *jen.File, a Arch) error {
 
 // spinChunk emits the build's bound on one stretch of a conditional load.
 func spinChunk(f *jen.File, n int) {
-	explain(f, "SpinChunk is the most spins that a conditional load makes in one stretch: about 20 us.")
+	explain(f, "SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep in WFE ends with the first timer event after that).")
 	f.Const().Id("SpinChunk").Op("=").Lit(n)
 	f.Line()
 }

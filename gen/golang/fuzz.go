@@ -263,6 +263,7 @@ func fuzzLock(o oracle) perRow {
 				jen.Line().Id("public").Op(":").Add(way(jen.Return(jen.Id(r.Name).Call(lock)))),
 				jen.Line(),
 			))
+		// Bodies differ in what they make of a locked field that no lock has.
 		words := []jen.Code{jen.Lit(0), constOf("locked", "Val"), convert("uint32", "word").Op("&^").Parens(maskOf("locked").Op("&^").Add(constOf("locked", "Val")))}
 		owners := []jen.Code{jen.Lit(0), jen.Id("CurrentG").Call(), convert("uintptr", "foreign")}
 		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},

@@ -44,6 +44,7 @@ type Arch struct {
 type Flag struct {
 	Name string
 	CPU  string // what it is in golang.org/x/sys/cpu, such as "ARM64.HasATOMICS"
+	OS   string // the only GOOS on which CPU is to be believed ("" = all)
 	Doc  []string
 }
 

@@ -17,7 +17,7 @@ import (
 // harnessFiles emits the tests' text that no row changes.
 func harnessFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"differ", "harness", "litmus", "preempt"} {
+	for _, name := range []string{"differ", "handover", "harness", "litmus", "preempt"} {
 		src, err := c.fill(name+"_test.go.tmpl", "")
 		if err != nil {
 			return nil, err
@@ -65,10 +65,9 @@ func inlineTestFile(c *Config) (map[string][]byte, error) {
 // inlining names the functions that must be inlined, and those that must not.
 func (c *Config) inlining() (inlined, outlined []string) {
 	for _, r := range c.Rows {
+		inlined = append(inlined, r.Name)
 		if r.Op == spec.CondLoad {
-			outlined = append(outlined, r.Name, r.Impl()+"Chunk")
-		} else {
-			inlined = append(inlined, r.Name)
+			outlined = append(outlined, r.Impl()+"Wait", r.Impl()+"Chunk")
 		}
 	}
 	return inlined, outlined

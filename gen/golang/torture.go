@@ -126,14 +126,18 @@ func tortureXchgField(_ *Config, f *jen.File, r *spec.Row) error {
 }
 
 func tortureCmpxchg(c *Config, f *jen.File, r *spec.Row) error {
-	load, err := c.peer(spec.Load, r.Width, anyOrder)
-	if err != nil {
-		return err
-	}
-	does := "each success counts once."
-	body := []jen.Code{scenario("count", jen.Id(load.Name), jen.Id(r.Name))}
 	typ := object(r).GoString()
 	locks := map[string]string{"uint32": "Uint32", "uint64": "Uint64"}[typ]
+	load := atomicFunc("Load" + locks)
+	if locks == "" { // sync/atomic has none of this size
+		row, err := c.peer(spec.Load, r.Width, anyOrder)
+		if err != nil {
+			return err
+		}
+		load = jen.Id(row.Name)
+	}
+	does := "each success counts once."
+	body := []jen.Code{scenario("count", load, jen.Id(r.Name))}
 	cas := jen.Id(r.Name).Call
 	switch {
 	case relaxed(r.Order) || locks == "":
