@@ -24,7 +24,7 @@ help: ## say what there is
 
 generate: ## rebuild every generated file from nothing
 	@$(HERE) $(GO) build -o /dev/null ./gen # before anything is deleted
-	@find asm docs -name 'z*' -type f -delete
+	@find asm docs rqlock -name 'z*' -type f -delete
 	$(HERE) $(GO) generate ./...
 
 test: vet cross test-native test-race test-purego test-arm64 test-gen ## everything this machine can run

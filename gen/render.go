@@ -21,6 +21,7 @@ const (
 	ownPackage = "asm"            // this repository's package, and its directory
 	page       = "zprimitives.md" // the reference page
 	ownDocs    = "docs"           // where this repository keeps it
+	ownLock    = "rqlock"         // the lock's package, and its directory
 )
 
 // tree is a set of generated files, by path.
@@ -34,6 +35,11 @@ func (o *options) render(rows []*spec.Row) (tree, error) {
 	}
 	pkgDir, pageDir := o.dirs()
 	t := tree{}
+	if o.out == "" {
+		if err := o.renderLock(t); err != nil {
+			return nil, err
+		}
+	}
 	for name, src := range files {
 		dir := pkgDir
 		if name == page {

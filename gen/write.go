@@ -57,7 +57,11 @@ func (o *options) changes() ([]change, error) {
 func (o *options) existing(files tree) (tree, error) {
 	old := tree{}
 	pkg, page := o.dirs()
-	for _, dir := range slices.Compact([]string{pkg, page}) {
+	dirs := slices.Compact([]string{pkg, page})
+	if o.out == "" {
+		dirs = append(dirs, ownLock)
+	}
+	for _, dir := range dirs {
 		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "z*"))
 		if err != nil {
 			return nil, err

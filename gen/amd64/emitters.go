@@ -35,6 +35,8 @@ var Backend = &emit.Backend{
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
 	},
+	Fused:   map[spec.Op]emit.FusedEmitter{spec.LockFast: lockPath, spec.UnlockFast: unlockPath},
+	Success: success,
 	Helpers: []emit.Helper{{
 		Name: "emptyCall",
 		Sig:  "func()",
@@ -295,7 +297,20 @@ func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 }
 
 func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	p, locked := arg(f, "w"), f.GP32()
+	lockPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+}
+
+func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	unlockPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+}
+
+func returnBool(f *emit.Func, ok uint8) {
+	result(f, operand.U8(ok), "ok")
+	ret(f)
+}
+
+func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+	p, locked := arg(f, param), f.GP32()
 	f.Add(x86.MOVL(operand.U32(1), locked))
 	f.Comment("t,p,l -> t,p,1. A byte, as the unlock stores one: a wider access just after it would wait for it.")
 	exchange(f, l.Locked.Bits, locked, at(p, l.Locked.Offset()))
@@ -304,26 +319,30 @@ func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
 	f.Add(x86.TESTB(operand.U8(l.Pending.Mask()>>(8*l.Pending.Offset())), at(p, l.Pending.Offset())))
 	f.Add(x86.JNE(operand.LabelRef("promised")))
 	f.Add(x86.MOVQ(loadG(f), at(p, emit.OwnerOffset)))
-	result(f, operand.U8(1), "ok")
-	ret(f)
+	done()
 	f.Label("promised")
 	f.Comment("t,1,1 -> t,1,0. Give it back, in order after the last owner's section (TSO).")
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
 	f.Label("held")
-	result(f, operand.U8(0), "ok")
-	ret(f)
+	failed()
 }
 
-func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	p := arg(f, "w")
+func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+	p := arg(f, param)
 	f.Add(x86.CMPQ(loadG(f), at(p, emit.OwnerOffset)))
 	f.Add(x86.JNE(operand.LabelRef("foreign")))
 	f.Add(x86.MOVQ(operand.U32(0), at(p, emit.OwnerOffset)))
 	f.Comment("t,p,1 -> t,p,0", "No fence and no LOCK: TSO keeps the owner's stores before this one.")
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
-	result(f, operand.U8(1), "ok")
-	ret(f)
+	done()
 	f.Label("foreign")
-	result(f, operand.U8(0), "ok")
+	failed()
+}
+
+// success returns, with a nil error if the signature has one.
+func success(f *emit.Func) {
+	for _, word := range f.ErrorResult() {
+		f.Add(x86.MOVQ(operand.U32(0), word))
+	}
 	ret(f)
 }

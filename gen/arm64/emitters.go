@@ -41,6 +41,8 @@ var Backend = &emit.Backend{
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
 	},
+	Fused:   map[spec.Op]emit.FusedEmitter{spec.LockFast: lockPath, spec.UnlockFast: unlockPath},
+	Success: success,
 	Helpers: []emit.Helper{
 		{
 			Name: "emptyCall",
@@ -439,8 +441,16 @@ func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	p, locked := arg(f, "w"), constant(f, 1)
+func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	lockPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+}
+
+func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	unlockPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+}
+
+func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+	p, locked := arg(f, param), constant(f, 1)
 	bits := l.Locked.Bits
 	// own: locked was clear and is ours, unless the lock is promised to a waiter.
 	own := func(promised string) {
@@ -453,7 +463,7 @@ func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
 			branch(f, "BNE", promised)
 		}
 		add(f, "MOVD", g, operand.Mem{Base: p, Disp: emit.OwnerOffset})
-		returnBool(f, "ok", true)
+		done()
 	}
 	giveBack := func(promised string) {
 		f.Label(promised)
@@ -463,34 +473,44 @@ func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	f.Comment("t,p,l -> t,p,1")
 	dispatch(f, func() {
 		found := f.GP64()
-		fetch(f, lse("SWP", r.Order, bits), locked, p, found)
+		fetch(f, lse("SWP", spec.Acquire, bits), locked, p, found)
 		branch(f, "CBNZW", "held", found)
 		own("promised")
 		giveBack("promised")
 		f.Label("held")
-		returnBool(f, "ok", false)
+		failed()
 	}, func() {
-		exclusively(f, r.Order, bits, p, func(found reg.Register) reg.Register {
+		exclusively(f, spec.Acquire, bits, p, func(found reg.Register) reg.Register {
 			branch(f, "CBNZW", "miss", found)
 			return locked
 		})
 		own("taken")
 		giveBack("taken")
-		returnBool(f, "ok", false)
-		giveUp(f, "miss")
+		failed()
+		f.Label("miss")
+		dropReservation(f)
+		failed()
 	})
 }
 
-func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	p, holder := arg(f, "w"), f.GP64()
+func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+	p, holder := arg(f, param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
 	add(f, "MOVD", owner, holder)
 	test(f, "CMP", g, holder)
 	branch(f, "BNE", "foreign")
 	add(f, "MOVD", zr, owner)
 	f.Comment("t,p,1 -> t,p,0", "No fence and no read-modify-write: STLR keeps the owner's accesses before itself.")
-	add(f, storeOpcode(r.Order, l.Locked.Bits), zr, at(p))
-	returnBool(f, "ok", true)
+	add(f, storeOpcode(spec.Release, l.Locked.Bits), zr, at(p))
+	done()
 	f.Label("foreign")
-	returnBool(f, "ok", false)
+	failed()
+}
+
+// success returns, with a nil error if the signature has one.
+func success(f *emit.Func) {
+	for _, word := range f.ErrorResult() {
+		add(f, "MOVD", zr, word)
+	}
+	ret(f)
 }

@@ -25,7 +25,9 @@ const (
 type Backend struct {
 	Arch     string // GOARCH
 	Emitters map[spec.Op]Emitter
-	Helpers  []Helper // functions that every file of the architecture has
+	Fused    map[spec.Op]FusedEmitter
+	Success  func(f *Func) // returns, with a nil error if the signature has one
+	Helpers  []Helper      // functions that every file of the architecture has
 	Compile  pass.Interface
 	// Finish rewrites the printed file where avo has no notation (nil = not needed).
 	Finish func([]byte) []byte
@@ -34,6 +36,20 @@ type Backend struct {
 // Emitter writes the body of one operation. The function has the row's
 // signature; the emitter loads its parameters by name.
 type Emitter func(f *Func, r *spec.Row, l *spec.Layout)
+
+// Fused is a fast path for another package: where it fails it does not return to
+// say so but goes on in a Go function of the same signature.
+type Fused struct {
+	Name, Sig string
+	Doc       []string
+	Fast      string  // the public function that it begins with
+	Op        spec.Op // the operation that it begins with, on the only parameter, l
+	Else      string  // the Go function
+}
+
+// FusedEmitter writes the fast path of an operation on what param points to. It
+// ends by calling done where the operation has succeeded, and failed where not.
+type FusedEmitter func(f *Func, l *spec.Layout, param string, done, failed func())
 
 // Helper is an assembly function that is no row of the table.
 type Helper struct {
@@ -66,31 +82,52 @@ func (b *Backend) Assemble(rows []*spec.Row, l *spec.Layout) ([]byte, Listing, e
 		emit(f, r, l)
 		fns = append(fns, f)
 	}
+	src, err := b.print(fns, Constraint)
+	return src, listing(fns), err
+}
+
+// AssembleFused emits, compiles and prints the assembly file of fast paths. The
+// race detector must see both sides of a lock, so builds for it have none.
+func (b *Backend) AssembleFused(fused []Fused, l *spec.Layout) ([]byte, error) {
+	var fns []*Func
+	for _, u := range fused {
+		f := NewFunc(u.Name, u.Sig, u.Doc)
+		b.Fused[u.Op](f, l, "l", func() { b.Success(f) }, func() { f.TailCall(u.Else) })
+		fns = append(fns, f)
+	}
+	return b.print(fns, FusedConstraint)
+}
+
+// print compiles functions and prints them as a file.
+func (b *Backend) print(fns []*Func, when buildtags.Constraints) ([]byte, error) {
 	file := ir.NewFile()
-	file.Constraints = Constraint
+	file.Constraints = when
 	for _, f := range fns {
 		if err := f.Err(); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", b.Arch, err)
+			return nil, fmt.Errorf("%s: %w", b.Arch, err)
 		}
 		file.AddSection(f.IR)
 	}
 	if err := b.Compile.Execute(file); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", b.Arch, err)
+		return nil, fmt.Errorf("%s: %w", b.Arch, err)
 	}
 	src, err := printer.NewGoAsm(printer.Config{Name: source}).Print(file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", b.Arch, err)
+		return nil, fmt.Errorf("%s: %w", b.Arch, err)
 	}
 	src = insertDocs(src, fns)
 	if b.Finish != nil {
 		src = b.Finish(src)
 	}
-	return src, listing(fns), nil
+	return src, nil
 }
 
 // Constraint selects the assembly: the gc toolchain, unless purego asks for
 // the portable twin.
 var Constraint = buildtags.And(buildtags.Term("gc"), buildtags.Not("purego")).ToConstraints()
+
+// FusedConstraint is Constraint without the race detector.
+var FusedConstraint = append(Constraint, buildtags.Not("race").ToConstraint())
 
 // insertDocs puts each function's doc comment above the signature line that
 // avo prints; avo itself writes docs to Go stubs only.

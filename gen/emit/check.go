@@ -83,7 +83,12 @@ func resultSymbols(fn *ir.Function) []string {
 		return nil
 	}
 	for _, r := range strings.Split(strings.TrimSuffix(after, ")"), ",") {
-		names = append(names, strings.Fields(r)[0])
+		name, typ, _ := strings.Cut(strings.TrimSpace(r), " ")
+		if typ == "error" {
+			names = append(names, name+"_itable", name+"_data")
+			continue
+		}
+		names = append(names, name)
 	}
 	return names
 }

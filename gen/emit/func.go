@@ -48,6 +48,9 @@ var typesPackage = func() *types.Package {
 	name := types.NewTypeName(token.NoPos, pkg, "Word", nil)
 	types.NewNamed(name, word, nil)
 	pkg.Scope().Insert(name)
+	lock := types.NewTypeName(token.NoPos, pkg, "Lock", nil) // of package rqlock
+	types.NewNamed(lock, word, nil)
+	pkg.Scope().Insert(lock)
 	return pkg
 }()
 
@@ -90,6 +93,22 @@ func (f *Func) Add(i *ir.Instruction, err error) {
 		return
 	}
 	f.IR.AddInstruction(i)
+}
+
+// TailCall jumps to a Go function of this package with the same signature, which
+// returns to our caller.
+func (f *Func) TailCall(name string) {
+	f.Add(&ir.Instruction{Opcode: "JMP", Operands: []operand.Op{operand.LabelRef("·" + name + "(SB)")}, IsTerminal: true}, nil)
+}
+
+// ErrorResult returns the addresses of the two words of a result of type error,
+// under the names that vet knows them by, or nil if the function has none.
+func (f *Func) ErrorResult() []operand.Mem {
+	if f.IR.Signature.Results().Bytes() == 0 {
+		return nil
+	}
+	first := f.IR.Signature.Params().Bytes()
+	return []operand.Mem{operand.NewParamAddr("err_itable", first), operand.NewParamAddr("err_data", first+8)}
 }
 
 // Label places a label before the next instruction.

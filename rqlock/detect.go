@@ -1,0 +1,230 @@
+package rqlock
+
+import (
+	"sync/atomic"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// The wait-for graph: each goroutine waits for at most one lock, and each lock
+// has at most one owner. A waiter publishes its edge and then follows owner,
+// edge, owner, ... until it comes back to itself or to somebody who does not
+// wait. Whoever closes a cycle publishes last and hence sees all of it (G3).
+
+// edges finds the record of a waiting goroutine. A bucket is a cache line; a
+// record that finds its bucket full goes to the next, and says so in passed.
+var edges [1 << 14]struct {
+	slots  [15]uint32 // indices of records, 0 = empty
+	passed uint32     // records that went further
+}
+
+const edgeMask = uint32(len(edges) - 1)
+
+func hash(g uintptr) uint32 {
+	return uint32(uint64(g) * 0x9e3779b97f4a7c15 >> 40)
+}
+
+// beginWait publishes that g waits for l.
+func (l *Lock) beginWait(g uintptr) *waiter {
+	w := newWaiter()
+	w.progress = stallClock.now()
+	w.since.Store(w.progress)
+	w.where.record()
+	atomic.AddUint32(&w.epoch, 1)
+	atomic.StoreUintptr(&w.g, g)
+	w.insert()
+	// Sequentially consistent, as are the loads of a walk: of two goroutines
+	// that publish and then walk, at least one sees the other's edge.
+	w.lock.Store(l) // pairs with next [edge]
+	return w
+}
+
+// endWait takes the edge back.
+func (w *waiter) endWait() {
+	w.lock.Store(nil)
+	w.remove()
+}
+
+// insert enters w into the table.
+func (w *waiter) insert() {
+	w.home = hash(w.g) & edgeMask
+	for at := w.home; ; at = (at + 1) & edgeMask {
+		b := &edges[at]
+		for i := range b.slots {
+			s := &b.slots[i]
+			if asm.LoadRelaxed32(s) == 0 && atomic.CompareAndSwapUint32(s, 0, w.index) { // [edge]
+				w.bucket, w.slot = at, uint32(i)
+				return
+			}
+		}
+		atomic.AddUint32(&b.passed, 1) // before the record appears further on
+	}
+}
+
+// remove takes w out of the table.
+func (w *waiter) remove() {
+	asm.StoreRelease32(&edges[w.bucket].slots[w.slot], 0)
+	for at := w.home; at != w.bucket; at = (at + 1) & edgeMask {
+		atomic.AddUint32(&edges[at].passed, ^uint32(0))
+	}
+}
+
+// lookup returns the record of goroutine g if it waits.
+func lookup(g uintptr) *waiter {
+	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
+		b := &edges[at]
+		for i := range b.slots {
+			if index := atomic.LoadUint32(&b.slots[i]); index != 0 {
+				if w := waiterAt(index); atomic.LoadUintptr(&w.g) == g {
+					return w
+				}
+			}
+		}
+		if atomic.LoadUint32(&b.passed) == 0 {
+			return nil
+		}
+	}
+}
+
+// step is one edge of a walk: goroutine g, in its wait number epoch, waits for
+// lock; the step before it found g to be the owner of its own lock.
+type step struct {
+	w     *waiter
+	g     uintptr
+	epoch uint32
+	lock  *Lock
+}
+
+// next follows the owner of s.lock to the lock that it waits for, if it does.
+func (s step) next() (step, bool) {
+	g := atomic.LoadUintptr(&s.lock.word.Owner)
+	if g == 0 {
+		return step{}, false
+	}
+	w := lookup(g)
+	if w == nil {
+		return step{}, false
+	}
+	// The epoch first: if it is still the same in a later walk, the lock read
+	// now belongs to that wait.
+	n := step{w: w, g: g, epoch: atomic.LoadUint32(&w.epoch)}
+	n.lock = w.lock.Load() // pairs with beginWait [edge]
+	return n, n.lock != nil && atomic.LoadUintptr(&w.g) == g
+}
+
+// closes reports whether following the edges from w comes back to it.
+func (w *waiter) closes(start step) bool {
+	// Brent's method ends a walk that runs into a cycle elsewhere.
+	s, mark := start, start
+	for n, limit := 0, 8; ; n++ {
+		next, ok := s.next()
+		switch {
+		case !ok:
+			return false
+		case next.w == w:
+			return true
+		case next.w == mark.w:
+			return false // a cycle that w is not part of
+		}
+		if n == limit {
+			mark, limit = next, 2*limit
+		}
+		s = next
+	}
+}
+
+// path lists the edges from w until it comes back, w's own first.
+func (w *waiter) path(start step) []step {
+	steps := []step{start}
+	for {
+		next, ok := steps[len(steps)-1].next()
+		if !ok || len(steps) > 1<<20 {
+			return nil
+		}
+		if next.w == w {
+			return steps
+		}
+		for _, s := range steps {
+			if s.w == next.w {
+				return nil
+			}
+		}
+		steps = append(steps, next)
+	}
+}
+
+// findCycle looks for a cycle that w's edge closes. If there is one it picks
+// the victim, the same whoever looks (G5): the waiter that came last. If that
+// is w, it returns the error; else it tells the victim, and w waits on.
+func (w *waiter) findCycle(l *Lock) error {
+	start := step{w: w, g: w.g, epoch: w.epoch, lock: l}
+	if !w.closes(start) {
+		return nil
+	}
+	// Confirm: what two walks in a row find the same held all the time between
+	// them, so that all edges stood at one instant (G4).
+	first := w.path(start)
+	second := w.path(start)
+	if len(first) == 0 || !equal(first, second) {
+		return nil
+	}
+	victim := 0
+	for i := range first {
+		if later(first[i].w, first[victim].w) {
+			victim = i
+		}
+	}
+	err := newDeadlock(append(first[victim:], first[:victim]...))
+	if victim == 0 {
+		return failDeadlock(err)
+	}
+	first[victim].w.convict(first[victim].epoch, err)
+	return nil
+}
+
+func equal(a, b []step) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// later orders the waiters of a cycle; none of its times can change meanwhile.
+func later(a, b *waiter) bool {
+	sa, sb := a.since.Load(), b.since.Load()
+	return sa > sb || sa == sb && a.index > b.index
+}
+
+// verdict tells a waiter that it is the victim of a cycle, in one of its waits.
+type verdict struct {
+	epoch uint32
+	err   *DeadlockError
+}
+
+// convict delivers the verdict, unless somebody has done so.
+func (w *waiter) convict(epoch uint32, err *DeadlockError) {
+	v := &verdict{epoch, err}
+	for {
+		old := w.verdict.Load()
+		if old != nil && old.epoch == epoch {
+			return
+		}
+		if w.verdict.CompareAndSwap(old, v) {
+			w.signal()
+			return
+		}
+	}
+}
+
+// reason returns why w must stop waiting for l, or nil.
+func (w *waiter) reason(l *Lock, lim *limit) error {
+	if v := w.verdict.Load(); v != nil && v.epoch == w.epoch {
+		return failDeadlock(v.err)
+	}
+	return lim.expired(l)
+}

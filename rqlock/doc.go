@@ -1,0 +1,2 @@
+// Package rqlock has a lock that fails instead of hanging.
+package rqlock

@@ -1,0 +1,166 @@
+package rqlock
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// A waiter is the record of a goroutine that waits: its node in a lock's queue
+// and its edge in the wait-for graph. Records are never freed, so that any
+// goroutine may look at any of them at any time.
+type waiter struct {
+	// The queue node (MCS).
+	state uint32 // stateWaiting and so on; changes by compare-and-exchange
+	next  uint32 // 0, index of the waiter behind, or linkClosed; by exchange
+	index uint32 // of this record; constant
+
+	// The wait edge: goroutine g waits for lock, if that is not nil.
+	epoch uint32               // number of this wait; changes before the edge appears
+	g     uintptr              // CurrentG
+	lock  atomic.Pointer[Lock] // sequentially consistent [edge]
+
+	verdict atomic.Pointer[verdict] // set by whoever finds this waiter to be the victim of a cycle
+	wake    chan struct{}           // a token: look again
+	timer   *time.Timer             // bounds a park; made when first needed
+
+	since    atomic.Int64 // when the wait began, on the stall clock
+	progress int64        // the lock's last known grant, on the stall clock; handed from head to head
+
+	home, bucket, slot uint32 // where the edge stands in the table
+	where              place  // the waiting goroutine's call stack and id
+	parent             uint32 // next record of a free list
+}
+
+// States of a queued waiter. Handing it headship and giving up are both one
+// compare-and-exchange, so that exactly one of them happens.
+const (
+	stateWaiting   uint32 = iota // runs, or is about to park
+	stateParked                  // blocks on wake
+	stateHead                    // first of the queue; polls the lock
+	stateAbandoned               // gave up; its predecessor takes it out and frees it
+)
+
+// linkClosed in next: the node has left the queue, and whoever comes to link
+// behind it is the head.
+const linkClosed = ^uint32(0)
+
+// Records are made in chunks.
+const (
+	chunkSize = 64
+	maxChunks = 3072 // 196,608 goroutines may wait at once with an edge each
+)
+
+type chunk [chunkSize]waiter
+
+var registry struct {
+	chunks [maxChunks]atomic.Pointer[chunk]
+	mu     sync.Mutex // held to make a chunk
+	made   uint32     // records made
+
+	nodes freeList // records that the tail can name
+	edges freeList // further records, for waiters that cannot queue
+}
+
+// maxNodes is how many waiters can queue, over all locks: the tail names them.
+var maxNodes = uint32(asm.TailMax)
+
+// waiterAt returns the record with the given index, from 1.
+func waiterAt(index uint32) *waiter {
+	i := index - 1
+	return &registry.chunks[i/chunkSize].Load()[i%chunkSize] // acquire: pairs with makeChunk [record]
+}
+
+// canQueue reports whether the tail can name w.
+func (w *waiter) canQueue() bool { return w.index <= maxNodes }
+
+// tail returns w's index in place.
+func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
+
+func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
+
+// newWaiter returns a free record, one that can queue if there is any, and
+// waits until one is free.
+func newWaiter() *waiter {
+	for {
+		if w := registry.nodes.pop(); w != nil {
+			return w
+		}
+		if asm.LoadAcquire32(&registry.made) >= maxNodes { // acquire: pairs with makeChunk [record]
+			if w := registry.edges.pop(); w != nil {
+				return w
+			}
+		}
+		if !makeChunk() {
+			time.Sleep(longSleep) // beyond 196,608 waiters: slower, never wrong (G10)
+		}
+	}
+}
+
+// makeChunk adds records to the free lists and reports whether there are any.
+func makeChunk() bool {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if registry.nodes.any() || registry.made >= maxNodes && registry.edges.any() {
+		return true // somebody else was faster
+	}
+	n := registry.made / chunkSize
+	if n == maxChunks {
+		return false
+	}
+	c := new(chunk)
+	registry.chunks[n].Store(c) // release: pairs with waiterAt [record]
+	for i := range c {
+		w := &c[i]
+		w.index = registry.made + uint32(i) + 1
+		w.wake = make(chan struct{}, 1)
+	}
+	asm.StoreRelease32(&registry.made, registry.made+chunkSize) // release: pairs with newWaiter [record]
+	for i := range c {
+		c[i].free()
+	}
+	return true
+}
+
+// free returns a record that nobody can reach any more through a queue.
+func (w *waiter) free() {
+	if w.canQueue() {
+		registry.nodes.push(w)
+	} else {
+		registry.edges.push(w)
+	}
+}
+
+// freeList is a stack of free records (Treiber 1986). Its upper half counts the
+// pushes, so that a compare-and-exchange cannot mistake a reused record.
+type freeList struct {
+	top atomic.Uint64
+}
+
+func (l *freeList) any() bool { return uint32(l.top.Load()) != 0 }
+
+func (l *freeList) push(w *waiter) {
+	for {
+		top := l.top.Load()
+		asm.StoreRelaxed32(&w.parent, uint32(top)) // ordered by the exchange below
+		if l.top.CompareAndSwap(top, (top>>32+1)<<32|uint64(w.index)) {
+			return
+		}
+	}
+}
+
+func (l *freeList) pop() *waiter {
+	for {
+		top := l.top.Load()
+		if uint32(top) == 0 {
+			return nil
+		}
+		w := waiterAt(uint32(top))
+		next := asm.LoadRelaxed32(&w.parent) // stale only if the exchange below fails
+		if l.top.CompareAndSwap(top, top>>32<<32|uint64(next)) {
+			return w
+		}
+	}
+}
