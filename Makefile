@@ -17,7 +17,7 @@ endif
 LIB := ./...
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench torture fuzz vet cross test-native test-race test-purego test-arm64 test-gen
+.PHONY: help generate test check diff list bench torture fuzz vet cross test-native test-race test-purego test-arm64 test-gen test-bench
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,7 +27,7 @@ generate: ## rebuild every generated file from nothing
 	@find asm docs rqlock -name 'z*' -type f -delete
 	$(HERE) $(GO) generate ./...
 
-test: vet cross test-native test-race test-purego test-arm64 test-gen ## everything this machine can run
+test: vet cross test-native test-race test-purego test-arm64 test-gen test-bench ## everything this machine can run
 
 check: ## fail if a generated file is stale
 	$(HERE) $(GO) run ./gen -check
@@ -38,12 +38,13 @@ diff: ## show what a change to the table or an emitter does to the generated fil
 list: ## print the table with each architecture's instructions
 	@$(HERE) $(GO) run ./gen -list
 
-bench: ## primitives beside sync/atomic's nearest operation
+bench: ## primitives beside sync/atomic's nearest operation, and the lock beside others
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
+	$(GO) run ./rqlock/bench
 
 T ?= 1s
-torture: ## torture and litmus tests of the primitives, T for each
-	$(GO) test -count=1 -run 'Torture|Litmus' ./asm -torture.time $(T)
+torture: ## torture tests of primitives and lock, and litmus tests, T for each
+	$(GO) test -count=1 -run 'Torture|Litmus' ./asm ./rqlock -torture.time $(T)
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
@@ -86,3 +87,6 @@ endif
 
 test-gen: ## the generator's tests: staleness, machine code, bad input, another package
 	$(GO) test ./gen/...
+
+test-bench: ## the benchmark programs, a module of their own
+	$(GO) vet ./rqlock/bench/... && $(GO) test ./rqlock/bench/...

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"path/filepath"
 
 	"github.com/rqlock/rqlock/gen/emit"
@@ -34,8 +35,16 @@ func (o *options) renderLock(t tree) error {
 		config.Archs = append(config.Archs, a.Arch)
 	}
 	files, err := golang.FusedFiles(config, fused)
+	if err != nil {
+		return err
+	}
+	tests, err := golang.ScenarioFile(config, scenarios)
+	if err != nil {
+		return err
+	}
+	maps.Copy(files, tests)
 	for name, src := range files {
 		t[filepath.Join(ownLock, name)] = src
 	}
-	return err
+	return nil
 }

@@ -13,10 +13,12 @@ const module = "github.com/rqlock/rqlock"
 // library; imports point one way. A part not named here is an error, so that a
 // new one has to say where it stands.
 var arrows = map[string][]string{
-	module:                nil, // go:generate directives
-	module + "/templates": nil,
-	module + "/asm":       {"golang.org/x/sys/cpu"},
-	module + "/rqlock":    {module + "/asm"},
+	module:                           nil, // go:generate directives
+	module + "/templates":            nil,
+	module + "/asm":                  {"golang.org/x/sys/cpu"},
+	module + "/rqlock/internal/wait": {module + "/asm"},
+	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/wait"},
+	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/wait"},
 }
 
 // TestImports lists every package of the library on every architecture with

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
 // The wait-for graph: each goroutine waits for at most one lock, and each lock
@@ -28,6 +29,7 @@ func hash(g uintptr) uint32 {
 func (l *Lock) beginWait(g uintptr) *waiter {
 	w := newWaiter()
 	w.progress = stallClock.now()
+	wait.Refresh(w.progress)
 	w.since.Store(w.progress)
 	w.where.record()
 	atomic.AddUint32(&w.epoch, 1)
@@ -35,7 +37,7 @@ func (l *Lock) beginWait(g uintptr) *waiter {
 	w.insert()
 	// Sequentially consistent, as are the loads of a walk: of two goroutines
 	// that publish and then walk, at least one sees the other's edge.
-	w.lock.Store(l) // pairs with next [edge]
+	w.lock.Store(l) // release: pairs with next [edge]
 	return w
 }
 
@@ -52,7 +54,7 @@ func (w *waiter) insert() {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if asm.LoadRelaxed32(s) == 0 && atomic.CompareAndSwapUint32(s, 0, w.index) { // [edge]
+			if asm.LoadRelaxed32(s) == 0 && atomic.CompareAndSwapUint32(s, 0, w.index) { // release: pairs with lookup [edge]
 				w.bucket, w.slot = at, uint32(i)
 				return
 			}
@@ -63,7 +65,7 @@ func (w *waiter) insert() {
 
 // remove takes w out of the table.
 func (w *waiter) remove() {
-	asm.StoreRelease32(&edges[w.bucket].slots[w.slot], 0)
+	asm.StoreRelease32(&edges[w.bucket].slots[w.slot], 0) // release: pairs with insert and lookup [edge]
 	for at := w.home; at != w.bucket; at = (at + 1) & edgeMask {
 		atomic.AddUint32(&edges[at].passed, ^uint32(0))
 	}
@@ -74,7 +76,7 @@ func lookup(g uintptr) *waiter {
 	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(&b.slots[i]); index != 0 {
+			if index := atomic.LoadUint32(&b.slots[i]); index != 0 { // acquire: pairs with insert [edge]
 				if w := waiterAt(index); atomic.LoadUintptr(&w.g) == g {
 					return w
 				}
@@ -108,7 +110,7 @@ func (s step) next() (step, bool) {
 	// The epoch first: if it is still the same in a later walk, the lock read
 	// now belongs to that wait.
 	n := step{w: w, g: g, epoch: atomic.LoadUint32(&w.epoch)}
-	n.lock = w.lock.Load() // pairs with beginWait [edge]
+	n.lock = w.lock.Load() // acquire: pairs with beginWait [edge]
 	return n, n.lock != nil && atomic.LoadUintptr(&w.g) == g
 }
 

@@ -1,2 +1,59 @@
-// Package rqlock has a lock that fails instead of hanging.
+// Package rqlock has a mutual exclusion lock that fails instead of hanging.
+//
+// A [sync.Mutex] that one goroutine locks twice, that two take in opposite orders,
+// or whose holder never comes back, hangs the program for ever. Here, [Lock.Lock]
+// returns an error, the caller does not hold the lock, everybody else is unharmed,
+// and the lock stays usable:
+//
+//	if err := l.Lock(); err != nil {
+//		return err // *DeadlockError or *TimeoutError
+//	}
+//	defer l.Unlock()
+//
+// The problem that it is made for is code that runs other people's code: a
+// callback that re-enters the container that calls it. See the example.
+//
+// # What it reports
+//
+// A deadlock is reported at once, by the goroutine that would close the cycle, of
+// whatever length: exactly one of them gets a [*DeadlockError] and the others
+// their locks. The error names the goroutines, the locks ([Lock.SetName]) and where
+// each waits; print it with %+v. No order between locks is reported for its own
+// sake, only goroutines that really wait for one another.
+//
+// A stall is reported after the stall timeout (250 ms, see [SetStallTimeout]) in
+// which nobody was granted the lock although goroutines waited for it. A long queue
+// that moves is no stall, and a stopped process is none.
+//
+// [Lock.LockTimeout] and [Lock.LockContext] bound the wait besides. [OnViolation]
+// sets a function to be told of every failure; [ReadEvents] counts outcomes.
+//
+// # Compared with sync.Mutex
+//
+//	                      sync.Mutex         rqlock.Lock
+//	zero value            unlocked           unlocked
+//	size                  8 bytes            16 bytes
+//	Lock                  returns nothing    returns an error: check it
+//	locked twice          hangs              *DeadlockError at once
+//	cycle of goroutines   hangs              *DeadlockError for one of them, at once
+//	holder never returns  hangs              *TimeoutError
+//	unlock by another     allowed            panics, lock intact
+//	cancel a wait         no                 LockTimeout, LockContext
+//	fairness              FIFO after 1 ms    FIFO after 1 ms
+//
+// # When not to use it
+//
+//   - Where one goroutine locks and another unlocks, as a semaphore: the owner is
+//     the goroutine. Use a sync.Mutex or a channel.
+//   - Where there is no answer to a failed acquisition. If all that you can do is
+//     panic, a sync.Mutex and a deadlock detector in tests may serve as well.
+//   - For waits that are long by design, such as one that lasts until a connection
+//     comes up: a lock held for longer than the stall timeout fails its waiters.
+//   - Where readers should not exclude one another: there is no read lock.
+//
+// # What it builds on
+//
+// The Resilient Queued Spin Lock of Linux 6.15 (rqspinlock), MCS locks
+// (Mellor-Crummey and Scott, 1991), and the primitives of package asm. The file
+// ARCHITECTURE.md has the state machine and the ordering of every access.
 package rqlock

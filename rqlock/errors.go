@@ -166,11 +166,10 @@ func OnViolation(f func(Report)) {
 	onViolation.Store(&f)
 }
 
-func violation(err error) error {
+func reportViolation(err error) {
 	if f := onViolation.Load(); f != nil {
 		(*f)(Report{err})
 	}
-	return err
 }
 
 func (l *Lock) failSelf() error {
@@ -178,22 +177,22 @@ func (l *Lock) failSelf() error {
 	var p place
 	p.record()
 	id, stack := p.read()
-	return violation(&DeadlockError{Cycle: []Party{{Goroutine: id, Lock: l.info(), Owner: id, Stack: stack}}})
+	return &DeadlockError{Cycle: []Party{{Goroutine: id, Lock: l.info(), Owner: id, Stack: stack}}}
 }
 
 func failDeadlock(err *DeadlockError) error {
 	count(evCycle)
-	return violation(err)
+	return err
 }
 
 func (l *Lock) failStall(waited time.Duration) error {
 	count(evStall)
-	return violation(&TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: waited, Stall: true})
+	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: waited, Stall: true}
 }
 
 func (l *Lock) failDeadline(lim *limit) error {
 	count(evDeadline)
-	return violation(&TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: lim.deadline.Sub(lim.start)})
+	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: lim.deadline.Sub(lim.start)}
 }
 
 func (l *Lock) failContext(lim *limit) error {

@@ -25,7 +25,7 @@ type place struct {
 func (p *place) record() {
 	p.mu.Lock()
 	p.g = asm.CurrentG()
-	p.n = runtime.Callers(3, p.pcs[:])
+	p.n = runtime.Callers(4, p.pcs[:]) // from lockSlow on
 	p.mu.Unlock()
 }
 

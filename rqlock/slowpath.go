@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
 // busy are the bits that keep everyone out but the one who closed the door.
@@ -13,6 +14,15 @@ const busy = asm.LockedMask | asm.PendingMask
 // lockSlow acquires l after the fast path has failed. lim bounds the wait; nil
 // means the stall timeout alone.
 func (l *Lock) lockSlow(lim *limit) error {
+	err := l.acquireSlow(lim)
+	switch err.(type) {
+	case *DeadlockError, *TimeoutError:
+		reportViolation(err) // out of the queue and the graph: the hook may do anything
+	}
+	return err
+}
+
+func (l *Lock) acquireSlow(lim *limit) error {
 	g := asm.CurrentG()
 	if atomic.LoadUintptr(&l.word.Owner) == g { // only g stores or clears g
 		return l.failSelf()
@@ -44,9 +54,9 @@ func (l *Lock) lockSlow(lim *limit) error {
 // spin tries for a short while to take l past the queue, as a running goroutine
 // may until the door is closed (G9).
 func (l *Lock) spin() bool {
-	for range spinRounds() {
-		val := asm.CondLoadRelaxed32(&l.word.Val, busy, 0, spinPauses)
-		if val&busy == 0 && asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
+	for range wait.Tries() {
+		wait.Relax(wait.Pauses)
+		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
 			return true
 		}
 	}
@@ -76,7 +86,7 @@ func (l *Lock) enqueue(w *waiter) bool {
 // awaitHead waits until w is the head of the queue. On an error w has left the
 // queue, or its predecessor will take it out.
 func (l *Lock) awaitHead(w *waiter, lim *limit) error {
-	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, queueSpins) // acquire: pairs with promote [handoff]
+	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, wait.Queued) // acquire: pairs with promote [handoff]
 	for state != stateHead {
 		if err := w.reason(l, lim); err != nil {
 			w.endWait() // once abandoned, w is not ours any more
@@ -112,12 +122,12 @@ func (w *waiter) abandon() bool {
 // that cannot queue) beside it. Those who do so poll the lock word, so that an
 // unlock never has to wake anybody.
 func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
-	b := backoff{}
+	b := wait.Backoff{}
 	door := false // closed by us: pending is set, and only we may take the lock
 	seen := l.owner()
 	for {
-		val := asm.CondLoadRelaxed32(&l.word.Val, asm.LockedMask, 0, b.spins())
-		if val&asm.LockedMask == 0 && l.take(door) {
+		wait.Relax(b.Pauses())
+		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
 			l.granted(w, queued)
 			return nil
 		}
@@ -125,12 +135,13 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 		if o := l.owner(); o != seen {
 			seen, w.progress = o, now
 		}
-		if !door && now-w.since.Load() >= doorTimeout {
+		if !door && now-w.since.Load() >= int64(wait.Door) {
 			// t,0,l -> t,1,l. From here on nobody passes us (G9).
 			door = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
 			if door {
 				// Until now the same owner may have come back unseen.
-				w.progress = max(w.progress, w.since.Load()+doorTimeout)
+				w.progress = max(w.progress, w.since.Load()+int64(wait.Door))
+				b = wait.Backoff{} // while we sleep nobody has the lock
 				count(evPending)
 			}
 		}
@@ -149,7 +160,7 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 			l.handOver(w)
 			return err
 		}
-		b.pause(w, lim)
+		w.pause(&b, lim)
 	}
 }
 

@@ -3,73 +3,20 @@ package rqlock
 import (
 	"context"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
-// How long to wait in which way. The values were chosen by measurement, see
-// ARCHITECTURE.md.
-const (
-	spinPauses  = 30 // PAUSEs between two tries of a spinning goroutine
-	queueSpins  = 60 // PAUSEs before a queued goroutine parks
-	headSpins   = 60 // PAUSEs of the head between two yields
-	headYields  = 4  // yields before the head sleeps
-	firstSleep  = 20 * time.Microsecond
-	longSleep   = time.Millisecond
-	longestNap  = 4 * time.Millisecond
-	napAfter    = 100 // sleeps of longSleep before they grow
-	doorTimeout = int64(time.Millisecond)
-)
-
-// spinRounds is how often a goroutine tries to take the lock before it queues.
-func spinRounds() int {
-	if runtime.NumCPU() == 1 || procs() == 1 {
-		return 1
-	}
-	return 4
-}
-
-// procs caches runtime.GOMAXPROCS, which takes a lock of the scheduler.
-func procs() int32 {
-	n := procsCache.Load()
-	if procsAge.Add(1)&1023 == 1 {
-		n = int32(runtime.GOMAXPROCS(0))
-		procsCache.Store(n)
-	}
-	return n
-}
-
-var (
-	procsCache atomic.Int32
-	procsAge   atomic.Uint32
-)
-
-// backoff spaces the polls of one who waits for the lock word.
-type backoff struct{ rounds int }
-
-// spins returns the PAUSEs of the next poll.
-func (b *backoff) spins() uint32 {
-	if b.rounds <= headYields && spinRounds() > 1 {
-		return headSpins
-	}
-	return 0
-}
-
-// pause waits until the next poll.
-func (b *backoff) pause(w *waiter, lim *limit) {
-	b.rounds++
-	if b.rounds <= headYields {
-		runtime.Gosched()
+// pause waits until the next poll of a lock word.
+func (w *waiter) pause(b *wait.Backoff, lim *limit) {
+	if d := b.Next(); d != 0 {
+		w.sleep(min(d, time.Duration(maxTick()/2)), lim) // longer would not count in full
 		return
 	}
-	d := longSleep
-	switch n := b.rounds - headYields - 1; {
-	case n < 6:
-		d = min(firstSleep<<n, longSleep)
-	case n > napAfter:
-		d = longestNap
-	}
-	w.sleep(d, lim)
+	runtime.Gosched()
 }
 
 // sleep waits for d, for a token, or until the limit is reached.
@@ -152,7 +99,8 @@ func (lim *limit) expired(l *Lock) error {
 // tickClock is a monotonic clock that a stopped process does not see jump: the
 // time between two looks at it counts as one tick at most (G6).
 type tickClock struct {
-	last, elapsed atomic.Int64 // ns
+	mu            sync.Mutex
+	last, elapsed int64 // ns
 }
 
 var (
@@ -161,17 +109,17 @@ var (
 )
 
 func (c *tickClock) now() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	t := int64(time.Since(clockStart))
-	last := c.last.Load()
-	if t <= last || !c.last.CompareAndSwap(last, t) {
-		return c.elapsed.Load()
-	}
-	return c.elapsed.Add(min(t-last, maxTick()))
+	c.elapsed += min(t-c.last, maxTick())
+	c.last = t
+	return c.elapsed
 }
 
 // maxTick is short against the stall timeout, and long against the polls of a
 // head on a busy machine.
-func maxTick() int64 { return min(int64(20*time.Millisecond), stallTimeout.Load()/4) }
+func maxTick() int64 { return min(int64(64*time.Millisecond), stallTimeout.Load()/4) }
 
 var stallTimeout = func() *atomic.Int64 {
 	d := new(atomic.Int64)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
 // A waiter is the record of a goroutine that waits: its node in a lock's queue
@@ -94,7 +95,7 @@ func newWaiter() *waiter {
 			}
 		}
 		if !makeChunk() {
-			time.Sleep(longSleep) // beyond 196,608 waiters: slower, never wrong (G10)
+			time.Sleep(wait.Long) // beyond 196,608 waiters: slower, never wrong (G10)
 		}
 	}
 }

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFused checks that a fused fast path touches the lock as the row that it
+// begins with does, which the audit looks at: only the ways out differ.
+func TestFused(t *testing.T) {
+	files := mustRender(t, own(), prims)
+	for _, a := range arches {
+		arch := a.Backend.Arch
+		for _, u := range fused {
+			impl := strings.ToLower(u.Fast[:1]) + u.Fast[1:]
+			row := accesses(t, files["asm/zprims_"+arch+".s"], impl)
+			fast := accesses(t, files["rqlock/zfused_"+arch+".s"], u.Name)
+			if len(row) == 0 || !slices.Equal(row, fast) {
+				t.Errorf("%s: %s accesses\n%s\nand %s\n%s", arch, u.Name, strings.Join(fast, "\n"), u.Fast, strings.Join(row, "\n"))
+			}
+			if !strings.Contains(string(files["rqlock/zfused_"+arch+".s"]), "JMP ·"+u.Else+"(SB)") {
+				t.Errorf("%s: %s does not go on in %s", arch, u.Name, u.Else)
+			}
+		}
+	}
+}
+
+// accesses returns the instructions of a function that access memory other than
+// its frame, and its conditional branches.
+func accesses(t *testing.T, file []byte, name string) []string {
+	t.Helper()
+	_, text, ok := strings.Cut(string(file), "TEXT ·"+name+"(SB)")
+	if !ok {
+		t.Fatalf("no function %s", name)
+	}
+	text, _, _ = strings.Cut(text, "\nTEXT ")
+	var found []string
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(blanks.ReplaceAllString(line, " "))
+		memory := strings.Contains(line, "(") && !strings.Contains(line, "(FP)") && !strings.Contains(line, "(SB)")
+		if branch := regexp.MustCompile(`^(J[A-LN-Z]|JN|CB|BN|BE)`).MatchString(line); (memory || branch) && !strings.HasPrefix(line, "//") {
+			found = append(found, line)
+		}
+	}
+	return found
+}

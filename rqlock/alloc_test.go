@@ -1,0 +1,93 @@
+package rqlock
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestAllocs: no successful acquisition allocates (G11), at first without
+// contention.
+func TestAllocs(t *testing.T) {
+	l := newLock(t)
+	for _, way := range ways {
+		if n := testing.AllocsPerRun(100, func() {
+			if way.lock(l) == nil {
+				l.Unlock()
+			}
+		}); n != 0 {
+			t.Errorf("%s allocates %v times", way.name, n)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() {
+		if l.TryLock() {
+			l.Unlock()
+		}
+	}); n != 0 {
+		t.Errorf("TryLock allocates %v times", n)
+	}
+}
+
+// TestAllocsContended: nor does one that waits, once it has records to wait by.
+func TestAllocsContended(t *testing.T) {
+	setStallTimeout(t, never)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	contended := append(ways[:2:2], struct {
+		name string
+		lock func(*Lock) error
+	}{"LockContext", func(l *Lock) error { return l.LockContext(ctx) }})
+	for _, way := range contended {
+		for _, nodes := range []uint32{maxNodes, 2} {
+			t.Run(fmt.Sprint(way.name, "/", nodes), func(t *testing.T) {
+				setMaxNodes(t, nodes)
+				testAllocsContended(t, way.lock)
+			})
+		}
+	}
+}
+
+func testAllocsContended(t *testing.T, lock func(*Lock) error) {
+	const workers, rounds = 16, 40
+	l := newLock(t)
+	var wg, warm sync.WaitGroup
+	warm.Add(workers)
+	start := make(chan bool)
+	for range workers {
+		wg.Go(func() {
+			for i := range 2 * rounds {
+				if i == rounds {
+					warm.Done()
+					<-start
+				}
+				if err := lock(l); err != nil {
+					t.Error(err)
+					return
+				}
+				time.Sleep(10 * time.Microsecond) // others come and wait
+				l.Unlock()
+			}
+		})
+	}
+	warm.Wait()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	events := ReadEvents()
+	close(start)
+	join(t, &wg)
+	runtime.ReadMemStats(&after)
+	e := since(events)
+	waits := e.Queued + e.NoNode
+	if waits < workers*rounds/4 {
+		t.Fatalf("only %d waits among %d acquisitions", waits, workers*rounds)
+	}
+	// The runtime and join allocate some, and so does a record's first sleep.
+	if n := after.Mallocs - before.Mallocs; n > waits/10+50 {
+		t.Errorf("%d allocations in %d waits", n, waits)
+	} else {
+		t.Logf("%d allocations in %d waits", n, waits)
+	}
+}

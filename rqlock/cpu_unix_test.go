@@ -1,0 +1,60 @@
+//go:build unix
+
+package rqlock
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cpu returns the time that f has this process compute.
+func cpu(t *testing.T, f func()) time.Duration {
+	t.Helper()
+	used := func() time.Duration {
+		var r syscall.Rusage
+		must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	before := used()
+	f()
+	return used() - before
+}
+
+// TestIdle: a waiter that is blocked for a second computes for less than 10 ms
+// of it (G10), be it the head of the queue or behind.
+func TestIdle(t *testing.T) {
+	const limit = 10 * time.Millisecond
+	if raceEnabled {
+		t.Skip("the race detector computes, too")
+	}
+	nap := cpu(t, func() {
+		for range 500 {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if nap > 100*time.Millisecond {
+		t.Skipf("500 sleeps compute for %v here, as under an emulator", nap)
+	}
+	for _, n := range []int{1, 2, 100} {
+		setStallTimeout(t, never)
+		l := newLock(t)
+		must(t, l.Lock())
+		actors := newActors(t, n)
+		for _, a := range actors {
+			a.waits(l, l.Lock)
+		}
+		time.Sleep(10 * time.Millisecond)
+		used := time.Hour
+		for tries := 0; used > limit && tries < 5; tries++ { // a busy machine makes each wake-up dearer
+			used = min(used, cpu(t, func() { time.Sleep(time.Second) }))
+		}
+		if used > limit {
+			t.Errorf("%d waiters compute for %v in a second, want less than %v", n, used, limit)
+		} else {
+			t.Logf("%d waiters: %v", n, used)
+		}
+		l.Unlock()
+		getAll(t, l, actors)
+	}
+}

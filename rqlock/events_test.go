@@ -1,0 +1,84 @@
+package rqlock
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// TestEvents: each outcome is counted once, by its own counter, and violations
+// are reported once each.
+func TestEvents(t *testing.T) {
+	setStallTimeout(t, 20*time.Millisecond)
+	l := newLock(t)
+	r := newRing(t, 2)
+	actors := newActors(t, 2)
+	a, holder := actors[0], actors[1]
+	holder.lock(l)
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		name     string
+		fail     func() error
+		want     func(Events) uint64
+		violates bool
+	}{
+		{"self", func() error { return holder.do(l.Lock) }, func(e Events) uint64 { return e.Self }, true},
+		{"stall", func() error { return a.do(l.Lock) }, func(e Events) uint64 { return e.Stall }, true},
+		{"deadline", func() error {
+			return a.do(func() error { return l.LockTimeout(time.Millisecond) })
+		}, func(e Events) uint64 { return e.Deadline }, true},
+		{"no wait", func() error {
+			return a.do(func() error { return l.LockTimeout(0) })
+		}, func(e Events) uint64 { return e.Deadline }, true},
+		{"cancelled", func() error {
+			return a.do(func() error { return l.LockContext(cancelled) })
+		}, func(e Events) uint64 { return e.Cancelled }, false},
+		{"cycle", func() error {
+			r.actors[0].waits(r.want(0), func() error { return r.want(0).LockTimeout(never) })
+			SetStallTimeout(never)
+			return r.actors[1].do(r.want(1).Lock)
+		}, func(e Events) uint64 { return e.Cycle }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var reports []Report
+			setOnViolation(t, func(r Report) { reports = append(reports, r) })
+			before := ReadEvents()
+			err := c.fail()
+			e := since(before)
+			if err == nil {
+				t.Fatal("no failure")
+			}
+			if sum := e.Self + e.Cycle + e.Stall + e.Deadline + e.Cancelled; c.want(e) != 1 || sum != 1 {
+				t.Errorf("counted %+v", e)
+			}
+			if c.violates && (len(reports) != 1 || reports[0].Err != err) || !c.violates && len(reports) != 0 {
+				t.Errorf("reported %v, returned %v", reports, err)
+			}
+		})
+	}
+	r.resolve(t, 1)
+	holder.unlock(l)
+}
+
+// TestEventsOfWaits: what happens on the way to the lock is counted, too.
+func TestEventsOfWaits(t *testing.T) {
+	setStallTimeout(t, never)
+	setMaxNodes(t, 2)
+	l := newLock(t)
+	actors := newActors(t, 3)
+	before := ReadEvents()
+	must(t, l.Lock())
+	for _, a := range actors {
+		a.waits(l, l.Lock)
+	}
+	await(t, "the second to park", func() bool { return since(before).Parked != 0 })
+	await(t, "one to close the door", func() bool { return since(before).Pending != 0 })
+	e := since(before)
+	e.Parked, e.Pending = 0, 0 // may come more than once
+	if want := (Events{Queued: 2, NoNode: 1}); e != want {
+		t.Errorf("counted %+v, want %+v", e, want)
+	}
+	l.Unlock()
+	getAll(t, l, actors)
+}

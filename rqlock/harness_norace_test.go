@@ -1,0 +1,5 @@
+//go:build !race
+
+package rqlock
+
+const raceEnabled = false

@@ -1,0 +1,207 @@
+package rqlock
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// stall is the stall timeout of these tests.
+const stall = 100 * time.Millisecond
+
+// lagMeter sees how much time the machine withholds from this process. The
+// stall clock does not count such time, so a stall is reported later by it.
+type lagMeter struct {
+	lag  atomic.Int64
+	over chan bool
+	done sync.WaitGroup
+}
+
+func newLagMeter() *lagMeter {
+	m := &lagMeter{over: make(chan bool)}
+	m.done.Go(func() {
+		for {
+			start := time.Now()
+			select {
+			case <-m.over:
+				return
+			case <-time.After(time.Millisecond):
+			}
+			if late := time.Since(start) - 5*time.Millisecond; late > 0 {
+				m.lag.Add(int64(late))
+			}
+		}
+	})
+	return m
+}
+
+// stop returns the time withheld.
+func (m *lagMeter) stop() time.Duration {
+	close(m.over)
+	m.done.Wait()
+	return time.Duration(m.lag.Load())
+}
+
+// attempt is an acquisition under way, by an actor.
+type attempt struct {
+	name string
+	a    *actor
+	took time.Duration
+	err  error
+}
+
+// begin has the actor attempt to lock l, and returns once it waits.
+func begin(name string, a *actor, l *Lock) *attempt {
+	at := &attempt{name: name, a: a}
+	a.waits(l, func() error {
+		start := time.Now()
+		at.err = l.Lock()
+		at.took = time.Since(start)
+		return nil
+	})
+	return at
+}
+
+// stalled checks that each attempt ends because of the stall, in time (G6).
+func stalled(t *testing.T, l *Lock, holder *actor, m *lagMeter, attempts []*attempt) {
+	t.Helper()
+	for _, at := range attempts {
+		at.a.result()
+	}
+	lag := m.stop()
+	for _, at := range attempts {
+		var e *TimeoutError
+		if !errors.Is(at.err, ErrTimeout) || !errors.As(at.err, &e) || errors.Is(at.err, ErrDeadlock) {
+			t.Errorf("%s: got %v, want a timeout", at.name, at.err)
+			continue
+		}
+		if at.took < stall || at.took > 2*stall+lag {
+			t.Errorf("%s: timed out after %v, want %v to %v (and up to %v of lag)", at.name, at.took, stall, 2*stall, lag)
+		}
+		if !e.Stall || e.Waited < stall || e.Owner != holder.id || e.Lock.Addr != addr(l) || !e.Timeout() {
+			t.Errorf("%s: wrong report %+v", at.name, *e)
+		}
+	}
+}
+
+// TestStall: when the holder never unlocks, each waiter times out, wherever it
+// waits; when it does unlock, the lock is as good as ever.
+func TestStall(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		nodes uint32
+		n     int
+	}{
+		{"alone", maxNodes, 1},
+		{"queue", maxNodes, 5},
+		{"one node", 1, 4},
+		{"two nodes", 2, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			setMaxNodes(t, c.nodes)
+			testStall(t, c.n)
+		})
+	}
+}
+
+func testStall(t *testing.T, n int) {
+	setStallTimeout(t, stall)
+	l := newLock(t)
+	actors := newActors(t, n+3)
+	holder, late, after, waiters := actors[n], actors[n+1], actors[n+2], actors[:n]
+	holder.lock(l)
+	before := ReadEvents()
+	m := newLagMeter()
+	var attempts []*attempt
+	for i, a := range waiters {
+		attempts = append(attempts, begin(fmt.Sprint("waiter ", i), a, l))
+	}
+	await(t, "the first waiter to close the door", func() bool {
+		return asm.LoadRelaxed32(&l.word.Val)&asm.PendingMask != 0
+	})
+	time.Sleep(stall / 2)
+	attempts = append(attempts, begin("late arrival", late, l))
+	stalled(t, l, holder, m, attempts)
+	stalled(t, l, holder, newLagMeter(), []*attempt{begin("later arrival", after, l)})
+	if got, want := since(before).Stall, uint64(n+2); got != want {
+		t.Errorf("%d stalls counted, want %d", got, want)
+	}
+	holder.unlock(l)
+	for _, a := range actors {
+		a.lock(l)
+		a.unlock(l)
+	}
+}
+
+// TestSlowQueue: a queue that moves is no stall, however long it takes.
+func TestSlowQueue(t *testing.T) {
+	const (
+		waiters = 4096
+		section = 100 * time.Microsecond
+		timeout = 200 * time.Millisecond
+	)
+	setStallTimeout(t, never)
+	l := newLock(t)
+	must(t, l.Lock())
+	before := ReadEvents()
+	var wg sync.WaitGroup
+	var failed atomic.Int32
+	var served time.Time
+	for range waiters {
+		wg.Go(func() {
+			if err := l.Lock(); err != nil {
+				if failed.Add(1) == 1 {
+					t.Errorf("first failure: %v", err)
+				}
+				return
+			}
+			defer l.Unlock()
+			if served.IsZero() {
+				served = time.Now()
+				SetStallTimeout(timeout) // the time of queueing up is not what we test
+			}
+			for start := time.Now(); time.Since(start) < section; {
+			}
+		})
+	}
+	await(t, "all to queue", func() bool { return since(before).Queued == waiters })
+	l.Unlock()
+	join(t, &wg)
+	if n := failed.Load(); n > 0 {
+		t.Errorf("%d of %d waiters failed", n, waiters)
+	}
+	if took := time.Since(served); took < 2*timeout {
+		t.Errorf("the queue took %v, too short to test anything", took)
+	}
+}
+
+// TestHammered: a lock that one goroutine takes again and again does not stall,
+// though it has the same owner at almost every look (G6, G9).
+func TestHammered(t *testing.T) {
+	setStallTimeout(t, stall)
+	l := newLock(t)
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for !over.Load() {
+			if err := l.Lock(); err != nil {
+				t.Error(err)
+				return
+			}
+			for start := time.Now(); time.Since(start) < 50*time.Microsecond; {
+			}
+			l.Unlock()
+		}
+	})
+	for end := time.Now().Add(3 * stall); time.Now().Before(end); {
+		must(t, l.Lock())
+		l.Unlock()
+	}
+	over.Store(true)
+	join(t, &wg)
+}

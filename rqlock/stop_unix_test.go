@@ -1,0 +1,84 @@
+//go:build unix
+
+package rqlock
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stopEnv is set in the process that TestStopped stops.
+const stopEnv = "RQLOCK_TEST_STOPPED"
+
+// TestStopped: a process that was stopped for longer than the stall timeout
+// does not take that for a stall (G6).
+func TestStopped(t *testing.T) {
+	if os.Getenv(stopEnv) != "" {
+		beStopped(t)
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestStopped$", "-test.v")
+	cmd.Env = append(os.Environ(), stopEnv+"=1")
+	stdin, err := cmd.StdinPipe()
+	must(t, err)
+	stdout, err := cmd.StdoutPipe()
+	must(t, err)
+	if err := cmd.Start(); err != nil {
+		t.Skipf("cannot start this program again: %v", err) // as under an emulator
+	}
+	out := bufio.NewReader(stdout)
+	for line := ""; !strings.Contains(line, "ready"); {
+		if line, err = out.ReadString('\n'); err != nil {
+			t.Skipf("cannot run this program again: %v", cmd.Wait())
+		}
+	}
+	must(t, cmd.Process.Signal(syscall.SIGSTOP))
+	time.Sleep(2 * time.Second)
+	must(t, cmd.Process.Signal(syscall.SIGCONT))
+	time.Sleep(50 * time.Millisecond) // the waiters look before the holder unlocks
+	must(t, stdin.Close())
+	rest, _ := io.ReadAll(out)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v:\n%s", err, rest)
+	}
+}
+
+// beStopped has some wait for a lock until the input ends.
+func beStopped(t *testing.T) {
+	setStallTimeout(t, time.Second)
+	l := newLock(t)
+	actors := newActors(t, 4)
+	actors[0].lock(l)
+	for i, a := range actors[1:] {
+		a.waits(l, func() error { return ways[i].lock(l) })
+	}
+	os.Stdout.WriteString("ready\n")
+	io.Copy(io.Discard, os.Stdin)
+	actors[0].unlock(l)
+	for _, a := range actors[1:] {
+		must(t, a.result())
+		a.unlock(l)
+	}
+}
+
+// TestErrno: the errors match those of the operating system.
+func TestErrno(t *testing.T) {
+	l := newLock(t)
+	must(t, l.Lock())
+	if err := l.Lock(); !errors.Is(err, syscall.EDEADLK) || errors.Is(err, syscall.ETIMEDOUT) {
+		t.Errorf("%v does not match EDEADLK alone", err)
+	}
+	a := newActors(t, 1)[0]
+	err := a.do(func() error { return l.LockTimeout(0) })
+	if !errors.Is(err, syscall.ETIMEDOUT) || errors.Is(err, syscall.EDEADLK) {
+		t.Errorf("%v does not match ETIMEDOUT alone", err)
+	}
+	l.Unlock()
+}

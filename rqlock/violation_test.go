@@ -1,0 +1,41 @@
+package rqlock
+
+import (
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestViolationLocks: the function that OnViolation sets may do anything, even
+// wait for the lock that its caller could not get: the caller has left the
+// queue by then, and nobody waits for it.
+func TestViolationLocks(t *testing.T) {
+	setStallTimeout(t, never)
+	l := newLock(t)
+	a := newActors(t, 2)
+	must(t, l.Lock())
+	var once sync.Once
+	called := make(chan bool)
+	setOnViolation(t, func(Report) {
+		once.Do(func() {
+			close(called)
+			if err := l.Lock(); err != nil {
+				t.Error(err)
+				return
+			}
+			l.Unlock()
+		})
+	})
+	a[0].start(func() error { return l.LockTimeout(5 * time.Millisecond) })
+	<-called
+	a[1].start(l.Lock)
+	await(t, "both to wait", func() bool {
+		v, w := lookup(a[0].g), lookup(a[1].g)
+		return v != nil && w != nil && v != w
+	})
+	time.Sleep(5 * time.Millisecond)
+	l.Unlock()
+	must(t, a[1].result())
+	a[1].unlock(l)
+	must(t, nilIf(a[0].result(), ErrTimeout))
+}
