@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A cell of the grid: g goroutines on one lock, each of which spends in inside
+// the section and out outside.
+type cell struct {
+	procs, g int
+	in, out  time.Duration
+}
+
+// grid returns the cells that locks are compared on.
+func grid() (cells []cell) {
+	add := func(procs, g int) {
+		for _, in := range []time.Duration{0, 50} {
+			for _, out := range []time.Duration{0, 200} {
+				cells = append(cells, cell{procs, g, in, out})
+			}
+		}
+	}
+	for _, g := range []int{2, 4, 16, 256, 4096} {
+		add(2, g)
+	}
+	add(1, 16)
+	return cells
+}
+
+func (c cell) String() string {
+	return fmt.Sprintf("procs=%d/g=%d/in=%d/out=%d", c.procs, c.g, c.in.Nanoseconds(), c.out.Nanoseconds())
+}
+
+// minRounds keeps each goroutine of a crowd alive until the others have
+// started; with fewer rounds they would run one after the other.
+const minRounds = 200
+
+// run has the cell's goroutines do n rounds each and returns how long all of
+// them took.
+func (c cell) run(l lock, n int) time.Duration {
+	defer setProcs(c.procs)()
+	in, out := spins(c.in), spins(c.out)
+	return crowd(c.g, func(int) { l.rounds(n, in, out) })
+}
+
+// crowd runs f in g goroutines that start together, and returns how long all
+// of them took.
+func crowd(g int, f func(i int)) time.Duration {
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	ready.Add(g)
+	for i := range g {
+		done.Go(func() {
+			ready.Done()
+			<-start
+			f(i)
+		})
+	}
+	ready.Wait()
+	began := time.Now()
+	close(start)
+	done.Wait()
+	return time.Since(began)
+}
+
+// setProcs sets GOMAXPROCS and returns what sets it back. Setting it stops the
+// world even if it changes nothing.
+func setProcs(n int) func() {
+	old := runtime.GOMAXPROCS(0)
+	if n == old {
+		return func() {}
+	}
+	runtime.GOMAXPROCS(n)
+	return func() { runtime.GOMAXPROCS(old) }
+}
+
+// The situation of the wait and fairness measurements.
+const (
+	fewProcs = 2
+	few      = 16
+	section  = time.Microsecond
+)
+
+// waits has few goroutines take l, for d, and returns how long each
+// acquisition took, sorted.
+func waits(l lock, d time.Duration) []time.Duration {
+	defer setProcs(fewProcs)()
+	in := spins(section)
+	samples := make([][]time.Duration, few)
+	for i := range samples {
+		samples[i] = make([]time.Duration, 0, d/section)
+	}
+	defer time.AfterFunc(d, stopper()).Stop()
+	crowd(few, func(i int) {
+		for !stop.Load() && len(samples[i]) < cap(samples[i]) {
+			start := time.Now()
+			l.Lock()
+			wait := time.Since(start)
+			work(in)
+			l.Unlock()
+			samples[i] = append(samples[i], wait)
+		}
+	})
+	all := slices.Concat(samples...)
+	slices.Sort(all)
+	return all
+}
+
+// quantile returns the q-quantile of sorted samples.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+// fairness has few goroutines take l, for d, and returns the acquisitions of
+// the slowest by those of the fastest: 1 is fair.
+func fairness(l lock, d time.Duration) float64 {
+	defer setProcs(fewProcs)()
+	in := spins(section)
+	counts := make([]int, few)
+	defer time.AfterFunc(d, stopper()).Stop()
+	crowd(few, func(i int) {
+		n := 0
+		for ; !stop.Load(); n++ {
+			l.Lock()
+			work(in)
+			l.Unlock()
+		}
+		counts[i] = n
+	})
+	return float64(slices.Min(counts)) / float64(slices.Max(counts))
+}
+
+// stop ends the measurements that last for a time.
+var stop atomic.Bool
+
+// stopper clears stop and returns what sets it.
+func stopper() func() {
+	stop.Store(false)
+	return func() { stop.Store(true) }
+}
+
+// contendedAllocs returns the allocations of n acquisitions by few goroutines,
+// without those of starting them.
+func contendedAllocs(l lock, n int) int64 {
+	defer setProcs(fewProcs)()
+	in := spins(section)
+	allocs := func(f func(int)) int64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		crowd(few, f)
+		runtime.ReadMemStats(&after)
+		return int64(after.Mallocs - before.Mallocs)
+	}
+	rounds := func(int) { l.rounds(n/few, in, 0) }
+	crowd(few, rounds) // makes what is made once
+	base := allocs(func(int) {})
+	return allocs(rounds) - base
+}
