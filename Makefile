@@ -13,6 +13,9 @@ ifdef REQUIRE
 export RQLOCK_REQUIRE_ARM64 = 1
 endif
 
+# One package at a time: torture in one would disturb the timing of another.
+TEST := $(GO) test -p 1
+
 # The library is one module, its generator another (go.work joins them).
 LIB := ./...
 ALL := ./... ./gen/...
@@ -65,14 +68,14 @@ cross: ## build the library and vet its tests for every architecture that Go has
 		$(GO) build $(LIB) && $(GO) vet $(LIB) || exit 1; done
 
 test-native: ## the library's tests on this machine
-	$(GO) test $(LIB)
+	$(TEST) $(LIB)
 
 test-race: ## the same under the race detector
-	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then echo "$(GO) test -race $(LIB)"; $(GO) test -race $(LIB); \
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then echo "$(TEST) -race $(LIB)"; $(TEST) -race $(LIB); \
 	else echo "-race not run: it needs cgo (install gcc, set CGO_ENABLED=1)"; test -z "$(REQUIRE)"; fi
 
 test-purego: ## the same on the portable twin
-	RQLOCK_VARIANT=portable $(GO) test -tags purego $(LIB)
+	RQLOCK_VARIANT=portable $(TEST) -tags purego $(LIB)
 
 ifeq ($(QEMU),)
 test-arm64: ## the same on arm64, without LSE and with it
@@ -80,9 +83,9 @@ test-arm64: ## the same on arm64, without LSE and with it
 else
 # RQLOCK_VARIANT makes a test fail if another body ran than the one meant.
 test-arm64:
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(GO) test -exec "$(QEMU) -cpu cortex-a57" $(LIB)
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(GO) test -exec "$(QEMU) -cpu max" $(LIB)
-	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(GO) test -exec "$(QEMU) -cpu max" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(LIB)
 endif
 
 test-gen: ## the generator's tests: staleness, machine code, bad input, another package
