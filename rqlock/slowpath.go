@@ -164,7 +164,7 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 	}
 }
 
-// seen identifies a grant: who owns the lock and how often the queue got it.
+// A grant is told from another by who owns the lock and how often the queue got it.
 type grant struct {
 	owner uintptr
 	count uint32
