@@ -230,7 +230,7 @@ func cycleCountPortable() (ticks uint64) {
 }
 
 // currentGPortable is the reference for CurrentG. No two goroutines ever share an id, but a 32-bit
-// uintptr wraps after four billion of them.
+// uintptr wraps after two billion of them.
 func currentGPortable() (gp uintptr) {
 	if raceEnabled {
 		raceDisable() // the pool's edges would hide the caller's races
@@ -239,7 +239,7 @@ func currentGPortable() (gp uintptr) {
 	buf := traceHeads.Get().(*traceHead)
 	gp = goroutineID(buf[:runtime.Stack(buf[:], false)])
 	traceHeads.Put(buf)
-	return gp
+	return 2 * gp
 }
 
 // replaceBits gives the bits of *word in mask the values that they have in bits, and returns the

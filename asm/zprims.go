@@ -477,8 +477,9 @@ func CycleCount() (ticks uint64) {
 }
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego the goroutine's id. The runtime reuses the word after the goroutine
-// has ended, and it must not be dereferenced.
+// under the build tag purego twice the goroutine's id. It is even, so that its owner may use the
+// lowest bit as a mark. The runtime reuses the word after the goroutine has ended, and it must not
+// be dereferenced.
 func CurrentG() (gp uintptr) {
 	return currentG()
 }

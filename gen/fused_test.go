@@ -13,15 +13,18 @@ func TestFused(t *testing.T) {
 	files := mustRender(t, own(), prims)
 	for _, a := range arches {
 		arch := a.Backend.Arch
-		for _, u := range fused {
-			impl := strings.ToLower(u.Fast[:1]) + u.Fast[1:]
-			row := accesses(t, files["asm/zprims_"+arch+".s"], impl)
-			fast := accesses(t, files["rqlock/zfused_"+arch+".s"], u.Name)
-			if len(row) == 0 || !slices.Equal(row, fast) {
-				t.Errorf("%s: %s accesses\n%s\nand %s\n%s", arch, u.Name, strings.Join(fast, "\n"), u.Fast, strings.Join(row, "\n"))
-			}
-			if !strings.Contains(string(files["rqlock/zfused_"+arch+".s"]), "JMP ·"+u.Else+"(SB)") {
-				t.Errorf("%s: %s does not go on in %s", arch, u.Name, u.Else)
+		for dir, paths := range fused {
+			path := dir + "/zfused_" + arch + ".s"
+			for _, u := range paths {
+				impl := strings.ToLower(u.Fast[:1]) + u.Fast[1:]
+				row := accesses(t, files["asm/zprims_"+arch+".s"], impl)
+				fast := accesses(t, files[path], u.Name)
+				if len(row) == 0 || !slices.Equal(row, fast) {
+					t.Errorf("%s: %s accesses\n%s\nand %s\n%s", path, u.Name, strings.Join(fast, "\n"), u.Fast, strings.Join(row, "\n"))
+				}
+				if !strings.Contains(string(files[path]), "JMP ·"+u.Else+"(SB)") {
+					t.Errorf("%s: %s does not go on in %s", path, u.Name, u.Else)
+				}
 			}
 		}
 	}

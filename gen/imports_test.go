@@ -63,9 +63,11 @@ func goList(t *testing.T, goarch string, args ...string) []string {
 	cmd := exec.Command("go", append([]string{"list"}, args...)...)
 	cmd.Dir = ".."
 	cmd.Env = append(cmd.Environ(), "GOARCH="+goarch, "GOWORK=off")
-	out, err := cmd.CombinedOutput()
+	var complaints strings.Builder // and what it downloads
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, out)
+		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, complaints.String())
 	}
 	return strings.Split(strings.TrimSpace(string(out)), "\n")
 }

@@ -17,15 +17,23 @@ import (
 )
 
 const (
-	ownModule  = "module github.com/rqlock/rqlock\n"
-	ownPackage = "asm"            // this repository's package, and its directory
-	page       = "zprimitives.md" // the reference page
-	ownDocs    = "docs"           // where this repository keeps it
-	ownLock    = "rqlock"         // the lock's package, and its directory
+	ownModule   = "module github.com/rqlock/rqlock\n"
+	ownPackage  = "asm"            // this repository's package, and its directory
+	page        = "zprimitives.md" // the reference page
+	ownDocs     = "docs"           // where this repository keeps it
+	ownLock     = "rqlock"         // the lock's package, and its directory
+	ownBaseline = "rqlock/qspin"   // the lock that it is measured against
 )
 
 // tree is a set of generated files, by path.
 type tree map[string][]byte
+
+// add puts files into a directory.
+func (t tree) add(dir string, files map[string][]byte) {
+	for name, src := range files {
+		t[filepath.Join(dir, name)] = src
+	}
+}
 
 // render makes every file in memory. Paths are relative to the working directory.
 func (o *options) render(rows []*spec.Row) (tree, error) {
@@ -36,7 +44,7 @@ func (o *options) render(rows []*spec.Row) (tree, error) {
 	pkgDir, pageDir := o.dirs()
 	t := tree{}
 	if o.out == "" {
-		if err := o.renderLock(t); err != nil {
+		if err := o.renderLocks(t); err != nil {
 			return nil, err
 		}
 	}

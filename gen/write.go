@@ -59,7 +59,7 @@ func (o *options) existing(files tree) (tree, error) {
 	pkg, page := o.dirs()
 	dirs := slices.Compact([]string{pkg, page})
 	if o.out == "" {
-		dirs = append(dirs, ownLock)
+		dirs = append(dirs, ownLock, ownBaseline)
 	}
 	for _, dir := range dirs {
 		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "z*"))

@@ -1,6 +1,7 @@
 package rqlock
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/rqlock/rqlock/asm"
@@ -99,7 +100,7 @@ type step struct {
 
 // next follows the owner of s.lock to the lock that it waits for, if it does.
 func (s step) next() (step, bool) {
-	g := atomic.LoadUintptr(&s.lock.word.Owner)
+	g := s.lock.owner()
 	if g == 0 {
 		return step{}, false
 	}
@@ -163,37 +164,34 @@ func (w *waiter) findCycle(l *Lock) error {
 	if !w.closes(start) {
 		return nil
 	}
-	// Confirm: what two walks in a row find the same held all the time between
-	// them, so that all edges stood at one instant (G4).
-	first := w.path(start)
-	second := w.path(start)
-	if len(first) == 0 || !equal(first, second) {
+	cycle := w.path(start)
+	if len(cycle) == 0 || !w.confirms(start, cycle) {
 		return nil
 	}
-	victim := 0
-	for i := range first {
-		if later(first[i].w, first[victim].w) {
-			victim = i
-		}
-	}
-	err := newDeadlock(append(first[victim:], first[:victim]...))
-	if victim == 0 {
+	last := victim(cycle)
+	err := newDeadlock(append(cycle[last:], cycle[:last]...))
+	if last == 0 {
 		return failDeadlock(err)
 	}
-	first[victim].w.convict(first[victim].epoch, err)
+	cycle[last].w.convict(cycle[last].epoch, err)
 	return nil
 }
 
-func equal(a, b []step) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
+// confirms walks again. What two walks find the same held all the time between
+// them, so that all edges stood at one instant (G4).
+func (w *waiter) confirms(start step, cycle []step) bool {
+	return slices.Equal(w.path(start), cycle)
+}
+
+// victim returns the place in the cycle of the waiter that came last.
+func victim(cycle []step) int {
+	last := 0
+	for i := range cycle {
+		if later(cycle[i].w, cycle[last].w) {
+			last = i
 		}
 	}
-	return true
+	return last
 }
 
 // later orders the waiters of a cycle; none of its times can change meanwhile.

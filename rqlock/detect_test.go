@@ -225,6 +225,43 @@ func testCycleAtOnce(t *testing.T, n int, reports chan Report) {
 	}
 }
 
+// TestConfirm: a second walk refutes a cycle of which a party has waited anew
+// meanwhile, though it waits for the same lock again (G4).
+func TestConfirm(t *testing.T) {
+	setStallTimeout(t, never)
+	r := newRing(t, 3)
+	wait := func(i int) context.CancelFunc {
+		ctx, cancel := context.WithCancel(context.Background())
+		r.actors[i].waits(r.want(i), func() error { return r.want(i).LockContext(ctx) })
+		return cancel
+	}
+	again, cancel := wait(0), wait(1)
+	w := r.want(2).beginWait(r.actors[2].g) // closes the cycle, and does not look
+	start := step{w: w, g: w.g, epoch: w.epoch, lock: r.want(2)}
+	cycle := w.path(start)
+	if len(cycle) != 3 || !w.confirms(start, cycle) {
+		t.Fatalf("a cycle of %d, confirmed: %v", len(cycle), w.confirms(start, cycle))
+	}
+	w.lock.Store(nil) // or the next waiter would find it
+	again()
+	must(t, nilIf(r.actors[0].result(), context.Canceled))
+	again = wait(0)
+	w.lock.Store(r.want(2))
+	if len(w.path(start)) != 3 || w.confirms(start, cycle) {
+		t.Errorf("a cycle of %d, confirmed as the one before", len(w.path(start)))
+	}
+	w.endWait()
+	w.free()
+	again()
+	cancel()
+	for i := range 2 {
+		must(t, nilIf(r.actors[i].result(), context.Canceled))
+	}
+	for i, a := range r.actors {
+		a.unlock(&r.locks[i])
+	}
+}
+
 func nilIf(err, target error) error {
 	if errors.Is(err, target) {
 		return nil

@@ -12,8 +12,6 @@ import (
 	"time"
 	"unsafe"
 	"weak"
-
-	"github.com/rqlock/rqlock/asm"
 )
 
 // ErrDeadlock matches every [*DeadlockError] under errors.Is, ErrTimeout every
@@ -187,12 +185,12 @@ func failDeadlock(err *DeadlockError) error {
 
 func (l *Lock) failStall(waited time.Duration) error {
 	count(evStall)
-	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: waited, Stall: true}
+	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: waited, Stall: true}
 }
 
 func (l *Lock) failDeadline(lim *limit) error {
 	count(evDeadline)
-	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner().owner), Waited: lim.deadline.Sub(lim.start)}
+	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: lim.deadline.Sub(lim.start)}
 }
 
 func (l *Lock) failContext(lim *limit) error {
@@ -241,13 +239,14 @@ func forget(key weak.Pointer[Lock]) {
 func (l *Lock) info() LockInfo {
 	names.Lock()
 	defer names.Unlock()
-	return LockInfo{Addr: uintptr(unsafe.Pointer(l)), Name: names.of[weak.Make(l)]}
+	return LockInfo{Addr: l.addr(), Name: names.of[weak.Make(l)]}
 }
 
-// badUnlock panics because the caller does not own l. Nothing has changed.
-func (l *Lock) badUnlock() {
-	me := asm.CurrentG()
-	switch owner := l.owner().owner; owner {
+func (l *Lock) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
+
+// badUnlock panics because the caller, me, does not own l. Nothing has changed.
+func (l *Lock) badUnlock(me uintptr) {
+	switch owner := l.owner(); owner {
 	case 0:
 		panic(fmt.Sprintf("rqlock: unlock of unlocked lock %v", l.info()))
 	default:

@@ -46,7 +46,7 @@ func goidOf(g uintptr) uint64 {
 	case g == 0:
 		return 0
 	case portableG:
-		return uint64(g)
+		return uint64(g) / 2
 	case goidOffset == 0:
 		if g == asm.CurrentG() {
 			return parseGoid()
@@ -56,8 +56,8 @@ func goidOf(g uintptr) uint64 {
 	return goidAt(g, goidOffset)
 }
 
-// portableG: CurrentG is the id itself.
-var portableG = uint64(asm.CurrentG()) == parseGoid()
+// portableG: CurrentG is made from the id.
+var portableG = uint64(asm.CurrentG()) == 2*parseGoid()
 
 // goidAt reads a word of a g. The runtime never frees a g.
 func goidAt(g, offset uintptr) uint64 {

@@ -58,14 +58,18 @@ func (l *Lock) LockContext(ctx context.Context) error {
 	return l.lockSlow(&limit{ctx: ctx})
 }
 
-// Unlock releases l by one store. It panics, and changes nothing, if the caller
+// Unlock releases l by one store, and wakes a waiter that has slept long. It panics, and changes nothing, if the caller
 // is not the owner. Locks may be released in any order.
 func (l *Lock) Unlock() {
 	unlockFused(l) // t,p,1 -> t,p,0; release [unlock]
 }
 
 // unlockForeign goes on where the fast path of Unlock has failed.
-func unlockForeign(l *Lock) { l.badUnlock() }
+func unlockForeign(l *Lock) {
+	if g := asm.CurrentG(); !l.answer(g) {
+		l.badUnlock(g)
+	}
+}
 
 // noCopy makes go vet report copies of a Lock; vet looks for these methods.
 type noCopy struct{}

@@ -79,7 +79,7 @@ func TestUnlockForeign(t *testing.T) {
 	waiter.waits(l, l.Lock)
 	// The waiter changes the word meanwhile, so only the owner is compared.
 	panicOf(t, l.Unlock)
-	if got := l.owner().owner; got != a.g {
+	if got := l.owner(); got != a.g {
 		t.Errorf("the owner is %#x, want %#x", got, a.g)
 	}
 	a.unlock(l)

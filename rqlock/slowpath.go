@@ -24,7 +24,7 @@ func (l *Lock) lockSlow(lim *limit) error {
 
 func (l *Lock) acquireSlow(lim *limit) error {
 	g := asm.CurrentG()
-	if atomic.LoadUintptr(&l.word.Owner) == g { // only g stores or clears g
+	if l.owner() == g { // only g stores or clears g
 		return l.failSelf()
 	}
 	if l.spin() {
@@ -54,8 +54,8 @@ func (l *Lock) acquireSlow(lim *limit) error {
 // spin tries for a short while to take l past the queue, as a running goroutine
 // may until the door is closed (G9).
 func (l *Lock) spin() bool {
-	for range wait.Tries() {
-		wait.Relax(wait.Pauses)
+	for i := range wait.Tries() {
+		wait.Relax(wait.Pauses(i))
 		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
 			return true
 		}
@@ -124,7 +124,7 @@ func (w *waiter) abandon() bool {
 func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 	b := wait.Backoff{}
 	door := false // closed by us: pending is set, and only we may take the lock
-	seen := l.owner()
+	seen := l.grant()
 	for {
 		wait.Relax(b.Pauses())
 		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
@@ -132,8 +132,8 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 			return nil
 		}
 		now := stallClock.now()
-		if o := l.owner(); o != seen {
-			seen, w.progress = o, now
+		if got := l.grant(); got != seen {
+			seen, w.progress = got, now
 		}
 		if !door && now-w.since.Load() >= int64(wait.Door) {
 			// t,0,l -> t,1,l. From here on nobody passes us (G9).
@@ -160,7 +160,7 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 			l.handOver(w)
 			return err
 		}
-		w.pause(&b, lim)
+		l.pause(w, &b, lim)
 	}
 }
 
@@ -170,9 +170,10 @@ type grant struct {
 	count uint32
 }
 
-func (l *Lock) owner() grant {
-	return grant{atomic.LoadUintptr(&l.word.Owner), asm.LoadRelaxed32(&l.word.Aux)}
-}
+func (l *Lock) grant() grant { return grant{l.owner(), asm.LoadRelaxed32(&l.word.Aux)} }
+
+// owner returns CurrentG of the owner, or 0 if there is none.
+func (l *Lock) owner() uintptr { return atomic.LoadUintptr(&l.word.Owner) &^ calling }
 
 // take takes the lock that was seen free.
 func (l *Lock) take(door bool) bool {

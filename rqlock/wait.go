@@ -10,13 +10,17 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
-// pause waits until the next poll of a lock word.
-func (w *waiter) pause(b *wait.Backoff, lim *limit) {
-	if d := b.Next(); d != 0 {
-		w.sleep(min(d, time.Duration(maxTick()/2)), lim) // longer would not count in full
+// pause waits until the next poll of l's word.
+func (l *Lock) pause(w *waiter, b *wait.Backoff, lim *limit) {
+	d := b.Next()
+	if d == 0 {
+		runtime.Gosched()
 		return
 	}
-	runtime.Gosched()
+	if d >= wait.Long {
+		l.call(w)
+	}
+	w.sleep(min(d, time.Duration(maxTick()/2)), lim) // longer would not count in full
 }
 
 // sleep waits for d, for a token, or until the limit is reached.

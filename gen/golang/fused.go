@@ -15,7 +15,7 @@ const asmPackage = "github.com/rqlock/rqlock/asm"
 // to see both sides of a lock.
 const fusedConstraint = asmConstraint + " && !race"
 
-// FusedFiles renders what goes with the fused fast paths of package rqlock: their
+// FusedFiles renders what goes with the fused fast paths of a lock: their
 // declarations, and the same in Go for the other builds.
 func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 	all := map[string][]byte{}

@@ -75,7 +75,7 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 // twinNotes says what is peculiar to an operation's twin.
 var twinNotes = map[spec.Op]string{
 	spec.Relax:    " Go has no word for it.",
-	spec.CurrentG: " No two goroutines ever share an id, but a 32-bit uintptr wraps after four billion of them.",
+	spec.CurrentG: " No two goroutines ever share an id, but a 32-bit uintptr wraps after two billion of them.",
 }
 
 func twinLoad(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
@@ -236,7 +236,7 @@ func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 			jen.Id("buf").Index(jen.Empty(), jen.Qual("runtime", "Stack").Call(jen.Id("buf").Index(jen.Empty(), jen.Empty()), jen.False())),
 		),
 		jen.Id("traceHeads").Dot("Put").Call(jen.Id("buf")),
-		jen.Return(jen.Id("gp")),
+		jen.Return(jen.Lit(2).Op("*").Id("gp")),
 	}, nil
 }
 

@@ -35,7 +35,14 @@ var (
 	contenders = []contender{rq, qs, mutex, peer}
 )
 
-type rqLock struct{ l rqlock.Lock }
+// Each lock has its cache line for itself, so that no other's writes show.
+type line [128]byte
+
+type rqLock struct {
+	_ line
+	l rqlock.Lock
+	_ line
+}
 
 func (x *rqLock) Lock() {
 	if err := x.l.Lock(); err != nil {
@@ -65,7 +72,11 @@ func (x *rqLock) rounds(n, in, out int) {
 	}
 }
 
-type qspinLock struct{ l qspin.Lock }
+type qspinLock struct {
+	_ line
+	l qspin.Lock
+	_ line
+}
 
 func (x *qspinLock) Lock()   { x.l.Lock() }
 func (x *qspinLock) Unlock() { x.l.Unlock() }
@@ -86,7 +97,11 @@ func (x *qspinLock) rounds(n, in, out int) {
 	}
 }
 
-type mutexLock struct{ l sync.Mutex }
+type mutexLock struct {
+	_ line
+	l sync.Mutex
+	_ line
+}
 
 func (x *mutexLock) Lock()   { x.l.Lock() }
 func (x *mutexLock) Unlock() { x.l.Unlock() }
@@ -107,7 +122,11 @@ func (x *mutexLock) rounds(n, in, out int) {
 	}
 }
 
-type peerLock struct{ l deadlock.Mutex }
+type peerLock struct {
+	_ line
+	l deadlock.Mutex
+	_ line
+}
 
 func (x *peerLock) Lock()   { x.l.Lock() }
 func (x *peerLock) Unlock() { x.l.Unlock() }
@@ -130,7 +149,11 @@ func (x *peerLock) rounds(n, in, out int) {
 
 // floor is what the simplest lock costs that nobody contends: one
 // compare-and-exchange and one plain store.
-type floor struct{ word uint32 }
+type floor struct {
+	_    line
+	word uint32
+	_    line
+}
 
 func (f *floor) pairs(n int) {
 	for range n {

@@ -23,6 +23,7 @@ var (
 	runs     = flag.Int("runs", 10, "paired `runs` that each ratio is the median of")
 	runTime  = flag.Duration("time", 30*time.Millisecond, "`length` of a run")
 	fairTime = flag.Duration("fair", 2*time.Second, "`length` of a run that measures fairness")
+	cellName = flag.String("cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
 	only     = flag.String("only", "", "`part` to run: "+strings.Join(partNames(), ", ")+" (default all)")
 )
 
@@ -101,6 +102,9 @@ func contended() {
 	fmt.Printf(" | %6s %6s %11s\n", "/mutex", "/qspin", "/go-deadlock")
 	var toMutex, toQspin, toPeer series
 	for _, c := range grid() {
+		if !strings.Contains(c.String(), *cellName) {
+			continue
+		}
 		n := c.calibrate(*runTime)
 		res := paired(c.String(), *runs, contenders, func(k contender) float64 {
 			return perOp(c.run(k.new(), n), n*c.g)
@@ -112,6 +116,10 @@ func contended() {
 		m, q, p := ratio(res[rq.name], res[mutex.name]), ratio(res[rq.name], res[qs.name]), ratio(res[rq.name], res[peer.name])
 		fmt.Printf(" | %5.2f%s %5.2f%s %11.2f\n", m, mark(m > 1.15), q, mark(q > 1.10), p)
 		toMutex, toQspin, toPeer = append(toMutex, m), append(toQspin, q), append(toPeer, p)
+	}
+	if len(toMutex) == 0 {
+		fmt.Printf("  no cell has %q in its name\n", *cellName)
+		return
 	}
 	summary := func(name string, s series, mean, worst float64) {
 		fmt.Printf("  rqlock/%s: geometric mean %.2f (%s), worst %.2f (%s)\n",

@@ -6,17 +6,18 @@ import "github.com/rqlock/rqlock/asm"
 // copied after first use.
 type Lock struct {
 	_ noCopy
-	// Nobody looks at the owner, nor at Aux. It is here because LockFast, which
-	// stores it, is faster than the steps without: one call instead of three.
+	// Nobody looks at the owner, nor at Aux: LockFast, which stores it, is one
+	// call instead of three.
 	word asm.Word
 }
 
 // Lock acquires l, and waits until it can.
 func (l *Lock) Lock() {
-	if !asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
-		l.lockSlow()
-	}
+	lockFused(l) // t,0,0 -> t,0,1; acquire [unlock]
 }
+
+// lockContended goes on where the fast path of Lock has failed.
+func lockContended(l *Lock) { l.lockSlow() }
 
 // TryLock acquires l if it is free and not promised to a waiter, and reports
 // whether it did. It never waits.

@@ -32,8 +32,8 @@ func (l *Lock) lockSlow() {
 
 // spin tries for a short while to take l past the queue.
 func (l *Lock) spin() bool {
-	for range wait.Tries() {
-		wait.Relax(wait.Pauses)
+	for i := range wait.Tries() {
+		wait.Relax(wait.Pauses(i))
 		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && l.TryLock() {
 			return true
 		}

@@ -12,17 +12,16 @@ import (
 
 // The values were chosen by measurement on two cores: see ARCHITECTURE.md.
 const (
-	Pauses = 30               // PAUSEs between two tries of a spinning goroutine
 	Queued = 60               // PAUSEs before a queued goroutine parks
 	Door   = time.Millisecond // how long the queue's head lets others pass
-	Long   = time.Millisecond // a long sleep between two polls
+	Long   = time.Millisecond // a long sleep between two polls: the sleeper asks to be woken
 
-	tries      = 4                     // of a spinning goroutine
+	tries      = 7                     // of a spinning goroutine, after 1, 2, 4, ... PAUSEs
 	headPauses = 60                    // PAUSEs of a poller between two yields
 	yields     = 4                     // before a poller sleeps
-	first      = 20 * time.Microsecond // first sleep; each is twice the one before, up to Long
+	first      = 20 * time.Microsecond // first sleep; each is about twice the one before
+	shorter    = 6                     // sleeps before the first long one
 	longest    = 32 * Long             // a wake-up costs up to 200 us of CPU: 1 s is to cost less than 10 ms
-	patient    = 4                     // long sleeps before each is twice the one before
 )
 
 // Tries returns how often a goroutine tries to take a lock before it queues. On
@@ -33,6 +32,11 @@ func Tries() int {
 	}
 	return tries
 }
+
+// Pauses returns the PAUSEs before try number i, from 0. Each wait is twice the
+// one before (Anderson 1990): waits of one length fall into step with an owner
+// that comes back after as long, and meet it every time.
+func Pauses(i int) int { return 1 << i }
 
 // Relax lets n PAUSEs pass between two looks at a lock word. Looking at each
 // would take the cache line from the owner, who needs it to unlock.
@@ -75,10 +79,9 @@ func (b *Backoff) Next() time.Duration {
 	switch n := b.rounds - yields - 1; {
 	case n < 0:
 		return 0
-	case n < 6:
-		return min(first<<n, Long)
-	case n > 6+patient:
-		return min(Long<<min(n-6-patient, 10), longest)
+	case n < shorter:
+		return first << n
+	default:
+		return min(Long<<min(n-shorter, 10), longest)
 	}
-	return Long
 }
