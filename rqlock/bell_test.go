@@ -22,15 +22,15 @@ func TestBell(t *testing.T) {
 		must(t, l.Lock())
 		l.call(w)
 		l.call(w)
-		if !called(l) || len(w.wake) != 0 {
-			t.Fatalf("owner %#x and %d tokens after the call", l.word.Owner, len(w.wake))
+		if !called(l) || len(w.token) != 0 {
+			t.Fatalf("owner %#x and %d tokens after the call", l.word.Owner, len(w.token))
 		}
 		l.Unlock()
 		if l.word.Val != 0 || l.word.Owner != 0 {
 			t.Fatalf("word %#x, owner %#x after the unlock", l.word.Val, l.word.Owner)
 		}
 		select {
-		case <-w.wake:
+		case <-w.token:
 		default:
 			t.Fatal("the unlock does not wake the waiter")
 		}

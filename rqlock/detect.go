@@ -15,12 +15,12 @@ import (
 
 // edges finds the record of a waiting goroutine. A bucket is a cache line; a
 // record that finds its bucket full goes to the next, and says so in passed.
-var edges [1 << 14]struct {
-	slots  [15]uint32 // indices of records, 0 = empty
-	passed uint32     // records that went further
+var edges [edgeBuckets]struct {
+	slots  [bucketSlots]uint32 // indices of records, 0 = empty
+	passed uint32              // records that went further
 }
 
-const edgeMask = uint32(len(edges) - 1)
+const edgeMask = uint32(edgeBuckets - 1)
 
 func hash(g uintptr) uint32 {
 	return uint32(uint64(g) * 0x9e3779b97f4a7c15 >> 40)

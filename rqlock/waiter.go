@@ -18,14 +18,14 @@ type waiter struct {
 	next  uint32 // 0, index of the waiter behind, or linkClosed; by exchange
 	index uint32 // of this record; constant
 
+	parker // blocks the goroutine
+
 	// The wait edge: goroutine g waits for lock, if that is not nil.
 	epoch uint32               // number of this wait; changes before the edge appears
 	g     uintptr              // CurrentG
 	lock  atomic.Pointer[Lock] // sequentially consistent [edge]
 
 	verdict atomic.Pointer[verdict] // set by whoever finds this waiter to be the victim of a cycle
-	wake    chan struct{}           // a token: look again
-	timer   *time.Timer             // bounds a park; made when first needed
 
 	since    atomic.Int64 // when the wait began, on the stall clock
 	progress int64        // the lock's last known grant, on the stall clock; handed from head to head
@@ -39,7 +39,7 @@ type waiter struct {
 // compare-and-exchange, so that exactly one of them happens.
 const (
 	stateWaiting   uint32 = iota // runs, or is about to park
-	stateParked                  // blocks on wake
+	stateParked                  // blocks until it gets a token
 	stateHead                    // first of the queue; polls the lock
 	stateAbandoned               // gave up; its predecessor takes it out and frees it
 )
@@ -49,11 +49,6 @@ const (
 const linkClosed = ^uint32(0)
 
 // Records are made in chunks.
-const (
-	chunkSize = 64
-	maxChunks = 3072 // 196,608 goroutines may wait at once with an edge each
-)
-
 type chunk [chunkSize]waiter
 
 var registry struct {
@@ -95,7 +90,7 @@ func newWaiter() *waiter {
 			}
 		}
 		if !makeChunk() {
-			time.Sleep(wait.Long) // beyond 196,608 waiters: slower, never wrong (G10)
+			time.Sleep(wait.Long) // beyond maxRecords waiters: slower, never wrong (G10)
 		}
 	}
 }
@@ -116,7 +111,7 @@ func makeChunk() bool {
 	for i := range c {
 		w := &c[i]
 		w.index = registry.made + uint32(i) + 1
-		w.wake = make(chan struct{}, 1)
+		w.init()
 	}
 	asm.StoreRelease32(&registry.made, registry.made+chunkSize) // release: pairs with newWaiter [record]
 	for i := range c {
