@@ -44,7 +44,7 @@ func (l *Lock) answer(g uintptr) bool {
 	atomic.StoreUintptr(&l.word.Owner, 0)
 	asm.UnlockRelease(&l.word.Val)                      // t,p,1 -> t,p,0; release [unlock]
 	if index := asm.Xchg32AcqRel(bell, 0); index != 0 { // acq_rel: pairs with itself [bell]
-		waiterAt(index).signal()
+		waiterAt(index).Signal()
 	}
 	return true
 }

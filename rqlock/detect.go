@@ -20,15 +20,18 @@ var edges [edgeBuckets]struct {
 	passed uint32              // records that went further
 }
 
-const edgeMask = uint32(edgeBuckets - 1)
+var edgeMask = uint32(edgeBuckets - 1)
 
 func hash(g uintptr) uint32 {
 	return uint32(uint64(g) * 0x9e3779b97f4a7c15 >> 40)
 }
 
 // beginWait publishes that g waits for l.
-func (l *Lock) beginWait(g uintptr) *waiter {
-	w := newWaiter()
+func (l *Lock) beginWait(g uintptr, lim *limit) (*waiter, error) {
+	w, err := newWaiter(l, lim)
+	if err != nil {
+		return nil, err
+	}
 	w.progress = stallClock.now()
 	wait.Refresh(w.progress)
 	w.since.Store(w.progress)
@@ -39,7 +42,7 @@ func (l *Lock) beginWait(g uintptr) *waiter {
 	// Sequentially consistent, as are the loads of a walk: of two goroutines
 	// that publish and then walk, at least one sees the other's edge.
 	w.lock.Store(l) // release: pairs with next [edge]
-	return w
+	return w, nil
 }
 
 // endWait takes the edge back.
@@ -215,7 +218,7 @@ func (w *waiter) convict(epoch uint32, err *DeadlockError) {
 			return
 		}
 		if w.verdict.CompareAndSwap(old, v) {
-			w.signal()
+			w.Signal()
 			return
 		}
 	}

@@ -236,7 +236,7 @@ func TestConfirm(t *testing.T) {
 		return cancel
 	}
 	again, cancel := wait(0), wait(1)
-	w := r.want(2).beginWait(r.actors[2].g) // closes the cycle, and does not look
+	w := beginWait(r.want(2), r.actors[2].g) // closes the cycle, and does not look
 	start := step{w: w, g: w.g, epoch: w.epoch, lock: r.want(2)}
 	cycle := w.path(start)
 	if len(cycle) != 3 || !w.confirms(start, cycle) {

@@ -26,6 +26,11 @@ func TestEdges(t *testing.T) {
 	}
 	tagged := regexp.MustCompile(`//.*\b(acquire|release|acq_rel)\b.*\[(\w+)\]`)
 	ordered := regexp.MustCompile(`asm\.\w+(Acquire|Release|AcqRel)(\d+)?\(|asm\.LockFast\(`)
+	sideOf := map[string]*regexp.Regexp{ // the accesses that may have such a tag
+		"acquire": regexp.MustCompile(`asm\.\w+(Acquire|AcqRel)(\d+)?\(|asm\.LockFast\(|lockFused\(|atomic\.\w+\(|\.(Load|CompareAndSwap)\(`),
+		"release": regexp.MustCompile(`asm\.\w+(Release|AcqRel)(\d+)?\(|unlockFused\(|atomic\.\w+\(|\.(Store|CompareAndSwap)\(`),
+		"acq_rel": regexp.MustCompile(`asm\.\w+AcqRel(\d+)?\(`),
+	}
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "z") {
 			continue
@@ -46,6 +51,9 @@ func TestEdges(t *testing.T) {
 				t.Errorf("%s:%d: edge [%s] is not in the table", name, n+1, m[2])
 			}
 			sides[m[2]] += m[1] + " "
+			if code, _, _ := strings.Cut(line, "//"); strings.TrimSpace(code) != "" && !sideOf[m[1]].MatchString(code) {
+				t.Errorf("%s:%d: no access that could be an %s side: %s", name, n+1, m[1], strings.TrimSpace(line))
+			}
 		}
 	}
 	for edge, found := range sides {

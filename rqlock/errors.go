@@ -1,7 +1,6 @@
 package rqlock
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -53,8 +52,10 @@ func (i LockInfo) String() string {
 
 // Error describes the cycle in one line.
 func (e *DeadlockError) Error() string {
-	p := e.Cycle[0]
-	if len(e.Cycle) == 1 {
+	if len(e.Cycle) == 0 {
+		return ErrDeadlock.Error()
+	}
+	if p := e.Cycle[0]; len(e.Cycle) == 1 {
 		return fmt.Sprintf("rqlock: deadlock: goroutine %d already holds lock %v", p.Goroutine, p.Lock)
 	}
 	var b strings.Builder
@@ -112,7 +113,9 @@ type contextError struct {
 	cause error
 }
 
-func (e *contextError) Error() string { return fmt.Sprintf("rqlock: lock %v: %v", e.lock, e.cause) }
+func (e *contextError) Error() string {
+	return fmt.Sprintf("rqlock: lock %v: %s", e.lock, strings.ReplaceAll(e.cause.Error(), "\n", "; "))
+}
 func (e *contextError) Unwrap() error { return e.cause }
 
 func format(s fmt.State, verb rune, line string, details func()) {
@@ -134,7 +137,7 @@ func writeStack(w io.Writer, stack []uintptr) {
 	frames := runtime.CallersFrames(stack)
 	for own := true; ; {
 		f, more := frames.Next()
-		own = own && (strings.Contains(f.Function, "rqlock.(*Lock).lock") || strings.HasSuffix(f.Function, "rqlock.lockContended"))
+		own = own && (strings.Contains(f.Function, "rqlock.(*Lock).lock") || strings.HasSuffix(f.Function, "rqlock.lockContended") || strings.HasSuffix(f.Function, "rqlock.lockFused"))
 		if own && more {
 			continue
 		}
@@ -154,8 +157,9 @@ type Report struct {
 var onViolation atomic.Pointer[func(Report)]
 
 // OnViolation sets a function to be called on each deadlock and timeout, by the
-// goroutine that gets the error, while it holds no lock of this package's own.
-// nil turns it off.
+// goroutine that gets the error, while it holds no lock of this package's own. If
+// f itself brings about a violation it is called for that one, too. nil turns it
+// off.
 func OnViolation(f func(Report)) {
 	if f == nil {
 		onViolation.Store(nil)
@@ -195,7 +199,7 @@ func (l *Lock) failDeadline(lim *limit) error {
 
 func (l *Lock) failContext(lim *limit) error {
 	count(evCancelled)
-	return &contextError{l.info(), context.Cause(lim.ctx)}
+	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
 
 // newDeadlock describes a cycle; the victim's step comes first.

@@ -38,7 +38,7 @@ const (
 )
 
 // counters are spread over cache lines by goroutine.
-var counters [16]struct {
+var counters [64]struct {
 	n [numEvents]atomic.Uint64
 	_ [128 - numEvents*8%128]byte
 }

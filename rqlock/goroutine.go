@@ -67,9 +67,10 @@ func goidAt(g, offset uintptr) uint64 {
 
 // findGoid looks for the word of g that holds the id, in several goroutines.
 func findGoid() uintptr {
-	if portableG || unsafe.Sizeof(uintptr(0)) != 8 {
+	if portableG {
 		return 0
 	}
+	const word = unsafe.Sizeof(uintptr(0)) // a uint64 is aligned to it
 	candidates := map[uintptr]int{}
 	const tries = 4
 	for range tries {
@@ -77,7 +78,7 @@ func findGoid() uintptr {
 		go func() {
 			defer close(done)
 			g, id := asm.CurrentG(), parseGoid()
-			for offset := uintptr(64); offset < 320; offset += 8 {
+			for offset := 8 * word; offset < 40*word; offset += word {
 				if goidAt(g, offset) == id {
 					candidates[offset]++
 				}

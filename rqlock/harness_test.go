@@ -99,7 +99,7 @@ func checkRecords(t testing.TB) {
 		if w.lock.Load() != nil {
 			t.Errorf("record %d has an edge", index)
 		}
-		if w.timer != nil && w.timer.Stop() {
+		if w.Timer != nil && w.Timer.Stop() {
 			t.Errorf("record %d has a running timer", index)
 		}
 	}
@@ -299,4 +299,22 @@ func (a *actor) queued(l *Lock) bool {
 	w := lookup(a.g)
 	return w != nil && w.lock.Load() == l &&
 		(!w.canQueue() || tailOf(asm.LoadRelaxed32(&l.word.Val)) == w.index)
+}
+
+// anyWaiter is newWaiter where there are records enough.
+func anyWaiter() *waiter {
+	w, err := newWaiter(nil, nil)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
+
+// beginWait is Lock.beginWait where there are records enough.
+func beginWait(l *Lock, g uintptr) *waiter {
+	w, err := l.beginWait(g, nil)
+	if err != nil {
+		panic(err)
+	}
+	return w
 }

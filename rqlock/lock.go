@@ -46,20 +46,22 @@ func (l *Lock) LockTimeout(d time.Duration) error {
 		return nil
 	}
 	now := time.Now()
-	return l.lockSlow(&limit{start: now, deadline: now.Add(d)})
+	return l.lockSlow(&limit{start: now, deadline: now.Add(max(d, 0))})
 }
 
 // LockContext is Lock that also gives up when ctx is done; the error then wraps
-// context.Cause(ctx). It does not look at ctx if l is free.
+// context.Cause(ctx). It does not look at ctx if l is free, and calls its methods
+// only while it waits in no queue.
 func (l *Lock) LockContext(ctx context.Context) error {
 	if asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
 		return nil
 	}
-	return l.lockSlow(&limit{ctx: ctx})
+	return l.lockSlow(&limit{ctx: ctx, done: ctx.Done()})
 }
 
-// Unlock releases l by one store, and wakes a waiter that has slept long. It panics, and changes nothing, if the caller
-// is not the owner. Locks may be released in any order.
+// Unlock releases l by one store, and wakes a waiter that has slept long. It
+// panics, and changes nothing, if the caller is not the owner. Locks may be
+// released in any order.
 func (l *Lock) Unlock() {
 	unlockFused(l) // t,p,1 -> t,p,0; release [unlock]
 }

@@ -1,18 +1,30 @@
 package rqlock
 
-import _ "unsafe" // for go:linkname
+import (
+	_ "unsafe" // for go:linkname
+
+	"github.com/rqlock/rqlock/asm"
+)
 
 // LockPinned is Lock for very short sections: while the lock is held, the
-// goroutine keeps its thread and cannot be preempted, so that no scheduling
-// decision ever leaves a descheduled owner behind. Release it with
-// [Lock.UnlockPinned].
+// goroutine keeps its thread and cannot be preempted, so that a lock taken while
+// it is free is never held by a goroutine that does not run. (After a wait there
+// is a moment between getting the lock and being pinned.) Release it with
+// [Lock.UnlockPinned], and nothing else.
 //
-// The section must not block, yield, allocate much, or call anything that may: a
-// channel operation, a system call, or another lock that has to be waited for
-// crashes the program ("schedule: holding locks"). Nor does the garbage collector
-// get at the thread before the section ends. Some hundred nanoseconds are fine.
+// The section must not block, yield, panic, allocate much, or call anything that
+// may: each of a channel operation, a system call, another lock that has to be
+// waited for, a panic (recovered or not), [Lock.Unlock] in place of UnlockPinned,
+// and UnlockPinned without LockPinned, crashes the program with an error of the
+// runtime such as "schedule: holding locks". Nor does the garbage collector get at
+// the thread before the section ends. Some hundred nanoseconds are fine.
 func (l *Lock) LockPinned() error {
-	if err := l.Lock(); err != nil {
+	procPin()
+	if asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
+		return nil
+	}
+	procUnpin() // who may have to wait must not be pinned
+	if err := l.lockSlow(nil); err != nil {
 		return err
 	}
 	procPin()

@@ -1,6 +1,7 @@
 package rqlock
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +16,12 @@ const busy = asm.LockedMask | asm.PendingMask
 // means the stall timeout alone.
 func (l *Lock) lockSlow(lim *limit) error {
 	err := l.acquireSlow(lim)
+	// Out of the queue and the graph: what is called now may do anything.
 	switch err.(type) {
 	case *DeadlockError, *TimeoutError:
-		reportViolation(err) // out of the queue and the graph: the hook may do anything
+		reportViolation(err)
+	case *contextError:
+		err.(*contextError).cause = context.Cause(lim.ctx)
 	}
 	return err
 }
@@ -34,7 +38,10 @@ func (l *Lock) acquireSlow(lim *limit) error {
 	if err := lim.expired(l); err != nil {
 		return err
 	}
-	w := l.beginWait(g)
+	w, err := l.beginWait(g, lim)
+	if err != nil {
+		return err
+	}
 	if err := w.findCycle(l); err != nil {
 		return l.quit(w, err)
 	}
@@ -108,7 +115,7 @@ func (l *Lock) awaitHead(w *waiter, lim *limit) error {
 // it. It fails if w is the head.
 func (w *waiter) abandon() bool {
 	for {
-		state := asm.LoadRelaxed32(&w.state)
+		state := asm.LoadAcquire32(&w.state) // acquire: pairs with promote [handoff]
 		if state == stateHead {
 			return false
 		}
@@ -243,7 +250,7 @@ func (w *waiter) promote(progress int64) bool {
 		w.progress = progress
 		if asm.TryCmpxchgRelease32(&w.state, state, stateHead) { // release: pairs with awaitHead [handoff]
 			if state == stateParked {
-				w.signal()
+				w.Signal()
 			}
 			return true
 		}

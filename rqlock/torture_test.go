@@ -35,13 +35,54 @@ func (busted) Lock() error                     { return nil }
 func (busted) LockTimeout(time.Duration) error { return nil }
 func (busted) Unlock()                         {}
 
-// protected is a lock with what it guards: two counters that are equal outside of
-// its sections. They are atomic, so that on the broken lock the counts go wrong
-// and not the race detector off; a is counted at a section's start, and b is
-// loaded there and stored at its end, so that a section beside it is lost.
+// protected is a lock with what it guards: two plain counters that are equal
+// outside of its sections. a is counted at a section's start, and b is loaded there
+// and stored at its end, so that a section beside it is lost.
 type protected struct {
 	locker
-	a, b atomic.Int64
+	a, b int64
+}
+
+// enter begins a section, and leave ends it; alone says that nobody else has
+// begun one meanwhile.
+func (g *protected) enter() (a, b int64) {
+	g.a++
+	return g.a, g.b
+}
+
+func (g *protected) leave(a, b int64) (alone bool) {
+	alone = g.a == a
+	g.b = b + 1
+	return alone
+}
+
+// unseen is a protected on the broken lock: its counts are to go wrong, and not
+// the race detector off.
+type unseen struct{ *protected }
+
+//go:norace
+func (g unseen) enter() (a, b int64) {
+	g.a++
+	return g.a, g.b
+}
+
+//go:norace
+func (g unseen) leave(a, b int64) (alone bool) {
+	alone = g.a == a
+	g.b = b + 1
+	return alone
+}
+
+type section interface {
+	enter() (a, b int64)
+	leave(a, b int64) (alone bool)
+}
+
+func (g *protected) section() section {
+	if _, ok := g.locker.(busted); ok {
+		return unseen{g}
+	}
+	return g
 }
 
 // result is what a run saw.
@@ -104,7 +145,7 @@ func (s scenario) run(t *testing.T, newLocker func(i int) locker) *result {
 	}
 	join(t, &wg)
 	for i := range guards {
-		r.counted += guards[i].b.Load()
+		r.counted += guards[i].b
 	}
 	return r
 }
@@ -140,7 +181,8 @@ func (s scenario) round(guards []protected, chosen []int, rnd *rand.Rand, r *res
 	}
 	defer g.Unlock()
 	r.rounds.Add(1)
-	a, b := g.a.Add(1), g.b.Load()
+	in := g.section()
+	a, b := in.enter()
 	if s.yields || rnd.IntN(16) == 0 {
 		runtime.Gosched()
 	}
@@ -148,10 +190,9 @@ func (s scenario) round(guards []protected, chosen []int, rnd *rand.Rand, r *res
 		time.Sleep(2 * time.Duration(s.stallMillis) * time.Millisecond)
 	}
 	s.round(guards, chosen[1:], rnd, r)
-	if g.a.Load() != a {
+	if !in.leave(a, b) {
 		r.wrong.Add(1)
 	}
-	g.b.Store(b + 1)
 }
 
 func (s scenario) acquire(l locker, rnd *rand.Rand) error {

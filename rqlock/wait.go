@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
@@ -24,19 +25,19 @@ func (l *Lock) pause(w *waiter, b *wait.Backoff, lim *limit) {
 // sleep waits for d, for a token, or until the limit is reached.
 func (w *waiter) sleep(d time.Duration, lim *limit) {
 	if lim == nil {
-		w.waitFor(d, nil)
+		w.WaitFor(d, nil)
 		return
 	}
-	w.waitFor(min(d, max(lim.remaining(), 0)), lim.done())
+	w.WaitFor(min(d, max(lim.remaining(), 0)), lim.done)
 }
 
 // park waits for a token or until the limit is reached.
 func (w *waiter) park(lim *limit) {
 	if lim == nil {
-		w.wait()
+		w.Wait()
 		return
 	}
-	w.waitFor(lim.remaining(), lim.done())
+	w.WaitFor(lim.remaining(), lim.done)
 }
 
 // limit bounds a wait besides the stall timeout.
@@ -44,6 +45,7 @@ type limit struct {
 	start    time.Time
 	deadline time.Time       // zero = none
 	ctx      context.Context // nil = none
+	done     <-chan struct{} // of ctx
 }
 
 const forever = time.Duration(1<<63 - 1)
@@ -55,19 +57,12 @@ func (lim *limit) remaining() time.Duration {
 	return time.Until(lim.deadline)
 }
 
-func (lim *limit) done() <-chan struct{} {
-	if lim.ctx == nil {
-		return nil
-	}
-	return lim.ctx.Done()
-}
-
 // expired returns why the limit forbids to wait on, or nil.
 func (lim *limit) expired(l *Lock) error {
 	switch {
 	case lim == nil:
 		return nil
-	case lim.ctx != nil && lim.ctx.Err() != nil:
+	case park.Closed(lim.done):
 		return l.failContext(lim)
 	case !lim.deadline.IsZero() && lim.remaining() <= 0:
 		return l.failDeadline(lim)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
@@ -18,7 +19,7 @@ type waiter struct {
 	next  uint32 // 0, index of the waiter behind, or linkClosed; by exchange
 	index uint32 // of this record; constant
 
-	parker // blocks the goroutine
+	park.Parker // blocks the goroutine
 
 	// The wait edge: goroutine g waits for lock, if that is not nil.
 	epoch uint32               // number of this wait; changes before the edge appears
@@ -77,21 +78,30 @@ func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
 
 func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 
-// newWaiter returns a free record, one that can queue if there is any, and
-// waits until one is free.
-func newWaiter() *waiter {
+// newWaiter returns a free record, one that can queue if there is any. Beyond
+// maxRecords waiters it waits until one is free: slower, never wrong (G10). It
+// returns nil if the limit or the stall timeout is reached before.
+func newWaiter(l *Lock, lim *limit) (*waiter, error) {
+	began := stallClock.now()
 	for {
 		if w := registry.nodes.pop(); w != nil {
-			return w
+			return w, nil
 		}
 		if asm.LoadAcquire32(&registry.made) >= maxNodes { // acquire: pairs with makeChunk [record]
 			if w := registry.edges.pop(); w != nil {
-				return w
+				return w, nil
 			}
 		}
-		if !makeChunk() {
-			time.Sleep(wait.Long) // beyond maxRecords waiters: slower, never wrong (G10)
+		if makeChunk() {
+			continue
 		}
+		if err := lim.expired(l); err != nil {
+			return nil, err
+		}
+		if still := stallClock.now() - began; still >= stallTimeout.Load() {
+			return nil, l.failStall(time.Duration(still))
+		}
+		time.Sleep(wait.Long)
 	}
 }
 
@@ -111,7 +121,7 @@ func makeChunk() bool {
 	for i := range c {
 		w := &c[i]
 		w.index = registry.made + uint32(i) + 1
-		w.init()
+		w.Init()
 	}
 	asm.StoreRelease32(&registry.made, registry.made+chunkSize) // release: pairs with newWaiter [record]
 	for i := range c {

@@ -5,23 +5,25 @@ import (
 	"sync/atomic"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
 )
 
 // A node is a waiter's place in a queue (MCS). Nodes are never freed, so that
 // the tail of any lock can name one at any time.
 type node struct {
-	state  uint32        // stateWaiting and so on
-	next   uint32        // 0, index of the node behind, or linkClosed; by exchange
-	parent uint32        // next node of the free list
-	index  uint32        // of this node, from 1; constant
-	wake   chan struct{} // a token for a parked waiter
-	_      [40]byte      // a cache line for each
+	state  uint32 // stateWaiting and so on
+	next   uint32 // 0, index of the node behind, or linkClosed; by exchange
+	parent uint32 // next node of the free list
+	index  uint32 // of this node, from 1; constant
+
+	park.Parker          // blocks the goroutine
+	_           [32]byte // a cache line for each
 }
 
 // States of a queued waiter.
 const (
 	stateWaiting uint32 = iota // runs, or is about to park
-	stateParked                // blocks on wake
+	stateParked                // blocks until it gets a token
 	stateHead                  // first of the queue; polls the lock
 )
 
@@ -80,7 +82,7 @@ func makeChunk() bool {
 	arena.chunks[arena.made].Store(c)
 	for i := range c {
 		c[i].index = arena.made*chunkSize + uint32(i) + 1
-		c[i].wake = make(chan struct{}, 1)
+		c[i].Init()
 		c[i].free()
 	}
 	arena.made++

@@ -63,7 +63,7 @@ func (l *Lock) enqueue(n *node) bool {
 func (n *node) awaitHead() {
 	state := asm.CondLoadAcquire32(&n.state, ^uint32(0), stateHead, wait.Queued) // acquire: pairs with promote [handoff]
 	if state != stateHead && asm.TryCmpxchgRelaxed32(&n.state, stateWaiting, stateParked) {
-		<-n.wake
+		n.Wait()
 	}
 	asm.LoadAcquire32(&n.state) // acquire: pairs with promote [handoff]
 }
@@ -127,6 +127,6 @@ func (l *Lock) handOver(n *node) {
 // promote makes n the head.
 func (n *node) promote() {
 	if asm.Xchg32AcqRel(&n.state, stateHead) == stateParked { // release: pairs with awaitHead [handoff]
-		n.wake <- struct{}{}
+		n.Signal()
 	}
 }
