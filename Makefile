@@ -18,9 +18,11 @@ TEST := $(GO) test -p 1
 
 # The library is one module, its generator another (go.work joins them).
 LIB := ./...
+# The model does not depend on the machine: once, natively, is enough.
+BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench torture fuzz vet cross test-native test-race test-purego test-arm64 test-gen test-bench
+.PHONY: help generate test check diff list bench torture model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-bench
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,7 +32,7 @@ generate: ## rebuild every generated file from nothing
 	@find asm docs rqlock -name 'z*' -type f -delete
 	$(HERE) $(GO) generate ./...
 
-test: vet cross test-native test-race test-purego test-arm64 test-gen test-bench ## everything this machine can run
+test: vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-bench ## everything this machine can run
 
 check: ## fail if a generated file is stale
 	$(HERE) $(GO) run ./gen -check
@@ -48,6 +50,25 @@ bench: ## primitives beside sync/atomic's nearest operation, and the lock beside
 T ?= 1s
 torture: ## torture tests of primitives and lock, and litmus tests, T for each
 	$(GO) test -count=1 -run 'Torture|Litmus' ./asm ./rqlock -torture.time $(T)
+
+MODEL := $(GO) test ./rqlock/model -count=1 -v
+# Two at a time: one explores programs, the other tries mutants.
+model: ## explore the lock's interleavings and memory orders, and kill its mutants (5 minutes)
+	@$(MAKE) --no-print-directory -j2 -O model-suite model-mutants
+
+model-suite:
+	$(MODEL) -run 'Suite|Walks|Marks|Qspin' -model.tier full -model.walks 3000 -timeout 15m
+
+model-mutants:
+	$(MODEL) -run 'Mutants' -model.mutants 300 -timeout 15m
+
+HOURS ?= 24h
+model-long: ## the larger programs, for HOURS, at most an hour each
+	$(MODEL) -run 'Suite' -model.tier long -model.time 1h -timeout $(HOURS)
+	$(MODEL) -run 'Walks' -model.walks 300000 -timeout $(HOURS)
+
+model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
+	$(GO) run ./rqlock/bench/modelcost docs
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
@@ -71,11 +92,16 @@ test-native: ## the library's tests on this machine
 	$(TEST) $(LIB)
 
 test-race: ## the same under the race detector
-	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then echo "$(TEST) -race $(LIB)"; $(TEST) -race $(LIB); \
+	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then echo "$(TEST) -race"; $(TEST) -race $(BUT_MODEL); \
 	else echo "-race not run: it needs cgo (install gcc, set CGO_ENABLED=1)"; test -z "$(REQUIRE)"; fi
 
 test-purego: ## the same on the portable twin
-	RQLOCK_VARIANT=portable $(TEST) -tags purego $(LIB)
+	RQLOCK_VARIANT=portable $(TEST) -tags purego $(BUT_MODEL)
+
+test-386: ## the same with 32-bit words, where the machine runs 386 programs
+	@if [ "$$($(GO) env GOHOSTARCH)" = amd64 ] && [ "$$($(GO) env GOHOSTOS)" != darwin ]; then \
+		echo "GOARCH=386 $(TEST)"; GOARCH=386 CGO_ENABLED=0 $(TEST) $(BUT_MODEL); \
+	else echo "386 not run: it needs linux or windows on amd64"; fi
 
 ifeq ($(QEMU),)
 test-arm64: ## the same on arm64, without LSE and with it
@@ -83,9 +109,9 @@ test-arm64: ## the same on arm64, without LSE and with it
 else
 # RQLOCK_VARIANT makes a test fail if another body ran than the one meant.
 test-arm64:
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(LIB)
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(LIB)
-	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(LIB)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(BUT_MODEL)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(BUT_MODEL)
+	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(BUT_MODEL)
 endif
 
 test-gen: ## the generator's tests: staleness, machine code, bad input, another package

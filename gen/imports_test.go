@@ -9,6 +9,13 @@ import (
 
 const module = "github.com/rqlock/rqlock"
 
+const twin = module + "/rqlock/model/internal/"
+
+// twins are what stands for the packages that the lock imports.
+var twins = []string{
+	twin + "asm", twin + "atomic", twin + "context", twin + "mc", twin + "park", twin + "runtime", twin + "sync", twin + "time", twin + "wait",
+}
+
 // arrows says what each part of the library may import beyond the standard
 // library; imports point one way. A part not named here is an error, so that a
 // new one has to say where it stands.
@@ -16,9 +23,24 @@ var arrows = map[string][]string{
 	module:                           nil, // go:generate directives
 	module + "/templates":            nil,
 	module + "/asm":                  {"golang.org/x/sys/cpu"},
+	module + "/rqlock/internal/park": nil,
 	module + "/rqlock/internal/wait": {module + "/asm"},
-	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/wait"},
-	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/wait"},
+	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
+	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
+
+	module + "/rqlock/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
+	twin + "mc":              nil,
+	twin + "sim":             {twin + "mc"},
+	twin + "asm":             {twin + "mc"},
+	twin + "atomic":          {twin + "mc"},
+	twin + "context":         {twin + "mc"},
+	twin + "park":            {twin + "context", twin + "mc", twin + "wait"},
+	twin + "runtime":         {twin + "mc"},
+	twin + "sync":            {twin + "mc"},
+	twin + "time":            {twin + "mc"},
+	twin + "wait":            {module + "/rqlock/internal/wait", twin + "mc"},
+	twin + "qspin":           twins,
+	twin + "lock":            twins,
 }
 
 // TestImports lists every package of the library on every architecture with

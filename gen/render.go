@@ -12,17 +12,19 @@ import (
 
 	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/golang"
+	"github.com/rqlock/rqlock/gen/golang/model"
 	"github.com/rqlock/rqlock/gen/spec"
 	"github.com/rqlock/rqlock/templates"
 )
 
 const (
 	ownModule   = "module github.com/rqlock/rqlock\n"
-	ownPackage  = "asm"            // this repository's package, and its directory
-	page        = "zprimitives.md" // the reference page
-	ownDocs     = "docs"           // where this repository keeps it
-	ownLock     = "rqlock"         // the lock's package, and its directory
-	ownBaseline = "rqlock/qspin"   // the lock that it is measured against
+	ownPackage  = "asm"                    // this repository's package, and its directory
+	page        = "zprimitives.md"         // the reference page
+	ownDocs     = "docs"                   // where this repository keeps it
+	ownLock     = "rqlock"                 // the lock's package, and its directory
+	ownBaseline = "rqlock/qspin"           // the lock that it is measured against
+	ownTwins    = "rqlock/model/internal/" // what the explorer runs
 )
 
 // tree is a set of generated files, by path.
@@ -56,6 +58,34 @@ func (o *options) render(rows []*spec.Row) (tree, error) {
 		t[filepath.Join(dir, name)] = src
 	}
 	return t, nil
+}
+
+// renderAll makes all generated files: those of this repository include what the
+// explorer runs.
+func (o *options) renderAll() (tree, error) {
+	t, err := o.render(prims)
+	if err == nil && o.out == "" {
+		err = o.renderModel(t, prims)
+	}
+	return t, err
+}
+
+// renderModel makes what the explorer runs, from the other generated files and
+// the sources of the lock.
+func (o *options) renderModel(t tree, rows []*spec.Row) error {
+	twin, err := model.Twin(rows, o.layout)
+	if err != nil {
+		return err
+	}
+	t.add(ownTwins+"asm", map[string][]byte{"zasm.go": twin})
+	copies, err := model.Copy(".", t)
+	if err != nil {
+		return err
+	}
+	for name, files := range copies {
+		t.add(ownTwins+name, files)
+	}
+	return nil
 }
 
 // dirs returns where the package and the reference page go.

@@ -15,6 +15,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/golang/model"
 )
 
 // change is a file that differs from what is generated now.
@@ -29,7 +30,7 @@ func (o *options) changes() ([]change, error) {
 	if err := o.checkDirs(); err != nil {
 		return nil, err
 	}
-	files, err := o.render(prims)
+	files, err := o.renderAll()
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,10 @@ func (o *options) existing(files tree) (tree, error) {
 	pkg, page := o.dirs()
 	dirs := slices.Compact([]string{pkg, page})
 	if o.out == "" {
-		dirs = append(dirs, ownLock, ownBaseline)
+		dirs = append(dirs, ownLock, ownBaseline, ownTwins+"asm")
+		for _, s := range model.Sources {
+			dirs = append(dirs, ownTwins+s.Name)
+		}
 	}
 	for _, dir := range dirs {
 		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "z*"))

@@ -32,9 +32,10 @@ func (l *Lock) beginWait(g uintptr, lim *limit) (*waiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.progress = stallClock.now()
-	wait.Refresh(w.progress)
-	w.since.Store(w.progress)
+	now := stallClock.now()
+	wait.Refresh(now)
+	w.since.Store(now)
+	w.sees(sighting{})
 	w.where.record()
 	atomic.AddUint32(&w.epoch, 1)
 	atomic.StoreUintptr(&w.g, g)
@@ -69,7 +70,7 @@ func (w *waiter) insert() {
 
 // remove takes w out of the table.
 func (w *waiter) remove() {
-	asm.StoreRelease32(&edges[w.bucket].slots[w.slot], 0) // release: pairs with insert and lookup [edge]
+	asm.StoreRelaxed32(&edges[w.bucket].slots[w.slot], 0) // who sees this late finds that w waits for nothing
 	for at := w.home; at != w.bucket; at = (at + 1) & edgeMask {
 		atomic.AddUint32(&edges[at].passed, ^uint32(0))
 	}

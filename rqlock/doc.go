@@ -50,6 +50,14 @@
 //   - For waits that are long by design, such as one that lasts until a connection
 //     comes up: a lock held for longer than the stall timeout fails its waiters.
 //   - Where readers should not exclude one another: there is no read lock.
+//   - As a [sync.Locker], or with a [sync.Cond]: Lock returns an error.
+//
+// The owner is known by the runtime's record of its goroutine, which the runtime
+// uses again after the goroutine has ended. So a goroutine that ends with the lock
+// held (a forgotten unlock, no deferred one before a runtime.Goexit) leaves a
+// lock that fails its waiters by timeout, as it should, but that some later
+// goroutine may be taken to own: it is then told that it holds the lock, may unlock
+// it, and may be named in a cycle. Unlock with defer where the section can end early.
 //
 // # What it builds on
 //

@@ -283,15 +283,15 @@ func TestLateLink(t *testing.T) {
 	if !l.enqueue(a) {
 		t.Fatal("the first is not the head")
 	}
-	a.progress, b.progress = 7, 1
+	a.at, b.at = 7, 1
 	l.word.Val = b.tail() // b is in the tail, but not linked
 	l.handOver(a)
 	l.word.Val = a.tail() // now the whole of b's enqueue
 	if !l.enqueue(b) {
 		t.Error("behind a node that has left, and not the head")
 	}
-	if b.progress != 7 {
-		t.Errorf("the progress handed on is %d, want 7", b.progress)
+	if b.at != 7 {
+		t.Errorf("the progress handed on is %d, want 7", b.at)
 	}
 	l.handOver(b)
 }

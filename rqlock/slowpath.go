@@ -83,7 +83,7 @@ func (l *Lock) enqueue(w *waiter) bool {
 	prev := waiterAt(tailOf(old))
 	if asm.Xchg32AcqRel(&prev.next, w.index) == linkClosed { // acq_rel: pairs with unlink [link]
 		// prev left before we could link: it has handed us the queue's head.
-		w.progress = prev.progress
+		w.sees(prev.seen())
 		prev.free()
 		return true
 	}
@@ -131,29 +131,32 @@ func (w *waiter) abandon() bool {
 func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 	b := wait.Backoff{}
 	door := false // closed by us: pending is set, and only we may take the lock
-	seen := l.grant()
+	shut := false // somebody has closed it
+	last, began := w.seen(), stallClock.now()
 	for {
 		wait.Relax(b.Pauses())
 		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
 			l.granted(w, queued)
 			return nil
 		}
-		now := stallClock.now()
-		if got := l.grant(); got != seen {
-			seen, w.progress = got, now
+		now := stallClock.now() // up to now there has been no other grant than what we see next
+		if got := l.grant(); got != last.grant || last.at == 0 {
+			last = sighting{got, stallClock.now()}
 		}
 		if !door && now-w.since.Load() >= int64(wait.Door) {
 			// t,0,l -> t,1,l. From here on nobody passes us (G9).
 			door = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
+			if !shut && now-began >= int64(wait.Door) {
+				last.at = stallClock.now() // until now the same owner may have come back unseen
+			}
+			shut = true
 			if door {
-				// Until now the same owner may have come back unseen.
-				w.progress = max(w.progress, w.since.Load()+int64(wait.Door))
 				b = wait.Backoff{} // while we sleep nobody has the lock
 				count(evPending)
 			}
 		}
 		err := w.reason(l, lim)
-		if still := now - max(w.since.Load(), w.progress); err == nil && still >= stallTimeout.Load() {
+		if still := now - max(w.since.Load(), last.at); err == nil && still >= stallTimeout.Load() {
 			err = l.failStall(time.Duration(still))
 		}
 		if err != nil {
@@ -164,6 +167,7 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 				return l.quit(w, err)
 			}
 			w.endWait()
+			w.sees(last)
 			l.handOver(w)
 			return err
 		}
@@ -176,6 +180,17 @@ type grant struct {
 	owner uintptr
 	count uint32
 }
+
+// A sighting is the last known grant of a lock, and when it was seen, on the stall
+// clock. It is handed from head to head.
+type sighting struct {
+	grant
+	at int64 // 0 = never
+}
+
+func (w *waiter) seen() sighting { return sighting{grant{w.owner, w.grants}, w.at} }
+
+func (w *waiter) sees(s sighting) { w.owner, w.grants, w.at = s.owner, s.count, s.at }
 
 func (l *Lock) grant() grant { return grant{l.owner(), asm.LoadRelaxed32(&l.word.Aux)} }
 
@@ -205,18 +220,18 @@ func (l *Lock) granted(w *waiter, queued bool) {
 		w.free()
 		return
 	}
-	w.progress = stallClock.now()
+	w.sees(sighting{l.grant(), stallClock.now()})
 	l.handOver(w)
 }
 
 // handOver takes the head w out of the queue and makes the next waiter the
 // head, passing over those that gave up. w is not the caller's any more.
 func (l *Lock) handOver(w *waiter) {
-	progress := w.progress
+	last := w.seen()
 	for {
-		w.progress = progress
+		w.sees(last)
 		next := l.unlink(w)
-		if next == nil || next.promote(progress) {
+		if next == nil || next.promote(last) {
 			return
 		}
 		w = next
@@ -241,13 +256,13 @@ func (l *Lock) unlink(w *waiter) *waiter {
 }
 
 // promote makes w the head. It fails if w has given up.
-func (w *waiter) promote(progress int64) bool {
+func (w *waiter) promote(last sighting) bool {
 	for {
 		state := asm.LoadAcquire32(&w.state) // acquire: pairs with abandon [abandon]
 		if state == stateAbandoned {
 			return false
 		}
-		w.progress = progress
+		w.sees(last)
 		if asm.TryCmpxchgRelease32(&w.state, state, stateHead) { // release: pairs with awaitHead [handoff]
 			if state == stateParked {
 				w.Signal()

@@ -15,9 +15,10 @@ import (
 // goroutine may look at any of them at any time.
 type waiter struct {
 	// The queue node (MCS).
-	state uint32 // stateWaiting and so on; changes by compare-and-exchange
-	next  uint32 // 0, index of the waiter behind, or linkClosed; by exchange
-	index uint32 // of this record; constant
+	state  uint32 // stateWaiting and so on; changes by compare-and-exchange
+	next   uint32 // 0, index of the waiter behind, or linkClosed; by exchange
+	index  uint32 // of this record; constant
+	parent uint32 // next record of a free list
 
 	park.Parker // blocks the goroutine
 
@@ -28,12 +29,14 @@ type waiter struct {
 
 	verdict atomic.Pointer[verdict] // set by whoever finds this waiter to be the victim of a cycle
 
-	since    atomic.Int64 // when the wait began, on the stall clock
-	progress int64        // the lock's last known grant, on the stall clock; handed from head to head
+	since atomic.Int64 // when the wait began, on the stall clock
+
+	owner  uintptr // see sighting
+	grants uint32
+	at     int64
 
 	home, bucket, slot uint32 // where the edge stands in the table
 	where              place  // the waiting goroutine's call stack and id
-	parent             uint32 // next record of a free list
 }
 
 // States of a queued waiter. Handing it headship and giving up are both one

@@ -1,0 +1,141 @@
+package model
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"strings"
+	"text/template"
+
+	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
+)
+
+// bodies has what each operation does in the explorer. A step of a primitive
+// that takes several is named after it, as in LockFast/owner.
+var bodies = map[spec.Op]string{
+	spec.Load:  `return {{.Type}}(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, mc.{{.Order}}))`,
+	spec.Store: `mc.StoreWord(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, uint64(v), mc.{{.Order}})`,
+	spec.Xchg: `return {{.Type}}(mc.Update(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, mc.{{.Order}}, func(uint64) (uint64, bool) {
+		return uint64(new), true
+	}))`,
+	spec.Cmpxchg: `return mc.Update(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return uint64(new), v == uint64(old)
+	}) == uint64(old)`,
+	spec.XchgField: `return uint32(mc.Update(site, "{{.Name}}", unsafe.Pointer(val), 32, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return v&^{{.Mask}} | uint64(new)&{{.Mask}}, true
+	})) & {{.Mask}}`,
+	spec.CmpxchgField: `return (uint32(mc.Update(site, "{{.Name}}", unsafe.Pointer(val), 32, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return v&^{{.Mask}} | uint64(new)&{{.Mask}}, (uint32(v)^old)&{{.Mask}} == 0
+	}))^old)&{{.Mask}} == 0`,
+	spec.FetchSetBit: `return uint32(mc.Update(site, "{{.Name}}", unsafe.Pointer(val), 32, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return v | {{.Bit}}, true
+	}))`,
+	spec.StoreFields: `mc.StoreMasked(site, "{{.Name}}", unsafe.Pointer(val), 32, {{.Mask}}, {{.Bit}}, mc.{{.Order}})`,
+	// One look: that the condition comes true later is a later look.
+	spec.CondLoad:   `return uint32(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), 32, mc.{{.Order}}))`,
+	spec.Relax:      ``,
+	spec.CycleCount: `return 0`,
+	spec.CurrentG:   `return uintptr(2 * (mc.Self() + 1))`,
+	spec.LockFast: `mc.Enter(-2)
+	defer mc.Leave()
+	val := unsafe.Pointer(&w.Val)
+	if mc.Update(at(site, 1), "{{.Name}}", val, 32, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return v | LockedVal, true
+	})&LockedMask != 0 {
+		return false
+	}
+	if mc.LoadWord(at(site, 2), "{{.Name}}/pending", val, 32, mc.Relaxed)&PendingMask != 0 {
+		mc.StoreMasked(at(site, 3), "{{.Name}}/return", val, 32, LockedMask, 0, mc.Release)
+		return false
+	}
+	mc.StoreWord(at(site, 4), "{{.Name}}/owner", unsafe.Pointer(&w.Owner), int(8*unsafe.Sizeof(w.Owner)), uint64(CurrentG()), mc.Relaxed)
+	return true`,
+	spec.UnlockFast: `mc.Enter(-2)
+	defer mc.Leave()
+	owner, bits := unsafe.Pointer(&w.Owner), int(8*unsafe.Sizeof(w.Owner))
+	if mc.LoadWord(at(site, 1), "{{.Name}}/owner", owner, bits, mc.Relaxed) != uint64(CurrentG()) {
+		return false
+	}
+	mc.StoreWord(at(site, 2), "{{.Name}}/clear", owner, bits, 0, mc.Relaxed)
+	mc.StoreMasked(at(site, 3), "{{.Name}}", unsafe.Pointer(&w.Val), 32, LockedMask, 0, mc.{{.Order}})
+	return true`,
+}
+
+// Twin renders the twin of package asm: each row with its ordering, as an access
+// of the explorer.
+func Twin(rows []*spec.Row, l *spec.Layout) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `// %s
+
+package asm
+
+import (
+	"unsafe"
+
+	"%s%s"
+)
+
+// Word is asm.Word.
+type Word struct {
+	Val   uint32
+	Aux   uint32
+	Owner uintptr
+}
+
+// The fields of the lock word, layout %s.
+const (
+`, emit.Header, twins, engine, l.Name)
+	for _, f := range l.Fields() {
+		name := strings.ToUpper(f.Name[:1]) + f.Name[1:]
+		fmt.Fprintf(&b, "%sShift, %sMask, %sVal = %d, %#x, %#x\n", name, name, name, f.Shift, f.Mask(), uint32(1)<<f.Shift)
+	}
+	fmt.Fprintf(&b, "TailMax = %d\n)\n\n", l.Tail.Mask()>>l.Tail.Shift)
+	b.WriteString("// at marks a step within a primitive.\nfunc at(site mc.Site, step uint64) mc.Site {\n\tmc.At(site, step)\n\treturn site\n}\n\n")
+	for _, r := range rows {
+		src, err := twin(r, l)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString(src)
+	}
+	return format.Source(b.Bytes())
+}
+
+func twin(r *spec.Row, l *spec.Layout) (string, error) {
+	text, ok := bodies[r.Op]
+	if !ok {
+		return "", fmt.Errorf("row %s: operation %s has no body in the model", r.Name, r.Op)
+	}
+	var mask, bit uint32
+	switch r.Op {
+	case spec.XchgField, spec.CmpxchgField, spec.FetchSetBit:
+		f, err := l.Field(r.Field)
+		if err != nil {
+			return "", err
+		}
+		mask, bit = f.Mask(), uint32(1)<<f.Shift
+	case spec.StoreFields:
+		run, err := l.Stored(r.Set)
+		if err != nil {
+			return "", err
+		}
+		mask, bit = run.Mask(), run.Value<<run.Shift
+	}
+	sig := strings.TrimPrefix(r.Sig, "func(")
+	if r.Order != spec.NoAccess {
+		sig = "site mc.Site, " + sig
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "// %s: %s.\nfunc %s(%s {\n\t", r.Name, r.Order, r.Name, sig)
+	err := template.Must(template.New(r.Name).Parse(text)).Execute(&b, map[string]any{
+		"Name": r.Name, "Width": r.Width, "Order": orderNames[r.Order], "Type": fmt.Sprintf("uint%d", r.Width),
+		"Mask": fmt.Sprintf("%#x", mask), "Bit": fmt.Sprintf("%#x", bit),
+	})
+	b.WriteString("\n}\n\n")
+	return b.String(), err
+}
+
+var orderNames = map[spec.Order]string{
+	spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel",
+}

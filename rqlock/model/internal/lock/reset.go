@@ -1,0 +1,180 @@
+package lock
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/model/internal/asm"
+	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
+)
+
+// records are all there are.
+var records chunk
+
+func init() { mc.RegisterSites(FirstSite, Sites) }
+
+// Declare names the variables that are not in a lock.
+func Declare() {
+	name := func(p unsafe.Pointer, format string, args ...any) { mc.Name(p, fmt.Sprintf(format, args...)) }
+	for i := range records {
+		w := &records[i]
+		for field, p := range map[string]unsafe.Pointer{
+			"state": unsafe.Pointer(&w.state), "next": unsafe.Pointer(&w.next), "epoch": unsafe.Pointer(&w.epoch),
+			"g": unsafe.Pointer(&w.g), "lock": unsafe.Pointer(&w.lock), "verdict": unsafe.Pointer(&w.verdict),
+			"since": unsafe.Pointer(&w.since), "at": unsafe.Pointer(&w.at),
+			"owner": unsafe.Pointer(&w.owner), "grants": unsafe.Pointer(&w.grants), "home": unsafe.Pointer(&w.home),
+			"bucket": unsafe.Pointer(&w.bucket), "slot": unsafe.Pointer(&w.slot), "parent": unsafe.Pointer(&w.parent),
+		} {
+			name(p, "w%d.%s", i+1, field)
+		}
+		w.Declare(fmt.Sprintf("w%d.token", i+1))
+	}
+	for i := range edges[:exploredBuckets] {
+		for j := range edges[i].slots {
+			name(unsafe.Pointer(&edges[i].slots[j]), "edges[%d].slots[%d]", i, j)
+		}
+		name(unsafe.Pointer(&edges[i].passed), "edges[%d].passed", i)
+	}
+	for i := range bells {
+		name(unsafe.Pointer(&bells[i]), "bells[%d]", i)
+	}
+	name(unsafe.Pointer(&registry.nodes), "nodes")
+	name(unsafe.Pointer(&registry.edges), "spare edges")
+	name(unsafe.Pointer(&registry.made), "made")
+}
+
+// Declare names a lock's words. It has granted called when a thread becomes the owner,
+// with the time since when it is locked, and opens when a thread opens the door.
+func (l *Lock) Declare(name string, granted func(thread int, since int64), opens func(thread int)) {
+	locked := int64(0) // when it was last seen free
+	mc.OnChange(unsafe.Pointer(&l.word.Owner), func(_ int, old, v uint64) {
+		if now := v &^ calling; now != 0 && now != old&^calling {
+			granted(int(now/2)-1, locked)
+		}
+	})
+	mc.OnChange(unsafe.Pointer(&l.word.Val), func(thread int, old, v uint64) {
+		if old&asm.LockedMask == 0 && v&asm.LockedMask != 0 {
+			locked = mc.Clock()
+		}
+		if old&asm.PendingMask != 0 && v&asm.PendingMask == 0 {
+			opens(thread)
+		}
+	})
+	mc.Name(unsafe.Pointer(&l.word.Val), name)
+	mc.Name(unsafe.Pointer(&l.word.Aux), name+".grants")
+	mc.Name(unsafe.Pointer(&l.word.Owner), name+".owner")
+}
+
+// Reset puts everything but the locks into its first state: that many records
+// can queue, the others are for edges only.
+func Reset(nodes int) {
+	records = chunk{}
+	registry.made = chunkSize
+	registry.chunks[0].Poke(&records)
+	maxNodes = uint32(nodes)
+	registry.nodes, registry.edges = freeList{}, freeList{}
+	for i := chunkSize - 1; i >= 0; i-- {
+		w := &records[i]
+		w.index = uint32(i) + 1
+		w.free(0)
+	}
+	edgeMask = exploredBuckets - 1
+	for i := range edges[:exploredBuckets] {
+		edges[i].slots, edges[i].passed = [bucketSlots]uint32{}, 0
+	}
+	bells = [len(bells)]uint32{}
+}
+
+// Simulate is Reset for a simulation: there is room for many threads.
+func Simulate() {
+	Reset(maxRecords)
+	edgeMask = edgeBuckets - 1
+}
+
+// Reset frees the lock.
+func (l *Lock) Reset() { l.word = asm.Word{} }
+
+// Pending reports whether the door is closed, without a step.
+func (l *Lock) Pending() bool { return l.word.Val&asm.PendingMask != 0 }
+
+// Leaks returns what is left in the records, or "".
+func Leaks() string {
+	free := map[uint32]int{}
+	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
+		for index := uint32(list.top.Load(0)); index != 0; index = records[index-1].parent {
+			if free[index]++; free[index] > 1 {
+				return fmt.Sprintf("record %d is on a free list twice", index)
+			}
+		}
+	}
+	for i := range records {
+		w := &records[i]
+		if free[w.index] == 0 {
+			return fmt.Sprintf("record %d is not free", w.index)
+		}
+		if w.lock.Peek() != nil {
+			return fmt.Sprintf("record %d still has an edge", w.index)
+		}
+	}
+	for i := range edges[:exploredBuckets] {
+		for _, index := range edges[i].slots {
+			if index != 0 {
+				return fmt.Sprintf("the table still has the edge of record %d", index)
+			}
+		}
+		if edges[i].passed != 0 {
+			return fmt.Sprintf("bucket %d is passed by %d", i, int32(edges[i].passed))
+		}
+	}
+	return ""
+}
+
+// Owned reports whether the running thread has the lock, without a step.
+func (l *Lock) Owned() bool { return l.word.Owner&^calling == asm.CurrentG() }
+
+// Short reports whether some waiters cannot queue, and have doors of their own.
+func (l *Lock) Short() bool { return maxNodes < chunkSize/2 }
+
+// Stray returns what the tail must not be, or "".
+func (l *Lock) Stray() string {
+	if tail := tailOf(l.word.Val); tail > maxNodes {
+		return fmt.Sprintf("the tail is %d, but only %d can queue", tail, maxNodes)
+	}
+	return ""
+}
+
+// String renders the lock's words.
+func (l *Lock) String() string {
+	return fmt.Sprintf("%s, %d grants, owner %d", FormatWord(uint64(l.word.Val)), l.word.Aux, l.word.Owner)
+}
+
+// Records renders how often each record has been used, and the free list.
+func Records() (s string) {
+	for i := range records {
+		s += fmt.Sprint(records[i].epoch, " ")
+	}
+	return s + fmt.Sprint("free ", uint32(registry.nodes.top.Load(0)))
+}
+
+// Left returns what is left in the lock, or "".
+func (l *Lock) Left() string {
+	if l.word.Val != 0 || l.word.Owner != 0 {
+		return fmt.Sprintf("a lock is left with %s, owner %d", FormatWord(uint64(l.word.Val)), l.word.Owner)
+	}
+	return ""
+}
+
+// FormatNamed renders the value of a variable by its name: FormatWord for those of
+// one letter and a digit, "" for others.
+func FormatNamed(name string, v uint64) string {
+	if len(name) == 2 && name[0] == 'L' {
+		return FormatWord(v)
+	}
+	return ""
+}
+
+// FormatWord renders a lock word as (tail,pending,locked).
+func FormatWord(v uint64) string {
+	val := uint32(v)
+	return fmt.Sprintf("%d,%d,%d", val>>asm.TailShift, val&asm.PendingMask>>asm.PendingShift, val&asm.LockedMask)
+}

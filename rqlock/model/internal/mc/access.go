@@ -1,0 +1,246 @@
+package mc
+
+import "unsafe"
+
+// An Order is the memory order of an access.
+type Order uint8
+
+// The orders, as in C11.
+const (
+	Relaxed Order = iota
+	Acquire
+	Release
+	AcqRel
+	SeqCst
+)
+
+func (o Order) String() string {
+	return [...]string{"relaxed", "acquire", "release", "acq_rel", "seq_cst"}[o]
+}
+
+func (o Order) acquires() bool { return o == Acquire || o >= AcqRel }
+func (o Order) releases() bool { return o >= Release }
+
+// A Site is a place in the program, from 1; 0 is unknown.
+type Site int32
+
+// SiteInfo says where a site is.
+type SiteInfo struct {
+	File string
+	Line int
+	Func string
+	Text string // of the statement
+}
+
+// An Access is a primitive at a site, which may be several of them.
+type Access struct {
+	Site Site
+	Prim string
+}
+
+func (a Access) String() string { return a.Prim + cur.place(a.Site) }
+
+var sites []SiteInfo
+
+// RegisterSites adds to the table of sites, of which s begins with first. A
+// function is known by its first site.
+func RegisterSites(first Site, s []SiteInfo) {
+	if need := int(first) - 1 + len(s); need > len(sites) {
+		sites = append(sites, make([]SiteInfo, need-len(sites))...)
+	}
+	copy(sites[first-1:], s)
+}
+
+// bitsPtr marks a location that holds a pointer.
+const bitsPtr = 0
+
+// LoadWord is an atomic load of the variable at p, which has the given width
+// (8, 16, 32 or 64 bits) and lives in memory that no execution allocates.
+//
+// Outside of a thread (in Setup and Final) it, like all accesses, just accesses
+// the variable: between executions it has the newest value. See also Outside.
+func LoadWord(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint64 {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, false)
+		return peek(p, bits)
+	}
+	return t.load(site, prim, p, bits, o)
+}
+
+// StoreWord is an atomic store.
+func StoreWord(site Site, prim string, p unsafe.Pointer, bits int, v uint64, o Order) {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, true)
+		poke(p, bits, v)
+		return
+	}
+	t.store(site, prim, p, bits, v, ^uint64(0), o)
+}
+
+// StoreMasked is an atomic store to the part of the word at p that mask covers:
+// a store to one byte of a lock word. Unlike an Update it has a place in the
+// store buffer under TSO. Under RA it is a read-modify-write that does not
+// acquire.
+func StoreMasked(site Site, prim string, p unsafe.Pointer, bits int, mask, v uint64, o Order) {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, true)
+		poke(p, bits, peek(p, bits)&^mask|v&mask)
+		return
+	}
+	t.store(site, prim, p, bits, v&mask, mask, o)
+}
+
+// Update is an atomic read-modify-write: it stores what f makes of the old
+// value, and returns the old value. If f does not want to write, it was a
+// compare-and-exchange that failed: a relaxed load of the newest message.
+func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(old uint64) (v uint64, write bool)) uint64 {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, true)
+		old := peek(p, bits)
+		if v, write := f(old); write {
+			poke(p, bits, v)
+		}
+		return old
+	}
+	l := t.begin(opUpdate, site, prim, p, bits, o)
+	t.point()
+	old := t.m.mem.newest(t, l)
+	v, write := f(old)
+	t.update(l, old, v, write)
+	return old
+}
+
+// LoadPtr is [LoadWord] of a pointer.
+func LoadPtr(site Site, prim string, p unsafe.Pointer, o Order) unsafe.Pointer {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, false)
+		return *(*unsafe.Pointer)(p)
+	}
+	return t.m.ptrs.at(t.load(site, prim, p, bitsPtr, o))
+}
+
+// StorePtr is [StoreWord] of a pointer.
+func StorePtr(site Site, prim string, p, v unsafe.Pointer, o Order) {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, true)
+		*(*unsafe.Pointer)(p) = v
+		return
+	}
+	t.store(site, prim, p, bitsPtr, t.m.ptrs.intern(v, t), ^uint64(0), o)
+}
+
+// SwapPtr stores v and returns the old pointer, in one step.
+func SwapPtr(site Site, prim string, p, v unsafe.Pointer, o Order) unsafe.Pointer {
+	old, _ := updatePtr(site, prim, p, v, o, func(unsafe.Pointer) bool { return true })
+	return old
+}
+
+// CasPtr stores v if the pointer is old, in one step, and reports whether it was.
+func CasPtr(site Site, prim string, p, old, v unsafe.Pointer, o Order) bool {
+	_, ok := updatePtr(site, prim, p, v, o, func(have unsafe.Pointer) bool { return have == old })
+	return ok
+}
+
+func updatePtr(site Site, prim string, p, v unsafe.Pointer, o Order, want func(unsafe.Pointer) bool) (unsafe.Pointer, bool) {
+	t := cur.self
+	if t == nil {
+		outside(prim, p, true)
+		old := *(*unsafe.Pointer)(p)
+		ok := want(old)
+		if ok {
+			*(*unsafe.Pointer)(p) = v
+		}
+		return old, ok
+	}
+	id := t.m.ptrs.intern(v, t)
+	l := t.begin(opUpdate, site, prim, p, bitsPtr, o)
+	t.op.v = id
+	t.point()
+	old := t.m.mem.newest(t, l)
+	ok := want(t.m.ptrs.at(old))
+	t.update(l, old, id, ok)
+	return t.m.ptrs.at(old), ok
+}
+
+// begin fills in the pending operation of an atomic access.
+func (t *thread) begin(kind opKind, site Site, prim string, p unsafe.Pointer, bits int, o Order) *location {
+	l := t.m.locate(p, bits)
+	t.op = op{kind: kind, order: t.m.order(site, prim, o), site: site, prim: prim, loc: l}
+	return l
+}
+
+func (t *thread) load(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint64 {
+	l := t.begin(opLoad, site, prim, p, bits, o)
+	t.point()
+	t.atomicRead(l)
+	v := t.m.mem.load(t, l, t.op.order, t.alt)
+	t.observe(uint64(l.id), t.m.canonical(l, v))
+	if t.m.tracing {
+		t.traceAccess(l, v, v)
+	}
+	return v
+}
+
+func (t *thread) store(site Site, prim string, p unsafe.Pointer, bits int, v, mask uint64, o Order) {
+	l := t.begin(opStore, site, prim, p, bits, o)
+	t.op.v, t.op.mask = v, mask
+	t.point()
+	t.atomicWrite(l)
+	old := t.m.mem.newest(t, l)
+	t.m.mem.store(t, l, v, mask, t.op.order, t.alt)
+	t.observe(uint64(l.id), 0)
+	if t.m.tracing {
+		t.traceAccess(l, old, old&^mask|v&mask)
+	}
+}
+
+// update ends a read-modify-write that has read old.
+func (t *thread) update(l *location, old, v uint64, write bool) {
+	if write {
+		t.atomicWrite(l)
+		t.m.mem.update(t, l, v, t.op.order)
+	} else {
+		t.atomicRead(l)
+		t.m.mem.failed(t, l)
+		v = old
+	}
+	t.observe(uint64(l.id), t.m.canonical(l, old))
+	if t.m.tracing {
+		t.traceUpdate(l, old, v, write)
+	}
+}
+
+func peek(p unsafe.Pointer, bits int) uint64 {
+	switch bits {
+	case 8:
+		return uint64(*(*uint8)(p))
+	case 16:
+		return uint64(*(*uint16)(p))
+	case 32:
+		return uint64(*(*uint32)(p))
+	case 64:
+		return *(*uint64)(p)
+	}
+	panic("mc: a width must be 8, 16, 32 or 64")
+}
+
+func poke(p unsafe.Pointer, bits int, v uint64) {
+	switch bits {
+	case 8:
+		*(*uint8)(p) = uint8(v)
+	case 16:
+		*(*uint16)(p) = uint16(v)
+	case 32:
+		*(*uint32)(p) = uint32(v)
+	case 64:
+		*(*uint64)(p) = v
+	default:
+		panic("mc: a width must be 8, 16, 32 or 64")
+	}
+}

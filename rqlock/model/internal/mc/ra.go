@@ -1,0 +1,406 @@
+package mc
+
+import "slices"
+
+// ra is release/acquire memory: each location has its stores in modification
+// order, each thread a view of how far into that order it has come.
+type ra struct {
+	m     *machine
+	views []*view // of messages; the first used ones are taken
+	used  int
+
+	published [maxLocations]uint8 // what SeqCst stores have published: no SeqCst load misses it
+}
+
+// A message is a store. What acquires from it learns its view; nil is empty.
+type message struct {
+	v    uint64
+	rmw  bool // nothing may come between it and the message before
+	view *view
+}
+
+// A view has for each location the index of the oldest message that may still
+// be read. Indices are relative to the messages that are kept (see prune).
+type view struct {
+	know know
+	pos  [maxLocations]uint8
+}
+
+var noView view
+
+func (v *view) join(w *view, locations int) {
+	v.know.join(&w.know)
+	for i := range v.pos[:locations] {
+		v.pos[i] = max(v.pos[i], w.pos[i])
+	}
+}
+
+// below reports whether w, which may be nil, covers v, apart from location own.
+func (v *view) below(w *view, own, locations int) bool {
+	if w == nil {
+		w = &noView
+	}
+	for i := range v.know {
+		if v.know[i]&^w.know[i] != 0 {
+			return false
+		}
+	}
+	for i := range v.pos[:locations] {
+		if i != own && v.pos[i] > w.pos[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *view) hash(locations int) uint64 {
+	h := v.know.hash()
+	for i := 0; i < locations; i += 8 {
+		if w := le64(v.pos[i:]); w != 0 {
+			h = mix(h^w, uint64(i)+1)
+		}
+	}
+	return h
+}
+
+func le64(b []uint8) uint64 {
+	_ = b[7]
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func (r *ra) reset() { r.used, r.published = 0, [maxLocations]uint8{} }
+
+// copyOf returns a message's view with the contents of v.
+func (r *ra) copyOf(v *view) *view {
+	if r.used == len(r.views) {
+		r.views = append(r.views, new(view))
+	}
+	w := r.views[r.used]
+	r.used++
+	*w = *v
+	return w
+}
+
+// oldest returns the index of the oldest message of l that t may read.
+func (r *ra) oldest(t *thread, l *location, o Order) int {
+	if o == SeqCst {
+		return int(max(t.view.pos[l.id], r.published[l.id]))
+	}
+	return int(t.view.pos[l.id])
+}
+
+// order puts t behind all SeqCst stores so far, for a SeqCst access: what was
+// ordered before those, t has seen from now on.
+func (r *ra) order(t *thread) { raise(t.view.pos[:len(r.m.locs)], r.published[:]) }
+
+// publish puts a SeqCst store of t, and what is ordered before it, before all
+// SeqCst accesses to come.
+func (r *ra) publish(t *thread) { raise(r.published[:len(r.m.locs)], t.view.pos[:]) }
+
+func raise(to, by []uint8) {
+	for i := range to {
+		to[i] = max(to[i], by[i])
+	}
+}
+
+// loads counts the messages that may be read; alternative 0 is the newest.
+func (r *ra) loads(t *thread, l *location, o Order) int {
+	return len(l.msgs) - r.oldest(t, l, o)
+}
+
+func (r *ra) load(t *thread, l *location, o Order, alt int) uint64 {
+	i := len(l.msgs) - 1 - alt
+	r.read(t, l, i, o.acquires())
+	if o == SeqCst {
+		r.order(t)
+	}
+	return l.msgs[i].v
+}
+
+// read makes t see message i of l.
+func (r *ra) read(t *thread, l *location, i int, acquires bool) {
+	if w := l.msgs[i].view; acquires && w != nil {
+		t.view.join(w, len(r.m.locs))
+	}
+	t.view.pos[l.id] = max(t.view.pos[l.id], uint8(i))
+	r.watch(t, l, i)
+}
+
+func (r *ra) watch(t *thread, l *location, i int) {
+	if l.watch>>t.id&1 != 0 && int(t.seen[l.id]) < i {
+		t.fire() // it will not read the older one again, which it has read too
+	}
+	t.watch(l)
+	if !t.fired {
+		t.seen[l.id] = uint8(i)
+	}
+}
+
+// stores counts the gaps that a store may go into; alternative 0 is the end.
+func (r *ra) stores(t *thread, l *location, o Order, mask uint64) int {
+	if o == SeqCst || mask != ^uint64(0) {
+		return 1
+	}
+	n := 0
+	for i := len(l.msgs); i > int(t.view.pos[l.id]); i-- {
+		if r.gapBefore(l, i) {
+			n++
+		}
+	}
+	return n
+}
+
+// gapBefore reports whether a store may become message i.
+func (r *ra) gapBefore(l *location, i int) bool { return i == len(l.msgs) || !l.msgs[i].rmw }
+
+func (r *ra) store(t *thread, l *location, v, mask uint64, o Order, alt int) {
+	r.makeRoom(l)
+	if mask != ^uint64(0) {
+		last := len(l.msgs) - 1
+		t.view.pos[l.id] = uint8(last)
+		if l.watch>>t.id&1 != 0 { // the other parts may be news; but a store is no read
+			r.watch(t, l, last)
+		}
+		r.append(t, l, l.v&^mask|v, o)
+		return
+	}
+	i := len(l.msgs)
+	for ; ; i-- {
+		if r.gapBefore(l, i) {
+			if alt == 0 {
+				break
+			}
+			alt--
+		}
+	}
+	r.insert(t, l, i, message{v: v}, o)
+}
+
+// insert makes msg message i of l, and t see it.
+func (r *ra) insert(t *thread, l *location, i int, msg message, o Order) {
+	if i < len(l.msgs) {
+		r.shift(l, i)
+	}
+	t.view.pos[l.id] = uint8(i)
+	if o.releases() {
+		if msg.view == nil {
+			msg.view = r.copyOf(&t.view)
+		} else {
+			msg.view.join(&t.view, len(r.m.locs))
+		}
+		msg.view.pos[l.id] = 0 // who reads the message has seen it
+	}
+	l.msgs = slices.Insert(l.msgs, i, msg)
+	if o == SeqCst {
+		r.publish(t)
+	}
+	if l.watch>>t.id&1 != 0 {
+		t.seen[l.id] = uint8(i) // its own store is no news
+	}
+	if i == len(l.msgs)-1 {
+		r.m.set(t, l, msg.v)
+	}
+}
+
+// maxMessages bounds the messages of a location, and so how late a thread can be.
+const maxMessages = 32
+
+// makeRoom lets l have one more message: a store is seen by everybody in the end.
+func (r *ra) makeRoom(l *location) {
+	if len(l.msgs) < maxMessages {
+		return
+	}
+	r.prune(l)
+	if len(l.msgs) < maxMessages {
+		return
+	}
+	r.m.hurried++
+	for _, t := range r.m.threads {
+		t.view.pos[l.id] = max(t.view.pos[l.id], 1)
+	}
+	r.prune(l)
+}
+
+// shift makes room for a message i in all that has indices.
+func (r *ra) shift(l *location, i int) {
+	up := func(at *uint8) {
+		if int(*at) >= i {
+			*at++
+		}
+	}
+	for _, t := range r.m.threads {
+		up(&t.view.pos[l.id])
+		up(&t.seen[l.id])
+	}
+	for _, v := range r.views[:r.used] {
+		up(&v.pos[l.id])
+	}
+	up(&r.published[l.id])
+}
+
+func (r *ra) newest(_ *thread, l *location) uint64 { return l.v }
+
+// update appends a message that goes on with the release sequence.
+func (r *ra) update(t *thread, l *location, v uint64, o Order) {
+	r.makeRoom(l)
+	r.read(t, l, len(l.msgs)-1, o.acquires())
+	if o == SeqCst {
+		r.order(t)
+	}
+	r.append(t, l, v, o)
+}
+
+// append is the second half of a read-modify-write: t has seen the newest message.
+func (r *ra) append(t *thread, l *location, v uint64, o Order) {
+	last := len(l.msgs) - 1
+	if r.same(t, l, v, o) {
+		if o == SeqCst {
+			r.publish(t)
+		}
+		return
+	}
+	msg := message{v: v, rmw: true}
+	if w := l.msgs[last].view; w != nil {
+		msg.view = r.copyOf(w)
+	}
+	r.insert(t, l, last+1, msg, o)
+}
+
+// same reports whether the newest message of l already is what a
+// read-modify-write of v by t would append. As nothing can come between the two,
+// nobody could tell them apart: one is enough, and polling by exchanges is finite.
+func (r *ra) same(t *thread, l *location, v uint64, o Order) bool {
+	last := &l.msgs[len(l.msgs)-1]
+	return v == last.v && (!o.releases() || t.view.below(last.view, l.id, len(r.m.locs)))
+}
+
+func (r *ra) failed(t *thread, l *location) { r.read(t, l, len(l.msgs)-1, false) }
+
+func (r *ra) plain(t *thread, l *location) bool {
+	return int(t.view.pos[l.id]) == len(l.msgs)-1
+}
+
+// overwritten makes a plain write the newest message; its value comes later.
+func (r *ra) overwritten(t *thread, l *location) {
+	r.makeRoom(l)
+	r.insert(t, l, len(l.msgs), message{v: l.v}, Relaxed)
+}
+
+// pauses returns in how many ways a polling thread can learn something new. It
+// will do so in finite time, so rounds that read the same again are left out: if
+// it is not bound to see a newer message already, it sees one of a location of its choice.
+func (r *ra) pauses(t *thread) int {
+	n := 0
+	for _, l := range t.watched {
+		if int(t.seen[l.id]) < len(l.msgs)-1 {
+			if t.view.pos[l.id] > t.seen[l.id] {
+				return 1
+			}
+			n++
+		}
+	}
+	return n
+}
+
+func (r *ra) resume(t *thread, alt int) {
+	for _, l := range t.watched {
+		if t.view.pos[l.id] > t.seen[l.id] {
+			return
+		}
+	}
+	for _, l := range t.watched {
+		if int(t.seen[l.id]) < len(l.msgs)-1 {
+			if alt == 0 {
+				t.view.pos[l.id]++
+				return
+			}
+			alt--
+		}
+	}
+}
+
+func (r *ra) flush(*thread) {}
+
+func (r *ra) forget(lo, hi int, mask *know) {
+	for _, v := range r.views[:r.used] {
+		for i := lo; i <= hi; i++ {
+			v.know[i] &^= mask[i]
+		}
+	}
+}
+
+// prune forgets the messages of l that no thread can read any more, nor put a
+// store before.
+func (r *ra) prune(l *location) {
+	low := len(l.msgs) - 1
+	for _, t := range r.m.threads {
+		if !t.done {
+			low = min(low, int(t.view.pos[l.id]))
+		}
+	}
+	if low == 0 {
+		return
+	}
+	for _, t := range r.m.threads {
+		if l.watch>>t.id&1 != 0 && int(t.seen[l.id]) < low {
+			t.fire() // it will not read that again
+		}
+		lower(&t.view.pos[l.id], low)
+		lower(&t.seen[l.id], low)
+	}
+	for _, v := range r.views[:r.used] {
+		lower(&v.pos[l.id], low)
+	}
+	lower(&r.published[l.id], low)
+	l.msgs = slices.Delete(l.msgs, 0, low)
+	l.msgs[0].rmw = false
+}
+
+func lower(at *uint8, by int) { *at -= min(*at, uint8(by)) }
+
+func (r *ra) hash() uint64 {
+	for _, l := range r.m.touched {
+		if len(l.msgs) > 1 {
+			r.prune(l)
+		}
+	}
+	var h uint64
+	for _, l := range r.m.touched {
+		h += r.hashOf(l)
+	}
+	for _, t := range r.m.threads {
+		if !t.done {
+			h = mix(h, t.view.hash(len(r.m.locs)))
+		}
+	}
+	return h
+}
+
+// hashOf is 0 for a location as it was before the execution.
+func (r *ra) hashOf(l *location) uint64 {
+	n := len(r.m.locs)
+	if len(l.msgs) == 1 && r.published[l.id] == 0 && r.m.canonical(l, l.v) == l.init && l.msgs[0].empty(n) {
+		return 0
+	}
+	h := mix(uint64(l.id), uint64(r.published[l.id]))
+	for i := range l.msgs {
+		msg := &l.msgs[i]
+		h = mix(h, r.m.canonical(l, msg.v))
+		if msg.rmw {
+			h = mix(h, 1)
+		}
+		if !msg.empty(n) {
+			h = mix(h, msg.view.hash(n))
+		}
+	}
+	return h
+}
+
+// empty reports whether an acquire learns nothing from the message.
+func (msg *message) empty(locations int) bool {
+	if msg.view != nil && msg.view.hash(locations) == 0 {
+		msg.view = nil
+	}
+	return msg.view == nil
+}

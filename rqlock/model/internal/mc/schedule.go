@@ -1,0 +1,266 @@
+package mc
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A choice is one step of a schedule: who does it (5 bits), what (2 bits), and
+// in which of its alternatives (8 bits).
+type choice uint16
+
+const (
+	stepRun   = iota // a thread does what it was about to do
+	stepFlush        // the oldest entry of a thread's store buffer reaches memory
+	stepTick         // the clock moves
+)
+
+const maxAlternatives = 256
+
+func makeChoice(what, who, alt int) choice { return choice(what<<13 | who<<8 | alt) }
+
+func (c choice) what() int { return int(c >> 13) }
+func (c choice) who() int  { return int(c >> 8 & 31) }
+func (c choice) alt() int  { return int(c & 255) }
+
+// actor is the choice without its alternative.
+func (c choice) actor() choice { return c &^ 255 }
+
+// String returns the form that schedules are printed in: 1.2 is thread 1 in
+// alternative 2, f1 a flush of its buffer, t0 the first kind of tick.
+func (c choice) String() string {
+	switch {
+	case c.what() == stepFlush:
+		return fmt.Sprintf("f%d", c.who())
+	case c.what() == stepTick:
+		return fmt.Sprintf("t%d", c.alt())
+	case c.alt() == 0:
+		return strconv.Itoa(c.who())
+	}
+	return fmt.Sprintf("%d.%d", c.who(), c.alt())
+}
+
+// A schedule is how one execution is reached. A fair one goes on, when its steps
+// are used up, with every thread in turn.
+type schedule struct {
+	steps []choice
+	fair  bool
+}
+
+// String returns the steps, each repetition as 1*5, and a ~ if it is fair.
+func (s schedule) String() string {
+	var words []string
+	for i := 0; i < len(s.steps); {
+		n := 1
+		for i+n < len(s.steps) && s.steps[i+n] == s.steps[i] {
+			n++
+		}
+		word := s.steps[i].String()
+		if n > 1 {
+			word += "*" + strconv.Itoa(n)
+		}
+		words = append(words, word)
+		i += n
+	}
+	if s.fair {
+		words = append(words, "~")
+	}
+	return strings.Join(words, " ")
+}
+
+func parseSchedule(text string) (s schedule, err error) {
+	for _, word := range strings.Fields(text) {
+		if word == "~" {
+			s.fair = true
+			continue
+		}
+		c, n, err := parseStep(word)
+		if err != nil || s.fair {
+			return schedule{}, fmt.Errorf("schedule: %q is no step", word)
+		}
+		for range n {
+			s.steps = append(s.steps, c)
+		}
+	}
+	return s, nil
+}
+
+func parseStep(word string) (c choice, n int, err error) {
+	n = 1
+	if one, times, ok := strings.Cut(word, "*"); ok {
+		if n, err = strconv.Atoi(times); err != nil || n < 1 || n > 1<<20 {
+			return 0, 0, strconv.ErrRange
+		}
+		word = one
+	}
+	what, who, alt := stepRun, "0", "0"
+	switch {
+	case strings.HasPrefix(word, "f"):
+		what, who = stepFlush, word[1:]
+	case strings.HasPrefix(word, "t"):
+		what, alt = stepTick, word[1:]
+	default:
+		var ok bool
+		if who, alt, ok = strings.Cut(word, "."); !ok {
+			alt = "0"
+		}
+	}
+	w, err1 := strconv.ParseUint(who, 10, 5)
+	a, err2 := strconv.ParseUint(alt, 10, 8)
+	if err1 != nil || err2 != nil {
+		return 0, 0, strconv.ErrSyntax
+	}
+	return makeChoice(what, int(w), int(a)), n, nil
+}
+
+// options appends to buf all that can happen next. What goes on with the thread
+// that ran last comes first, so that the search begins with few switches.
+func (m *machine) options(buf []choice) []choice {
+	if t := m.chooser(); t != nil {
+		return appendRun(buf, t)
+	}
+	first := len(buf)
+	if t := m.insideAtomic(); t != nil {
+		return appendRun(buf, t)
+	}
+	if m.last >= 0 {
+		buf = appendRun(buf, m.threads[m.last])
+	}
+	for _, t := range m.threads {
+		if t.id != m.last {
+			buf = appendRun(buf, t)
+		}
+	}
+	for _, t := range m.threads {
+		if len(t.buf) > 0 {
+			buf = append(buf, makeChoice(stepFlush, t.id, 0))
+		}
+	}
+	switch {
+	case len(m.Ticks) == 0 || !m.clockAwaited():
+	case m.ticks < m.MaxTicks:
+		for i := range m.Ticks {
+			buf = append(buf, makeChoice(stepTick, 0, i))
+		}
+	case m.Patient && len(buf) == first && m.waits < maxWaits:
+		buf = append(buf, makeChoice(stepTick, 0, len(m.Ticks)-1))
+	}
+	return buf
+}
+
+// maxWaits is how often the clock moves when nothing else can happen: who still
+// waits for it then would do so for ever.
+const maxWaits = 32
+
+// insideAtomic returns the thread that is in the middle of one of the functions
+// that are one step. It may be interrupted before that, and where it waits.
+func (m *machine) insideAtomic() *thread {
+	if len(m.atomic) > 0 {
+		for _, t := range m.threads {
+			if t.inside && !t.done && t.op.kind != opBlock && t.op.kind != opPause {
+				return t
+			}
+		}
+	}
+	return nil
+}
+
+// atomicFunctions turns names of functions into a table by the ids that Enter gets.
+func atomicFunctions(names []string) []bool {
+	if len(names) == 0 {
+		return nil
+	}
+	atomic := make([]bool, len(sites)+1)
+	for i := range sites {
+		atomic[i] = slices.Contains(names, sites[i].Func)
+	}
+	return atomic
+}
+
+// chooser returns a thread that is about to Choose. Nobody else can see when it
+// does, so it does so at once: other orders lead to the same states.
+func (m *machine) chooser() *thread {
+	for _, t := range m.threads {
+		if !t.done && t.op.kind == opChoose {
+			return t
+		}
+	}
+	return nil
+}
+
+func appendRun(buf []choice, t *thread) []choice {
+	if t.done {
+		return buf
+	}
+	for alt := range t.alternatives() {
+		buf = append(buf, makeChoice(stepRun, t.id, alt))
+	}
+	return buf
+}
+
+// step does what c says. It must be one of the options.
+func (m *machine) step(c choice) {
+	m.steps++
+	switch c.what() {
+	case stepRun:
+		t := m.threads[c.who()]
+		if t.done {
+			m.fail("the program is not deterministic: T%d has ended before its time", t.id)
+			return
+		}
+		t.alt = c.alt()
+		m.last = t.id
+		t.resume()
+	case stepFlush:
+		m.mem.flush(m.threads[c.who()])
+	case stepTick:
+		m.tick(m.Ticks[c.alt()])
+	}
+}
+
+// An ending says how an execution ended.
+type ending uint8
+
+const (
+	endedWell  ending = iota
+	endedBadly        // see failure
+	outOfTicks        // a thread waits for the clock, which may not move any more
+)
+
+// end judges an execution in which nothing can happen any more.
+func (m *machine) end() ending {
+	if m.failure != "" {
+		return endedBadly
+	}
+	if waiting := m.waiting(); waiting != "" {
+		if !m.Patient && m.MaxTicks > 0 && m.ticks == m.MaxTicks && m.clockAwaited() {
+			return outOfTicks
+		}
+		m.fail("stuck: %s", waiting)
+		return endedBadly
+	}
+	if m.prog.Final != nil {
+		m.prog.Final()
+	}
+	if m.failure != "" {
+		return endedBadly
+	}
+	return endedWell
+}
+
+// waiting says who has not ended, and what each waits for.
+func (m *machine) waiting() string {
+	var who []string
+	for _, t := range m.threads {
+		if !t.done {
+			what := t.op.prim
+			if what == "" {
+				what = "a change"
+			}
+			who = append(who, fmt.Sprintf("T%d waits for %s%s", t.id, what, t.place))
+		}
+	}
+	return strings.Join(who, ", ")
+}

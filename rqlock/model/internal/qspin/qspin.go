@@ -1,0 +1,86 @@
+// Package qspin is qspin as the explorer runs it, and what its marks need.
+package qspin
+
+import (
+	"fmt"
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/model/internal/asm"
+	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
+	"github.com/rqlock/rqlock/rqlock/model/internal/wait"
+)
+
+func init() { mc.RegisterSites(FirstSite, Sites) }
+
+// What a live variable adds to a thread's control state.
+
+func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
+
+func hashLockPtr(l *Lock) uint64         { return hashPtr(l) }
+func hashNodePtr(n *node) uint64         { return hashPtr(n) }
+func hashFreeListPtr(l *freeList) uint64 { return hashPtr(l) }
+func hashChunkPtr(c *chunk) uint64       { return hashPtr(c) }
+
+func hashBool(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
+
+func mcAt(site mc.Site, live ...uint64) mc.Site {
+	mc.At(site, live...)
+	return site
+}
+
+func mcRead[T any](p *T) *T {
+	mc.PlainRead(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
+	return p
+}
+
+func mcWrite[T any](p *T) *T {
+	mc.PlainWrite(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
+	return p
+}
+
+func mcKeep(statement int32) bool { return !mc.Dropped(statement) }
+
+// nodes are all there are, in explorations.
+var nodes chunk
+
+// Reset puts everything but the locks into its first state.
+func Reset() {
+	nodes = chunk{}
+	arena.made = 1
+	arena.chunks[0].Poke(&nodes)
+	arena.free = freeList{}
+	for i := range nodes {
+		nodes[i].index = uint32(i) + 1
+		if i < exploredNodes {
+			nodes[i].free(0)
+		}
+	}
+}
+
+// exploredNodes is how many nodes there are. No program uses more.
+const exploredNodes = 6
+
+// Reset frees the lock.
+func (l *Lock) Reset() { l.word = asm.Word{} }
+
+// Left returns what is left in the lock and of the nodes, or "".
+func (l *Lock) Left() string {
+	if l.word.Val != 0 {
+		return fmt.Sprintf("the word is %#x", l.word.Val)
+	}
+	free := 0
+	for i := uint32(arena.free.top.Load(0)); i != 0 && free <= exploredNodes; i = nodes[i-1].parent {
+		free++
+	}
+	if free != exploredNodes {
+		return fmt.Sprintf("%d of %d nodes are free", free, exploredNodes)
+	}
+	return ""
+}
