@@ -3,7 +3,6 @@ package rqlock
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
@@ -131,33 +130,26 @@ func (w *waiter) abandon() bool {
 func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 	b := wait.Backoff{}
 	door := false // closed by us: pending is set, and only we may take the lock
-	shut := false // somebody has closed it
-	last, began := w.seen(), stallClock.now()
+	p := progress{last: w.seen(), began: stallClock.now()}
 	for {
 		wait.Relax(b.Pauses())
 		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
 			l.granted(w, queued)
 			return nil
 		}
-		now := stallClock.now() // up to now there has been no other grant than what we see next
-		if got := l.grant(); got != last.grant || last.at == 0 {
-			last = sighting{got, stallClock.now()}
-		}
+		now := p.look(l)
 		if !door && now-w.since.Load() >= int64(wait.Door) {
 			// t,0,l -> t,1,l. From here on nobody passes us (G9).
 			door = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
-			if !shut && now-began >= int64(wait.Door) {
-				last.at = stallClock.now() // until now the same owner may have come back unseen
-			}
-			shut = true
+			p.closed(now)
 			if door {
 				b = wait.Backoff{} // while we sleep nobody has the lock
 				count(evPending)
 			}
 		}
 		err := w.reason(l, lim)
-		if still := now - max(w.since.Load(), last.at); err == nil && still >= stallTimeout.Load() {
-			err = l.failStall(time.Duration(still))
+		if err == nil {
+			err = p.stall(l, now-w.since.Load(), now)
 		}
 		if err != nil {
 			if door {
@@ -167,32 +159,13 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 				return l.quit(w, err)
 			}
 			w.endWait()
-			w.sees(last)
+			w.sees(p.last)
 			l.handOver(w)
 			return err
 		}
 		l.pause(w, &b, lim)
 	}
 }
-
-// A grant is told from another by who owns the lock and how often the queue got it.
-type grant struct {
-	owner uintptr
-	count uint32
-}
-
-// A sighting is the last known grant of a lock, and when it was seen, on the stall
-// clock. It is handed from head to head.
-type sighting struct {
-	grant
-	at int64 // 0 = never
-}
-
-func (w *waiter) seen() sighting { return sighting{grant{w.owner, w.grants}, w.at} }
-
-func (w *waiter) sees(s sighting) { w.owner, w.grants, w.at = s.owner, s.count, s.at }
-
-func (l *Lock) grant() grant { return grant{l.owner(), asm.LoadRelaxed32(&l.word.Aux)} }
 
 // owner returns CurrentG of the owner, or 0 if there is none.
 func (l *Lock) owner() uintptr { return atomic.LoadUintptr(&l.word.Owner) &^ calling }

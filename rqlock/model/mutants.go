@@ -80,16 +80,23 @@ var weaker = map[mc.Order][]mc.Order{
 func (m mutant) stronger() bool { return strings.HasSuffix(m.name, ", not seq_cst") }
 
 // needed are the mutants of sync/atomic's accesses that must die all the same:
-// publishing an edge and walking over the others'.
-var needed = []string{
-	"detect.go: beginWait w.lock.Store(l) acq_rel, not seq_cst",
-	"detect.go: insert atomic.CompareAndSwapUint32(s, 0, w.index) relaxed, not seq_cst",
-}
+// publishing an edge, which all of the others see or which sees all of the others.
+var needed = []string{"detect.go: beginWait w.lock.Store(l) acq_rel, not seq_cst"}
 
 // mutants lists all mutants that must die.
 func mutants(accesses map[mc.Access]mc.Order, reached map[int32]bool) (ms []mutant) {
 	for _, m := range append(dropped(reached), weakened(accesses)...) {
-		if _, ok := harmless[m.name]; !ok {
+		if _, ok := harmless[m.name]; !ok && (!m.stronger() || slices.Contains(needed, m.name)) {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// optional lists the mutants that may survive.
+func optional(accesses map[mc.Access]mc.Order) (ms []mutant) {
+	for _, m := range weakened(accesses) {
+		if m.stronger() && !slices.Contains(needed, m.name) {
 			ms = append(ms, m)
 		}
 	}
@@ -107,6 +114,9 @@ func (m mutant) kill(seed uint64, executions int64) (r mc.Result, ok bool) {
 	}
 	sample := func(s mc.Strategy, executions int64) func(e entry, memory mc.Model) mc.Result {
 		return func(e entry, memory mc.Model) mc.Result {
+			if executions == 0 {
+				return mc.Result{}
+			}
 			w := m.in(e.world(memory))
 			w.Atomic = nil
 			w.MaxExecutions = executions

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,8 @@ import (
 )
 
 var (
-	effort  = flag.Int64("model.mutants", 0, "`executions` of each program to look for each mutant (0 = a few mutants only)")
+	effort  = flag.Int64("model.mutants", 0, "`executions` of each program to look for each mutant (0 = no mutants)")
+	spare   = flag.Bool("model.spare", false, "list the orderings that are stronger than needed")
 	mutated = flag.String("model.mutant", "", "only mutants with this `text` in their name")
 	seed    = flag.Uint64("model.seed", rand.Uint64(), "seed of random walks")
 )
@@ -36,25 +36,39 @@ func TestMutants(t *testing.T) {
 	if *effort == 0 {
 		t.Skip("takes minutes: see make model")
 	}
-	killed, tried, stronger := 0, 0, 0
-	for _, m := range mutants(coverage()) {
+	t.Logf("-model.seed %d", *seed)
+	ms := mutants(coverage())
+	killed := 0
+	for _, m := range ms {
 		if !strings.Contains(m.name, *mutated) {
 			continue
 		}
-		tried++
 		began := time.Now()
 		r, ok := m.kill(*seed, *effort)
-		if ok {
-			killed++
-			t.Logf("killed   %-100s %s %v %v: %s (%v)", m.name, r.Program, r.Memory, r.Strategy, r.Failure.Message, time.Since(began).Round(time.Millisecond))
-		} else if m.stronger() && !slices.Contains(needed, m.name) {
-			stronger++
-			t.Logf("stronger than needed: %s (%v)", m.name, time.Since(began).Round(time.Second))
-		} else {
+		if !ok {
 			t.Errorf("SURVIVES %s (%v)", m.name, time.Since(began).Round(time.Second))
+			continue
+		}
+		killed++
+		t.Logf("killed %s\n    by %s %v %v: %s (%v)", m.name, r.Program, r.Memory, r.Strategy, r.Failure.Message, time.Since(began).Round(time.Millisecond))
+	}
+	t.Logf("%d of %d mutants killed", killed, len(ms))
+}
+
+// TestSpareOrderings lists the orderings of sync/atomic's accesses that nothing
+// here needs: it has only the strongest.
+func TestSpareOrderings(t *testing.T) {
+	if !*spare {
+		t.Skip("takes long, and cannot fail: see -model.spare")
+	}
+	accesses, _ := coverage()
+	for _, m := range optional(accesses) {
+		if r, ok := m.kill(*seed, 0); ok {
+			t.Logf("needed: %s\n    or else %s %v %v: %s", m.name, r.Program, r.Memory, r.Strategy, r.Failure.Message)
+		} else {
+			t.Logf("spare: %s", m.name)
 		}
 	}
-	t.Logf("%d of %d mutants killed; %d are orderings of sync/atomic that are stronger than needed", killed, tried, stronger)
 }
 
 // TestHarmless: what is excused exists.

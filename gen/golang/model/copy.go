@@ -46,7 +46,7 @@ type Source struct {
 var Sources = []Source{
 	{
 		Dir: "rqlock", Name: "lock",
-		files:  []string{"lock.go", "slowpath.go", "waiter.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
+		files:  []string{"lock.go", "slowpath.go", "stall.go", "waiter.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
 		shared: []string{"waiter", "Word", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
 	},
 	{

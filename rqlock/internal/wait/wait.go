@@ -16,7 +16,7 @@ const (
 	Door   = time.Millisecond // how long the queue's head lets others pass
 	Long   = time.Millisecond // a long sleep between two polls: the sleeper asks to be woken
 
-	tries      = 7                     // of a spinning goroutine, after 1, 2, 4, ... PAUSEs
+	tries      = 5                     // of a spinning goroutine, after 4, 8, 16, ... PAUSEs
 	headPauses = 60                    // PAUSEs of a poller between two yields
 	yields     = 4                     // before a poller sleeps
 	first      = 20 * time.Microsecond // first sleep; each is about twice the one before
@@ -36,7 +36,7 @@ func Tries() int {
 // Pauses returns the PAUSEs before try number i, from 0. Each wait is twice the
 // one before (Anderson 1990): waits of one length fall into step with an owner
 // that comes back after as long, and meet it every time.
-func Pauses(i int) int { return 1 << i }
+func Pauses(i int) int { return 4 << i }
 
 // Relax lets n PAUSEs pass between two looks at a lock word. Looking at each
 // would take the cache line from the owner, who needs it to unlock.

@@ -71,6 +71,12 @@ func hashGrant(g grant) uint64 { return uint64(g.owner)*31 + uint64(g.count) }
 
 func hashSighting(s sighting) uint64 { return hashGrant(s.grant)*31 + uint64(s.at) }
 
+func hashProgress(p progress) uint64 {
+	return (hashSighting(p.last)*31+uint64(p.began))*2 + hashBool(p.shut)
+}
+
+func hashProgressPtr(p *progress) uint64 { return hashProgress(*p) }
+
 func hashStep(s step) uint64 {
 	return ((hashPtr(s.w)*31+uint64(s.g))*31+uint64(s.epoch))*31 + hashPtr(s.lock)
 }

@@ -113,7 +113,8 @@ func count(event int) {
 	}
 }
 
-// stallClock is the explorer's clock. That it does not jump is tested elsewhere.
+// stallClock is the explorer's clock, from 1 on. That it does not jump is tested
+// elsewhere.
 var stallClock clock
 
 type clock struct{ last [8]uint64 }
@@ -125,7 +126,7 @@ func (c *clock) now() int64 {
 	if OnClock != nil && mc.Outside == nil {
 		OnClock()
 	}
-	return mc.Now()
+	return mc.Now() + 1
 }
 
 // OnClock is told when a thread looks at the clock.

@@ -18,38 +18,38 @@ var bells [256]uint32
 func (l *Lock) bell() *uint32 { return &bells[hash(l.addr())%uint32(len(bells))] }
 
 func (l *Lock) call(_ mc.Site, w *waiter) {
-	mc.Enter(134)
+	mc.Enter(136)
 	defer mc.Leave()
-	owner := atomic.LoadUintptr(mcAt(135, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
+	owner := atomic.LoadUintptr(mcAt(137, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
 	if mcKeep(132) && (owner == 0) {
 		return
 	}
 	if mcKeep(133) {
-		asm.StoreRelaxed32(mcAt(136, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
+		asm.StoreRelaxed32(mcAt(138, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
 	}
 	if mcKeep(135) && (owner&calling == 0) {
 		if mcKeep(134) {
-			atomic.CompareAndSwapUintptr(mcAt(137, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
+			atomic.CompareAndSwapUintptr(mcAt(139, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
 		}
 	}
 }
 
 func (l *Lock) answer(_ mc.Site, g uintptr) bool {
-	mc.Enter(137)
+	mc.Enter(139)
 	defer mc.Leave()
-	if mcKeep(136) && (atomic.LoadUintptr(mcAt(138, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
+	if mcKeep(136) && (atomic.LoadUintptr(mcAt(140, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
 		return false
 	}
 	bell := l.bell()
 	if mcKeep(137) {
-		atomic.StoreUintptr(mcAt(139, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
+		atomic.StoreUintptr(mcAt(141, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
 	}
 	if mcKeep(138) {
-		asm.UnlockRelease(mcAt(140, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
+		asm.UnlockRelease(mcAt(142, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
 	}
-	if index := asm.Xchg32AcqRel(mcAt(141, hashUint32Ptr(bell)), bell, 0); mcKeep(140) && (index != 0) {
+	if index := asm.Xchg32AcqRel(mcAt(143, hashUint32Ptr(bell)), bell, 0); mcKeep(140) && (index != 0) {
 		if mcKeep(139) {
-			waiterAt(index).Signal(mcAt(142, uint64(index)))
+			waiterAt(index).Signal(mcAt(144, uint64(index)))
 		}
 	}
 	return true

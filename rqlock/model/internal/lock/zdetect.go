@@ -25,50 +25,50 @@ func hash(g uintptr) uint32 {
 }
 
 func (l *Lock) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
-	mc.Enter(97)
+	mc.Enter(99)
 	defer mc.Leave()
-	w, err := newWaiter(mcAt(98, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), l, lim)
+	w, err := newWaiter(mcAt(100, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), l, lim)
 	if mcKeep(94) && (err != nil) {
 		return nil, err
 	}
 	now := stallClock.now()
 	wait.Refresh(now)
 	if mcKeep(95) {
-		w.since.Store(mcAt(99, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
+		w.since.Store(mcAt(101, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
 	}
 	if mcKeep(96) {
 		w.sees(sighting{})
 	}
 	w.where.record()
 	if mcKeep(97) {
-		atomic.AddUint32(mcAt(100, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
+		atomic.AddUint32(mcAt(102, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
 	}
 	if mcKeep(98) {
-		atomic.StoreUintptr(mcAt(101, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
+		atomic.StoreUintptr(mcAt(103, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
 	}
 	if mcKeep(99) {
-		w.insert(mcAt(102, hashLockPtr(l), hashWaiterPtr(w)))
+		w.insert(mcAt(104, hashLockPtr(l), hashWaiterPtr(w)))
 	}
 	if mcKeep(100) {
 
-		w.lock.Store(mcAt(103, hashLockPtr(l), hashWaiterPtr(w)), l)
+		w.lock.Store(mcAt(105, hashLockPtr(l), hashWaiterPtr(w)), l)
 	}
 	return w, nil
 }
 
 func (w *waiter) endWait(_ mc.Site) {
-	mc.Enter(103)
+	mc.Enter(105)
 	defer mc.Leave()
 	if mcKeep(101) {
-		w.lock.Store(mcAt(104, hashWaiterPtr(w)), nil)
+		w.lock.Store(mcAt(106, hashWaiterPtr(w)), nil)
 	}
 	if mcKeep(102) {
-		w.remove(mcAt(105, hashWaiterPtr(w)))
+		w.remove(mcAt(107, hashWaiterPtr(w)))
 	}
 }
 
 func (w *waiter) insert(_ mc.Site) {
-	mc.Enter(105)
+	mc.Enter(107)
 	defer mc.Leave()
 	if mcKeep(103) {
 		*mcWrite(&w.home) = hash(*mcRead(&w.g)) & edgeMask
@@ -77,7 +77,7 @@ func (w *waiter) insert(_ mc.Site) {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mcKeep(105) && (asm.LoadRelaxed32(mcAt(106, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(107, s, 0, w.index)) {
+			if mcKeep(105) && (asm.LoadRelaxed32(mcAt(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(109, s, 0, w.index)) {
 				if mcKeep(104) {
 					*mcWrite(&w.bucket), *mcWrite(&w.slot) = at, uint32(i)
 				}
@@ -85,37 +85,37 @@ func (w *waiter) insert(_ mc.Site) {
 			}
 		}
 		if mcKeep(106) {
-			atomic.AddUint32(mcAt(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
+			atomic.AddUint32(mcAt(110, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
 }
 
 func (w *waiter) remove(_ mc.Site) {
-	mc.Enter(108)
+	mc.Enter(110)
 	defer mc.Leave()
 	if mcKeep(107) {
-		asm.StoreRelaxed32(mcAt(109, hashWaiterPtr(w)), &edges[*mcRead(&w.bucket)].slots[*mcRead(&w.slot)], 0)
+		asm.StoreRelaxed32(mcAt(111, hashWaiterPtr(w)), &edges[*mcRead(&w.bucket)].slots[*mcRead(&w.slot)], 0)
 	}
 	for at := *mcRead(&w.home); at != *mcRead(&w.bucket); at = (at + 1) & edgeMask {
 		if mcKeep(108) {
-			atomic.AddUint32(mcAt(110, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
+			atomic.AddUint32(mcAt(112, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
 }
 
 func lookup(_ mc.Site, g uintptr) *waiter {
-	mc.Enter(110)
+	mc.Enter(112)
 	defer mc.Leave()
 	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mcAt(111, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mcKeep(110) && (index != 0) {
-				if w := waiterAt(index); mcKeep(109) && (atomic.LoadUintptr(mcAt(112, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
+			if index := atomic.LoadUint32(mcAt(113, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mcKeep(110) && (index != 0) {
+				if w := waiterAt(index); mcKeep(109) && (atomic.LoadUintptr(mcAt(114, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
 					return w
 				}
 			}
 		}
-		if mcKeep(111) && (atomic.LoadUint32(mcAt(113, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mcKeep(111) && (atomic.LoadUint32(mcAt(115, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}
@@ -129,31 +129,31 @@ type step struct {
 }
 
 func (s step) next(_ mc.Site) (step, bool) {
-	mc.Enter(113)
+	mc.Enter(115)
 	defer mc.Leave()
-	g := s.lock.owner(mcAt(114, hashStep(s)))
+	g := s.lock.owner(mcAt(116, hashStep(s)))
 	if mcKeep(112) && (g == 0) {
 		return step{}, false
 	}
-	w := lookup(mcAt(115, uint64(g)), g)
+	w := lookup(mcAt(117, uint64(g)), g)
 	if mcKeep(113) && (w == nil) {
 		return step{}, false
 	}
 
-	n := step{w: w, g: g, epoch: atomic.LoadUint32(mcAt(116, uint64(g), hashWaiterPtr(w)), &w.epoch)}
+	n := step{w: w, g: g, epoch: atomic.LoadUint32(mcAt(118, uint64(g), hashWaiterPtr(w)), &w.epoch)}
 	if mcKeep(114) {
-		n.lock = w.lock.Load(mcAt(117, uint64(g), hashWaiterPtr(w), hashStep(n)))
+		n.lock = w.lock.Load(mcAt(119, uint64(g), hashWaiterPtr(w), hashStep(n)))
 	}
-	return n, n.lock != nil && atomic.LoadUintptr(mcAt(118, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
+	return n, n.lock != nil && atomic.LoadUintptr(mcAt(120, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
 }
 
 func (w *waiter) closes(_ mc.Site, start step) bool {
-	mc.Enter(118)
+	mc.Enter(120)
 	defer mc.Leave()
 
 	s, mark := start, start
 	for n, limit := 0, 8; ; n++ {
-		next, ok := s.next(mcAt(119, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
+		next, ok := s.next(mcAt(121, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
 		switch {
 		case !ok:
 			return false
@@ -174,11 +174,11 @@ func (w *waiter) closes(_ mc.Site, start step) bool {
 }
 
 func (w *waiter) path(_ mc.Site, start step) []step {
-	mc.Enter(119)
+	mc.Enter(121)
 	defer mc.Leave()
 	steps := []step{start}
 	for {
-		next, ok := steps[len(steps)-1].next(mcAt(120, hashWaiterPtr(w), hashSteps(steps)))
+		next, ok := steps[len(steps)-1].next(mcAt(122, hashWaiterPtr(w), hashSteps(steps)))
 		if mcKeep(118) && (!ok || len(steps) > 1<<20) {
 			return nil
 		}
@@ -197,39 +197,39 @@ func (w *waiter) path(_ mc.Site, start step) []step {
 }
 
 func (w *waiter) findCycle(_ mc.Site, l *Lock) error {
-	mc.Enter(120)
+	mc.Enter(122)
 	defer mc.Leave()
 	start := step{w: w, g: *mcRead(&w.g), epoch: *mcRead(&w.epoch), lock: l}
-	if mcKeep(122) && (!w.closes(mcAt(121, hashWaiterPtr(w), hashStep(start)), start)) {
+	if mcKeep(122) && (!w.closes(mcAt(123, hashWaiterPtr(w), hashStep(start)), start)) {
 		return nil
 	}
-	cycle := w.path(mcAt(122, hashWaiterPtr(w), hashStep(start)), start)
-	if mcKeep(123) && (len(cycle) == 0 || !w.confirms(mcAt(123, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
+	cycle := w.path(mcAt(124, hashWaiterPtr(w), hashStep(start)), start)
+	if mcKeep(123) && (len(cycle) == 0 || !w.confirms(mcAt(125, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
-	last := victim(mcAt(124, hashSteps(cycle)), cycle)
+	last := victim(mcAt(126, hashSteps(cycle)), cycle)
 	err := newDeadlock(append(cycle[last:], cycle[:last]...))
 	if mcKeep(124) && (last == 0) {
 		return failDeadlock(err)
 	}
 	if mcKeep(125) {
-		cycle[last].w.convict(mcAt(125, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
+		cycle[last].w.convict(mcAt(127, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
 	}
 	return nil
 }
 
 func (w *waiter) confirms(_ mc.Site, start step, cycle []step) bool {
-	mc.Enter(125)
+	mc.Enter(127)
 	defer mc.Leave()
-	return slices.Equal(w.path(mcAt(126, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
+	return slices.Equal(w.path(mcAt(128, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
 }
 
 func victim(_ mc.Site, cycle []step) int {
-	mc.Enter(126)
+	mc.Enter(128)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mcKeep(127) && (later(mcAt(127, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
+		if mcKeep(127) && (later(mcAt(129, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
 			if mcKeep(126) {
 				last = i
 			}
@@ -239,9 +239,9 @@ func victim(_ mc.Site, cycle []step) int {
 }
 
 func later(_ mc.Site, a, b *waiter) bool {
-	mc.Enter(127)
+	mc.Enter(129)
 	defer mc.Leave()
-	sa, sb := a.since.Load(mcAt(128, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(129)
+	sa, sb := a.since.Load(mcAt(130, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(131)
 	return sa > sb || sa == sb && a.index > b.index
 }
 
@@ -251,17 +251,17 @@ type verdict struct {
 }
 
 func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
-	mc.Enter(129)
+	mc.Enter(131)
 	defer mc.Leave()
 	v := &verdict{epoch, err}
 	for {
-		old := w.verdict.Load(mcAt(130, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
+		old := w.verdict.Load(mcAt(132, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
 		if mcKeep(128) && (old != nil && old.epoch == epoch) {
 			return
 		}
-		if mcKeep(130) && (w.verdict.CompareAndSwap(mcAt(131, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+		if mcKeep(130) && (w.verdict.CompareAndSwap(mcAt(133, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
 			if mcKeep(129) {
-				w.Signal(mcAt(132, hashWaiterPtr(w)))
+				w.Signal(mcAt(134, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -269,10 +269,10 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 }
 
 func (w *waiter) reason(_ mc.Site, l *Lock, lim *limit) error {
-	mc.Enter(132)
+	mc.Enter(134)
 	defer mc.Leave()
-	if v := w.verdict.Load(mcAt(133, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mcKeep(131) && (v != nil && v.epoch == *mcRead(&w.epoch)) {
+	if v := w.verdict.Load(mcAt(135, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mcKeep(131) && (v != nil && v.epoch == *mcRead(&w.epoch)) {
 		return failDeadlock(v.err)
 	}
-	return lim.expired(mcAt(134, hashLockPtr(l), hashLimitPtr(lim)), l)
+	return lim.expired(mcAt(136, hashLockPtr(l), hashLimitPtr(lim)), l)
 }

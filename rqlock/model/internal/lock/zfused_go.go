@@ -10,20 +10,20 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Lock) (err error) {
-	mc.Enter(150)
+	mc.Enter(152)
 	defer mc.Leave()
-	if mcKeep(152) && (asm.LockFast(mcAt(151, hashLockPtr(l), hashError(err)), &l.word)) {
+	if mcKeep(152) && (asm.LockFast(mcAt(153, hashLockPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mcAt(152, hashLockPtr(l), hashError(err)), l)
+	return lockContended(mcAt(154, hashLockPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Lock) {
-	mc.Enter(152)
+	mc.Enter(154)
 	defer mc.Leave()
-	if mcKeep(154) && (!asm.UnlockFast(mcAt(153, hashLockPtr(l)), &l.word)) {
+	if mcKeep(154) && (!asm.UnlockFast(mcAt(155, hashLockPtr(l)), &l.word)) {
 		if mcKeep(153) {
-			unlockForeign(mcAt(154, hashLockPtr(l)), l)
+			unlockForeign(mcAt(156, hashLockPtr(l)), l)
 		}
 	}
 }

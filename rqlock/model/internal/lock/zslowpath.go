@@ -8,7 +8,6 @@ import (
 	"github.com/rqlock/rqlock/rqlock/model/internal/atomic"
 	"github.com/rqlock/rqlock/rqlock/model/internal/context"
 	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
-	"github.com/rqlock/rqlock/rqlock/model/internal/time"
 
 	"github.com/rqlock/rqlock/rqlock/model/internal/asm"
 	"github.com/rqlock/rqlock/rqlock/model/internal/wait"
@@ -153,200 +152,165 @@ func (l *Lock) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
 	defer mc.Leave()
 	b := wait.Backoff{}
 	door := false
-	shut := false
-	last, began := w.seen(), stallClock.now()
+	p := progress{last: w.seen(), began: stallClock.now()}
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mcKeep(30) && (asm.LoadRelaxed32(mcAt(38, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
+		if mcKeep(30) && (asm.LoadRelaxed32(mcAt(38, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
 			if mcKeep(29) {
 				l.granted(mcAt(40, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), w, queued)
 			}
 			return nil
 		}
-		now := stallClock.now()
-		if got := l.grant(mcAt(41, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began), uint64(now))); mcKeep(32) && (got != last.grant || last.at == 0) {
+		now := p.look(mcAt(41, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), l)
+		if mcKeep(35) && (!door && now-w.since.Load(mcAt(42, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
 			if mcKeep(31) {
-				last = sighting{got, stallClock.now()}
-			}
-		}
-		if mcKeep(39) && (!door && now-w.since.Load(mcAt(42, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began), uint64(now))) >= int64(wait.Door)) {
-			if mcKeep(33) {
 
-				door = asm.FetchSetPendingAcquire(mcAt(43, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(shut), hashSighting(last), uint64(began), uint64(now)), &l.word.Val)&asm.PendingMask == 0
+				door = asm.FetchSetPendingAcquire(mcAt(43, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashProgress(p), uint64(now)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mcKeep(35) && (!shut && now-began >= int64(wait.Door)) {
-				if mcKeep(34) {
-					last.at = stallClock.now()
-				}
+			if mcKeep(32) {
+				p.closed(now)
 			}
-			if mcKeep(36) {
-				shut = true
-			}
-			if mcKeep(38) && (door) {
-				if mcKeep(37) {
+			if mcKeep(34) && (door) {
+				if mcKeep(33) {
 					b = wait.Backoff{}
 				}
 				count(evPending)
 			}
 		}
-		err := w.reason(mcAt(44, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began), uint64(now)), l, lim)
-		if still := now - max(w.since.Load(mcAt(45, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began), uint64(now), hashError(err))), last.at); mcKeep(41) && (err == nil && still >= stallTimeout.Load(mcAt(46, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began), hashError(err), uint64(still)))) {
-			if mcKeep(40) {
-				err = l.failStall(time.Duration(still))
+		err := w.reason(mcAt(44, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)
+		if mcKeep(37) && (err == nil) {
+			if mcKeep(36) {
+				err = p.stall(mcAt(45, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, now-w.since.Load(46), now)
 			}
 		}
-		if mcKeep(48) && (err != nil) {
-			if mcKeep(43) && (door) {
-				if mcKeep(42) {
-					asm.ClearPendingRelaxed(mcAt(47, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued), hashSighting(last), hashError(err)), &l.word.Val)
+		if mcKeep(44) && (err != nil) {
+			if mcKeep(39) && (door) {
+				if mcKeep(38) {
+					asm.ClearPendingRelaxed(mcAt(47, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued), hashProgress(p), hashError(err)), &l.word.Val)
 				}
 			}
-			if mcKeep(44) && (!queued) {
+			if mcKeep(40) && (!queued) {
 				return l.quit(mcAt(48, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 			}
-			if mcKeep(45) {
-				w.endWait(mcAt(49, hashLockPtr(l), hashWaiterPtr(w), hashSighting(last), hashError(err)))
+			if mcKeep(41) {
+				w.endWait(mcAt(49, hashLockPtr(l), hashWaiterPtr(w), hashProgress(p), hashError(err)))
 			}
-			if mcKeep(46) {
-				w.sees(last)
+			if mcKeep(42) {
+				w.sees(p.last)
 			}
-			if mcKeep(47) {
+			if mcKeep(43) {
 				l.handOver(mcAt(50, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			return err
 		}
-		if mcKeep(49) {
-			l.pause(mcAt(51, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashBool(shut), hashSighting(last), uint64(began)), w, &b, lim)
+		if mcKeep(45) {
+			l.pause(mcAt(51, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), w, &b, lim)
 		}
 	}
 }
 
-type grant struct {
-	owner uintptr
-	count uint32
-}
-
-type sighting struct {
-	grant
-	at int64
-}
-
-func (w *waiter) seen() sighting {
-	return sighting{grant{*mcRead(&w.owner), *mcRead(&w.grants)}, *mcRead(&w.at)}
-}
-
-func (w *waiter) sees(s sighting) {
-	*mcWrite(&w.owner), *mcWrite(&w.grants), *mcWrite(&w.at) = s.owner, s.count, s.at
-}
-
-func (l *Lock) grant(_ mc.Site) grant {
+func (l *Lock) owner(_ mc.Site) uintptr {
 	mc.Enter(51)
 	defer mc.Leave()
-	return grant{l.owner(mcAt(52, hashLockPtr(l))), asm.LoadRelaxed32(53, &l.word.Aux)}
-}
-
-func (l *Lock) owner(_ mc.Site) uintptr {
-	mc.Enter(53)
-	defer mc.Leave()
-	return atomic.LoadUintptr(mcAt(54, hashLockPtr(l)), &l.word.Owner) &^ calling
+	return atomic.LoadUintptr(mcAt(52, hashLockPtr(l)), &l.word.Owner) &^ calling
 }
 
 func (l *Lock) take(_ mc.Site, door bool) bool {
-	mc.Enter(54)
+	mc.Enter(52)
 	defer mc.Leave()
-	if mcKeep(50) && (!door) {
-		return asm.LockFast(mcAt(55, hashLockPtr(l)), &l.word)
+	if mcKeep(46) && (!door) {
+		return asm.LockFast(mcAt(53, hashLockPtr(l)), &l.word)
 	}
 
-	if mcKeep(51) && (asm.XchgLockedAcquire(mcAt(56, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mcKeep(47) && (asm.XchgLockedAcquire(mcAt(54, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mcKeep(52) {
-		atomic.StoreUintptr(mcAt(57, hashLockPtr(l)), &l.word.Owner, asm.CurrentG())
+	if mcKeep(48) {
+		atomic.StoreUintptr(mcAt(55, hashLockPtr(l)), &l.word.Owner, asm.CurrentG())
 	}
-	if mcKeep(53) {
-		asm.ClearPendingRelaxed(mcAt(58, hashLockPtr(l)), &l.word.Val)
+	if mcKeep(49) {
+		asm.ClearPendingRelaxed(mcAt(56, hashLockPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Lock) granted(_ mc.Site, w *waiter, queued bool) {
-	mc.Enter(58)
+	mc.Enter(56)
 	defer mc.Leave()
-	if mcKeep(54) {
-		asm.StoreRelaxed32(mcAt(59, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mcRead(&l.word.Aux)+1)
+	if mcKeep(50) {
+		asm.StoreRelaxed32(mcAt(57, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mcRead(&l.word.Aux)+1)
 	}
-	if mcKeep(55) {
-		w.endWait(mcAt(60, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)))
+	if mcKeep(51) {
+		w.endWait(mcAt(58, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)))
 	}
-	if mcKeep(57) && (!queued) {
-		if mcKeep(56) {
-			w.free(mcAt(61, hashWaiterPtr(w)))
+	if mcKeep(53) && (!queued) {
+		if mcKeep(52) {
+			w.free(mcAt(59, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mcKeep(58) {
-		w.sees(sighting{l.grant(mcAt(62, hashLockPtr(l), hashWaiterPtr(w))), stallClock.now()})
+	if mcKeep(54) {
+		w.sees(sighting{l.grant(mcAt(60, hashLockPtr(l), hashWaiterPtr(w))), stallClock.now()})
 	}
-	if mcKeep(59) {
-		l.handOver(mcAt(63, hashLockPtr(l), hashWaiterPtr(w)), w)
+	if mcKeep(55) {
+		l.handOver(mcAt(61, hashLockPtr(l), hashWaiterPtr(w)), w)
 	}
 }
 
 func (l *Lock) handOver(_ mc.Site, w *waiter) {
-	mc.Enter(63)
+	mc.Enter(61)
 	defer mc.Leave()
 	last := w.seen()
 	for {
-		if mcKeep(60) {
+		if mcKeep(56) {
 			w.sees(last)
 		}
-		next := l.unlink(mcAt(64, hashLockPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
-		if mcKeep(61) && (next == nil || next.promote(mcAt(65, hashLockPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
+		next := l.unlink(mcAt(62, hashLockPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
+		if mcKeep(57) && (next == nil || next.promote(mcAt(63, hashLockPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
 			return
 		}
-		if mcKeep(62) {
+		if mcKeep(58) {
 			w = next
 		}
 	}
 }
 
 func (l *Lock) unlink(_ mc.Site, w *waiter) *waiter {
-	mc.Enter(65)
+	mc.Enter(63)
 	defer mc.Leave()
 
-	if mcKeep(64) && (asm.TryCmpxchgTailRelaxed(mcAt(66, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
-		if mcKeep(63) {
-			w.free(mcAt(67, hashWaiterPtr(w)))
+	if mcKeep(60) && (asm.TryCmpxchgTailRelaxed(mcAt(64, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
+		if mcKeep(59) {
+			w.free(mcAt(65, hashWaiterPtr(w)))
 		}
 		return nil
 	}
-	next := asm.Xchg32AcqRel(mcAt(68, hashWaiterPtr(w)), &w.next, linkClosed)
-	if mcKeep(65) && (next == 0) {
+	next := asm.Xchg32AcqRel(mcAt(66, hashWaiterPtr(w)), &w.next, linkClosed)
+	if mcKeep(61) && (next == 0) {
 		return nil
 	}
-	if mcKeep(66) {
-		w.free(mcAt(69, hashWaiterPtr(w), uint64(next)))
+	if mcKeep(62) {
+		w.free(mcAt(67, hashWaiterPtr(w), uint64(next)))
 	}
 	return waiterAt(next)
 }
 
 func (w *waiter) promote(_ mc.Site, last sighting) bool {
-	mc.Enter(69)
+	mc.Enter(67)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mcAt(70, hashWaiterPtr(w), hashSighting(last)), &w.state)
-		if mcKeep(67) && (state == stateAbandoned) {
+		state := asm.LoadAcquire32(mcAt(68, hashWaiterPtr(w), hashSighting(last)), &w.state)
+		if mcKeep(63) && (state == stateAbandoned) {
 			return false
 		}
-		if mcKeep(68) {
+		if mcKeep(64) {
 			w.sees(last)
 		}
-		if mcKeep(71) && (asm.TryCmpxchgRelease32(mcAt(71, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
-			if mcKeep(70) && (state == stateParked) {
-				if mcKeep(69) {
-					w.Signal(mcAt(72, hashWaiterPtr(w)))
+		if mcKeep(67) && (asm.TryCmpxchgRelease32(mcAt(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
+			if mcKeep(66) && (state == stateParked) {
+				if mcKeep(65) {
+					w.Signal(mcAt(70, hashWaiterPtr(w)))
 				}
 			}
 			return true
@@ -355,13 +319,13 @@ func (w *waiter) promote(_ mc.Site, last sighting) bool {
 }
 
 func (l *Lock) quit(_ mc.Site, w *waiter, err error) error {
-	mc.Enter(72)
+	mc.Enter(70)
 	defer mc.Leave()
-	if mcKeep(72) {
-		w.endWait(mcAt(73, hashWaiterPtr(w), hashError(err)))
+	if mcKeep(68) {
+		w.endWait(mcAt(71, hashWaiterPtr(w), hashError(err)))
 	}
-	if mcKeep(73) {
-		w.free(mcAt(74, hashWaiterPtr(w), hashError(err)))
+	if mcKeep(69) {
+		w.free(mcAt(72, hashWaiterPtr(w), hashError(err)))
 	}
 	return err
 }

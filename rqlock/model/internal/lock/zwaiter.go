@@ -73,41 +73,41 @@ func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
 func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 
 func newWaiter(_ mc.Site, l *Lock, lim *limit) (*waiter, error) {
-	mc.Enter(74)
+	mc.Enter(76)
 	defer mc.Leave()
 	began := stallClock.now()
 	for {
-		if w := registry.nodes.pop(mcAt(75, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(74) && (w != nil) {
+		if w := registry.nodes.pop(mcAt(77, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(74) && (w != nil) {
 			return w, nil
 		}
-		if mcKeep(76) && (asm.LoadAcquire32(mcAt(76, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
-			if w := registry.edges.pop(mcAt(77, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(75) && (w != nil) {
+		if mcKeep(76) && (asm.LoadAcquire32(mcAt(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
+			if w := registry.edges.pop(mcAt(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(75) && (w != nil) {
 				return w, nil
 			}
 		}
-		if mcKeep(77) && (makeChunk(mcAt(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
+		if mcKeep(77) && (makeChunk(mcAt(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
 			continue
 		}
-		if err := lim.expired(mcAt(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mcKeep(78) && (err != nil) {
+		if err := lim.expired(mcAt(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mcKeep(78) && (err != nil) {
 			return nil, err
 		}
-		if still := stallClock.now() - began; mcKeep(79) && (still >= stallTimeout.Load(mcAt(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
+		if still := stallClock.now() - began; mcKeep(79) && (still >= stallTimeout.Load(mcAt(82, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
 			return nil, l.failStall(time.Duration(still))
 		}
 		if mcKeep(80) {
-			time.Sleep(mcAt(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
+			time.Sleep(mcAt(83, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
 		}
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(81)
+	mc.Enter(83)
 	defer mc.Leave()
 	if mcKeep(81) {
-		registry.mu.Lock(mcAt(82))
+		registry.mu.Lock(mcAt(84))
 	}
-	defer registry.mu.Unlock(mcAt(83))
-	if mcKeep(82) && (registry.nodes.any(mcAt(84)) || *mcRead(&registry.made) >= maxNodes && registry.edges.any(85)) {
+	defer registry.mu.Unlock(mcAt(85))
+	if mcKeep(82) && (registry.nodes.any(mcAt(86)) || *mcRead(&registry.made) >= maxNodes && registry.edges.any(87)) {
 		return true
 	}
 	n := *mcRead(&registry.made) / chunkSize
@@ -116,7 +116,7 @@ func makeChunk(_ mc.Site) bool {
 	}
 	c := new(chunk)
 	if mcKeep(84) {
-		registry.chunks[n].Store(mcAt(86, uint64(n), hashChunkPtr(c)), c)
+		registry.chunks[n].Store(mcAt(88, uint64(n), hashChunkPtr(c)), c)
 	}
 	for i := range c {
 		w := &c[i]
@@ -126,26 +126,26 @@ func makeChunk(_ mc.Site) bool {
 		w.Init()
 	}
 	if mcKeep(86) {
-		asm.StoreRelease32(mcAt(87, hashChunkPtr(c)), &registry.made, *mcRead(&registry.made)+chunkSize)
+		asm.StoreRelease32(mcAt(89, hashChunkPtr(c)), &registry.made, *mcRead(&registry.made)+chunkSize)
 	}
 	for i := range c {
 		if mcKeep(87) {
-			c[i].free(mcAt(88, hashChunkPtr(c), uint64(i)))
+			c[i].free(mcAt(90, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	return true
 }
 
 func (w *waiter) free(_ mc.Site) {
-	mc.Enter(88)
+	mc.Enter(90)
 	defer mc.Leave()
 	if w.canQueue() {
 		if mcKeep(88) {
-			registry.nodes.push(mcAt(89, hashWaiterPtr(w)), w)
+			registry.nodes.push(mcAt(91, hashWaiterPtr(w)), w)
 		}
 	} else {
 		if mcKeep(89) {
-			registry.edges.push(mcAt(90, hashWaiterPtr(w)), w)
+			registry.edges.push(mcAt(92, hashWaiterPtr(w)), w)
 		}
 	}
 }
@@ -155,36 +155,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(90)
+	mc.Enter(92)
 	defer mc.Leave()
-	return uint32(l.top.Load(mcAt(91, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mcAt(93, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *waiter) {
-	mc.Enter(91)
+	mc.Enter(93)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(92, hashFreeListPtr(l), hashWaiterPtr(w)))
+		top := l.top.Load(mcAt(94, hashFreeListPtr(l), hashWaiterPtr(w)))
 		if mcKeep(90) {
-			asm.StoreRelaxed32(mcAt(93, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
+			asm.StoreRelaxed32(mcAt(95, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
 		}
-		if mcKeep(91) && (l.top.CompareAndSwap(mcAt(94, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
+		if mcKeep(91) && (l.top.CompareAndSwap(mcAt(96, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *waiter {
-	mc.Enter(94)
+	mc.Enter(96)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(95, hashFreeListPtr(l)))
+		top := l.top.Load(mcAt(97, hashFreeListPtr(l)))
 		if mcKeep(92) && (uint32(top) == 0) {
 			return nil
 		}
 		w := waiterAt(uint32(top))
-		next := asm.LoadRelaxed32(mcAt(96, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
-		if mcKeep(93) && (l.top.CompareAndSwap(mcAt(97, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mcAt(98, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
+		if mcKeep(93) && (l.top.CompareAndSwap(mcAt(99, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

@@ -94,8 +94,8 @@ func StoreMasked(site Site, prim string, p unsafe.Pointer, bits int, mask, v uin
 }
 
 // Update is an atomic read-modify-write: it stores what f makes of the old
-// value, and returns the old value. If f does not want to write, it was a
-// compare-and-exchange that failed: a relaxed load of the newest message.
+// value, and returns the old value. If f, which must be pure, does not want to
+// write, it was a compare-and-exchange that failed: a relaxed load.
 func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(old uint64) (v uint64, write bool)) uint64 {
 	t := cur.self
 	if t == nil {
@@ -107,6 +107,7 @@ func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(
 		return old
 	}
 	l := t.begin(opUpdate, site, prim, p, bits, o)
+	t.op.f = f
 	t.point()
 	old := t.m.mem.newest(t, l)
 	v, write := f(old)
@@ -161,6 +162,7 @@ func updatePtr(site Site, prim string, p, v unsafe.Pointer, o Order, want func(u
 	id := t.m.ptrs.intern(v, t)
 	l := t.begin(opUpdate, site, prim, p, bitsPtr, o)
 	t.op.v = id
+	t.op.f = func(old uint64) (uint64, bool) { return id, want(t.m.ptrs.at(old)) }
 	t.point()
 	old := t.m.mem.newest(t, l)
 	ok := want(t.m.ptrs.at(old))

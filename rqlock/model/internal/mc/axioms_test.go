@@ -361,9 +361,9 @@ func (c *candidate) ra(po, rf, mo, fr, hb relation) bool {
 	}
 	first := c.relate(func(a, b int, x, y *event) bool {
 		switch {
-		case x.isRMW(), x.do == store && x.o == SeqCst:
+		case x.isRMW() && (x.o == SeqCst || x.isPart()), x.do == store && x.o == SeqCst:
 			return mo.has(a, b)
-		case x.do == compare:
+		case x.do == compare && x.o == SeqCst:
 			return fr.has(a, b)
 		}
 		return false

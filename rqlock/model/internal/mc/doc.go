@@ -32,9 +32,9 @@
 //
 //   - Load buffering: a load never sees a store that its own execution leads to.
 //     Threads run in program order; only stores are late.
-//   - A read-modify-write in two halves (LL/SC). It is one step, its release
-//     orders what follows it in the thread's view of time, and it reads the newest
-//     message; so does a compare-and-exchange that fails, as a relaxed load.
+//   - A read-modify-write in two halves (LL/SC). It is one step, and its release
+//     orders what follows it in the thread's view of time. Unless it is SeqCst it
+//     may come before stores that are late, as a store may.
 //   - A read-modify-write that is weaker than SeqCst does not order an earlier
 //     store and a later load of the same thread, though arm64's SWPAL does: the
 //     model allows more than the machine there, never less.

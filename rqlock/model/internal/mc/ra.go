@@ -239,16 +239,73 @@ func (r *ra) shift(l *location, i int) {
 	up(&r.published[l.id])
 }
 
-func (r *ra) newest(_ *thread, l *location) uint64 { return l.v }
+// updates counts the messages that a read-modify-write may go on from: as a store,
+// it may come before stores that are late, if nothing has taken its place. One that
+// is SeqCst goes on from the newest, as a SeqCst store is the newest.
+func (r *ra) updates(t *thread, l *location, o Order) int {
+	if o == SeqCst {
+		return 1
+	}
+	n := 0
+	for i := len(l.msgs) - 1; i >= int(t.view.pos[l.id]); i-- {
+		if r.canUpdate(t, l, i) {
+			n++
+		}
+	}
+	return n
+}
 
-// update appends a message that goes on with the release sequence.
+// canUpdate reports whether the pending read-modify-write may go on from message i.
+func (r *ra) canUpdate(t *thread, l *location, i int) bool {
+	if r.gapBefore(l, i+1) {
+		return true
+	}
+	_, writes := t.op.f(l.msgs[i].v)
+	return !writes
+}
+
+// source returns the message that the pending read-modify-write goes on from.
+func (r *ra) source(t *thread, l *location) int {
+	for i, n := len(l.msgs)-1, 0; i >= int(t.view.pos[l.id]); i-- {
+		if r.canUpdate(t, l, i) {
+			if n == t.alt {
+				return i
+			}
+			n++
+		}
+	}
+	return len(l.msgs) - 1 // it was hurried
+}
+
+func (r *ra) newest(t *thread, l *location) uint64 {
+	if t.op.kind == opUpdate {
+		r.makeRoom(l)
+		return l.msgs[r.source(t, l)].v
+	}
+	return l.v
+}
+
+// update inserts a message that goes on with the release sequence.
 func (r *ra) update(t *thread, l *location, v uint64, o Order) {
-	r.makeRoom(l)
-	r.read(t, l, len(l.msgs)-1, o.acquires())
+	i := r.source(t, l)
+	r.read(t, l, i, o.acquires())
 	if o == SeqCst {
 		r.order(t)
 	}
-	r.append(t, l, v, o)
+	if i == len(l.msgs)-1 {
+		r.append(t, l, v, o)
+		return
+	}
+	r.follow(t, l, i, v, o)
+}
+
+// follow makes the message of a read-modify-write that goes on from message i.
+func (r *ra) follow(t *thread, l *location, i int, v uint64, o Order) {
+	msg := message{v: v, rmw: true}
+	if w := l.msgs[i].view; w != nil {
+		msg.view = r.copyOf(w)
+	}
+	r.insert(t, l, i+1, msg, o)
 }
 
 // append is the second half of a read-modify-write: t has seen the newest message.
@@ -260,11 +317,7 @@ func (r *ra) append(t *thread, l *location, v uint64, o Order) {
 		}
 		return
 	}
-	msg := message{v: v, rmw: true}
-	if w := l.msgs[last].view; w != nil {
-		msg.view = r.copyOf(w)
-	}
-	r.insert(t, l, last+1, msg, o)
+	r.follow(t, l, last, v, o)
 }
 
 // same reports whether the newest message of l already is what a
@@ -275,7 +328,7 @@ func (r *ra) same(t *thread, l *location, v uint64, o Order) bool {
 	return v == last.v && (!o.releases() || t.view.below(last.view, l.id, len(r.m.locs)))
 }
 
-func (r *ra) failed(t *thread, l *location) { r.read(t, l, len(l.msgs)-1, false) }
+func (r *ra) failed(t *thread, l *location) { r.read(t, l, r.source(t, l), false) }
 
 func (r *ra) plain(t *thread, l *location) bool {
 	return int(t.view.pos[l.id]) == len(l.msgs)-1

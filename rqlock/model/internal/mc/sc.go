@@ -47,6 +47,8 @@ func (s *sc) assign(t *thread, l *location, v uint64) {
 	}
 }
 
+func (s *sc) updates(*thread, *location, Order) int { return 1 }
+
 func (s *sc) newest(_ *thread, l *location) uint64 { return l.v }
 
 func (s *sc) update(t *thread, l *location, v uint64, o Order) {

@@ -135,14 +135,14 @@ func TestStateIsAll(t *testing.T) {
 		{"plain value", [2]func(){
 			func() { writeCell(d, 1) },
 			func() { writeCell(d, 2) },
-		}, func() { storeCell(y, 1, rel) }, []func(){after(y, func() { swapCell(y, 2, acq); show(readCell(d)) })}, "z=3", models},
+		}, func() { swapCell(y, 1, rel) }, []func(){after(y, func() { swapCell(y, 2, acq); show(readCell(d)) })}, "z=3", models},
 		{"that there was a write", [2]func(){
 			func() { readCell(x); storeCell(y, 1, rlx) },
 			func() { readCell(x); writeCell(d, 0); storeCell(y, 1, rlx) },
 		}, nil, []func(){after(y, func() { readCell(d) })}, "data race", models},
 		{"what a store has released", [2]func(){
-			func() { writeCell(d, 1); storeCell(y, 1, rel) },
-			func() { writeCell(d, 1); storeCell(y, 1, rlx) },
+			func() { writeCell(d, 1); swapCell(y, 1, rel) },
+			func() { writeCell(d, 1); swapCell(y, 1, rlx) },
 		}, nil, []func(){after(y, func() { swapCell(y, 2, acq); readCell(d) })}, "data race", models},
 		{"what a thread has acquired", [2]func(){
 			after(y, func() { swapCell(y, 1, acq); Forget() }),

@@ -54,9 +54,10 @@ type op struct {
 	prim  string // or what it waits for
 	v     uint64
 	mask  uint64
-	n     int         // opChoose: number of alternatives
-	ready func() bool // opBlock, opPause; may be nil
-	until int64       // opBlock: deadline, or Never
+	n     int                                     // opChoose: number of alternatives
+	f     func(old uint64) (v uint64, write bool) // opUpdate; pure
+	ready func() bool                             // opBlock, opPause; may be nil
+	until int64                                   // opBlock: deadline, or Never
 }
 
 // abandoned unwinds a thread whose execution is over.
@@ -130,6 +131,8 @@ func (t *thread) alternatives() int {
 		return t.m.mem.loads(t, t.op.loc, t.op.order)
 	case opStore:
 		return t.m.mem.stores(t, t.op.loc, t.op.order, t.op.mask)
+	case opUpdate:
+		return t.m.mem.updates(t, t.op.loc, t.op.order)
 	case opChoose:
 		return t.op.n
 	case opBlock:

@@ -69,7 +69,8 @@ type memory interface {
 
 	load(t *thread, l *location, o Order, alt int) uint64
 	store(t *thread, l *location, v, mask uint64, o Order, alt int)
-	newest(t *thread, l *location) uint64 // what a read-modify-write reads
+	updates(t *thread, l *location, o Order) int // and of a read-modify-write
+	newest(t *thread, l *location) uint64        // what the pending operation reads, if it is no load
 	update(t *thread, l *location, v uint64, o Order)
 	failed(t *thread, l *location)      // an update that does not write
 	plain(t *thread, l *location) bool  // t has seen the newest value; makes it so in *p

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Lock) {
-	mc.Enter(206)
+	mc.Enter(208)
 	defer mc.Leave()
-	if mcKeep(205) && (!asm.LockFast(mcAt(207, hashLockPtr(l)), &l.word)) {
+	if mcKeep(205) && (!asm.LockFast(mcAt(209, hashLockPtr(l)), &l.word)) {
 		if mcKeep(204) {
-			lockContended(mcAt(208, hashLockPtr(l)), l)
+			lockContended(mcAt(210, hashLockPtr(l)), l)
 		}
 	}
 }

@@ -16,32 +16,32 @@ type Lock struct {
 }
 
 func (l *Lock) Lock(_ mc.Site) {
-	mc.Enter(154)
+	mc.Enter(156)
 	defer mc.Leave()
 	if mcKeep(155) {
-		lockFused(mcAt(155, hashLockPtr(l)), l)
+		lockFused(mcAt(157, hashLockPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Lock) {
-	mc.Enter(155)
+	mc.Enter(157)
 	defer mc.Leave()
 	if mcKeep(156) {
-		l.lockSlow(mcAt(156, hashLockPtr(l)))
+		l.lockSlow(mcAt(158, hashLockPtr(l)))
 	}
 }
 
 func (l *Lock) TryLock(_ mc.Site) bool {
-	mc.Enter(156)
+	mc.Enter(158)
 	defer mc.Leave()
-	return asm.LockFast(mcAt(157, hashLockPtr(l)), &l.word)
+	return asm.LockFast(mcAt(159, hashLockPtr(l)), &l.word)
 }
 
 func (l *Lock) Unlock(_ mc.Site) {
-	mc.Enter(157)
+	mc.Enter(159)
 	defer mc.Leave()
 	if mcKeep(157) {
-		asm.UnlockRelease(mcAt(158, hashLockPtr(l)), &l.word.Val)
+		asm.UnlockRelease(mcAt(160, hashLockPtr(l)), &l.word.Val)
 	}
 }
 

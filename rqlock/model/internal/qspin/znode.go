@@ -53,34 +53,34 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(191)
+	mc.Enter(193)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mcAt(192)); mcKeep(191) && (n != nil) {
+		if n := arena.free.pop(mcAt(194)); mcKeep(191) && (n != nil) {
 			return n
 		}
-		if mcKeep(192) && (!makeChunk(mcAt(193))) {
+		if mcKeep(192) && (!makeChunk(mcAt(195))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(193)
+	mc.Enter(195)
 	defer mc.Leave()
 	if mcKeep(193) {
-		arena.free.push(mcAt(194, hashNodePtr(n)), n)
+		arena.free.push(mcAt(196, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(194)
+	mc.Enter(196)
 	defer mc.Leave()
 	if mcKeep(194) {
-		arena.mu.Lock(mcAt(195))
+		arena.mu.Lock(mcAt(197))
 	}
-	defer arena.mu.Unlock(mcAt(196))
-	if mcKeep(195) && (arena.free.any(mcAt(197))) {
+	defer arena.mu.Unlock(mcAt(198))
+	if mcKeep(195) && (arena.free.any(mcAt(199))) {
 		return true
 	}
 	if mcKeep(196) && (*mcRead(&arena.made) == maxChunks) {
@@ -88,7 +88,7 @@ func makeChunk(_ mc.Site) bool {
 	}
 	c := new(chunk)
 	if mcKeep(197) {
-		arena.chunks[*mcRead(&arena.made)].Store(mcAt(198, hashChunkPtr(c)), c)
+		arena.chunks[*mcRead(&arena.made)].Store(mcAt(200, hashChunkPtr(c)), c)
 	}
 	for i := range c {
 		if mcKeep(198) {
@@ -96,7 +96,7 @@ func makeChunk(_ mc.Site) bool {
 		}
 		c[i].Init()
 		if mcKeep(199) {
-			c[i].free(mcAt(199, hashChunkPtr(c), uint64(i)))
+			c[i].free(mcAt(201, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mcRead(&arena.made)++
@@ -108,36 +108,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(199)
+	mc.Enter(201)
 	defer mc.Leave()
-	return uint32(l.top.Load(mcAt(200, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mcAt(202, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(200)
+	mc.Enter(202)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(201, hashFreeListPtr(l), hashNodePtr(n)))
+		top := l.top.Load(mcAt(203, hashFreeListPtr(l), hashNodePtr(n)))
 		if mcKeep(200) {
-			asm.StoreRelaxed32(mcAt(202, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
+			asm.StoreRelaxed32(mcAt(204, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
 		}
-		if mcKeep(201) && (l.top.CompareAndSwap(mcAt(203, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mcKeep(201) && (l.top.CompareAndSwap(mcAt(205, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(203)
+	mc.Enter(205)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(204, hashFreeListPtr(l)))
+		top := l.top.Load(mcAt(206, hashFreeListPtr(l)))
 		if mcKeep(202) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		parent := asm.LoadRelaxed32(mcAt(205, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
-		if mcKeep(203) && (l.top.CompareAndSwap(mcAt(206, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
+		parent := asm.LoadRelaxed32(mcAt(207, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
+		if mcKeep(203) && (l.top.CompareAndSwap(mcAt(208, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
 			return n
 		}
 	}

@@ -14,7 +14,7 @@ var Sources = map[string]string{
 }
 
 // What Sites and Drops begin with.
-const FirstSite, FirstDrop = 155, 155
+const FirstSite, FirstDrop = 157, 155
 
 // Sites are the calls that the explorer sees, by number.
 var Sites = []mc.SiteInfo{

@@ -16,39 +16,39 @@ import (
 const busy = asm.LockedMask | asm.PendingMask
 
 func (l *Lock) lockSlow(_ mc.Site) {
-	mc.Enter(158)
+	mc.Enter(160)
 	defer mc.Leave()
-	if mcKeep(158) && (l.spin(mcAt(159, hashLockPtr(l)))) {
+	if mcKeep(158) && (l.spin(mcAt(161, hashLockPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mcAt(160, hashLockPtr(l), uint64(since)))
+	n := newNode(mcAt(162, hashLockPtr(l), uint64(since)))
 	if mcKeep(160) && (n == nil) {
 		if mcKeep(159) {
-			l.awaitLock(mcAt(161, hashLockPtr(l), uint64(since)), since)
+			l.awaitLock(mcAt(163, hashLockPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mcKeep(162) && (!l.enqueue(mcAt(162, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
+	if mcKeep(162) && (!l.enqueue(mcAt(164, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
 		if mcKeep(161) {
-			n.awaitHead(mcAt(163, hashLockPtr(l), uint64(since), hashNodePtr(n)))
+			n.awaitHead(mcAt(165, hashLockPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
 	if mcKeep(163) {
-		l.awaitLock(mcAt(164, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
+		l.awaitLock(mcAt(166, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
 	if mcKeep(164) {
-		l.handOver(mcAt(165, hashLockPtr(l), hashNodePtr(n)), n)
+		l.handOver(mcAt(167, hashLockPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Lock) spin(_ mc.Site) bool {
-	mc.Enter(165)
+	mc.Enter(167)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mcKeep(165) && (asm.LoadRelaxed32(mcAt(166, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(167)) {
+		if mcKeep(165) && (asm.LoadRelaxed32(mcAt(168, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(169)) {
 			return true
 		}
 	}
@@ -56,23 +56,23 @@ func (l *Lock) spin(_ mc.Site) bool {
 }
 
 func (l *Lock) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(167)
+	mc.Enter(169)
 	defer mc.Leave()
 	if mcKeep(166) {
-		asm.StoreRelaxed32(mcAt(168, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+		asm.StoreRelaxed32(mcAt(170, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
 	if mcKeep(167) {
-		asm.StoreRelaxed32(mcAt(169, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
+		asm.StoreRelaxed32(mcAt(171, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mcAt(170, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	old := asm.XchgTailAcqRel(mcAt(172, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
 	if mcKeep(168) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mcKeep(170) && (asm.Xchg32AcqRel(mcAt(171, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+	if mcKeep(170) && (asm.Xchg32AcqRel(mcAt(173, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
 		if mcKeep(169) {
-			prev.free(mcAt(172, hashNodePtr(prev)))
+			prev.free(mcAt(174, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -80,34 +80,34 @@ func (l *Lock) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(172)
+	mc.Enter(174)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mcAt(173, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mcKeep(172) && (state != stateHead && asm.TryCmpxchgRelaxed32(mcAt(174, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+	state := asm.CondLoadAcquire32(mcAt(175, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mcKeep(172) && (state != stateHead && asm.TryCmpxchgRelaxed32(mcAt(176, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
 		if mcKeep(171) {
-			n.Wait(mcAt(175, hashNodePtr(n)))
+			n.Wait(mcAt(177, hashNodePtr(n)))
 		}
 	}
 	if mcKeep(173) {
-		asm.LoadAcquire32(mcAt(176, hashNodePtr(n)), &n.state)
+		asm.LoadAcquire32(mcAt(178, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Lock) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(176)
+	mc.Enter(178)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	door := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mcKeep(174) && (asm.LoadRelaxed32(mcAt(177, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(178, door)) {
+		if mcKeep(174) && (asm.LoadRelaxed32(mcAt(179, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(180, door)) {
 			return
 		}
 		if mcKeep(178) && (!door && now()-since >= wait.Door) {
 			if mcKeep(175) {
 
-				door = asm.FetchSetPendingAcquire(mcAt(179, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				door = asm.FetchSetPendingAcquire(mcAt(181, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
 			if mcKeep(177) && (door) {
 				if mcKeep(176) {
@@ -117,60 +117,60 @@ func (l *Lock) awaitLock(_ mc.Site, since time.Duration) {
 		}
 		if d := b.Next(); d != 0 {
 			if mcKeep(179) {
-				time.Sleep(mcAt(180, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
+				time.Sleep(mcAt(182, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
 			}
 		} else {
 			if mcKeep(180) {
-				runtime.Gosched(mcAt(181, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
+				runtime.Gosched(mcAt(183, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
 			}
 		}
 	}
 }
 
 func (l *Lock) take(_ mc.Site, door bool) bool {
-	mc.Enter(181)
+	mc.Enter(183)
 	defer mc.Leave()
 	if mcKeep(181) && (!door) {
-		return l.TryLock(mcAt(182, hashLockPtr(l)))
+		return l.TryLock(mcAt(184, hashLockPtr(l)))
 	}
 
-	if mcKeep(182) && (asm.XchgLockedAcquire(mcAt(183, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mcKeep(182) && (asm.XchgLockedAcquire(mcAt(185, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
 	if mcKeep(183) {
-		asm.ClearPendingRelaxed(mcAt(184, hashLockPtr(l)), &l.word.Val)
+		asm.ClearPendingRelaxed(mcAt(186, hashLockPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Lock) handOver(_ mc.Site, n *node) {
-	mc.Enter(184)
+	mc.Enter(186)
 	defer mc.Leave()
 
-	if mcKeep(185) && (asm.TryCmpxchgTailRelaxed(mcAt(185, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+	if mcKeep(185) && (asm.TryCmpxchgTailRelaxed(mcAt(187, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
 		if mcKeep(184) {
-			n.free(mcAt(186, hashNodePtr(n)))
+			n.free(mcAt(188, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mcAt(187, hashNodePtr(n)), &n.next, linkClosed)
+	next := asm.Xchg32AcqRel(mcAt(189, hashNodePtr(n)), &n.next, linkClosed)
 	if mcKeep(186) && (next == 0) {
 		return
 	}
 	if mcKeep(187) {
-		n.free(mcAt(188, hashNodePtr(n), uint64(next)))
+		n.free(mcAt(190, hashNodePtr(n), uint64(next)))
 	}
 	if mcKeep(188) {
-		nodeAt(next).promote(mcAt(189, uint64(next)))
+		nodeAt(next).promote(mcAt(191, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(189)
+	mc.Enter(191)
 	defer mc.Leave()
-	if mcKeep(190) && (asm.Xchg32AcqRel(mcAt(190, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+	if mcKeep(190) && (asm.Xchg32AcqRel(mcAt(192, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
 		if mcKeep(189) {
-			n.Signal(mcAt(191, hashNodePtr(n)))
+			n.Signal(mcAt(193, hashNodePtr(n)))
 		}
 	}
 }
