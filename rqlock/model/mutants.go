@@ -93,16 +93,6 @@ func mutants(accesses map[mc.Access]mc.Order, reached map[int32]bool) (ms []muta
 	return ms
 }
 
-// optional lists the mutants that may survive.
-func optional(accesses map[mc.Access]mc.Order) (ms []mutant) {
-	for _, m := range weakened(accesses) {
-		if m.stronger() && !slices.Contains(needed, m.name) {
-			ms = append(ms, m)
-		}
-	}
-	return ms
-}
-
 // kill explores programs until one fails with the mutant; ok is false if none
 // does. It walks through each a little, at random and with priorities, which finds
 // most, then explores the small ones whole, and then walks for longer: executions

@@ -360,7 +360,7 @@ func (m *callMark) argument(site int) ast.Expr {
 	if m.follows {
 		return number(site)
 	}
-	return &ast.CallExpr{Fun: ast.NewIdent("mcAt"), Args: append([]ast.Expr{number(site)}, m.live...)}
+	return &ast.CallExpr{Fun: selector(engine, "Mark"), Args: append([]ast.Expr{number(site)}, m.live...)}
 }
 
 func (c *copier) placeOf(at, shown ast.Node) place {
@@ -394,7 +394,7 @@ func (c *copier) rounds(fn *ast.FuncDecl) {
 }
 
 // plain makes accesses to the plain fields of shared records visible: x.f
-// becomes *mcRead(&x.f), and *mcWrite(&x.f) where it is assigned to.
+// becomes *mc.Read(&x.f), and *mc.Write(&x.f) where it is assigned to.
 func (c *copier) plain(fn *ast.FuncDecl) {
 	written := map[ast.Expr]bool{}
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -413,11 +413,11 @@ func (c *copier) plain(fn *ast.FuncDecl) {
 		if u, ok := cur.Parent().(*ast.UnaryExpr); ok && u.Op == token.AND {
 			return true
 		}
-		f := "mcRead"
+		f := "Read"
 		if written[sel] {
-			f = "mcWrite"
+			f = "Write"
 		}
-		cur.Replace(&ast.StarExpr{X: &ast.CallExpr{Fun: ast.NewIdent(f), Args: []ast.Expr{&ast.UnaryExpr{Op: token.AND, X: sel}}}})
+		cur.Replace(&ast.StarExpr{X: &ast.CallExpr{Fun: selector(engine, f), Args: []ast.Expr{&ast.UnaryExpr{Op: token.AND, X: sel}}}})
 		return true
 	})
 }
@@ -447,7 +447,7 @@ func (c *copier) isShared(sel *ast.SelectorExpr) bool {
 func (c *copier) mutants(body *ast.BlockStmt) {
 	keep := func(shown ast.Node, at ast.Node) ast.Expr {
 		c.drops = append(c.drops, c.placeOf(at, shown))
-		return &ast.CallExpr{Fun: ast.NewIdent("mcKeep"), Args: []ast.Expr{number(c.firstDrop + len(c.drops))}}
+		return &ast.CallExpr{Fun: selector(engine, "Keep"), Args: []ast.Expr{number(c.firstDrop + len(c.drops))}}
 	}
 	astutil.Apply(body, nil, func(cur *astutil.Cursor) bool {
 		switch s := cur.Node().(type) {
@@ -461,7 +461,7 @@ func (c *copier) mutants(body *ast.BlockStmt) {
 			}
 		case *ast.IfStmt:
 			if call, ok := s.Cond.(*ast.CallExpr); ok {
-				if f, ok := call.Fun.(*ast.Ident); ok && f.Name == "mcKeep" {
+				if f, ok := call.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Keep" {
 					return true
 				}
 			}

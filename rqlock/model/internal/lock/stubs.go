@@ -142,22 +142,3 @@ type timeout struct{}
 func (timeout) Load(mc.Site) int64 { return int64(StallTimeout) }
 
 func maxTick() int64 { return int64(StallTimeout) }
-
-// Marks: see the explorer's At, PlainRead and Dropped.
-
-func mcAt(site mc.Site, live ...uint64) mc.Site {
-	mc.At(site, live...)
-	return site
-}
-
-func mcRead[T any](p *T) *T {
-	mc.PlainRead(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
-	return p
-}
-
-func mcWrite[T any](p *T) *T {
-	mc.PlainWrite(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
-	return p
-}
-
-func mcKeep(statement int32) bool { return !mc.Dropped(statement) }

@@ -20,16 +20,16 @@ func (l *Lock) bell() *uint32 { return &bells[hash(l.addr())%uint32(len(bells))]
 func (l *Lock) call(_ mc.Site, w *waiter) {
 	mc.Enter(136)
 	defer mc.Leave()
-	owner := atomic.LoadUintptr(mcAt(137, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
-	if mcKeep(132) && (owner == 0) {
+	owner := atomic.LoadUintptr(mc.Mark(137, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
+	if mc.Keep(132) && (owner == 0) {
 		return
 	}
-	if mcKeep(133) {
-		asm.StoreRelaxed32(mcAt(138, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
+	if mc.Keep(133) {
+		asm.StoreRelaxed32(mc.Mark(138, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
 	}
-	if mcKeep(135) && (owner&calling == 0) {
-		if mcKeep(134) {
-			atomic.CompareAndSwapUintptr(mcAt(139, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
+	if mc.Keep(135) && (owner&calling == 0) {
+		if mc.Keep(134) {
+			atomic.CompareAndSwapUintptr(mc.Mark(139, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
 		}
 	}
 }
@@ -37,19 +37,19 @@ func (l *Lock) call(_ mc.Site, w *waiter) {
 func (l *Lock) answer(_ mc.Site, g uintptr) bool {
 	mc.Enter(139)
 	defer mc.Leave()
-	if mcKeep(136) && (atomic.LoadUintptr(mcAt(140, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
+	if mc.Keep(136) && (atomic.LoadUintptr(mc.Mark(140, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
 		return false
 	}
 	bell := l.bell()
-	if mcKeep(137) {
-		atomic.StoreUintptr(mcAt(141, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
+	if mc.Keep(137) {
+		atomic.StoreUintptr(mc.Mark(141, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
 	}
-	if mcKeep(138) {
-		asm.UnlockRelease(mcAt(142, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
+	if mc.Keep(138) {
+		asm.UnlockRelease(mc.Mark(142, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
 	}
-	if index := asm.Xchg32AcqRel(mcAt(143, hashUint32Ptr(bell)), bell, 0); mcKeep(140) && (index != 0) {
-		if mcKeep(139) {
-			waiterAt(index).Signal(mcAt(144, uint64(index)))
+	if index := asm.Xchg32AcqRel(mc.Mark(143, hashUint32Ptr(bell)), bell, 0); mc.Keep(140) && (index != 0) {
+		if mc.Keep(139) {
+			waiterAt(index).Signal(mc.Mark(144, uint64(index)))
 		}
 	}
 	return true

@@ -27,31 +27,31 @@ func hash(g uintptr) uint32 {
 func (l *Lock) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
 	mc.Enter(99)
 	defer mc.Leave()
-	w, err := newWaiter(mcAt(100, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), l, lim)
-	if mcKeep(94) && (err != nil) {
+	w, err := newWaiter(mc.Mark(100, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), l, lim)
+	if mc.Keep(94) && (err != nil) {
 		return nil, err
 	}
 	now := stallClock.now()
 	wait.Refresh(now)
-	if mcKeep(95) {
-		w.since.Store(mcAt(101, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
+	if mc.Keep(95) {
+		w.since.Store(mc.Mark(101, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
 	}
-	if mcKeep(96) {
+	if mc.Keep(96) {
 		w.sees(sighting{})
 	}
 	w.where.record()
-	if mcKeep(97) {
-		atomic.AddUint32(mcAt(102, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
+	if mc.Keep(97) {
+		atomic.AddUint32(mc.Mark(102, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
 	}
-	if mcKeep(98) {
-		atomic.StoreUintptr(mcAt(103, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
+	if mc.Keep(98) {
+		atomic.StoreUintptr(mc.Mark(103, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
 	}
-	if mcKeep(99) {
-		w.insert(mcAt(104, hashLockPtr(l), hashWaiterPtr(w)))
+	if mc.Keep(99) {
+		w.insert(mc.Mark(104, hashLockPtr(l), hashWaiterPtr(w)))
 	}
-	if mcKeep(100) {
+	if mc.Keep(100) {
 
-		w.lock.Store(mcAt(105, hashLockPtr(l), hashWaiterPtr(w)), l)
+		w.lock.Store(mc.Mark(105, hashLockPtr(l), hashWaiterPtr(w)), l)
 	}
 	return w, nil
 }
@@ -59,33 +59,33 @@ func (l *Lock) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
 func (w *waiter) endWait(_ mc.Site) {
 	mc.Enter(105)
 	defer mc.Leave()
-	if mcKeep(101) {
-		w.lock.Store(mcAt(106, hashWaiterPtr(w)), nil)
+	if mc.Keep(101) {
+		w.lock.Store(mc.Mark(106, hashWaiterPtr(w)), nil)
 	}
-	if mcKeep(102) {
-		w.remove(mcAt(107, hashWaiterPtr(w)))
+	if mc.Keep(102) {
+		w.remove(mc.Mark(107, hashWaiterPtr(w)))
 	}
 }
 
 func (w *waiter) insert(_ mc.Site) {
 	mc.Enter(107)
 	defer mc.Leave()
-	if mcKeep(103) {
-		*mcWrite(&w.home) = hash(*mcRead(&w.g)) & edgeMask
+	if mc.Keep(103) {
+		*mc.Write(&w.home) = hash(*mc.Read(&w.g)) & edgeMask
 	}
-	for at := *mcRead(&w.home); ; at = (at + 1) & edgeMask {
+	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mcKeep(105) && (asm.LoadRelaxed32(mcAt(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(109, s, 0, w.index)) {
-				if mcKeep(104) {
-					*mcWrite(&w.bucket), *mcWrite(&w.slot) = at, uint32(i)
+			if mc.Keep(105) && (asm.LoadRelaxed32(mc.Mark(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(109, s, 0, w.index)) {
+				if mc.Keep(104) {
+					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
 				}
 				return
 			}
 		}
-		if mcKeep(106) {
-			atomic.AddUint32(mcAt(110, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
+		if mc.Keep(106) {
+			atomic.AddUint32(mc.Mark(110, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
 }
@@ -93,12 +93,12 @@ func (w *waiter) insert(_ mc.Site) {
 func (w *waiter) remove(_ mc.Site) {
 	mc.Enter(110)
 	defer mc.Leave()
-	if mcKeep(107) {
-		asm.StoreRelaxed32(mcAt(111, hashWaiterPtr(w)), &edges[*mcRead(&w.bucket)].slots[*mcRead(&w.slot)], 0)
+	if mc.Keep(107) {
+		asm.StoreRelaxed32(mc.Mark(111, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
 	}
-	for at := *mcRead(&w.home); at != *mcRead(&w.bucket); at = (at + 1) & edgeMask {
-		if mcKeep(108) {
-			atomic.AddUint32(mcAt(112, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
+	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
+		if mc.Keep(108) {
+			atomic.AddUint32(mc.Mark(112, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
 }
@@ -109,13 +109,13 @@ func lookup(_ mc.Site, g uintptr) *waiter {
 	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mcAt(113, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mcKeep(110) && (index != 0) {
-				if w := waiterAt(index); mcKeep(109) && (atomic.LoadUintptr(mcAt(114, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
+			if index := atomic.LoadUint32(mc.Mark(113, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(110) && (index != 0) {
+				if w := waiterAt(index); mc.Keep(109) && (atomic.LoadUintptr(mc.Mark(114, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
 					return w
 				}
 			}
 		}
-		if mcKeep(111) && (atomic.LoadUint32(mcAt(115, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mc.Keep(111) && (atomic.LoadUint32(mc.Mark(115, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}
@@ -131,20 +131,20 @@ type step struct {
 func (s step) next(_ mc.Site) (step, bool) {
 	mc.Enter(115)
 	defer mc.Leave()
-	g := s.lock.owner(mcAt(116, hashStep(s)))
-	if mcKeep(112) && (g == 0) {
+	g := s.lock.owner(mc.Mark(116, hashStep(s)))
+	if mc.Keep(112) && (g == 0) {
 		return step{}, false
 	}
-	w := lookup(mcAt(117, uint64(g)), g)
-	if mcKeep(113) && (w == nil) {
+	w := lookup(mc.Mark(117, uint64(g)), g)
+	if mc.Keep(113) && (w == nil) {
 		return step{}, false
 	}
 
-	n := step{w: w, g: g, epoch: atomic.LoadUint32(mcAt(118, uint64(g), hashWaiterPtr(w)), &w.epoch)}
-	if mcKeep(114) {
-		n.lock = w.lock.Load(mcAt(119, uint64(g), hashWaiterPtr(w), hashStep(n)))
+	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(118, uint64(g), hashWaiterPtr(w)), &w.epoch)}
+	if mc.Keep(114) {
+		n.lock = w.lock.Load(mc.Mark(119, uint64(g), hashWaiterPtr(w), hashStep(n)))
 	}
-	return n, n.lock != nil && atomic.LoadUintptr(mcAt(120, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
+	return n, n.lock != nil && atomic.LoadUintptr(mc.Mark(120, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
 }
 
 func (w *waiter) closes(_ mc.Site, start step) bool {
@@ -153,7 +153,7 @@ func (w *waiter) closes(_ mc.Site, start step) bool {
 
 	s, mark := start, start
 	for n, limit := 0, 8; ; n++ {
-		next, ok := s.next(mcAt(121, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
+		next, ok := s.next(mc.Mark(121, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
 		switch {
 		case !ok:
 			return false
@@ -162,12 +162,12 @@ func (w *waiter) closes(_ mc.Site, start step) bool {
 		case next.w == mark.w:
 			return false
 		}
-		if mcKeep(116) && (n == limit) {
-			if mcKeep(115) {
+		if mc.Keep(116) && (n == limit) {
+			if mc.Keep(115) {
 				mark, limit = next, 2*limit
 			}
 		}
-		if mcKeep(117) {
+		if mc.Keep(117) {
 			s = next
 		}
 	}
@@ -178,19 +178,19 @@ func (w *waiter) path(_ mc.Site, start step) []step {
 	defer mc.Leave()
 	steps := []step{start}
 	for {
-		next, ok := steps[len(steps)-1].next(mcAt(122, hashWaiterPtr(w), hashSteps(steps)))
-		if mcKeep(118) && (!ok || len(steps) > 1<<20) {
+		next, ok := steps[len(steps)-1].next(mc.Mark(122, hashWaiterPtr(w), hashSteps(steps)))
+		if mc.Keep(118) && (!ok || len(steps) > 1<<20) {
 			return nil
 		}
-		if mcKeep(119) && (next.w == w) {
+		if mc.Keep(119) && (next.w == w) {
 			return steps
 		}
 		for _, s := range steps {
-			if mcKeep(120) && (s.w == next.w) {
+			if mc.Keep(120) && (s.w == next.w) {
 				return nil
 			}
 		}
-		if mcKeep(121) {
+		if mc.Keep(121) {
 			steps = append(steps, next)
 		}
 	}
@@ -199,21 +199,21 @@ func (w *waiter) path(_ mc.Site, start step) []step {
 func (w *waiter) findCycle(_ mc.Site, l *Lock) error {
 	mc.Enter(122)
 	defer mc.Leave()
-	start := step{w: w, g: *mcRead(&w.g), epoch: *mcRead(&w.epoch), lock: l}
-	if mcKeep(122) && (!w.closes(mcAt(123, hashWaiterPtr(w), hashStep(start)), start)) {
+	start := step{w: w, g: *mc.Read(&w.g), epoch: *mc.Read(&w.epoch), lock: l}
+	if mc.Keep(122) && (!w.closes(mc.Mark(123, hashWaiterPtr(w), hashStep(start)), start)) {
 		return nil
 	}
-	cycle := w.path(mcAt(124, hashWaiterPtr(w), hashStep(start)), start)
-	if mcKeep(123) && (len(cycle) == 0 || !w.confirms(mcAt(125, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
+	cycle := w.path(mc.Mark(124, hashWaiterPtr(w), hashStep(start)), start)
+	if mc.Keep(123) && (len(cycle) == 0 || !w.confirms(mc.Mark(125, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
-	last := victim(mcAt(126, hashSteps(cycle)), cycle)
+	last := victim(mc.Mark(126, hashSteps(cycle)), cycle)
 	err := newDeadlock(append(cycle[last:], cycle[:last]...))
-	if mcKeep(124) && (last == 0) {
+	if mc.Keep(124) && (last == 0) {
 		return failDeadlock(err)
 	}
-	if mcKeep(125) {
-		cycle[last].w.convict(mcAt(127, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
+	if mc.Keep(125) {
+		cycle[last].w.convict(mc.Mark(127, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func (w *waiter) findCycle(_ mc.Site, l *Lock) error {
 func (w *waiter) confirms(_ mc.Site, start step, cycle []step) bool {
 	mc.Enter(127)
 	defer mc.Leave()
-	return slices.Equal(w.path(mcAt(128, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
+	return slices.Equal(w.path(mc.Mark(128, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
 }
 
 func victim(_ mc.Site, cycle []step) int {
@@ -229,8 +229,8 @@ func victim(_ mc.Site, cycle []step) int {
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mcKeep(127) && (later(mcAt(129, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
-			if mcKeep(126) {
+		if mc.Keep(127) && (later(mc.Mark(129, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
+			if mc.Keep(126) {
 				last = i
 			}
 		}
@@ -241,7 +241,7 @@ func victim(_ mc.Site, cycle []step) int {
 func later(_ mc.Site, a, b *waiter) bool {
 	mc.Enter(129)
 	defer mc.Leave()
-	sa, sb := a.since.Load(mcAt(130, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(131)
+	sa, sb := a.since.Load(mc.Mark(130, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(131)
 	return sa > sb || sa == sb && a.index > b.index
 }
 
@@ -255,13 +255,13 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 	defer mc.Leave()
 	v := &verdict{epoch, err}
 	for {
-		old := w.verdict.Load(mcAt(132, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
-		if mcKeep(128) && (old != nil && old.epoch == epoch) {
+		old := w.verdict.Load(mc.Mark(132, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
+		if mc.Keep(128) && (old != nil && old.epoch == epoch) {
 			return
 		}
-		if mcKeep(130) && (w.verdict.CompareAndSwap(mcAt(133, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mcKeep(129) {
-				w.Signal(mcAt(134, hashWaiterPtr(w)))
+		if mc.Keep(130) && (w.verdict.CompareAndSwap(mc.Mark(133, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(129) {
+				w.Signal(mc.Mark(134, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -271,8 +271,8 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 func (w *waiter) reason(_ mc.Site, l *Lock, lim *limit) error {
 	mc.Enter(134)
 	defer mc.Leave()
-	if v := w.verdict.Load(mcAt(135, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mcKeep(131) && (v != nil && v.epoch == *mcRead(&w.epoch)) {
+	if v := w.verdict.Load(mc.Mark(135, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mc.Keep(131) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
 		return failDeadlock(v.err)
 	}
-	return lim.expired(mcAt(136, hashLockPtr(l), hashLimitPtr(lim)), l)
+	return lim.expired(mc.Mark(136, hashLockPtr(l), hashLimitPtr(lim)), l)
 }

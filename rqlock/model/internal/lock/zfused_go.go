@@ -12,18 +12,18 @@ import (
 func lockFused(_ mc.Site, l *Lock) (err error) {
 	mc.Enter(152)
 	defer mc.Leave()
-	if mcKeep(152) && (asm.LockFast(mcAt(153, hashLockPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(152) && (asm.LockFast(mc.Mark(153, hashLockPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mcAt(154, hashLockPtr(l), hashError(err)), l)
+	return lockContended(mc.Mark(154, hashLockPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Lock) {
 	mc.Enter(154)
 	defer mc.Leave()
-	if mcKeep(154) && (!asm.UnlockFast(mcAt(155, hashLockPtr(l)), &l.word)) {
-		if mcKeep(153) {
-			unlockForeign(mcAt(156, hashLockPtr(l)), l)
+	if mc.Keep(154) && (!asm.UnlockFast(mc.Mark(155, hashLockPtr(l)), &l.word)) {
+		if mc.Keep(153) {
+			unlockForeign(mc.Mark(156, hashLockPtr(l)), l)
 		}
 	}
 }

@@ -20,52 +20,52 @@ type Lock struct {
 func (l *Lock) Lock(_ mc.Site) error {
 	mc.Enter(0)
 	defer mc.Leave()
-	return lockFused(mcAt(1, hashLockPtr(l)), l)
+	return lockFused(mc.Mark(1, hashLockPtr(l)), l)
 }
 
 func lockContended(_ mc.Site, l *Lock) error {
 	mc.Enter(1)
 	defer mc.Leave()
-	return l.lockSlow(mcAt(2, hashLockPtr(l)), nil)
+	return l.lockSlow(mc.Mark(2, hashLockPtr(l)), nil)
 }
 
 func (l *Lock) TryLock(_ mc.Site) bool {
 	mc.Enter(2)
 	defer mc.Leave()
-	return asm.LockFast(mcAt(3, hashLockPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(3, hashLockPtr(l)), &l.word)
 }
 
 func (l *Lock) LockTimeout(_ mc.Site, d time.Duration) error {
 	mc.Enter(3)
 	defer mc.Leave()
-	if mcKeep(1) && (asm.LockFast(mcAt(4, hashLockPtr(l), uint64(d)), &l.word)) {
+	if mc.Keep(1) && (asm.LockFast(mc.Mark(4, hashLockPtr(l), uint64(d)), &l.word)) {
 		return nil
 	}
 	now := time.Now()
-	return l.lockSlow(mcAt(5, hashLockPtr(l), uint64(d), hashTime(now)), &limit{start: now, deadline: now.Add(max(d, 0))})
+	return l.lockSlow(mc.Mark(5, hashLockPtr(l), uint64(d), hashTime(now)), &limit{start: now, deadline: now.Add(max(d, 0))})
 }
 
 func (l *Lock) LockContext(_ mc.Site, ctx context.Context) error {
 	mc.Enter(5)
 	defer mc.Leave()
-	if mcKeep(2) && (asm.LockFast(mcAt(6, hashLockPtr(l), hashContext(ctx)), &l.word)) {
+	if mc.Keep(2) && (asm.LockFast(mc.Mark(6, hashLockPtr(l), hashContext(ctx)), &l.word)) {
 		return nil
 	}
-	return l.lockSlow(mcAt(7, hashLockPtr(l), hashContext(ctx)), &limit{ctx: ctx, done: ctx.Done()})
+	return l.lockSlow(mc.Mark(7, hashLockPtr(l), hashContext(ctx)), &limit{ctx: ctx, done: ctx.Done()})
 }
 
 func (l *Lock) Unlock(_ mc.Site) {
 	mc.Enter(7)
 	defer mc.Leave()
-	if mcKeep(3) {
-		unlockFused(mcAt(8, hashLockPtr(l)), l)
+	if mc.Keep(3) {
+		unlockFused(mc.Mark(8, hashLockPtr(l)), l)
 	}
 }
 
 func unlockForeign(_ mc.Site, l *Lock) {
 	mc.Enter(8)
 	defer mc.Leave()
-	if g := asm.CurrentG(); mcKeep(4) && (!l.answer(mcAt(9, hashLockPtr(l), uint64(g)), g)) {
+	if g := asm.CurrentG(); mc.Keep(4) && (!l.answer(mc.Mark(9, hashLockPtr(l), uint64(g)), g)) {
 		l.badUnlock(g)
 	}
 }

@@ -18,7 +18,7 @@ const busy = asm.LockedMask | asm.PendingMask
 func (l *Lock) lockSlow(_ mc.Site, lim *limit) error {
 	mc.Enter(9)
 	defer mc.Leave()
-	err := l.acquireSlow(mcAt(10, hashLockPtr(l), hashLimitPtr(lim)), lim)
+	err := l.acquireSlow(mc.Mark(10, hashLockPtr(l), hashLimitPtr(lim)), lim)
 
 	switch err.(type) {
 	case *DeadlockError, *TimeoutError:
@@ -33,34 +33,34 @@ func (l *Lock) acquireSlow(_ mc.Site, lim *limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
 	g := asm.CurrentG()
-	if mcKeep(5) && (l.owner(mcAt(11, hashLockPtr(l), hashLimitPtr(lim), uint64(g))) == g) {
+	if mc.Keep(5) && (l.owner(mc.Mark(11, hashLockPtr(l), hashLimitPtr(lim), uint64(g))) == g) {
 		return l.failSelf()
 	}
-	if mcKeep(6) && (l.spin(mcAt(12, hashLockPtr(l), hashLimitPtr(lim), uint64(g)))) {
+	if mc.Keep(6) && (l.spin(mc.Mark(12, hashLockPtr(l), hashLimitPtr(lim), uint64(g)))) {
 		count(evSpun)
 		return nil
 	}
-	if err := lim.expired(mcAt(13, hashLockPtr(l), hashLimitPtr(lim), uint64(g)), l); mcKeep(7) && (err != nil) {
+	if err := lim.expired(mc.Mark(13, hashLockPtr(l), hashLimitPtr(lim), uint64(g)), l); mc.Keep(7) && (err != nil) {
 		return err
 	}
-	w, err := l.beginWait(mcAt(14, hashLockPtr(l), hashLimitPtr(lim), uint64(g)), g, lim)
-	if mcKeep(8) && (err != nil) {
+	w, err := l.beginWait(mc.Mark(14, hashLockPtr(l), hashLimitPtr(lim), uint64(g)), g, lim)
+	if mc.Keep(8) && (err != nil) {
 		return err
 	}
-	if err := w.findCycle(mcAt(15, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mcKeep(9) && (err != nil) {
-		return l.quit(mcAt(16, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
+	if err := w.findCycle(mc.Mark(15, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(9) && (err != nil) {
+		return l.quit(mc.Mark(16, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 	}
-	if mcKeep(10) && (!w.canQueue()) {
+	if mc.Keep(10) && (!w.canQueue()) {
 		count(evNoNode)
-		return l.awaitLock(mcAt(17, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, false)
+		return l.awaitLock(mc.Mark(17, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, false)
 	}
 	count(evQueued)
-	if mcKeep(12) && (!l.enqueue(mcAt(18, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
-		if err := l.awaitHead(mcAt(19, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mcKeep(11) && (err != nil) {
+	if mc.Keep(12) && (!l.enqueue(mc.Mark(18, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
+		if err := l.awaitHead(mc.Mark(19, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(11) && (err != nil) {
 			return err
 		}
 	}
-	return l.awaitLock(mcAt(20, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, true)
+	return l.awaitLock(mc.Mark(20, hashLockPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, true)
 }
 
 func (l *Lock) spin(_ mc.Site) bool {
@@ -68,7 +68,7 @@ func (l *Lock) spin(_ mc.Site) bool {
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mcKeep(13) && (asm.LoadRelaxed32(mcAt(21, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && asm.LockFast(22, &l.word)) {
+		if mc.Keep(13) && (asm.LoadRelaxed32(mc.Mark(21, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && asm.LockFast(22, &l.word)) {
 			return true
 		}
 	}
@@ -78,25 +78,25 @@ func (l *Lock) spin(_ mc.Site) bool {
 func (l *Lock) enqueue(_ mc.Site, w *waiter) bool {
 	mc.Enter(22)
 	defer mc.Leave()
-	if mcKeep(14) {
-		asm.StoreRelaxed32(mcAt(23, hashLockPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
+	if mc.Keep(14) {
+		asm.StoreRelaxed32(mc.Mark(23, hashLockPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
 	}
-	if mcKeep(15) {
-		asm.StoreRelaxed32(mcAt(24, hashLockPtr(l), hashWaiterPtr(w)), &w.next, 0)
+	if mc.Keep(15) {
+		asm.StoreRelaxed32(mc.Mark(24, hashLockPtr(l), hashWaiterPtr(w)), &w.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mcAt(25, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail())
-	if mcKeep(16) && (tailOf(old) == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(25, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail())
+	if mc.Keep(16) && (tailOf(old) == 0) {
 		return true
 	}
 	prev := waiterAt(tailOf(old))
-	if mcKeep(19) && (asm.Xchg32AcqRel(mcAt(26, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
-		if mcKeep(17) {
+	if mc.Keep(19) && (asm.Xchg32AcqRel(mc.Mark(26, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
+		if mc.Keep(17) {
 
 			w.sees(prev.seen())
 		}
-		if mcKeep(18) {
-			prev.free(mcAt(27, hashWaiterPtr(prev)))
+		if mc.Keep(18) {
+			prev.free(mc.Mark(27, hashWaiterPtr(prev)))
 		}
 		return true
 	}
@@ -106,28 +106,28 @@ func (l *Lock) enqueue(_ mc.Site, w *waiter) bool {
 func (l *Lock) awaitHead(_ mc.Site, w *waiter, lim *limit) error {
 	mc.Enter(27)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mcAt(28, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state, ^uint32(0), stateHead, wait.Queued)
+	state := asm.CondLoadAcquire32(mc.Mark(28, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state, ^uint32(0), stateHead, wait.Queued)
 	for state != stateHead {
 		mc.Forget()
-		if err := w.reason(mcAt(29, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mcKeep(23) && (err != nil) {
-			if mcKeep(20) {
-				w.endWait(mcAt(30, hashLockPtr(l), hashWaiterPtr(w), hashError(err)))
+		if err := w.reason(mc.Mark(29, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(23) && (err != nil) {
+			if mc.Keep(20) {
+				w.endWait(mc.Mark(30, hashLockPtr(l), hashWaiterPtr(w), hashError(err)))
 			}
-			if mcKeep(22) && (!w.abandon(mcAt(31, hashLockPtr(l), hashWaiterPtr(w), hashError(err)))) {
-				if mcKeep(21) {
-					l.handOver(mcAt(32, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w)
+			if mc.Keep(22) && (!w.abandon(mc.Mark(31, hashLockPtr(l), hashWaiterPtr(w), hashError(err)))) {
+				if mc.Keep(21) {
+					l.handOver(mc.Mark(32, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w)
 				}
 			}
 			return err
 		}
-		if mcKeep(25) && (state == stateParked || asm.TryCmpxchgRelaxed32(mcAt(33, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
+		if mc.Keep(25) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(33, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
 			count(evParked)
-			if mcKeep(24) {
-				w.park(mcAt(34, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
+			if mc.Keep(24) {
+				w.park(mc.Mark(34, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
 			}
 		}
-		if mcKeep(26) {
-			state = asm.LoadAcquire32(mcAt(35, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
+		if mc.Keep(26) {
+			state = asm.LoadAcquire32(mc.Mark(35, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
 		}
 	}
 	return nil
@@ -137,11 +137,11 @@ func (w *waiter) abandon(_ mc.Site) bool {
 	mc.Enter(35)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mcAt(36, hashWaiterPtr(w)), &w.state)
-		if mcKeep(27) && (state == stateHead) {
+		state := asm.LoadAcquire32(mc.Mark(36, hashWaiterPtr(w)), &w.state)
+		if mc.Keep(27) && (state == stateHead) {
 			return false
 		}
-		if mcKeep(28) && (asm.TryCmpxchgRelease32(mcAt(37, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
+		if mc.Keep(28) && (asm.TryCmpxchgRelease32(mc.Mark(37, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
 			return true
 		}
 	}
@@ -156,56 +156,56 @@ func (l *Lock) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mcKeep(30) && (asm.LoadRelaxed32(mcAt(38, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
-			if mcKeep(29) {
-				l.granted(mcAt(40, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), w, queued)
+		if mc.Keep(30) && (asm.LoadRelaxed32(mc.Mark(38, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
+			if mc.Keep(29) {
+				l.granted(mc.Mark(40, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), w, queued)
 			}
 			return nil
 		}
-		now := p.look(mcAt(41, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), l)
-		if mcKeep(35) && (!door && now-w.since.Load(mcAt(42, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
-			if mcKeep(31) {
+		now := p.look(mc.Mark(41, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), l)
+		if mc.Keep(35) && (!door && now-w.since.Load(mc.Mark(42, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
+			if mc.Keep(31) {
 
-				door = asm.FetchSetPendingAcquire(mcAt(43, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashProgress(p), uint64(now)), &l.word.Val)&asm.PendingMask == 0
+				door = asm.FetchSetPendingAcquire(mc.Mark(43, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashProgress(p), uint64(now)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mcKeep(32) {
+			if mc.Keep(32) {
 				p.closed(now)
 			}
-			if mcKeep(34) && (door) {
-				if mcKeep(33) {
+			if mc.Keep(34) && (door) {
+				if mc.Keep(33) {
 					b = wait.Backoff{}
 				}
 				count(evPending)
 			}
 		}
-		err := w.reason(mcAt(44, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)
-		if mcKeep(37) && (err == nil) {
-			if mcKeep(36) {
-				err = p.stall(mcAt(45, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, now-w.since.Load(46), now)
+		err := w.reason(mc.Mark(44, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)
+		if mc.Keep(37) && (err == nil) {
+			if mc.Keep(36) {
+				err = p.stall(mc.Mark(45, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, now-w.since.Load(46), now)
 			}
 		}
-		if mcKeep(44) && (err != nil) {
-			if mcKeep(39) && (door) {
-				if mcKeep(38) {
-					asm.ClearPendingRelaxed(mcAt(47, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued), hashProgress(p), hashError(err)), &l.word.Val)
+		if mc.Keep(44) && (err != nil) {
+			if mc.Keep(39) && (door) {
+				if mc.Keep(38) {
+					asm.ClearPendingRelaxed(mc.Mark(47, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued), hashProgress(p), hashError(err)), &l.word.Val)
 				}
 			}
-			if mcKeep(40) && (!queued) {
-				return l.quit(mcAt(48, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
+			if mc.Keep(40) && (!queued) {
+				return l.quit(mc.Mark(48, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 			}
-			if mcKeep(41) {
-				w.endWait(mcAt(49, hashLockPtr(l), hashWaiterPtr(w), hashProgress(p), hashError(err)))
+			if mc.Keep(41) {
+				w.endWait(mc.Mark(49, hashLockPtr(l), hashWaiterPtr(w), hashProgress(p), hashError(err)))
 			}
-			if mcKeep(42) {
+			if mc.Keep(42) {
 				w.sees(p.last)
 			}
-			if mcKeep(43) {
-				l.handOver(mcAt(50, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w)
+			if mc.Keep(43) {
+				l.handOver(mc.Mark(50, hashLockPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			return err
 		}
-		if mcKeep(45) {
-			l.pause(mcAt(51, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), w, &b, lim)
+		if mc.Keep(45) {
+			l.pause(mc.Mark(51, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), w, &b, lim)
 		}
 	}
 }
@@ -213,24 +213,24 @@ func (l *Lock) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
 func (l *Lock) owner(_ mc.Site) uintptr {
 	mc.Enter(51)
 	defer mc.Leave()
-	return atomic.LoadUintptr(mcAt(52, hashLockPtr(l)), &l.word.Owner) &^ calling
+	return atomic.LoadUintptr(mc.Mark(52, hashLockPtr(l)), &l.word.Owner) &^ calling
 }
 
 func (l *Lock) take(_ mc.Site, door bool) bool {
 	mc.Enter(52)
 	defer mc.Leave()
-	if mcKeep(46) && (!door) {
-		return asm.LockFast(mcAt(53, hashLockPtr(l)), &l.word)
+	if mc.Keep(46) && (!door) {
+		return asm.LockFast(mc.Mark(53, hashLockPtr(l)), &l.word)
 	}
 
-	if mcKeep(47) && (asm.XchgLockedAcquire(mcAt(54, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(47) && (asm.XchgLockedAcquire(mc.Mark(54, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mcKeep(48) {
-		atomic.StoreUintptr(mcAt(55, hashLockPtr(l)), &l.word.Owner, asm.CurrentG())
+	if mc.Keep(48) {
+		atomic.StoreUintptr(mc.Mark(55, hashLockPtr(l)), &l.word.Owner, asm.CurrentG())
 	}
-	if mcKeep(49) {
-		asm.ClearPendingRelaxed(mcAt(56, hashLockPtr(l)), &l.word.Val)
+	if mc.Keep(49) {
+		asm.ClearPendingRelaxed(mc.Mark(56, hashLockPtr(l)), &l.word.Val)
 	}
 	return true
 }
@@ -238,23 +238,23 @@ func (l *Lock) take(_ mc.Site, door bool) bool {
 func (l *Lock) granted(_ mc.Site, w *waiter, queued bool) {
 	mc.Enter(56)
 	defer mc.Leave()
-	if mcKeep(50) {
-		asm.StoreRelaxed32(mcAt(57, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mcRead(&l.word.Aux)+1)
+	if mc.Keep(50) {
+		asm.StoreRelaxed32(mc.Mark(57, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mc.Read(&l.word.Aux)+1)
 	}
-	if mcKeep(51) {
-		w.endWait(mcAt(58, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)))
+	if mc.Keep(51) {
+		w.endWait(mc.Mark(58, hashLockPtr(l), hashWaiterPtr(w), hashBool(queued)))
 	}
-	if mcKeep(53) && (!queued) {
-		if mcKeep(52) {
-			w.free(mcAt(59, hashWaiterPtr(w)))
+	if mc.Keep(53) && (!queued) {
+		if mc.Keep(52) {
+			w.free(mc.Mark(59, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mcKeep(54) {
-		w.sees(sighting{l.grant(mcAt(60, hashLockPtr(l), hashWaiterPtr(w))), stallClock.now()})
+	if mc.Keep(54) {
+		w.sees(sighting{l.grant(mc.Mark(60, hashLockPtr(l), hashWaiterPtr(w))), stallClock.now()})
 	}
-	if mcKeep(55) {
-		l.handOver(mcAt(61, hashLockPtr(l), hashWaiterPtr(w)), w)
+	if mc.Keep(55) {
+		l.handOver(mc.Mark(61, hashLockPtr(l), hashWaiterPtr(w)), w)
 	}
 }
 
@@ -263,14 +263,14 @@ func (l *Lock) handOver(_ mc.Site, w *waiter) {
 	defer mc.Leave()
 	last := w.seen()
 	for {
-		if mcKeep(56) {
+		if mc.Keep(56) {
 			w.sees(last)
 		}
-		next := l.unlink(mcAt(62, hashLockPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
-		if mcKeep(57) && (next == nil || next.promote(mcAt(63, hashLockPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
+		next := l.unlink(mc.Mark(62, hashLockPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
+		if mc.Keep(57) && (next == nil || next.promote(mc.Mark(63, hashLockPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
 			return
 		}
-		if mcKeep(58) {
+		if mc.Keep(58) {
 			w = next
 		}
 	}
@@ -280,18 +280,18 @@ func (l *Lock) unlink(_ mc.Site, w *waiter) *waiter {
 	mc.Enter(63)
 	defer mc.Leave()
 
-	if mcKeep(60) && (asm.TryCmpxchgTailRelaxed(mcAt(64, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
-		if mcKeep(59) {
-			w.free(mcAt(65, hashWaiterPtr(w)))
+	if mc.Keep(60) && (asm.TryCmpxchgTailRelaxed(mc.Mark(64, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
+		if mc.Keep(59) {
+			w.free(mc.Mark(65, hashWaiterPtr(w)))
 		}
 		return nil
 	}
-	next := asm.Xchg32AcqRel(mcAt(66, hashWaiterPtr(w)), &w.next, linkClosed)
-	if mcKeep(61) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(66, hashWaiterPtr(w)), &w.next, linkClosed)
+	if mc.Keep(61) && (next == 0) {
 		return nil
 	}
-	if mcKeep(62) {
-		w.free(mcAt(67, hashWaiterPtr(w), uint64(next)))
+	if mc.Keep(62) {
+		w.free(mc.Mark(67, hashWaiterPtr(w), uint64(next)))
 	}
 	return waiterAt(next)
 }
@@ -300,17 +300,17 @@ func (w *waiter) promote(_ mc.Site, last sighting) bool {
 	mc.Enter(67)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mcAt(68, hashWaiterPtr(w), hashSighting(last)), &w.state)
-		if mcKeep(63) && (state == stateAbandoned) {
+		state := asm.LoadAcquire32(mc.Mark(68, hashWaiterPtr(w), hashSighting(last)), &w.state)
+		if mc.Keep(63) && (state == stateAbandoned) {
 			return false
 		}
-		if mcKeep(64) {
+		if mc.Keep(64) {
 			w.sees(last)
 		}
-		if mcKeep(67) && (asm.TryCmpxchgRelease32(mcAt(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
-			if mcKeep(66) && (state == stateParked) {
-				if mcKeep(65) {
-					w.Signal(mcAt(70, hashWaiterPtr(w)))
+		if mc.Keep(67) && (asm.TryCmpxchgRelease32(mc.Mark(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
+			if mc.Keep(66) && (state == stateParked) {
+				if mc.Keep(65) {
+					w.Signal(mc.Mark(70, hashWaiterPtr(w)))
 				}
 			}
 			return true
@@ -321,11 +321,11 @@ func (w *waiter) promote(_ mc.Site, last sighting) bool {
 func (l *Lock) quit(_ mc.Site, w *waiter, err error) error {
 	mc.Enter(70)
 	defer mc.Leave()
-	if mcKeep(68) {
-		w.endWait(mcAt(71, hashWaiterPtr(w), hashError(err)))
+	if mc.Keep(68) {
+		w.endWait(mc.Mark(71, hashWaiterPtr(w), hashError(err)))
 	}
-	if mcKeep(69) {
-		w.free(mcAt(72, hashWaiterPtr(w), hashError(err)))
+	if mc.Keep(69) {
+		w.free(mc.Mark(72, hashWaiterPtr(w), hashError(err)))
 	}
 	return err
 }

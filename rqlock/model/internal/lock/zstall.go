@@ -20,7 +20,7 @@ type grant struct {
 func (l *Lock) grant(_ mc.Site) grant {
 	mc.Enter(72)
 	defer mc.Leave()
-	return grant{l.owner(mcAt(73, hashLockPtr(l))), asm.LoadRelaxed32(74, &l.word.Aux)}
+	return grant{l.owner(mc.Mark(73, hashLockPtr(l))), asm.LoadRelaxed32(74, &l.word.Aux)}
 }
 
 type sighting struct {
@@ -29,11 +29,11 @@ type sighting struct {
 }
 
 func (w *waiter) seen() sighting {
-	return sighting{grant{*mcRead(&w.owner), *mcRead(&w.grants)}, *mcRead(&w.at)}
+	return sighting{grant{*mc.Read(&w.owner), *mc.Read(&w.grants)}, *mc.Read(&w.at)}
 }
 
 func (w *waiter) sees(s sighting) {
-	*mcWrite(&w.owner), *mcWrite(&w.grants), *mcWrite(&w.at) = s.owner, s.count, s.at
+	*mc.Write(&w.owner), *mc.Write(&w.grants), *mc.Write(&w.at) = s.owner, s.count, s.at
 }
 
 type progress struct {
@@ -45,11 +45,11 @@ type progress struct {
 func (p *progress) look(_ mc.Site, l *Lock) (now int64) {
 	mc.Enter(74)
 	defer mc.Leave()
-	if mcKeep(70) {
+	if mc.Keep(70) {
 		now = stallClock.now()
 	}
-	if got := l.grant(mcAt(75, hashProgressPtr(p), hashLockPtr(l), uint64(now))); mcKeep(72) && (got != p.last.grant || p.last.at == 0) {
-		if mcKeep(71) {
+	if got := l.grant(mc.Mark(75, hashProgressPtr(p), hashLockPtr(l), uint64(now))); mc.Keep(72) && (got != p.last.grant || p.last.at == 0) {
+		if mc.Keep(71) {
 			p.last = sighting{got, stallClock.now()}
 		}
 	}
@@ -66,7 +66,7 @@ func (p *progress) closed(now int64) {
 func (p *progress) stall(_ mc.Site, l *Lock, waited, now int64) error {
 	mc.Enter(75)
 	defer mc.Leave()
-	if still := min(waited, now-p.last.at); mcKeep(73) && (still >= stallTimeout.Load(mcAt(76, hashLockPtr(l), uint64(still)))) {
+	if still := min(waited, now-p.last.at); mc.Keep(73) && (still >= stallTimeout.Load(mc.Mark(76, hashLockPtr(l), uint64(still)))) {
 		return l.failStall(time.Duration(still))
 	}
 	return nil

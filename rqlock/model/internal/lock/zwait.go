@@ -18,47 +18,47 @@ func (l *Lock) pause(_ mc.Site, w *waiter, b *wait.Backoff, lim *limit) {
 	mc.Enter(144)
 	defer mc.Leave()
 	d := b.Next()
-	if mcKeep(142) && (d == 0) {
-		if mcKeep(141) {
-			runtime.Gosched(mcAt(145))
+	if mc.Keep(142) && (d == 0) {
+		if mc.Keep(141) {
+			runtime.Gosched(mc.Mark(145))
 		}
 		return
 	}
-	if mcKeep(144) && (d >= wait.Long) {
-		if mcKeep(143) {
-			l.call(mcAt(146, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), w)
+	if mc.Keep(144) && (d >= wait.Long) {
+		if mc.Keep(143) {
+			l.call(mc.Mark(146, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), w)
 		}
 	}
-	if mcKeep(145) {
-		w.sleep(mcAt(147, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), min(d, time.Duration(maxTick()/2)), lim)
+	if mc.Keep(145) {
+		w.sleep(mc.Mark(147, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), min(d, time.Duration(maxTick()/2)), lim)
 	}
 }
 
 func (w *waiter) sleep(_ mc.Site, d time.Duration, lim *limit) {
 	mc.Enter(147)
 	defer mc.Leave()
-	if mcKeep(147) && (lim == nil) {
-		if mcKeep(146) {
-			w.WaitFor(mcAt(148, hashWaiterPtr(w), uint64(d)), d, nil)
+	if mc.Keep(147) && (lim == nil) {
+		if mc.Keep(146) {
+			w.WaitFor(mc.Mark(148, hashWaiterPtr(w), uint64(d)), d, nil)
 		}
 		return
 	}
-	if mcKeep(148) {
-		w.WaitFor(mcAt(149, hashWaiterPtr(w), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
+	if mc.Keep(148) {
+		w.WaitFor(mc.Mark(149, hashWaiterPtr(w), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
 	}
 }
 
 func (w *waiter) park(_ mc.Site, lim *limit) {
 	mc.Enter(149)
 	defer mc.Leave()
-	if mcKeep(150) && (lim == nil) {
-		if mcKeep(149) {
-			w.Wait(mcAt(150, hashWaiterPtr(w)))
+	if mc.Keep(150) && (lim == nil) {
+		if mc.Keep(149) {
+			w.Wait(mc.Mark(150, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mcKeep(151) {
-		w.WaitFor(mcAt(151, hashWaiterPtr(w), hashLimitPtr(lim)), lim.remaining(), lim.done)
+	if mc.Keep(151) {
+		w.WaitFor(mc.Mark(151, hashWaiterPtr(w), hashLimitPtr(lim)), lim.remaining(), lim.done)
 	}
 }
 
@@ -84,7 +84,7 @@ func (lim *limit) expired(_ mc.Site, l *Lock) error {
 	switch {
 	case lim == nil:
 		return nil
-	case park.Closed(mcAt(152, hashLimitPtr(lim), hashLockPtr(l)), lim.done):
+	case park.Closed(mc.Mark(152, hashLimitPtr(lim), hashLockPtr(l)), lim.done):
 		return l.failContext(lim)
 	case !lim.deadline.IsZero() && lim.remaining() <= 0:
 		return l.failDeadline(lim)

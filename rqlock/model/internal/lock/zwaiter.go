@@ -77,25 +77,25 @@ func newWaiter(_ mc.Site, l *Lock, lim *limit) (*waiter, error) {
 	defer mc.Leave()
 	began := stallClock.now()
 	for {
-		if w := registry.nodes.pop(mcAt(77, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(74) && (w != nil) {
+		if w := registry.nodes.pop(mc.Mark(77, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(74) && (w != nil) {
 			return w, nil
 		}
-		if mcKeep(76) && (asm.LoadAcquire32(mcAt(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
-			if w := registry.edges.pop(mcAt(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mcKeep(75) && (w != nil) {
+		if mc.Keep(76) && (asm.LoadAcquire32(mc.Mark(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
+			if w := registry.edges.pop(mc.Mark(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(75) && (w != nil) {
 				return w, nil
 			}
 		}
-		if mcKeep(77) && (makeChunk(mcAt(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
+		if mc.Keep(77) && (makeChunk(mc.Mark(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
 			continue
 		}
-		if err := lim.expired(mcAt(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mcKeep(78) && (err != nil) {
+		if err := lim.expired(mc.Mark(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(78) && (err != nil) {
 			return nil, err
 		}
-		if still := stallClock.now() - began; mcKeep(79) && (still >= stallTimeout.Load(mcAt(82, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
+		if still := stallClock.now() - began; mc.Keep(79) && (still >= stallTimeout.Load(mc.Mark(82, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
 			return nil, l.failStall(time.Duration(still))
 		}
-		if mcKeep(80) {
-			time.Sleep(mcAt(83, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
+		if mc.Keep(80) {
+			time.Sleep(mc.Mark(83, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
 		}
 	}
 }
@@ -103,34 +103,34 @@ func newWaiter(_ mc.Site, l *Lock, lim *limit) (*waiter, error) {
 func makeChunk(_ mc.Site) bool {
 	mc.Enter(83)
 	defer mc.Leave()
-	if mcKeep(81) {
-		registry.mu.Lock(mcAt(84))
+	if mc.Keep(81) {
+		registry.mu.Lock(mc.Mark(84))
 	}
-	defer registry.mu.Unlock(mcAt(85))
-	if mcKeep(82) && (registry.nodes.any(mcAt(86)) || *mcRead(&registry.made) >= maxNodes && registry.edges.any(87)) {
+	defer registry.mu.Unlock(mc.Mark(85))
+	if mc.Keep(82) && (registry.nodes.any(mc.Mark(86)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(87)) {
 		return true
 	}
-	n := *mcRead(&registry.made) / chunkSize
-	if mcKeep(83) && (n == maxChunks) {
+	n := *mc.Read(&registry.made) / chunkSize
+	if mc.Keep(83) && (n == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mcKeep(84) {
-		registry.chunks[n].Store(mcAt(88, uint64(n), hashChunkPtr(c)), c)
+	if mc.Keep(84) {
+		registry.chunks[n].Store(mc.Mark(88, uint64(n), hashChunkPtr(c)), c)
 	}
 	for i := range c {
 		w := &c[i]
-		if mcKeep(85) {
-			w.index = *mcRead(&registry.made) + uint32(i) + 1
+		if mc.Keep(85) {
+			w.index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
 		w.Init()
 	}
-	if mcKeep(86) {
-		asm.StoreRelease32(mcAt(89, hashChunkPtr(c)), &registry.made, *mcRead(&registry.made)+chunkSize)
+	if mc.Keep(86) {
+		asm.StoreRelease32(mc.Mark(89, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
 	}
 	for i := range c {
-		if mcKeep(87) {
-			c[i].free(mcAt(90, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(87) {
+			c[i].free(mc.Mark(90, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	return true
@@ -140,12 +140,12 @@ func (w *waiter) free(_ mc.Site) {
 	mc.Enter(90)
 	defer mc.Leave()
 	if w.canQueue() {
-		if mcKeep(88) {
-			registry.nodes.push(mcAt(91, hashWaiterPtr(w)), w)
+		if mc.Keep(88) {
+			registry.nodes.push(mc.Mark(91, hashWaiterPtr(w)), w)
 		}
 	} else {
-		if mcKeep(89) {
-			registry.edges.push(mcAt(92, hashWaiterPtr(w)), w)
+		if mc.Keep(89) {
+			registry.edges.push(mc.Mark(92, hashWaiterPtr(w)), w)
 		}
 	}
 }
@@ -157,18 +157,18 @@ type freeList struct {
 func (l *freeList) any(_ mc.Site) bool {
 	mc.Enter(92)
 	defer mc.Leave()
-	return uint32(l.top.Load(mcAt(93, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(93, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *waiter) {
 	mc.Enter(93)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(94, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mcKeep(90) {
-			asm.StoreRelaxed32(mcAt(95, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
+		top := l.top.Load(mc.Mark(94, hashFreeListPtr(l), hashWaiterPtr(w)))
+		if mc.Keep(90) {
+			asm.StoreRelaxed32(mc.Mark(95, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
 		}
-		if mcKeep(91) && (l.top.CompareAndSwap(mcAt(96, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
+		if mc.Keep(91) && (l.top.CompareAndSwap(mc.Mark(96, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
 			return
 		}
 	}
@@ -178,13 +178,13 @@ func (l *freeList) pop(_ mc.Site) *waiter {
 	mc.Enter(96)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(97, hashFreeListPtr(l)))
-		if mcKeep(92) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(97, hashFreeListPtr(l)))
+		if mc.Keep(92) && (uint32(top) == 0) {
 			return nil
 		}
 		w := waiterAt(uint32(top))
-		next := asm.LoadRelaxed32(mcAt(98, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
-		if mcKeep(93) && (l.top.CompareAndSwap(mcAt(99, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(98, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
+		if mc.Keep(93) && (l.top.CompareAndSwap(mc.Mark(99, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

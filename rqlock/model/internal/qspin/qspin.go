@@ -30,23 +30,6 @@ func hashBool(b bool) uint64 {
 
 func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
 
-func mcAt(site mc.Site, live ...uint64) mc.Site {
-	mc.At(site, live...)
-	return site
-}
-
-func mcRead[T any](p *T) *T {
-	mc.PlainRead(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
-	return p
-}
-
-func mcWrite[T any](p *T) *T {
-	mc.PlainWrite(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
-	return p
-}
-
-func mcKeep(statement int32) bool { return !mc.Dropped(statement) }
-
 // nodes are all there are, in explorations.
 var nodes chunk
 

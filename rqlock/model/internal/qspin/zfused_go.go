@@ -12,9 +12,9 @@ import (
 func lockFused(_ mc.Site, l *Lock) {
 	mc.Enter(208)
 	defer mc.Leave()
-	if mcKeep(205) && (!asm.LockFast(mcAt(209, hashLockPtr(l)), &l.word)) {
-		if mcKeep(204) {
-			lockContended(mcAt(210, hashLockPtr(l)), l)
+	if mc.Keep(205) && (!asm.LockFast(mc.Mark(209, hashLockPtr(l)), &l.word)) {
+		if mc.Keep(204) {
+			lockContended(mc.Mark(210, hashLockPtr(l)), l)
 		}
 	}
 }

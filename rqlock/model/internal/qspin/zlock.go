@@ -18,30 +18,30 @@ type Lock struct {
 func (l *Lock) Lock(_ mc.Site) {
 	mc.Enter(156)
 	defer mc.Leave()
-	if mcKeep(155) {
-		lockFused(mcAt(157, hashLockPtr(l)), l)
+	if mc.Keep(155) {
+		lockFused(mc.Mark(157, hashLockPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Lock) {
 	mc.Enter(157)
 	defer mc.Leave()
-	if mcKeep(156) {
-		l.lockSlow(mcAt(158, hashLockPtr(l)))
+	if mc.Keep(156) {
+		l.lockSlow(mc.Mark(158, hashLockPtr(l)))
 	}
 }
 
 func (l *Lock) TryLock(_ mc.Site) bool {
 	mc.Enter(158)
 	defer mc.Leave()
-	return asm.LockFast(mcAt(159, hashLockPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(159, hashLockPtr(l)), &l.word)
 }
 
 func (l *Lock) Unlock(_ mc.Site) {
 	mc.Enter(159)
 	defer mc.Leave()
-	if mcKeep(157) {
-		asm.UnlockRelease(mcAt(160, hashLockPtr(l)), &l.word.Val)
+	if mc.Keep(157) {
+		asm.UnlockRelease(mc.Mark(160, hashLockPtr(l)), &l.word.Val)
 	}
 }
 

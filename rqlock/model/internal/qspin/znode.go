@@ -56,10 +56,10 @@ func newNode(_ mc.Site) *node {
 	mc.Enter(193)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mcAt(194)); mcKeep(191) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(194)); mc.Keep(191) && (n != nil) {
 			return n
 		}
-		if mcKeep(192) && (!makeChunk(mcAt(195))) {
+		if mc.Keep(192) && (!makeChunk(mc.Mark(195))) {
 			return nil
 		}
 	}
@@ -68,38 +68,38 @@ func newNode(_ mc.Site) *node {
 func (n *node) free(_ mc.Site) {
 	mc.Enter(195)
 	defer mc.Leave()
-	if mcKeep(193) {
-		arena.free.push(mcAt(196, hashNodePtr(n)), n)
+	if mc.Keep(193) {
+		arena.free.push(mc.Mark(196, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
 	mc.Enter(196)
 	defer mc.Leave()
-	if mcKeep(194) {
-		arena.mu.Lock(mcAt(197))
+	if mc.Keep(194) {
+		arena.mu.Lock(mc.Mark(197))
 	}
-	defer arena.mu.Unlock(mcAt(198))
-	if mcKeep(195) && (arena.free.any(mcAt(199))) {
+	defer arena.mu.Unlock(mc.Mark(198))
+	if mc.Keep(195) && (arena.free.any(mc.Mark(199))) {
 		return true
 	}
-	if mcKeep(196) && (*mcRead(&arena.made) == maxChunks) {
+	if mc.Keep(196) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mcKeep(197) {
-		arena.chunks[*mcRead(&arena.made)].Store(mcAt(200, hashChunkPtr(c)), c)
+	if mc.Keep(197) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(200, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mcKeep(198) {
-			c[i].index = *mcRead(&arena.made)*chunkSize + uint32(i) + 1
+		if mc.Keep(198) {
+			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mcKeep(199) {
-			c[i].free(mcAt(201, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(199) {
+			c[i].free(mc.Mark(201, hashChunkPtr(c), uint64(i)))
 		}
 	}
-	*mcRead(&arena.made)++
+	*mc.Read(&arena.made)++
 	return true
 }
 
@@ -110,18 +110,18 @@ type freeList struct {
 func (l *freeList) any(_ mc.Site) bool {
 	mc.Enter(201)
 	defer mc.Leave()
-	return uint32(l.top.Load(mcAt(202, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(202, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
 	mc.Enter(202)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(203, hashFreeListPtr(l), hashNodePtr(n)))
-		if mcKeep(200) {
-			asm.StoreRelaxed32(mcAt(204, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
+		top := l.top.Load(mc.Mark(203, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(200) {
+			asm.StoreRelaxed32(mc.Mark(204, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
 		}
-		if mcKeep(201) && (l.top.CompareAndSwap(mcAt(205, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(201) && (l.top.CompareAndSwap(mc.Mark(205, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
@@ -131,13 +131,13 @@ func (l *freeList) pop(_ mc.Site) *node {
 	mc.Enter(205)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mcAt(206, hashFreeListPtr(l)))
-		if mcKeep(202) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(206, hashFreeListPtr(l)))
+		if mc.Keep(202) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		parent := asm.LoadRelaxed32(mcAt(207, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
-		if mcKeep(203) && (l.top.CompareAndSwap(mcAt(208, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
+		parent := asm.LoadRelaxed32(mc.Mark(207, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
+		if mc.Keep(203) && (l.top.CompareAndSwap(mc.Mark(208, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
 			return n
 		}
 	}

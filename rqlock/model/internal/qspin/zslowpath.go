@@ -18,28 +18,28 @@ const busy = asm.LockedMask | asm.PendingMask
 func (l *Lock) lockSlow(_ mc.Site) {
 	mc.Enter(160)
 	defer mc.Leave()
-	if mcKeep(158) && (l.spin(mcAt(161, hashLockPtr(l)))) {
+	if mc.Keep(158) && (l.spin(mc.Mark(161, hashLockPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mcAt(162, hashLockPtr(l), uint64(since)))
-	if mcKeep(160) && (n == nil) {
-		if mcKeep(159) {
-			l.awaitLock(mcAt(163, hashLockPtr(l), uint64(since)), since)
+	n := newNode(mc.Mark(162, hashLockPtr(l), uint64(since)))
+	if mc.Keep(160) && (n == nil) {
+		if mc.Keep(159) {
+			l.awaitLock(mc.Mark(163, hashLockPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mcKeep(162) && (!l.enqueue(mcAt(164, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mcKeep(161) {
-			n.awaitHead(mcAt(165, hashLockPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(162) && (!l.enqueue(mc.Mark(164, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(161) {
+			n.awaitHead(mc.Mark(165, hashLockPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mcKeep(163) {
-		l.awaitLock(mcAt(166, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(163) {
+		l.awaitLock(mc.Mark(166, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mcKeep(164) {
-		l.handOver(mcAt(167, hashLockPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(164) {
+		l.handOver(mc.Mark(167, hashLockPtr(l), hashNodePtr(n)), n)
 	}
 }
 
@@ -48,7 +48,7 @@ func (l *Lock) spin(_ mc.Site) bool {
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mcKeep(165) && (asm.LoadRelaxed32(mcAt(168, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(169)) {
+		if mc.Keep(165) && (asm.LoadRelaxed32(mc.Mark(168, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(169)) {
 			return true
 		}
 	}
@@ -58,21 +58,21 @@ func (l *Lock) spin(_ mc.Site) bool {
 func (l *Lock) enqueue(_ mc.Site, n *node) bool {
 	mc.Enter(169)
 	defer mc.Leave()
-	if mcKeep(166) {
-		asm.StoreRelaxed32(mcAt(170, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(166) {
+		asm.StoreRelaxed32(mc.Mark(170, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mcKeep(167) {
-		asm.StoreRelaxed32(mcAt(171, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(167) {
+		asm.StoreRelaxed32(mc.Mark(171, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mcAt(172, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mcKeep(168) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(172, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(168) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mcKeep(170) && (asm.Xchg32AcqRel(mcAt(173, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mcKeep(169) {
-			prev.free(mcAt(174, hashNodePtr(prev)))
+	if mc.Keep(170) && (asm.Xchg32AcqRel(mc.Mark(173, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(169) {
+			prev.free(mc.Mark(174, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -82,14 +82,14 @@ func (l *Lock) enqueue(_ mc.Site, n *node) bool {
 func (n *node) awaitHead(_ mc.Site) {
 	mc.Enter(174)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mcAt(175, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mcKeep(172) && (state != stateHead && asm.TryCmpxchgRelaxed32(mcAt(176, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mcKeep(171) {
-			n.Wait(mcAt(177, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(175, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(172) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(176, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(171) {
+			n.Wait(mc.Mark(177, hashNodePtr(n)))
 		}
 	}
-	if mcKeep(173) {
-		asm.LoadAcquire32(mcAt(178, hashNodePtr(n)), &n.state)
+	if mc.Keep(173) {
+		asm.LoadAcquire32(mc.Mark(178, hashNodePtr(n)), &n.state)
 	}
 }
 
@@ -101,27 +101,27 @@ func (l *Lock) awaitLock(_ mc.Site, since time.Duration) {
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mcKeep(174) && (asm.LoadRelaxed32(mcAt(179, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(180, door)) {
+		if mc.Keep(174) && (asm.LoadRelaxed32(mc.Mark(179, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(180, door)) {
 			return
 		}
-		if mcKeep(178) && (!door && now()-since >= wait.Door) {
-			if mcKeep(175) {
+		if mc.Keep(178) && (!door && now()-since >= wait.Door) {
+			if mc.Keep(175) {
 
-				door = asm.FetchSetPendingAcquire(mcAt(181, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				door = asm.FetchSetPendingAcquire(mc.Mark(181, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mcKeep(177) && (door) {
-				if mcKeep(176) {
+			if mc.Keep(177) && (door) {
+				if mc.Keep(176) {
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mcKeep(179) {
-				time.Sleep(mcAt(182, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
+			if mc.Keep(179) {
+				time.Sleep(mc.Mark(182, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
 			}
 		} else {
-			if mcKeep(180) {
-				runtime.Gosched(mcAt(183, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
+			if mc.Keep(180) {
+				runtime.Gosched(mc.Mark(183, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
 			}
 		}
 	}
@@ -130,15 +130,15 @@ func (l *Lock) awaitLock(_ mc.Site, since time.Duration) {
 func (l *Lock) take(_ mc.Site, door bool) bool {
 	mc.Enter(183)
 	defer mc.Leave()
-	if mcKeep(181) && (!door) {
-		return l.TryLock(mcAt(184, hashLockPtr(l)))
+	if mc.Keep(181) && (!door) {
+		return l.TryLock(mc.Mark(184, hashLockPtr(l)))
 	}
 
-	if mcKeep(182) && (asm.XchgLockedAcquire(mcAt(185, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(182) && (asm.XchgLockedAcquire(mc.Mark(185, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mcKeep(183) {
-		asm.ClearPendingRelaxed(mcAt(186, hashLockPtr(l)), &l.word.Val)
+	if mc.Keep(183) {
+		asm.ClearPendingRelaxed(mc.Mark(186, hashLockPtr(l)), &l.word.Val)
 	}
 	return true
 }
@@ -147,30 +147,30 @@ func (l *Lock) handOver(_ mc.Site, n *node) {
 	mc.Enter(186)
 	defer mc.Leave()
 
-	if mcKeep(185) && (asm.TryCmpxchgTailRelaxed(mcAt(187, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mcKeep(184) {
-			n.free(mcAt(188, hashNodePtr(n)))
+	if mc.Keep(185) && (asm.TryCmpxchgTailRelaxed(mc.Mark(187, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(184) {
+			n.free(mc.Mark(188, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mcAt(189, hashNodePtr(n)), &n.next, linkClosed)
-	if mcKeep(186) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(189, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(186) && (next == 0) {
 		return
 	}
-	if mcKeep(187) {
-		n.free(mcAt(190, hashNodePtr(n), uint64(next)))
+	if mc.Keep(187) {
+		n.free(mc.Mark(190, hashNodePtr(n), uint64(next)))
 	}
-	if mcKeep(188) {
-		nodeAt(next).promote(mcAt(191, uint64(next)))
+	if mc.Keep(188) {
+		nodeAt(next).promote(mc.Mark(191, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
 	mc.Enter(191)
 	defer mc.Leave()
-	if mcKeep(190) && (asm.Xchg32AcqRel(mcAt(192, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mcKeep(189) {
-			n.Signal(mcAt(193, hashNodePtr(n)))
+	if mc.Keep(190) && (asm.Xchg32AcqRel(mc.Mark(192, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(189) {
+			n.Signal(mc.Mark(193, hashNodePtr(n)))
 		}
 	}
 }
