@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 	"unsafe"
 
@@ -20,6 +21,7 @@ type program struct {
 	threads []script
 	spins   int  // tries before a thread queues
 	ticks   int  // how often time may pass at any moment; otherwise it does when nothing else can happen
+	bare    bool // is explored without a look for races, of which it would have too many states; walks look
 	aborts  bool // waits may end without the lock: by time or by being cancelled
 }
 
@@ -143,10 +145,27 @@ func declare() {
 // compile makes the program that the explorer runs.
 func (p *program) compile() *mc.Program {
 	c := &mc.Program{Name: p.name, Declare: declare, Setup: p.reset, Final: p.final}
-	for _, s := range p.threads {
+	for i, s := range p.threads {
 		c.Threads = append(c.Threads, func() { s.run(p) })
+		c.Twins = append(c.Twins, p.twin(i))
 	}
 	return c
+}
+
+// twin returns the last thread before i that is the same, or -1. Who waits for two
+// locks is like nobody else: in a cycle the threads' numbers decide who is the victim.
+func (p *program) twin(i int) int {
+	for _, r := range p.threads[i] {
+		if len(r.takes) > 1 {
+			return -1
+		}
+	}
+	for k := i - 1; k >= 0; k-- {
+		if reflect.DeepEqual(p.threads[i], p.threads[k]) {
+			return k
+		}
+	}
+	return -1
 }
 
 // world is where the program runs.
@@ -264,8 +283,14 @@ func (p *program) take(t take) bool {
 	if err == nil {
 		enter(me, t.lock)
 	}
-	bench.round[me], bench.looks[me] = -1, 0
+	forget(me)
 	return err == nil
+}
+
+// forget clears what the checks of a wait need.
+func forget(me int) {
+	bench.round[me], bench.looks[me] = -1, 0
+	bench.began[me], bench.since[me], bench.still[me], bench.inCycle[me] = 0, 0, 0, false
 }
 
 var errBusy = errors.New("busy")

@@ -2,6 +2,8 @@ package model
 
 import (
 	"flag"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,5 +49,39 @@ func report(t *testing.T, r mc.Result) {
 	t.Log(r)
 	if r.Failure != nil {
 		t.Errorf("%s\nschedule: %s\n%s", r.Failure.Message, r.Failure.Schedule, r.Failure.Trace)
+	}
+}
+
+// TestTwins: threads that do the same are explored in one order, and programs still
+// end in the same ways; threads that wait for two locks are never taken for the same.
+func TestTwins(t *testing.T) {
+	twins := map[string][]int{
+		"2x2/queue": {-1, 0}, "limit/queue": {-1, -1, 1}, "door": {-1, 0, -1}, "4x1/limits": {-1, 0, 1, 2},
+		"ABBA": {-1, -1}, "in order": {-1, -1}, "cancel/two": {-1, -1, 1, -1},
+	}
+	for _, e := range suite {
+		if want, ok := twins[e.name]; ok {
+			if got := e.compile().Twins; !slices.Equal(got, want) {
+				t.Errorf("%s: twins %v, want %v", e.name, got, want)
+			}
+			delete(twins, e.name)
+		}
+		if e.name != "2x1" && e.name != "2x2/queue" {
+			continue
+		}
+		var r [2]mc.Result
+		for i, symmetric := range []bool{false, true} {
+			p, w := e.compile(), e.world(mc.SC)
+			p.Outcome = outcome
+			w.Symmetric, w.NoRaces = symmetric, false
+			r[i] = w.Run(p, mc.Exhaustive())
+			report(t, r[i])
+		}
+		if a, b := slices.Sorted(maps.Keys(r[0].Outcomes)), slices.Sorted(maps.Keys(r[1].Outcomes)); !slices.Equal(a, b) || r[1].States >= r[0].States {
+			t.Errorf("%s ends in %q, and without symmetry in %q; %d and %d states", e.name, b, a, r[1].States, r[0].States)
+		}
+	}
+	if len(twins) > 0 {
+		t.Errorf("no programs %v", twins)
 	}
 }

@@ -28,7 +28,10 @@ func Declare() {
 			name(p, "w%d.%s", i+1, field)
 		}
 		w.Declare(fmt.Sprintf("w%d.token", i+1))
+		w.declareDead()
 	}
+	mc.OnChange(unsafe.Pointer(&registry.nodes.top), func(_ int, _, v uint64) { freeNodes = onList(v) })
+	mc.OnChange(unsafe.Pointer(&registry.edges.top), func(_ int, _, v uint64) { freeEdges = onList(v) })
 	for i := range edges[:exploredBuckets] {
 		for j := range edges[i].slots {
 			name(unsafe.Pointer(&edges[i].slots[j]), "edges[%d].slots[%d]", i, j)
@@ -41,6 +44,29 @@ func Declare() {
 	name(unsafe.Pointer(&registry.nodes), "nodes")
 	name(unsafe.Pointer(&registry.edges), "spare edges")
 	name(unsafe.Pointer(&registry.made), "made")
+}
+
+// The records that are on the free lists.
+var freeNodes, freeEdges uint32
+
+// onList returns the records on the free list with that top.
+func onList(top uint64) (set uint32) {
+	for index := uint32(top); index != 0 && set>>index&1 == 0; index = records[index-1].parent {
+		set |= 1 << index
+	}
+	return set
+}
+
+// declareDead says that nobody reads the place in the queue of a record that is
+// free. Who follows edges may come across the rest of it.
+func (w *waiter) declareDead() {
+	dead := func() bool { return (freeNodes|freeEdges)>>w.index&1 != 0 }
+	for _, p := range []unsafe.Pointer{
+		unsafe.Pointer(&w.state), unsafe.Pointer(&w.next), unsafe.Pointer(&w.owner), unsafe.Pointer(&w.grants), unsafe.Pointer(&w.at),
+		unsafe.Pointer(&w.home), unsafe.Pointer(&w.bucket), unsafe.Pointer(&w.slot),
+	} {
+		mc.Dead(p, dead)
+	}
 }
 
 // Declare names a lock's words. It has granted called when a thread becomes the owner,
@@ -78,6 +104,7 @@ func Reset(nodes int) {
 		w.index = uint32(i) + 1
 		w.free(0)
 	}
+	freeNodes, freeEdges = onList(registry.nodes.top.Load(0)), onList(registry.edges.top.Load(0))
 	edgeMask = exploredBuckets - 1
 	for i := range edges[:exploredBuckets] {
 		edges[i].slots, edges[i].passed = [bucketSlots]uint32{}, 0

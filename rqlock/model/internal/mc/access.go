@@ -109,6 +109,7 @@ func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(
 	l := t.begin(opUpdate, site, prim, p, bits, o)
 	t.op.f = f
 	t.point()
+	t.notDead(l)
 	old := t.m.mem.newest(t, l)
 	v, write := f(old)
 	t.update(l, old, v, write)
@@ -164,6 +165,7 @@ func updatePtr(site Site, prim string, p, v unsafe.Pointer, o Order, want func(u
 	t.op.v = id
 	t.op.f = func(old uint64) (uint64, bool) { return id, want(t.m.ptrs.at(old)) }
 	t.point()
+	t.notDead(l)
 	old := t.m.mem.newest(t, l)
 	ok := want(t.m.ptrs.at(old))
 	t.update(l, old, id, ok)
@@ -180,6 +182,7 @@ func (t *thread) begin(kind opKind, site Site, prim string, p unsafe.Pointer, bi
 func (t *thread) load(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint64 {
 	l := t.begin(opLoad, site, prim, p, bits, o)
 	t.point()
+	t.notDead(l)
 	t.atomicRead(l)
 	v := t.m.mem.load(t, l, t.op.order, t.alt)
 	t.observe(uint64(l.id), t.m.canonical(l, v))

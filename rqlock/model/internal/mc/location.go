@@ -18,6 +18,7 @@ type location struct {
 	gen  uint64 // the execution that touched it last; what follows is of that one
 
 	changed func(thread int, old, v uint64) // see OnChange
+	dead    func() bool                     // see Dead
 
 	v     uint64 // newest value; *p has the same
 	init  uint64 // canonical value before the execution
@@ -48,7 +49,7 @@ func (m *machine) lookup(p unsafe.Pointer, bits int) *location {
 		if len(m.locs) == maxLocations {
 			m.failNow("more than %d shared variables", maxLocations)
 		}
-		l = &location{p: p, bits: bits, id: len(m.locs), changed: m.changed[p]}
+		l = &location{p: p, bits: bits, id: len(m.locs), changed: m.changed[p], dead: m.dead[p]}
 		m.locs = append(m.locs, l)
 		m.table.insert(l)
 	}
@@ -122,6 +123,21 @@ func (m *machine) nameOf(l *location) string {
 // OnChange has f called, for checks, when an atomic access of a thread changes the
 // newest value of the variable at p. Call it from Declare.
 func OnChange(p unsafe.Pointer, f func(thread int, old, v uint64)) { cur.changed[p] = f }
+
+// Dead says that while f holds, the variable at p is written before it is read
+// again: that a thread loads it then is a failure, and its value makes no
+// difference. (Under RA, where an old value may be read at any time, it makes one.)
+// Call it from Declare.
+func Dead(p unsafe.Pointer, f func() bool) { cur.dead[p] = f }
+
+func (l *location) isDead() bool { return l.dead != nil && l.dead() }
+
+// notDead fails if t is about to read a dead variable.
+func (t *thread) notDead(l *location) {
+	if l.isDead() {
+		t.m.failNow("T%d reads %s, which is not in use", t.id, t.m.nameOf(l))
+	}
+}
 
 // A locTable finds locations by address: open addressing, never more than half full.
 type locTable [2 * maxLocations]*location

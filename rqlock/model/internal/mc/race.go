@@ -74,6 +74,7 @@ func PlainRead(site Site, p unsafe.Pointer, bits int) {
 	if !m.mem.plain(t, l) {
 		m.failNow("data race on %s: T%d reads it%s, not atomically, and does not know its last store", m.nameOf(l), t.id, m.here(site))
 	}
+	t.notDead(l)
 	m.record(t, pl, 1+t.id, site)
 	t.observe(uint64(l.id)|2<<32, m.canonical(l, m.readVar(l)))
 }
@@ -109,6 +110,9 @@ func PlainWrite(site Site, p unsafe.Pointer, bits int) {
 // record makes the access of t the last in the given slot of pl. What it
 // supersedes is forgotten: by a write, everything.
 func (m *machine) record(t *thread, pl *plain, slot int, site Site) {
+	if m.NoRaces {
+		return
+	}
 	var old know
 	if slot == 0 {
 		old = pl.mask
@@ -215,7 +219,7 @@ func (r *races) hash(m *machine) uint64 {
 	}
 	var h uint64
 	for _, l := range r.fresh {
-		if v := m.canonical(l, m.readVar(l)); v != l.plain.init {
+		if v := m.canonical(l, m.readVar(l)); v != l.plain.init && !l.isDead() {
 			h += mix(uint64(l.id)+2*maxLocations, v)
 		}
 	}

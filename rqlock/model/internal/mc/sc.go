@@ -83,6 +83,9 @@ func (s *sc) forget(lo, hi int, mask *know) {
 func (s *sc) hash() uint64 {
 	var h uint64
 	for _, l := range s.m.touched {
+		if l.isDead() {
+			continue
+		}
 		if v := s.m.canonical(l, l.v); v != l.init && l.atomic {
 			h += mix(uint64(l.id), v)
 		}

@@ -191,13 +191,43 @@ func (m *machine) chooser() *thread {
 }
 
 func appendRun(buf []choice, t *thread) []choice {
-	if t.done {
+	if t.done || t.mustWait() {
 		return buf
 	}
 	for alt := range t.alternatives() {
 		buf = append(buf, makeChoice(stepRun, t.id, alt))
 	}
 	return buf
+}
+
+// mustWait reports whether t has not begun, and is to begin after its twin.
+func (t *thread) mustWait() bool {
+	twins := t.m.prog.Twins
+	return t.m.Symmetric && !t.begun && twins != nil && twins[t.id] >= 0 && !t.m.threads[twins[t.id]].begun
+}
+
+// follow does the steps, as far as nothing fails.
+func (m *machine) follow(steps []choice) {
+	for m.ahead = steps; len(m.ahead) > 0 && m.failure == ""; {
+		m.step(m.nextAhead())
+	}
+}
+
+func (m *machine) nextAhead() choice {
+	c := m.ahead[0]
+	m.ahead = m.ahead[1:]
+	return c
+}
+
+// goesOn reports whether a schedule that is followed goes on with t, and begins
+// that step: without a switch to the machine and back.
+func (m *machine) goesOn(t *thread) bool {
+	if len(m.ahead) == 0 || m.ahead[0].actor() != makeChoice(stepRun, t.id, 0) {
+		return false
+	}
+	t.alt = m.nextAhead().alt()
+	m.steps++
+	return true
 }
 
 // step does what c says. It must be one of the options.
@@ -211,6 +241,7 @@ func (m *machine) step(c choice) {
 			return
 		}
 		t.alt = c.alt()
+		t.begun = true
 		m.last = t.id
 		t.resume()
 	case stepFlush:

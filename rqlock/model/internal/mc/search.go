@@ -12,6 +12,7 @@ type node struct {
 type search struct {
 	*explorer
 	path    []node
+	taken   []choice  // on the path
 	options []choice  // of all nodes on the path
 	states  *stateSet // nil = no cache
 }
@@ -66,13 +67,7 @@ func (x *explorer) expand(s *schedule) *schedule {
 func (s *search) execute() bool {
 	m := s.m
 	m.begin()
-	for i := range s.path {
-		if m.failure != "" {
-			return false // only if the program is not deterministic
-		}
-		n := &s.path[i]
-		m.step(s.options[n.first+n.at])
-	}
+	m.follow(s.taken) // fails only if the program is not deterministic
 	for {
 		if m.failure != "" {
 			return false
@@ -98,6 +93,7 @@ func (s *search) execute() bool {
 			return s.finish()
 		}
 		s.path = append(s.path, n)
+		s.taken = append(s.taken, s.options[first])
 		m.step(s.options[first])
 	}
 }
@@ -113,8 +109,7 @@ func (s *search) visit() (state uint32, seen bool) {
 	}
 	parent, by := noState, choice(0)
 	for i := len(s.path) - 1; i >= 0 && parent == noState; i-- { // past forced steps
-		n := &s.path[i]
-		parent, by = n.state, s.options[n.first+n.at]
+		parent, by = s.path[i].state, s.taken[i]
 	}
 	state, seen = s.states.add(s.m.hash(), parent, by)
 	s.r.States = int64(s.states.len())
@@ -124,22 +119,19 @@ func (s *search) visit() (state uint32, seen bool) {
 // backtrack goes to the next option of the last node that has one left.
 func (s *search) backtrack() bool {
 	for len(s.path) > 0 {
-		top := &s.path[len(s.path)-1]
+		last := len(s.path) - 1
+		top := &s.path[last]
 		if top.at++; top.at < top.n {
+			s.taken[last] = s.options[top.first+top.at]
 			return true
 		}
 		s.options = s.options[:top.first]
-		s.path = s.path[:len(s.path)-1]
+		s.path, s.taken = s.path[:last], s.taken[:last]
 	}
 	return false
 }
 
 // failed returns the schedule of the execution that has just failed.
 func (s *search) failed() *schedule {
-	f := &schedule{fair: s.m.steps > len(s.path)}
-	for i := range s.path {
-		n := &s.path[i]
-		f.steps = append(f.steps, s.options[n.first+n.at])
-	}
-	return f
+	return &schedule{steps: s.taken, fair: s.m.steps > len(s.taken)}
 }

@@ -14,6 +14,7 @@ type thread struct {
 	stop func()
 	wait func(struct{}) bool // gives control back to the machine
 
+	begun bool // it has made a step
 	done  bool
 	op    op     // what it will do when it is scheduled next
 	place string // where that is, if a trace is wanted
@@ -92,7 +93,7 @@ func (t *thread) run() {
 
 // start runs the thread up to its first scheduling point.
 func (t *thread) start() {
-	t.done = false
+	t.begun, t.done = false, false
 	t.op = op{kind: opStart}
 	t.frames = append(t.frames[:0], frame{h: uint64(t.id) + 1})
 	t.atomicFrom, t.inside = 0, false
@@ -116,7 +117,9 @@ func (t *thread) point() {
 	if t.m.tracing {
 		t.place = t.m.here(t.op.site)
 	}
-	t.wait(struct{}{})
+	if !t.m.goesOn(t) {
+		t.wait(struct{}{})
+	}
 	if t.m.over() {
 		panic(abandoned{})
 	}

@@ -16,6 +16,10 @@ type Program struct {
 	Setup   func()        // runs before each execution
 	Final   func()        // runs after each that ends; may call Fail
 	Outcome func() string // names what an execution that ended has led to; may be nil
+
+	// Twins has for each thread another that is the same but for its number, and that
+	// begins before it in a symmetric world; -1 = none. May be nil.
+	Twins []int
 }
 
 // A World says in which memory a program runs, what may happen, and how long
@@ -35,6 +39,9 @@ type World struct {
 	// Functions that run without a switch to another thread, by the name that the
 	// sites give them: fewer states, and no interleavings inside of them.
 	Atomic []string
+
+	Symmetric bool // believe the program's Twins: of executions that differ in who of them is who, one is enough
+	NoRaces   bool // do not look for data races: fewer states
 
 	Weaken   map[Access]Order // orders of single accesses
 	Orders   map[string]Order // orders of all accesses by a primitive
@@ -96,11 +103,13 @@ type machine struct {
 	ptrs    pointers
 	names   map[unsafe.Pointer]string
 	changed map[unsafe.Pointer]func(thread int, old, v uint64)
+	dead    map[unsafe.Pointer]func() bool
 	ghosts  []ghost
 	atomic  []bool // by function; see World.Atomic
 
 	gen      uint64 // number of this execution
 	steps    int
+	ahead    []choice // of a schedule that is followed
 	now      int64
 	ticks    int
 	waits    int // ticks beyond MaxTicks
@@ -120,7 +129,11 @@ var (
 )
 
 func idle() *machine {
-	return &machine{names: map[unsafe.Pointer]string{}, changed: map[unsafe.Pointer]func(thread int, old, v uint64){}}
+	return &machine{
+		names:   map[unsafe.Pointer]string{},
+		changed: map[unsafe.Pointer]func(thread int, old, v uint64){},
+		dead:    map[unsafe.Pointer]func() bool{},
+	}
 }
 
 func newMachine(w World, p *Program) *machine {
@@ -166,7 +179,7 @@ func (m *machine) close() {
 func (m *machine) begin() {
 	cur = m
 	m.gen++
-	m.steps, m.last = 0, -1
+	m.steps, m.last, m.ahead = 0, -1, nil
 	m.now, m.ticks, m.waits = 0, 0, 0
 	m.failure = ""
 	m.touched = m.touched[:0]

@@ -1,0 +1,132 @@
+package mc
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+// TestSymmetric: of executions that differ in who of the twins is who, one is run.
+// Renaming the twins in its outcomes gives all others; what is wrong is still found.
+func TestSymmetric(t *testing.T) {
+	for _, toy := range toyLocks {
+		for _, model := range models {
+			p := toy.program(3, 1)
+			p.Twins = []int{-1, 0, 1}
+			w := World{Memory: model, Marks: true}
+			all := checkRun(t, w, p, Exhaustive(), "")
+			w.Symmetric = true
+			some := checkRun(t, w, p, Exhaustive(), "")
+			if some.States >= all.States {
+				t.Errorf("%v: no fewer states than %v", some, all)
+			}
+			renamed := map[string]bool{}
+			for _, o := range outcomes(some) {
+				for _, names := range []string{"123", "132", "213", "231", "312", "321"} {
+					renamed[strings.Map(func(r rune) rune { return rune(names[r-'1']) }, o)] = true
+				}
+			}
+			for _, o := range outcomes(all) {
+				if !renamed[o] {
+					t.Errorf("%v: no twin of outcome %s", some, o)
+				}
+			}
+			if model != RA {
+				continue
+			}
+			for prim, weaker := range toy.orders {
+				w.Orders = map[string]Order{prim: weaker[len(weaker)-1]}
+				w.Verbatim = true
+				p := toy.program(2, 2)
+				p.Twins = []int{-1, 0}
+				if r := w.Run(p, Exhaustive()); r.Failure == nil {
+					t.Errorf("%v: %s is %v, and nothing is wrong", r, prim, w.Orders[prim])
+				}
+			}
+		}
+	}
+	for _, broken := range brokenLocks {
+		p := broken.program(3, 1)
+		p.Twins = []int{-1, 0, 1}
+		r := World{Marks: true, Symmetric: true, NoRaces: true}.Run(p, Exhaustive())
+		if r.Failure == nil || !strings.Contains(r.Failure.Message, broken.failure) {
+			t.Errorf("%v: want %q", r, broken.failure)
+		}
+	}
+}
+
+// TestNoRaces: the same outcomes from fewer states, and no race.
+func TestNoRaces(t *testing.T) {
+	tell := func() {
+		PlainWrite(1, unsafe.Pointer(&regs[0]), 64)
+		storeCell(y, 1, rel)
+		At(1)
+		storeCell(z, 1, rlx)
+	}
+	for _, model := range models {
+		p := testProgram("tell", tell, func() { storeCell(y, 1, rlx); At(2); storeCell(z, 1, rlx) })
+		w := World{Memory: model, Marks: true}
+		all := checkRun(t, w, p, Exhaustive(), "")
+		w.NoRaces = true
+		some := checkRun(t, w, p, Exhaustive(), "")
+		if some.States > all.States || model == SC && some.States == all.States || !slices.Equal(outcomes(some), outcomes(all)) {
+			t.Errorf("%v: want fewer states than %v, and the same outcomes", some, all)
+		}
+	}
+	write := func() { PlainWrite(1, unsafe.Pointer(&cells[x]), 64) }
+	for _, off := range []bool{false, true} {
+		want := map[bool]string{false: "data race"}[off]
+		checkRun(t, World{NoRaces: off}, testProgram("race", write, write), Exhaustive(), want)
+	}
+}
+
+// TestDead: values of a variable that is not in use make no states; to read it
+// then, by a load, a read-modify-write or plainly, is a failure.
+func TestDead(t *testing.T) {
+	program := func(threads ...func()) (p *Program, inUse *bool) {
+		inUse = new(bool)
+		p = testProgram("dead", threads...)
+		declare := p.Declare
+		p.Declare = func() {
+			if declare != nil {
+				declare()
+			}
+			Dead(unsafe.Pointer(&cells[x]), func() bool { return !*inUse })
+		}
+		return p, inUse
+	}
+	store := func(v uint64) func() {
+		return func() {
+			storeCell(x, v, rlx)
+			At(1)
+			storeCell(y, 1, rlx)
+			At(2)
+			storeCell(y, 2, rlx)
+		}
+	}
+	for _, model := range []Model{SC, TSO} {
+		w := World{Memory: model, Marks: true}
+		p, inUse := program(store(1), store(2))
+		some := checkRun(t, w, p, Exhaustive(), "")
+		*inUse = true
+		all := checkRun(t, w, p, Exhaustive(), "")
+		if some.States >= all.States {
+			t.Errorf("%v: no fewer states than in use: %v", some, all)
+		}
+	}
+	for name, read := range map[string]func(){
+		"load":   func() { loadCell(x, rlx) },
+		"update": func() { swapCell(x, 1, rlx) },
+		"plain":  func() { PlainRead(1, unsafe.Pointer(&cells[x]), 64) },
+	} {
+		for _, model := range models {
+			p, inUse := program(read)
+			checkRun(t, World{Memory: model}, p, Exhaustive(), "T0 reads ")
+			*inUse = true
+			if r := (World{Memory: model}).Run(p, Exhaustive()); r.Failure != nil {
+				t.Errorf("%s, in use: %v", name, r)
+			}
+		}
+	}
+}
