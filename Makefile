@@ -22,7 +22,7 @@ LIB := ./...
 BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench torture model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-bench
+.PHONY: help generate test check diff list bench torture model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,7 +32,7 @@ generate: ## rebuild every generated file from nothing
 	@find asm docs rqlock -name 'z*' -type f -delete
 	$(HERE) $(GO) generate ./...
 
-test: vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-bench ## everything this machine can run
+test: vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd ## everything this machine can run
 
 check: ## fail if a generated file is stale
 	$(HERE) $(GO) run ./gen -check
@@ -45,7 +45,7 @@ list: ## print the table with each architecture's instructions
 
 bench: ## primitives beside sync/atomic's nearest operation, and the lock beside others
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
-	$(GO) run ./rqlock/bench
+	$(GO) run ./rqlock/cmd/rqbench
 
 T ?= 1s
 torture: ## torture tests of primitives and lock, and litmus tests, T for each
@@ -68,7 +68,7 @@ model-long: ## the larger programs, for HOURS, at most an hour each
 	$(MODEL) -run 'Walks' -model.walks 300000 -timeout $(HOURS)
 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
-	$(GO) run ./rqlock/bench/modelcost docs
+	$(GO) run ./rqlock/cmd/modelcost docs
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
@@ -117,5 +117,5 @@ endif
 test-gen: ## the generator's tests: staleness, machine code, bad input, another package
 	$(GO) test ./gen/...
 
-test-bench: ## the benchmark programs, a module of their own
-	$(GO) vet ./rqlock/bench/... && $(GO) test ./rqlock/bench/...
+test-cmd: ## the commands, a module of their own
+	$(GO) vet ./rqlock/cmd/... && $(GO) test ./rqlock/cmd/...

@@ -4,5 +4,5 @@
 // as sync.Mutex does.
 //
 // It is the baseline that measures what resilience costs; see the benchmarks in
-// rqlock/bench. It is correct, but programs want rqlock or sync.Mutex.
+// rqlock/cmd/rqbench. It is correct, but programs want rqlock or sync.Mutex.
 package qspin

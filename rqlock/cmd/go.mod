@@ -1,6 +1,6 @@
-// The comparison with other locks, a module of its own: its peers stay out of
-// what users of the library require.
-module github.com/rqlock/rqlock/rqlock/bench
+// The commands, a module of their own: what they need stays out of what users of
+// the library require.
+module github.com/rqlock/rqlock/rqlock/cmd
 
 go 1.26.0
 

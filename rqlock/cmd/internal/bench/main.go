@@ -1,18 +1,17 @@
-// Bench measures rqlock beside its baseline qspin, sync.Mutex and go-deadlock,
+// Package bench measures rqlock beside its baseline qspin, sync.Mutex and go-deadlock,
 // in turns, and prints the ratios:
 //
-//	go run ./rqlock/bench                 # everything, some minutes
-//	go run ./rqlock/bench -only grid      # one part
-//	go run ./rqlock/bench -runs 3         # sooner, and noisier
+//	go run ./rqlock/cmd/rqbench                 # everything, some minutes
+//	go run ./rqlock/cmd/rqbench -only grid      # one part
+//	go run ./rqlock/cmd/rqbench -runs 3         # sooner, and noisier
 //
-// The same measurements are benchmarks (go test -bench . ./rqlock/bench), for
+// The same measurements are benchmarks (go test -bench . ./rqlock/cmd/internal/bench), for
 // benchstat.
-package main
+package bench
 
 import (
 	"flag"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -47,11 +46,12 @@ func partNames() (names []string) {
 	return names
 }
 
-func main() {
+// Main runs the parts that the command line asks for, and returns the exit code.
+func Main() int {
 	flag.Parse()
 	if flag.NArg() > 0 || *runs < 1 || *runTime <= 0 || *fairTime <= 0 || *only != "" && !slices.Contains(partNames(), *only) {
 		flag.Usage()
-		os.Exit(2)
+		return 2
 	}
 	fmt.Printf("%s %s/%s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), perSpin, *runs)
@@ -61,6 +61,7 @@ func main() {
 			p.run()
 		}
 	}
+	return 0
 }
 
 // uncontended compares Lock and Unlock with nobody else around.

@@ -1,6 +1,6 @@
 // Modelcost writes what locks cost on many simulated cores, as a table and plots:
 //
-//	go run ./rqlock/bench/modelcost docs
+//	go run ./rqlock/cmd/modelcost docs
 //
 // See Simulate in package model.
 package main
