@@ -22,7 +22,7 @@ LIB := ./...
 BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench torture model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
+.PHONY: help generate test check diff list bench torture torture-tests model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,9 +47,15 @@ bench: ## primitives beside sync/atomic's nearest operation, and the lock beside
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
 	$(GO) run ./rqlock/cmd/rqbench
 
-T ?= 1s
-torture: ## torture tests of primitives and lock, and litmus tests, T for each
-	$(GO) test -count=1 -run 'Torture|Litmus' ./asm ./rqlock -torture.time $(T)
+T ?= 60s
+torture: ## torture the lock for T; then a lock that excludes nobody, which must fail
+	$(GO) run ./rqlock/cmd/rqtorture -duration $(T)
+	@echo "$(GO) run ./rqlock/cmd/rqtorture -lock busted (must fail)"
+	@! $(GO) run ./rqlock/cmd/rqtorture -lock busted -duration 1s >/dev/null 2>&1
+
+EACH ?= 1s
+torture-tests: ## torture tests of primitives and lock, and litmus tests, EACH for so long
+	$(GO) test -count=1 -run 'Torture|Litmus' ./asm ./rqlock ./rqlock/torture -torture.time $(EACH)
 
 MODEL := $(GO) test ./rqlock/model -count=1 -v
 # Two at a time: one explores programs, the other tries mutants.
@@ -63,9 +69,12 @@ model-mutants:
 	$(MODEL) -run 'Mutants' -model.mutants 300 -timeout 15m
 
 HOURS ?= 24h
-model-long: ## the larger programs, for HOURS, at most an hour each
-	$(MODEL) -run 'Suite' -model.tier long -model.time 1h -timeout $(HOURS)
-	$(MODEL) -run 'Walks' -model.walks 300000 -timeout $(HOURS)
+EACHMAX ?= 1h
+# The test program itself: go test would hide from it that somebody watches.
+model-long: ## the larger programs, for HOURS, at most EACHMAX each, then more random executions
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && $(GO) test -c -o "$$d/model" ./rqlock/model && cd rqlock/model && \
+	"$$d/model" -test.v -test.run 'Suite' -model.tier long -model.time $(EACHMAX) -test.timeout $(HOURS) && \
+	"$$d/model" -test.v -test.run 'Walks' -model.walks 300000 -test.timeout $(HOURS)
 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
 	$(GO) run ./rqlock/cmd/modelcost docs

@@ -28,6 +28,8 @@ var arrows = map[string][]string{
 	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
 	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
 
+	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
+
 	module + "/rqlock/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
 	twin + "mc":              nil,
 	twin + "sim":             {twin + "mc"},

@@ -134,7 +134,7 @@ func declare() {
 			if door := bench.door[i] - 1; door >= 0 && door != thread {
 				mc.Fail("T%d opens the door of L%d, which T%d has closed", thread, i, door)
 			}
-			bench.door[i] = 0
+			bench.door[i], bench.bypasses[i] = 0, 0
 		}
 		bench.locks[i].Declare(fmt.Sprintf("L%d", i), granted, opens)
 		mc.Name(unsafe.Pointer(&bench.data[i]), fmt.Sprintf("data%d", i))

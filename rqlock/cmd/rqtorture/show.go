@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+
+	"github.com/rqlock/rqlock/rqlock/torture"
+)
+
+// run tortures, shows how it gets on, and reports whether nothing has failed.
+func (o *options) run(ctx context.Context) bool {
+	if o.duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.duration)
+		defer cancel()
+	}
+	o.banner("Start of test")
+	result := make(chan torture.Stats)
+	go func() { result <- o.Run(ctx) }()
+	bar := o.newBar()
+	lines, steps := ticker(o.every), time.NewTicker(time.Second/4)
+	for {
+		select {
+		case <-lines:
+			bar.Clear()
+			s := o.Stats()
+			o.print(&s, "stats")
+		case <-steps.C:
+			s := o.Stats()
+			bar.Describe(fmt.Sprintf("%s  total %d  fail %d", o.lock, s.Total, s.Fail))
+			bar.Set64(min(int64(s.Elapsed), max(1, int64(o.duration))))
+		case s := <-result:
+			bar.Clear()
+			return o.finish(&s)
+		}
+	}
+}
+
+// ticker is one that never ticks if d is 0.
+func ticker(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.Tick(d)
+}
+
+// newBar returns a progress bar, which shows nothing unless somebody watches.
+func (o *options) newBar() *progressbar.ProgressBar {
+	total := int64(o.duration)
+	if total == 0 {
+		total = -1 // a spinner
+	}
+	info, err := os.Stderr.Stat()
+	watched := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
+	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(watched),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(200*time.Millisecond))
+}
+
+// finish prints the end and returns whether all went well.
+func (o *options) finish(s *torture.Stats) bool {
+	o.print(s, "end")
+	verdict := "SUCCESS"
+	if !s.Ok() {
+		verdict = "FAILURE"
+	}
+	o.banner("End of test: " + verdict)
+	return s.Ok()
+}
+
+// banner echoes the parameters, as locktorture does.
+func (o *options) banner(what string) {
+	if !o.json {
+		fmt.Printf("%s-torture:--- %s: duration=%v %v %s/%s race=%v\n", o.lock, what, o.duration, o.Params(), runtime.GOOS, runtime.GOARCH, raceEnabled)
+	}
+}
+
+// print prints statistics.
+func (o *options) print(s *torture.Stats, what string) {
+	if o.json {
+		json.NewEncoder(os.Stdout).Encode(struct {
+			What   string         `json:"what"`
+			Ok     bool           `json:"ok"`
+			Params torture.Params `json:"params"`
+			*torture.Stats
+		}{what, s.Ok(), o.Params(), s})
+		return
+	}
+	for _, line := range s.Lines() {
+		fmt.Printf("%s-torture: %s\n", o.lock, line)
+	}
+	if what == "end" {
+		for _, trouble := range s.Trouble {
+			fmt.Printf("%s-torture: !!! %s\n", o.lock, trouble)
+		}
+	}
+}

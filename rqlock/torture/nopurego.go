@@ -1,0 +1,5 @@
+//go:build !purego && (amd64 || arm64)
+
+package torture
+
+const noPurego = "this program has the assembly; build it with -tags purego"

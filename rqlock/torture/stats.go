@@ -1,0 +1,170 @@
+package torture
+
+import (
+	"fmt"
+	"math/bits"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+// Stats is what a run has seen so far.
+type Stats struct {
+	Elapsed time.Duration `json:"elapsed_ns"`
+	Total   int64         `json:"total"` // acquisitions by writers
+	Max     int64         `json:"max"`   // by one of them
+	Min     int64         `json:"min"`
+	Fail    int64         `json:"fail"` // sections disturbed, errors that must not be, injections not reported as they were
+
+	Busy      int64 `json:"busy"` // acquisitions that failed as they may: TryLock
+	Deadline  int64 `json:"deadline"`
+	Cancelled int64 `json:"cancelled"`
+	Stalled   int64 `json:"stalled"` // after a long hold
+
+	Selfs  Injected         `json:"selfs"` // sections that locked again what they held
+	Cycles Injected         `json:"cycles"`
+	Stalls Injected         `json:"stalls"`
+	Sizes  map[int]Injected `json:"cycle_sizes"` // victims of cycles of so many goroutines
+
+	Waits  Histogram      `json:"waits"`
+	Events *rqlock.Events `json:"events,omitempty"`
+
+	Trouble []Trouble `json:"trouble,omitempty"` // the first failures, and what a hang looked like
+}
+
+// Injected says how many faults were made, and how many of them were reported
+// just as they were made.
+type Injected struct {
+	Made     int64 `json:"made"`
+	Reported int64 `json:"reported"`
+}
+
+func (i Injected) String() string { return fmt.Sprintf("%d/%d", i.Reported, i.Made) }
+
+// Ok reports whether nothing has failed.
+func (s *Stats) Ok() bool { return s.Fail == 0 && s.Total > 0 }
+
+// Lines renders the statistics; the first line is locktorture's.
+func (s *Stats) Lines() []string {
+	uneven, failed := "", ""
+	if s.Max/2 > s.Min {
+		uneven = "???"
+	}
+	if s.Fail != 0 {
+		failed = "!!!"
+	}
+	lines := []string{strings.TrimRight(fmt.Sprintf("Writes:  Total: %d  Max/Min: %d/%d %s  Fail: %d %s", s.Total, s.Max, s.Min, uneven, s.Fail, failed), " ")}
+	if s.Selfs.Made+s.Cycles.Made+s.Stalls.Made > 0 {
+		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self: %v  cycle: %v  stall: %v", s.Selfs, s.Cycles, s.Stalls))
+	}
+	if s.Busy+s.Deadline+s.Cancelled+s.Stalled > 0 {
+		lines = append(lines, fmt.Sprintf("Gave up:  deadline: %d  cancelled: %d  busy: %d  long hold: %d", s.Deadline, s.Cancelled, s.Busy, s.Stalled))
+	}
+	if len(s.Sizes) > 0 {
+		var sizes []int
+		for n := range s.Sizes {
+			sizes = append(sizes, n)
+		}
+		sort.Ints(sizes)
+		line := "Victims of cycles of"
+		for _, n := range sizes {
+			line += fmt.Sprintf("  %d: %v", n, s.Sizes[n])
+		}
+		lines = append(lines, line)
+	}
+	return append(lines, s.Waits.String())
+}
+
+// A Histogram counts waits: the n-th number those below 2^n ns, and not below half
+// of that.
+type Histogram [48]int64
+
+// String renders how many waits were below each limit, and not below the one before.
+func (h *Histogram) String() string {
+	line, sum := "Waits: ", int64(0)
+	for i, n := range h {
+		sum += n
+		if label, ok := limits[i]; ok && sum > 0 {
+			line += fmt.Sprintf("  <%s: %d", label, sum)
+			sum = 0
+		}
+	}
+	if sum > 0 {
+		line += fmt.Sprintf("  longer: %d", sum)
+	}
+	return line
+}
+
+// limits are the logarithms of some powers of two, in ns.
+var limits = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 20: "1ms", 23: "8ms", 27: "134ms", 30: "1.1s"}
+
+// A slot is where a writer, and who follows it, counts.
+type slot struct {
+	acquired                           atomic.Int64
+	busy, deadline, cancelled, stalled atomic.Int64
+	selfs                              injected
+	waits                              [len(Histogram{})]atomic.Int64
+	pinned                             atomic.Bool // wants a thread of its own
+	_                                  [64]byte
+}
+
+func (s *slot) waited(d time.Duration) {
+	s.waits[min(bits.Len64(uint64(max(d, 0))), len(s.waits)-1)].Add(1)
+}
+
+// injected is an Injected that is being counted.
+type injected struct{ made, reported atomic.Int64 }
+
+func (i *injected) load() Injected {
+	reported := i.reported.Load() // before made, which is counted first
+	return Injected{Made: i.made.Load(), Reported: reported}
+}
+
+// A ledger has the failures.
+type ledger struct {
+	fails atomic.Int64
+	mu    sync.Mutex
+	first []Trouble
+}
+
+// Trouble is a kind of failure.
+type Trouble struct {
+	What  string `json:"what"`
+	Times int64  `json:"times"`
+}
+
+func (t Trouble) String() string {
+	if t.Times == 1 {
+		return t.What
+	}
+	return fmt.Sprintf("%s (%d times)", t.What, t.Times)
+}
+
+// maxTrouble bounds how many kinds of failures are told.
+const maxTrouble = 20
+
+func (l *ledger) fail(format string, args ...any) {
+	l.fails.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	what := fmt.Sprintf(format, args...)
+	for i := range l.first {
+		if l.first[i].What == what {
+			l.first[i].Times++
+			return
+		}
+	}
+	if len(l.first) < maxTrouble {
+		l.first = append(l.first, Trouble{what, 1})
+	}
+}
+
+func (l *ledger) told() []Trouble {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Trouble(nil), l.first...)
+}

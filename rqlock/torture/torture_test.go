@@ -1,0 +1,256 @@
+package torture
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+var (
+	runTime = flag.Duration("torture.time", 300*time.Millisecond, "how long each run lasts")
+	seed    = flag.Uint64("torture.seed", rand.Uint64(), "seed of the runs")
+)
+
+// short are the parameters of a short run of everything.
+func short(k Kind) Params {
+	p := Defaults(k)
+	p.Stutter, p.Shuffle, p.Churn, p.GC, p.Procs = 50*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 30*time.Millisecond, 50*time.Millisecond
+	p.LongHold = time.Millisecond
+	p.HangAfter, p.Seed = time.Minute, *seed
+	if k.Resilient {
+		p.Cycles, p.Stalls, p.StallTimeout = 5*time.Millisecond, 20*time.Millisecond, time.Second
+	}
+	return p
+}
+
+func run(t *testing.T, p Params, k Kind, d time.Duration) Stats {
+	t.Helper()
+	r, err := newRunner(p, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	s := r.Run(ctx)
+	t.Cleanup(r.all.Wait) // what hung has an end by then
+	t.Logf("seed %d\n%s", p.Seed, strings.Join(s.Lines(), "\n"))
+	return s
+}
+
+// TestTortureKinds: every lock passes but the one that must not.
+func TestTortureKinds(t *testing.T) {
+	for _, k := range Kinds {
+		t.Run(k.Name, func(t *testing.T) {
+			if k.missing != "" {
+				if _, err := New(Params{Lock: k.Name}); err == nil || !strings.Contains(err.Error(), k.missing) {
+					t.Errorf("New: %v, want: %s", err, k.missing)
+				}
+				return
+			}
+			s := run(t, short(k), k, *runTime)
+			if s.Ok() == (k.Name == "busted") {
+				t.Errorf("ok: %v\n%v", s.Ok(), s.Trouble)
+			}
+			if k.Resilient && (s.Selfs.Made == 0 || s.Cycles.Made == 0 || s.Stalls.Made == 0 || s.Deadline+s.Cancelled == 0) {
+				t.Errorf("something was not injected: %+v", s)
+			}
+		})
+	}
+}
+
+// A wrong is a lock with a fault.
+type wrong struct {
+	*rqlock.Lock
+	err   func(l *rqlock.Lock, err error) error // what becomes of a result
+	block *atomic.Int64                         // locks that are left before it hangs
+	until <-chan struct{}
+}
+
+func (w wrong) judge(err error) error {
+	if w.block != nil && w.block.Add(-1) < 0 {
+		<-w.until
+	}
+	return w.err(w.Lock, err)
+}
+
+// (The embedded field has the name of its method.)
+type wrongLock struct{ wrong }
+
+func (w wrongLock) Lock() error                       { return w.judge(w.wrong.Lock.Lock()) }
+func (w wrongLock) LockTimeout(d time.Duration) error { return w.judge(w.wrong.Lock.LockTimeout(d)) }
+func (w wrongLock) LockContext(ctx context.Context) error {
+	return w.judge(w.wrong.Lock.LockContext(ctx))
+}
+func (w wrongLock) TryLock() bool { return w.wrong.Lock.TryLock() }
+func (w wrongLock) Unlock()       { w.wrong.Lock.Unlock() }
+
+// TestWrongLocks: what a lock can do wrong is found, and told.
+func TestWrongLocks(t *testing.T) {
+	deadlock := func(err error) *rqlock.DeadlockError { d, _ := err.(*rqlock.DeadlockError); return d }
+	timeout := func(err error) *rqlock.TimeoutError { d, _ := err.(*rqlock.TimeoutError); return d }
+	only := func(f func(p *Params)) func(*Params) {
+		return func(p *Params) {
+			p.Cycles, p.Stalls, p.Selfs, p.GiveUps, p.LongHold = 0, 0, 0, 0, 0
+			f(p)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		params func(p *Params)
+		err    func(l *rqlock.Lock, err error) error
+		hangs  int64 // after so many
+		want   string
+	}{
+		{"right", func(*Params) {}, nil, 0, ""},
+		{"false deadlock", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
+			if err == nil && rand.IntN(100) == 0 {
+				l.Unlock()
+				return &rqlock.DeadlockError{}
+			}
+			return err
+		}, 0, "takes its locks in order"},
+		{"false timeout", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
+			if err == nil && rand.IntN(100) == 0 {
+				l.Unlock()
+				return &rqlock.TimeoutError{Stall: true}
+			}
+			return err
+		}, 0, "may not time out"},
+		{"deaf to itself", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
+			if deadlock(err) != nil {
+				return &rqlock.TimeoutError{}
+			}
+			return err
+		}, 0, "locking what is held already: rqlock"},
+		{"no victim", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if deadlock(err) != nil {
+				return &rqlock.TimeoutError{}
+			}
+			return err
+		}, 0, "has 0 victims"},
+		{"part of the cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if d := deadlock(err); d != nil && len(d.Cycle) > 2 {
+				return &rqlock.DeadlockError{Cycle: d.Cycle[1:]}
+			}
+			return err
+		}, 0, "in a cycle of "},
+		{"early stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if d := timeout(err); d != nil {
+				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
+			}
+			return err
+		}, 0, "a waiter of a holder who stays"},
+		{"stays locked", only(func(p *Params) { p.Nested, p.Locks, p.StallTimeout = 1, 1, 50*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if err == nil && rand.IntN(1000) == 0 {
+				return &rqlock.TimeoutError{}
+			}
+			return err
+		}, 0, "a writer"},
+		{"tells nobody", func(p *Params) {}, func(l *rqlock.Lock, err error) error {
+			rqlock.OnViolation(nil)
+			return err
+		}, 0, "OnViolation was told of"},
+		{"hangs", only(func(p *Params) { p.HangAfter = 300 * time.Millisecond; p.Stutter = 0 }), nil, 1000, "nothing has happened for 300ms"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			until := make(chan struct{})
+			k := Kind{Name: test.name, Resilient: true, New: func() Locker {
+				w := wrong{Lock: new(rqlock.Lock), err: test.err, until: until}
+				if w.err == nil {
+					w.err = func(_ *rqlock.Lock, err error) error { return err }
+				}
+				if test.hangs > 0 {
+					w.block = new(atomic.Int64)
+					w.block.Store(test.hangs)
+				}
+				return wrongLock{w}
+			}}
+			p := short(k)
+			test.params(&p)
+			s := run(t, p, k, *runTime)
+			t.Cleanup(func() { close(until) }) // before run's
+			if test.want == "" && s.Ok() {
+				return
+			}
+			if test.want == "" || s.Ok() || !strings.Contains(fmt.Sprint(s.Trouble), test.want) {
+				t.Errorf("trouble: %.2000v\nwant %q", s.Trouble, test.want)
+			}
+		})
+	}
+}
+
+// TestEnds: a run ends soon after its context, with its statistics.
+func TestEnds(t *testing.T) {
+	k := Kinds[0]
+	p := short(k)
+	p.Stutter = time.Hour // writers never pause, and what sleeps wakes up
+	p.Cycles, p.GC, p.Procs = time.Hour, time.Hour, time.Hour
+	start := time.Now()
+	if s := run(t, p, k, 20*time.Millisecond); !s.Ok() {
+		t.Error(s.Trouble)
+	}
+	if d := time.Since(start); d > 30*time.Second { // a stall that is under way is waited for
+		t.Errorf("it took %v", d)
+	}
+}
+
+// TestPaused: who pauses does not hang.
+func TestPaused(t *testing.T) {
+	k := Kinds[0]
+	p := short(k)
+	p.Cycles, p.Stalls, p.Stutter, p.HangAfter = 0, 0, 200*time.Millisecond, 100*time.Millisecond
+	if s := run(t, p, k, 500*time.Millisecond); !s.Ok() {
+		t.Error(s.Trouble)
+	}
+}
+
+// TestParams: what makes no sense is refused, in one line that names it.
+func TestParams(t *testing.T) {
+	for want, p := range map[string]Params{
+		`no lock "spin": want one of rqlock, purego, qspin, mutex, busted`:                  {Lock: "spin"},
+		"writers is -1: must not be negative":                                               {Lock: "rqlock", Writers: -1},
+		"long-hold is -1ns: must not be negative":                                           {Lock: "rqlock", LongHold: -1},
+		"nested is 3, but there are 2 locks: a writer takes each once":                      {Lock: "rqlock", Nested: 3, Locks: 2},
+		"cycle-max is 1: a cycle has at least 2 goroutines":                                 {Lock: "rqlock", CycleMax: 1},
+		"stall-timeout is 1ms: must be 10ms at least":                                       {Lock: "rqlock", StallTimeout: time.Millisecond},
+		"mutex cannot fail, so it would hang: cycles, stalls, selfs and give-ups must be 0": {Lock: "mutex", Cycles: 1},
+	} {
+		if _, err := New(p); err == nil || err.Error() != want {
+			t.Errorf("New(%+v): %v, want %s", p, err, want)
+		}
+	}
+	r, err := New(Params{Lock: "rqlock"})
+	if p := r.Params(); err != nil || p.Writers == 0 || p.Locks != 1 || p.Nested != 1 || p.StallTimeout != rqlock.DefaultTimeout || p.Seed == 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestLines: the first line is locktorture's, to the letter.
+func TestLines(t *testing.T) {
+	s := Stats{Total: 30, Max: 21, Min: 9, Fail: 2}
+	s.Waits[3], s.Waits[12], s.Waits[40] = 5, 6, 7
+	s.Sizes = map[int]Injected{3: {2, 2}, 2: {4, 3}}
+	s.Cycles = Injected{6, 5}
+	s.Deadline = 1
+	want := []string{
+		"Writes:  Total: 30  Max/Min: 21/9 ???  Fail: 2 !!!",
+		"Injected, reported/made:  self: 0/0  cycle: 5/6  stall: 0/0",
+		"Gave up:  deadline: 1  cancelled: 0  busy: 0  long hold: 0",
+		"Victims of cycles of  2: 3/4  3: 2/2",
+		"Waits:   <128ns: 5  <8µs: 6  longer: 7",
+	}
+	if got := s.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if even := (&Stats{Total: 3, Max: 2, Min: 1}).Lines()[0]; !regexp.MustCompile(`^Writes:  Total: 3  Max/Min: 2/1   Fail: 0$`).MatchString(even) {
+		t.Errorf("%q", even)
+	}
+}

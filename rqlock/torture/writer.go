@@ -1,0 +1,196 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+// A writer is a goroutine that takes the locks, for as long as it lives.
+type writer struct {
+	*Runner
+	*slot
+	rnd  *rand.Rand
+	held []*guard
+}
+
+// write runs the writers of slot i, one after the other.
+func (r *Runner) write(i, generation int) {
+	w := &writer{Runner: r, slot: &r.slots[i], rnd: r.random(1+i, generation)}
+	end := time.Now().Add(w.about(r.p.Churn))
+	for pinned := false; ; {
+		select {
+		case <-r.stop:
+			return
+		case <-r.running():
+		}
+		if want := w.pinned.Load(); want != pinned {
+			if pinned = want; pinned {
+				runtime.LockOSThread()
+			} else {
+				runtime.UnlockOSThread()
+			}
+		}
+		w.round()
+		w.work(w.about(r.p.Outside))
+		if r.p.Churn > 0 && time.Now().After(end) {
+			r.spawn(func() { r.write(i, generation+1) })
+			return // with a thread of its own, that ends, too
+		}
+	}
+}
+
+// round takes some of the locks, in order, and releases them in any order.
+func (w *writer) round() {
+	locks := w.rnd.IntN(w.p.Nested) + 1
+	for i, left := 0, len(w.guards); locks > 0; i, left = i+1, left-1 {
+		if w.rnd.IntN(left) >= locks {
+			continue // not this one
+		}
+		if locks--; !w.enter(w.guards[i]) {
+			break
+		}
+	}
+	w.rnd.Shuffle(len(w.held), func(i, j int) { w.held[i], w.held[j] = w.held[j], w.held[i] })
+	for _, g := range w.held {
+		g.Unlock()
+	}
+	w.held = w.held[:0]
+}
+
+// enter takes a lock and has a section. The lock is then held on.
+func (w *writer) enter(g *guard) bool {
+	start := time.Now()
+	if !w.acquire(g) {
+		return false
+	}
+	w.waited(time.Since(start))
+	w.acquired.Add(1)
+	w.held = append(w.held, g)
+	a, b := g.enter()
+	w.hold()
+	if w.oneIn(w.p.Selfs) {
+		w.again(g)
+	}
+	if !g.leave(a, b) {
+		w.fail("a section of %s was not alone", w.kind.Name)
+	}
+	return true
+}
+
+// acquire takes a lock in one of the ways there are. It judges what comes of it.
+func (w *writer) acquire(g *guard) bool {
+	switch {
+	case w.oneIn(w.p.Tries):
+		if g.TryLock() {
+			return true
+		}
+		w.busy.Add(1)
+		return false
+	case !w.oneIn(w.p.GiveUps):
+		return w.judge(g.Lock(), false, false)
+	case w.rnd.IntN(2) == 0:
+		return w.judge(g.LockTimeout(w.about(shortWait)), true, false)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer time.AfterFunc(w.about(shortWait), cancel).Stop()
+	return w.judge(g.LockContext(ctx), false, true)
+}
+
+// shortWait is the mean limit of an acquisition that has one.
+const shortWait = 50 * time.Microsecond
+
+// judge counts an outcome, and fails if it is none that may be.
+func (w *writer) judge(err error, limited, cancelled bool) bool {
+	var timeout *rqlock.TimeoutError
+	switch {
+	case err == nil:
+		return true
+	case errors.As(err, &timeout):
+		w.reports.timeouts.Add(1)
+		if !timeout.Stall && limited {
+			w.deadline.Add(1)
+		} else if timeout.Stall && w.p.mayStall() {
+			w.stalled.Add(1)
+		} else {
+			w.fail("a writer that may not time out: %v", err)
+		}
+	case cancelled && errors.Is(err, context.Canceled):
+		w.cancelled.Add(1)
+	default:
+		w.fail("a writer, which takes its locks in order: %v", err)
+	}
+	return false
+}
+
+// again locks what is held already.
+func (w *writer) again(g *guard) {
+	w.selfs.made.Add(1)
+	var err error
+	if w.rnd.IntN(2) == 0 {
+		err = g.Lock()
+	} else {
+		err = g.LockTimeout(time.Hour)
+	}
+	w.reports.count(err)
+	if isCycle(err, 1) {
+		w.selfs.reported.Add(1)
+		return
+	}
+	w.fail("locking what is held already: %v", err)
+	if err == nil {
+		g.Unlock()
+	}
+}
+
+// isCycle reports whether err tells of a cycle of n goroutines.
+func isCycle(err error, n int) bool {
+	var deadlock *rqlock.DeadlockError
+	return errors.As(err, &deadlock) && len(deadlock.Cycle) == n
+}
+
+// hold stays in a section, with locktorture's odds for what is rare: its
+// torture_spin_lock_write_delay.
+func (w *writer) hold() {
+	w.work(w.about(w.p.Section))
+	if long := w.p.LongHold; long > 0 && w.oneIn(w.p.Writers*2000*int(max(1, long.Milliseconds()))) {
+		if w.rnd.IntN(2) == 0 {
+			w.work(long)
+		} else {
+			time.Sleep(long)
+		}
+	}
+	if w.oneIn(w.p.Writers * 200 * 2) {
+		w.work(2 * time.Microsecond)
+	}
+	if w.oneIn(w.p.Writers * 20000) {
+		runtime.Gosched()
+	}
+}
+
+// work keeps the processor busy.
+func (w *writer) work(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	for start := time.Now(); time.Since(start) < d; {
+	}
+}
+
+// oneIn is true once in n times, and never if n is 0.
+func (w *writer) oneIn(n int) bool { return n > 0 && w.rnd.IntN(n) == 0 }
+
+// about is a random time with the given mean.
+func (w *writer) about(mean time.Duration) time.Duration { return about(w.rnd, mean) }
+
+func about(rnd *rand.Rand, mean time.Duration) time.Duration {
+	if mean <= 0 {
+		return 0
+	}
+	return time.Duration(rnd.Int64N(int64(2*mean))) + 1
+}
