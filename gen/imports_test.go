@@ -28,6 +28,9 @@ var arrows = map[string][]string{
 	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
 	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
 
+	module + "/rqlock/internal/proc": nil,
+	module + "/rqlock/freelist":      {module + "/rqlock", module + "/rqlock/internal/proc"},
+
 	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
 
 	module + "/rqlock/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
