@@ -1,0 +1,329 @@
+package hashtab
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"iter"
+	"math/bits"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/freelist"
+	"github.com/rqlock/rqlock/rqlock/internal/words"
+)
+
+// Errors of a map besides those of its locks.
+var (
+	ErrExist    = errors.New("hashtab: the key is present")
+	ErrNotExist = errors.New("hashtab: no such key")
+	ErrFull     = errors.New("hashtab: full")
+)
+
+// A Flag says which keys an Update is for.
+type Flag uint8
+
+const (
+	Any     Flag = iota // present or not
+	NoExist             // not present, else ErrExist
+	Exist               // present, else ErrNotExist
+)
+
+// A Map is a hash table for up to a fixed number of elements. Make it with [New] or
+// [NewOnDemand]. All methods may be called by many goroutines at once.
+type Map[K comparable, V any] struct {
+	seed    maphash.Seed
+	shift   uint
+	buckets []bucket[K, V]
+	limit   int64
+	keys    words.Layout[K]
+	values  words.Layout[V]
+
+	spare *freelist.List[elem[K, V]] // nil = made on demand
+	len   atomic.Int64               // of elements in use or about to be
+}
+
+// A node is an element, in a bucket or in the free list.
+type node[K comparable, V any] = freelist.Node[elem[K, V]]
+
+// An elem changes only while its bucket's version is odd, or while it is in none.
+type elem[K comparable, V any] struct {
+	next  atomic.Pointer[freelist.Node[elem[K, V]]]
+	hash  atomic.Uint64
+	key   words.Cell[K]
+	value words.Cell[V]
+}
+
+// A bucket has a cache line for itself.
+type bucket[K comparable, V any] struct {
+	lock    rqlock.Lock
+	first   atomic.Pointer[node[K, V]]
+	version atomic.Uint64 // odd while the bucket changes; changes under lock
+	_       [64 - 16 - 16]byte
+}
+
+// New returns a map for up to capacity elements, all of which it makes now: later it
+// allocates nothing. It panics if capacity is not positive.
+func New[K comparable, V any](capacity int) *Map[K, V] {
+	m := NewOnDemand[K, V](capacity)
+	m.spare = freelist.New[elem[K, V]](0)
+	m.spare.Fill(make([]node[K, V], capacity))
+	return m
+}
+
+// NewOnDemand returns a map for up to limit elements, each of which is allocated when
+// it is needed and left to the garbage collector when it is deleted. It panics if limit
+// is not positive.
+func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
+	if limit <= 0 {
+		panic(fmt.Sprintf("hashtab: room for %d elements: must be positive", limit))
+	}
+	logBuckets := bits.Len(uint(limit - 1))
+	return &Map[K, V]{
+		seed: maphash.MakeSeed(), shift: uint(64 - logBuckets), buckets: make([]bucket[K, V], 1<<logBuckets),
+		limit: int64(limit), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
+	}
+}
+
+// Len returns how many elements there are, and those that others are about to add.
+func (m *Map[K, V]) Len() int { return int(m.len.Load()) }
+
+// Lookup returns k's value, and whether there is one. It takes no lock.
+func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
+	h := m.hash(k)
+	b := m.bucket(h)
+	for tries := 1; ; tries++ {
+		version := b.version.Load()
+		if version&1 == 0 {
+			n, same := m.find(b, version, h, k)
+			if same && n != nil {
+				v = n.Value.value.Load(&m.values)
+				same = b.version.Load() == version
+			}
+			if same {
+				return v, n != nil
+			}
+		}
+		if tries%spins == 0 {
+			runtime.Gosched() // the writer may wait for this processor
+		}
+	}
+}
+
+// spins is how often a reader looks at a bucket before it yields.
+const spins = 100
+
+func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[h>>m.shift] }
+
+func (m *Map[K, V]) hash(k K) uint64 { return maphash.Comparable(m.seed, k) }
+
+// find returns k's node in the given version of b, nil if it has none; same is false
+// if b has another version by now. A key must not be looked at before that is known.
+func (m *Map[K, V]) find(b *bucket[K, V], version, h uint64, k K) (n *node[K, V], same bool) {
+	for n = b.first.Load(); n != nil; n = n.Value.next.Load() {
+		if n.Value.hash.Load() == h {
+			key := n.Value.key.Load(&m.keys)
+			if b.version.Load() != version {
+				return nil, false
+			}
+			if key == k {
+				return n, true
+			}
+		} else if b.version.Load() != version { // it may have led into another bucket
+			return nil, false
+		}
+	}
+	return nil, b.version.Load() == version
+}
+
+// Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
+// that, ErrFull if there is no room, or the lock's error.
+func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
+	h := m.hash(k)
+	b := m.bucket(h)
+	if err := b.lock.Lock(); err != nil {
+		return err
+	}
+	defer b.lock.Unlock()
+	n, _ := m.find(b, b.version.Load(), h, k)
+	switch {
+	case n != nil && flag == NoExist:
+		return ErrExist
+	case n == nil && flag == Exist:
+		return ErrNotExist
+	case n == nil:
+		return m.insert(b, h, k, v)
+	}
+	m.replace(b, n, v)
+	return nil
+}
+
+// insert, replace and remove need b's lock.
+
+func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
+	n := m.take()
+	if n == nil {
+		return ErrFull
+	}
+	b.change(func() {
+		n.Value.hash.Store(h)
+		n.Value.key.Store(&m.keys, k)
+		n.Value.value.Store(&m.values, v)
+		n.Value.next.Store(b.first.Load())
+		b.first.Store(n)
+	})
+	return nil
+}
+
+func (m *Map[K, V]) replace(b *bucket[K, V], n *node[K, V], v V) {
+	b.change(func() { n.Value.value.Store(&m.values, v) })
+}
+
+func (m *Map[K, V]) remove(b *bucket[K, V], n *node[K, V]) {
+	at := &b.first
+	for at.Load() != n {
+		at = &at.Load().Value.next
+	}
+	b.change(func() {
+		at.Store(n.Value.next.Load())
+		if m.spare != nil { // it stays: let go of what it has
+			n.Value.key.Store(&m.keys, *new(K))
+			n.Value.value.Store(&m.values, *new(V))
+		}
+	})
+	m.give(n)
+}
+
+// change makes a new version of the bucket.
+func (b *bucket[K, V]) change(f func()) {
+	version := b.version.Load()
+	b.version.Store(version + 1)
+	f()
+	b.version.Store(version + 2)
+}
+
+// take returns an element that is in no bucket, or nil if there is none.
+func (m *Map[K, V]) take() *node[K, V] {
+	if m.len.Add(1) > m.limit {
+		m.len.Add(-1)
+		return nil
+	}
+	if m.spare == nil {
+		return new(node[K, V])
+	}
+	n := m.spare.Pop()
+	if n == nil {
+		m.len.Add(-1)
+	}
+	return n
+}
+
+// give takes an element back.
+func (m *Map[K, V]) give(n *node[K, V]) {
+	if m.spare != nil {
+		m.spare.Push(n)
+	}
+	m.len.Add(-1)
+}
+
+// Delete removes k. It returns ErrNotExist if there is none, or the lock's error.
+func (m *Map[K, V]) Delete(k K) error {
+	_, err := m.LookupAndDelete(k)
+	return err
+}
+
+// LookupAndDelete removes k and returns its value, as one step. It returns ErrNotExist
+// if there is none, or the lock's error.
+func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
+	h := m.hash(k)
+	b := m.bucket(h)
+	if err := b.lock.Lock(); err != nil {
+		return v, err
+	}
+	defer b.lock.Unlock()
+	n, _ := m.find(b, b.version.Load(), h, k)
+	if n == nil {
+		return v, ErrNotExist
+	}
+	v = n.Value.value.Load(&m.values)
+	m.remove(b, n)
+	return v, nil
+}
+
+// An Action is what Compute is to do with an element.
+type Action uint8
+
+const (
+	Keep   Action = iota // leaves it as it is
+	Set                  // gives it the new value
+	Remove               // deletes it if it is present
+)
+
+// Compute calls f with k's value, or the zero value and false, while k's bucket is
+// locked, and does what f returns. f may use the map: calls that would need a lock that
+// this goroutine, or one that waits for it, holds return a *rqlock.DeadlockError. If f
+// panics the element stays as it is. Compute returns ErrFull if there is no room, or the
+// lock's error; f has not been called then in the latter case.
+func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error {
+	h := m.hash(k)
+	b := m.bucket(h)
+	if err := b.lock.Lock(); err != nil {
+		return err
+	}
+	defer b.lock.Unlock()
+	var old V
+	n, _ := m.find(b, b.version.Load(), h, k)
+	if n != nil {
+		old = n.Value.value.Load(&m.values)
+	}
+	switch v, action := f(old, n != nil); {
+	case action == Set && n == nil:
+		return m.insert(b, h, k, v)
+	case action == Set:
+		m.replace(b, n, v)
+	case action == Remove && n != nil:
+		m.remove(b, n)
+	}
+	return nil
+}
+
+// All goes over the elements, in no order. It holds no lock while the loop's body
+// runs, which may use the map in any way. Elements that are added or deleted meanwhile
+// may be left out or not; no key comes twice unless it has been deleted and added.
+func (m *Map[K, V]) All() iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		var of []pair[K, V]
+		for i := range m.buckets {
+			of = m.snapshot(&m.buckets[i], of[:0])
+			for _, p := range of {
+				if !yield(p.k, p.v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+type pair[K comparable, V any] struct {
+	k K
+	v V
+}
+
+// snapshot appends to buf what is in a bucket at one time.
+func (m *Map[K, V]) snapshot(b *bucket[K, V], buf []pair[K, V]) []pair[K, V] {
+	for tries := 1; ; tries++ {
+		version := b.version.Load()
+		for n := b.first.Load(); n != nil && version&1 == 0 && b.version.Load() == version; n = n.Value.next.Load() {
+			buf = append(buf, pair[K, V]{n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)})
+		}
+		if version&1 == 0 && b.version.Load() == version {
+			return buf
+		}
+		clear(buf) // torn values are not to be looked at
+		buf = buf[:0]
+		if tries%spins == 0 {
+			runtime.Gosched()
+		}
+	}
+}

@@ -1,0 +1,480 @@
+package hashtab
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/freelist"
+)
+
+// kinds are the two ways to make a map.
+var kinds = map[string]func(int) *Map[string, string]{
+	"preallocated": New[string, string],
+	"on demand":    NewOnDemand[string, string],
+}
+
+// model is what a map must be like.
+type model struct {
+	of    map[string]string
+	limit int
+}
+
+func (m *model) update(k, v string, flag Flag) error {
+	_, ok := m.of[k]
+	switch {
+	case ok && flag == NoExist:
+		return ErrExist
+	case !ok && flag == Exist:
+		return ErrNotExist
+	case !ok && len(m.of) == m.limit:
+		return ErrFull
+	}
+	m.of[k] = v
+	return nil
+}
+
+func (m *model) remove(k string) (string, error) {
+	v, ok := m.of[k]
+	if !ok {
+		return "", ErrNotExist
+	}
+	delete(m.of, k)
+	return v, nil
+}
+
+// check compares all of a map with the model.
+func (m *model) check(t *testing.T, got *Map[string, string]) {
+	t.Helper()
+	if got.Len() != len(m.of) {
+		t.Fatalf("Len() = %d, want %d", got.Len(), len(m.of))
+	}
+	seen := map[string]string{}
+	for k, v := range got.All() {
+		if _, twice := seen[k]; twice {
+			t.Errorf("All has %q twice", k)
+		}
+		seen[k] = v
+	}
+	for k, v := range m.of {
+		if seen[k] != v {
+			t.Errorf("All has %q for %q, want %q", seen[k], k, v)
+		}
+		if x, ok := got.Lookup(k); !ok || x != v {
+			t.Errorf("Lookup(%q) = %q, %v, want %q", k, x, ok, v)
+		}
+	}
+	if len(seen) != len(m.of) {
+		t.Errorf("All has %d elements, want %d", len(seen), len(m.of))
+	}
+	if got.spare != nil && got.spare.Len() != m.limit-len(m.of) {
+		t.Errorf("%d spare elements, want %d", got.spare.Len(), m.limit-len(m.of))
+	}
+}
+
+// FuzzMap compares a map with a model: each three bytes are an operation, its key
+// and its value.
+func FuzzMap(f *testing.F) {
+	f.Add([]byte{0, 1, 2, 1, 1, 3, 2, 2, 0, 3, 1, 0, 4, 5, 6, 4, 5, 7})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		for _, make := range kinds {
+			const limit = 5
+			got, want := make(limit), &model{map[string]string{}, limit}
+			for ; len(ops) >= 3; ops = ops[3:] {
+				k, v := strings.Repeat("k", int(ops[1]%9)), fmt.Sprint(ops[2])
+				var err, wantErr error
+				switch op := ops[0] % 7; op {
+				case 0, 1, 2:
+					err, wantErr = got.Update(k, v, Flag(op)), want.update(k, v, Flag(op))
+				case 3:
+					var x, wantX string
+					x, err = got.LookupAndDelete(k)
+					if wantX, wantErr = want.remove(k); x != wantX {
+						t.Fatalf("LookupAndDelete(%q) = %q, want %q", k, x, wantX)
+					}
+				case 4, 5, 6: // Keep, Set, Remove
+					old, present := want.of[k]
+					action := Action(op - 4)
+					err = got.Compute(k, func(o string, p bool) (string, Action) {
+						if o != old || p != present {
+							t.Fatalf("Compute(%q) is told %q, %v, want %q, %v", k, o, p, old, present)
+						}
+						return v, action
+					})
+					if action == Set {
+						wantErr = want.update(k, v, Any)
+					} else if action == Remove {
+						want.remove(k)
+					}
+				}
+				if err != wantErr {
+					t.Fatalf("operation %d on %q: %v, want %v", ops[0]%7, k, err, wantErr)
+				}
+				want.check(t, got)
+			}
+		}
+	})
+}
+
+// TestRandom is a long FuzzMap with a seed.
+func TestRandom(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for name, make := range kinds {
+		const limit = 100
+		got, want := make(limit), &model{map[string]string{}, limit}
+		for i := range 20_000 {
+			k, v := fmt.Sprint(rnd.IntN(150)), fmt.Sprint(i)
+			if rnd.IntN(3) == 0 {
+				x, err := got.LookupAndDelete(k)
+				if wantX, wantErr := want.remove(k); x != wantX || err != wantErr {
+					t.Fatalf("%s: LookupAndDelete(%q) = %q, %v, want %q, %v", name, k, x, err, wantX, wantErr)
+				}
+			} else {
+				flag := Flag(rnd.IntN(3))
+				if err, wantErr := got.Update(k, v, flag), want.update(k, v, flag); err != wantErr {
+					t.Fatalf("%s: Update(%q) = %v, want %v", name, k, err, wantErr)
+				}
+			}
+			if i%100 == 0 {
+				want.check(t, got)
+			}
+		}
+	}
+}
+
+// pairOf has halves that belong together, and a text that must be whole.
+type pairOf struct {
+	a, b int
+	s    string
+}
+
+func makePair(n int) pairOf { return pairOf{n, -n, strings.Repeat("x", n%7)} }
+
+func (p pairOf) whole() bool {
+	return p.a == -p.b && len(p.s) == p.a%7 && p.s == strings.Repeat("x", p.a%7)
+}
+
+// TestWhole: while elements change, go and come back under other keys, a reader sees
+// whole values, each under its own key.
+func TestWhole(t *testing.T) {
+	const keys = 12
+	m := New[string, pairOf](keys / 2) // elements are soon used again
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	var seen atomic.Int64
+	check := func(k string, p pairOf) {
+		if seen.Add(1); !p.whole() || fmt.Sprint("key", p.a%keys) != k {
+			t.Errorf("%s has %+v", k, p)
+			stop.Store(true)
+		}
+	}
+	for id := range 4 {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(id), 0))
+			for !stop.Load() {
+				n := rnd.IntN(1000)
+				k := fmt.Sprint("key", n%keys)
+				switch {
+				case id < 2 && n%3 == 0:
+					m.Delete(k)
+				case id < 2:
+					m.Update(k, makePair(n), Any)
+				case n%10 == 0:
+					for k, p := range m.All() {
+						check(k, p)
+					}
+				default:
+					if p, ok := m.Lookup(k); ok {
+						check(k, p)
+					}
+				}
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond)
+	stop.Store(true)
+	wg.Wait()
+	if seen.Load() == 0 {
+		t.Error("nothing was seen")
+	}
+	for k := range m.All() {
+		m.Delete(k)
+	}
+	if m.Len() != 0 || m.spare.Len() != keys/2 {
+		t.Errorf("in the end %d elements and %d spare ones", m.Len(), m.spare.Len())
+	}
+}
+
+// lockOf returns the lock of k's bucket, and a key of another bucket.
+func lockOf[V any](m *Map[int, V], k int) (l *rqlock.Lock, other int) {
+	b := m.bucket(m.hash(k))
+	for other = k + 1; m.bucket(m.hash(other)) == b; other++ {
+	}
+	return &b.lock, other
+}
+
+// TestLockFails has each lock that an operation takes fail: this goroutine holds it.
+// The error says why, nothing has changed, other buckets work, and so does
+// everything afterwards.
+func TestLockFails(t *testing.T) {
+	for _, present := range []bool{false, true} {
+		for name, op := range map[string]func(m *Map[int, int]) error{
+			"Update":          func(m *Map[int, int]) error { return m.Update(1, 2, Any) },
+			"Delete":          func(m *Map[int, int]) error { return m.Delete(1) },
+			"LookupAndDelete": func(m *Map[int, int]) error { _, err := m.LookupAndDelete(1); return err },
+			"Compute": func(m *Map[int, int]) error {
+				return m.Compute(1, func(int, bool) (int, Action) { t.Error("Compute has called f"); return 2, Set })
+			},
+		} {
+			m := New[int, int](8)
+			if present {
+				m.Update(1, 1, Any)
+			}
+			lock, other := lockOf(m, 1)
+			if err := lock.Lock(); err != nil {
+				t.Fatal(err)
+			}
+			if err := op(m); !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if v, ok := m.Lookup(1); ok != present || ok && v != 1 {
+				t.Errorf("%s failed, but there is %v, %v", name, v, ok)
+			}
+			if err := m.Update(other, 3, NoExist); err != nil {
+				t.Errorf("another bucket: %v", err)
+			}
+			lock.Unlock()
+			want := 7
+			if present {
+				want--
+			}
+			if m.Len() != 8-want || m.spare.Len() != want {
+				t.Errorf("after a failed %s: %d elements, %d spare", name, m.Len(), m.spare.Len())
+			}
+			if err := m.Update(1, 5, Any); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		}
+	}
+}
+
+// TestReenter: from inside of Compute the map can be used. What needs a lock that is
+// held is refused; all else works.
+func TestReenter(t *testing.T) {
+	m := New[int, int](8)
+	m.Update(1, 10, Any)
+	_, other := lockOf(m, 1)
+	err := m.Compute(1, func(old int, present bool) (int, Action) {
+		if v, ok := m.Lookup(1); !ok || v != old {
+			t.Errorf("Lookup inside: %d, %v", v, ok)
+		}
+		for name, err := range map[string]error{
+			"Update":  m.Update(1, 11, Any),
+			"Delete":  m.Delete(1),
+			"Compute": m.Compute(1, func(int, bool) (int, Action) { return 0, Remove }),
+		} {
+			if !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s inside: %v", name, err)
+			}
+		}
+		if err := m.Update(other, 20, NoExist); err != nil {
+			t.Errorf("another bucket: %v", err)
+		}
+		n := 0
+		for range m.All() {
+			n++
+		}
+		if n != 2 {
+			t.Errorf("All inside has %d elements", n)
+		}
+		return old + 1, Set
+	})
+	if v, _ := m.Lookup(1); err != nil || v != 11 || m.Len() != 2 {
+		t.Errorf("%v; %d, %d elements", err, v, m.Len())
+	}
+}
+
+// TestCross: two goroutines that compute two elements in opposite orders. One is
+// refused, and nobody hangs.
+func TestCross(t *testing.T) {
+	m := New[int, int](8)
+	_, other := lockOf(m, 1)
+	keys := [2]int{1, other}
+	var inside, done sync.WaitGroup
+	inside.Add(2)
+	var errs [2]error
+	for i := range 2 {
+		done.Go(func() {
+			err := m.Compute(keys[i], func(int, bool) (int, Action) {
+				inside.Done()
+				inside.Wait()
+				errs[i] = m.Update(keys[1-i], 5, Any)
+				return 1, Keep
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) || m.Len() != 1 {
+		t.Errorf("%v, %v; %d elements", errs[0], errs[1], m.Len())
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, rqlock.ErrDeadlock) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPanic: a callback that panics leaves the map as it was, and unlocked.
+func TestPanic(t *testing.T) {
+	m := New[int, int](2)
+	m.Update(1, 1, Any)
+	func() {
+		defer func() { recover() }()
+		m.Compute(1, func(int, bool) (int, Action) { panic("oh") })
+	}()
+	if err := m.Update(1, 2, Any); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNaN: keys that are not equal to themselves fill the map, and nothing more.
+func TestNaN(t *testing.T) {
+	nan := 0.0
+	nan /= nan
+	m := New[float64, int](2)
+	for i, want := range []error{nil, nil, ErrFull} {
+		if err := m.Update(nan, i, Any); err != want {
+			t.Errorf("NaN %d: %v, want %v", i, err, want)
+		}
+	}
+	if _, ok := m.Lookup(nan); ok {
+		t.Error("NaN is found")
+	}
+}
+
+// TestReleases: what has been deleted does not keep its key and value alive.
+func TestReleases(t *testing.T) {
+	m := New[int, *[1 << 16]byte](1)
+	gone := make(chan bool)
+	func() {
+		v := new([1 << 16]byte)
+		runtime.AddCleanup(v, func(c chan bool) { close(c) }, gone)
+		m.Update(1, v, Any)
+	}()
+	m.Delete(1)
+	for range 100 {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	t.Error("the value of a deleted element is still there")
+}
+
+// TestAllocs: a preallocated map allocates nothing, whatever the types.
+func TestAllocs(t *testing.T) {
+	m := New[string, pairOf](4)
+	m.Update("present", makePair(1), Any)
+	p := makePair(2)
+	for name, f := range map[string]func(){
+		"Lookup":            func() { m.Lookup("present") },
+		"Update, present":   func() { m.Update("present", p, Any) },
+		"Update and Delete": func() { m.Update("other", p, NoExist); m.Delete("other") },
+	} {
+		if n := testing.AllocsPerRun(1000, f); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// TestSizes: one bucket a cache line, about as many as elements.
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(bucket[string, string]{}); n != 64 {
+		t.Errorf("a bucket has %d bytes", n)
+	}
+	for limit, want := range map[int]int{1: 1, 2: 2, 3: 4, 1000: 1024, 1024: 1024} {
+		if got := len(New[int, int](limit).buckets); got != want {
+			t.Errorf("%d buckets for %d elements, want %d", got, limit, want)
+		}
+	}
+	defer func() {
+		if r := fmt.Sprint(recover()); r != "hashtab: room for 0 elements: must be positive" {
+			t.Errorf("New(0) panics with %s", r)
+		}
+	}()
+	New[int, int](0)
+}
+
+// TestSpareFails: no spare element is within reach, though the map is not full. What
+// needs none works; what needs one has changed nothing.
+func TestSpareFails(t *testing.T) {
+	m := New[int, int](8)
+	m.Update(1, 1, Any)
+	spare := m.spare
+	m.spare = freelist.New[elem[int, int]](1)
+	if err := m.Update(1, 2, Any); err != nil {
+		t.Errorf("a key that is present: %v", err)
+	}
+	if err := m.Update(2, 2, Any); err != ErrFull || m.Len() != 1 {
+		t.Errorf("a new key: %v, and there are %d", err, m.Len())
+	}
+	m.spare = spare
+	if err := m.Update(2, 2, Any); err != nil || m.Len() != 2 || spare.Len() != 6 {
+		t.Errorf("afterwards: %v, %d elements, %d spare", err, m.Len(), spare.Len())
+	}
+}
+
+// BenchmarkMap is a mix of lookups and updates of keys that are present, on all
+// processors.
+func BenchmarkMap(b *testing.B) {
+	const n = 1 << 16
+	for _, updates := range []int{0, 10} {
+		each := func(b *testing.B, lookup func(k int) bool, update func(k int)) {
+			var ids atomic.Uint64
+			b.RunParallel(func(pb *testing.PB) {
+				rnd := rand.New(rand.NewPCG(ids.Add(1), 0))
+				for pb.Next() {
+					r := rnd.Uint64()
+					k := int(r % n)
+					if int(r>>32%100) < updates {
+						update(k)
+					} else if !lookup(k) {
+						b.Error("a key is missing")
+					}
+				}
+			})
+		}
+		name := func(of string) string { return fmt.Sprintf("updates=%d%%/of=%s", updates, of) }
+		b.Run(name("hashtab"), func(b *testing.B) {
+			m := New[int, int](n)
+			for k := range n {
+				m.Update(k, k, Any)
+			}
+			b.ResetTimer()
+			each(b, func(k int) bool { _, ok := m.Lookup(k); return ok }, func(k int) { m.Update(k, k+1, Any) })
+		})
+		b.Run(name("sync.Map"), func(b *testing.B) {
+			var m sync.Map
+			for k := range n {
+				m.Store(k, k)
+			}
+			b.ResetTimer()
+			each(b, func(k int) bool { _, ok := m.Load(k); return ok }, func(k int) { m.Store(k, k+1) })
+		})
+	}
+}

@@ -1,0 +1,177 @@
+package words
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+type mixed struct {
+	a byte
+	s string
+	f func()
+	b uint16
+	l []int
+	i any
+	e error
+	p *int
+	n [3]struct {
+		x bool
+		m map[string]int
+	}
+	c byte
+}
+
+type odd [13]byte
+
+// pointersOf renders the layout: p or a dot for each word.
+func pointersOf[T any]() string {
+	l := LayoutOf[T]()
+	var b strings.Builder
+	for i := range l.words {
+		if l.pointers != nil && l.pointers[i] {
+			b.WriteByte('p')
+		} else {
+			b.WriteByte('.')
+		}
+	}
+	return b.String()
+}
+
+// TestLayout: the words that are pointers, as the runtime has them.
+func TestLayout(t *testing.T) {
+	if wordSize != 8 {
+		t.Skip("the table is of 64-bit words")
+	}
+	for got, want := range map[string]string{
+		"int " + pointersOf[int]():                    "int .",
+		"bool " + pointersOf[bool]():                  "bool .",
+		"nothing " + pointersOf[struct{}]():           "nothing ",
+		"odd " + pointersOf[odd]():                    "odd ..",
+		"string " + pointersOf[string]():              "string p.",
+		"slice " + pointersOf[[]int]():                "slice p..",
+		"any " + pointersOf[any]():                    "any .p",
+		"pointers " + pointersOf[[2]unsafe.Pointer](): "pointers pp",
+		"mixed " + pointersOf[mixed]():                "mixed .p.p.p...p.pp.p.p.p.",
+		"complex " + pointersOf[complex128]():         "complex ..",
+		"chan " + pointersOf[struct{ c chan int }]():  "chan p",
+		"time " + pointersOf[time.Time]():             "time ..p",
+		"word and byte " + pointersOf[struct {
+			a int
+			b byte
+		}](): "word and byte ..",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func roundTrip[T any](t *testing.T, v T) {
+	t.Helper()
+	l := LayoutOf[T]()
+	var c struct {
+		before uintptr
+		Cell[T]
+		after uintptr
+	}
+	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
+		t.Errorf("the zero cell has %v", got)
+	}
+	c.Store(&l, v)
+	if got := c.Load(&l); !reflect.DeepEqual(got, v) {
+		t.Errorf("%v is loaded as %v", v, got)
+	}
+	if c.before != 0 || c.after != 0 {
+		t.Errorf("a store of %v writes beside the cell", v)
+	}
+	c.Store(&l, *new(T))
+	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
+		t.Errorf("zero is loaded as %v", got)
+	}
+}
+
+// TestRoundTrip: what is stored is loaded.
+func TestRoundTrip(t *testing.T) {
+	roundTrip(t, 7)
+	roundTrip(t, true)
+	roundTrip(t, int8(-1))
+	roundTrip(t, struct{}{})
+	roundTrip(t, odd{1, 2, 3, 12: 13})
+	roundTrip(t, "text")
+	roundTrip(t, []string{"a", "b"})
+	roundTrip[any](t, 3.5)
+	roundTrip[error](t, fmt.Errorf("oh"))
+	roundTrip(t, new(int))
+	roundTrip(t, complex(1, 2))
+	roundTrip(t, mixed{a: 1, s: "s", b: 2, l: []int{3}, i: 4, e: fmt.Errorf("5"), p: new(int), c: 6})
+	roundTrip(t, time.Unix(1, 2))
+	roundTrip(t, struct {
+		a uint64
+		b byte
+	}{1, 2})
+}
+
+// TestShared: while another stores, a reader gets words that have been stored, and
+// the collector finds what they point to. The race detector sees nothing.
+func TestShared(t *testing.T) {
+	type value struct {
+		n    int
+		s    string
+		more *int
+		any  any
+	}
+	l := LayoutOf[value]()
+	c := new(Cell[value])
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				v := c.Load(&l)
+				if v.n < 0 || v.more != nil && *v.more < 0 { // all else may be of several values
+					t.Errorf("a pointer to %d", *v.more)
+					return
+				}
+			}
+		})
+	}
+	end := time.Now().Add(100 * time.Millisecond)
+	for i := 0; time.Now().Before(end); i++ {
+		n := i
+		c.Store(&l, value{n, strings.Repeat("x", i%9), &n, n})
+		if i%1000 == 0 {
+			runtime.GC()
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestAllocs: neither access allocates.
+func TestAllocs(t *testing.T) {
+	l := LayoutOf[mixed]()
+	c := new(Cell[mixed])
+	v := mixed{s: "s"}
+	if n := testing.AllocsPerRun(100, func() { c.Store(&l, v); v = c.Load(&l) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	l := LayoutOf[int]()
+	c := new(Cell[int])
+	for b.Loop() {
+		c.Load(&l)
+	}
+}
