@@ -1,12 +1,44 @@
 package torture
 
+import (
+	"errors"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
 // A guard is a lock and what it guards: two plain counters. a is counted at a
 // section's start, and b is loaded there and stored at its end, so that a section
 // beside it is noticed or lost.
 type guard struct {
 	Locker
 	section
+	history
 	_ [64]byte
+}
+
+// A way is a method of a lock that acquires it.
+type way func(Locker) error
+
+// acquire takes the lock, and returns since when it was wanted.
+func (g *guard) acquire(by way) (asked int64, err error) {
+	asked = clock()
+	if err = by(g.Locker); err == nil {
+		g.grant(asked)
+	}
+	return asked, err
+}
+
+// release ends a section.
+func (g *guard) release() {
+	g.history.release()
+	g.Unlock()
+}
+
+// late reports whether err, which came of an acquisition begun at asked, tells of a
+// stall, and there was one: its holder, or who it waits for, did not run.
+func (g *guard) late(asked int64, err error) bool {
+	var timeout *rqlock.TimeoutError
+	return errors.As(err, &timeout) && timeout.Stall && g.quiet(asked, timeout.Waited-slack)
 }
 
 type section interface {

@@ -20,103 +20,129 @@ func (r *Runner) makeCycles() {
 	}
 	for r.sleep(about(rnd, r.p.Cycles)) {
 		n := 2 + rnd.IntN(r.p.CycleMax-1)
+		c := &cycle{Runner: r, locks: locks[:n], waits: make([]outcome, n), beside: make([]outcome, rnd.IntN(4))}
 		r.cycles.made.Add(1)
 		r.sizes[n].made.Add(1)
-		if r.cycle(locks[:n], rnd) {
+		c.run(rnd)
+		if c.judge() {
 			r.sizes[n].reported.Add(1)
 			r.cycles.reported.Add(1)
 		}
 	}
 }
 
-// cycle has each of some goroutines hold a lock and wait for the next one's, while
-// bystanders wait for one of the locks. It reports whether that came out as it must.
-func (r *Runner) cycle(locks []*guard, rnd *rand.Rand) bool {
-	errs := make([]error, len(locks))
-	bystanders := make([]error, rnd.IntN(4))
-	var hold, done sync.WaitGroup
-	hold.Add(len(locks))
-	for i, l := range locks {
-		wait := waits[rnd.IntN(len(waits))]
-		done.Go(func() {
-			if err := l.Lock(); err != nil {
-				r.fail("a lock that is free: %v", err)
-				hold.Done()
-				return
-			}
-			hold.Done()
-			hold.Wait()
-			next := locks[(i+1)%len(locks)]
-			if errs[i] = wait(next); errs[i] == nil {
-				r.visit(next)
-			}
-			l.Unlock()
-		})
-	}
-	for i := range bystanders {
-		l := locks[rnd.IntN(len(locks))]
-		done.Go(func() {
-			if bystanders[i] = l.Lock(); bystanders[i] == nil {
-				r.visit(l)
-			}
-		})
-	}
-	done.Wait()
-	return r.judgeCycle(errs, bystanders)
+// A cycle is goroutines each of which holds a lock and waits for the next one's, and
+// bystanders that wait for one of the locks.
+type cycle struct {
+	*Runner
+	locks         []*guard
+	waits, beside []outcome
 }
 
-// waits are ways to wait for a lock that a circle closes.
-var waits = []func(Locker) error{
-	func(l Locker) error { return l.Lock() },
+// An outcome is what came of an acquisition.
+type outcome struct {
+	g     *guard
+	asked int64
+	err   error
+}
+
+func (o outcome) late() bool { return o.g.late(o.asked, o.err) }
+
+// run forms the cycle, and ends when all have got a lock or an error.
+func (c *cycle) run(rnd *rand.Rand) {
+	var hold, done sync.WaitGroup
+	hold.Add(len(c.locks))
+	for i, l := range c.locks {
+		by := ways[rnd.IntN(len(ways))]
+		done.Go(func() {
+			_, err := l.acquire(lock)
+			hold.Done()
+			if err != nil {
+				c.fail("a lock that is free: %v", err)
+				return
+			}
+			hold.Wait()
+			c.waits[i] = c.visit(c.locks[(i+1)%len(c.locks)], by)
+			l.release()
+		})
+	}
+	for i := range c.beside {
+		l := c.locks[rnd.IntN(len(c.locks))]
+		done.Go(func() { c.beside[i] = c.visit(l, lock) })
+	}
+	done.Wait()
+}
+
+// ways to wait for a lock that a circle closes.
+var ways = []way{
+	lock,
 	func(l Locker) error { return l.LockTimeout(time.Hour) },
 	func(l Locker) error { return l.LockContext(context.Background()) },
 }
 
-// visit has a section and releases the lock.
-func (r *Runner) visit(g *guard) {
-	defer g.Unlock()
-	a, b := g.enter()
-	runtime.Gosched()
-	if !g.leave(a, b) {
-		r.fail("a section of %s was not alone", r.kind.Name)
+// visit has a section, if it gets the lock.
+func (r *Runner) visit(g *guard, by way) outcome {
+	asked, err := g.acquire(by)
+	r.reports.count(err)
+	if err == nil {
+		a, b := g.enter()
+		runtime.Gosched()
+		if !g.leave(a, b) {
+			r.fail("a section of %s was not alone", r.kind.Name)
+		}
+		g.release()
 	}
+	return outcome{g, asked, err}
 }
 
-// judgeCycle: one goroutine, and no bystander, is told of the whole cycle.
-func (r *Runner) judgeCycle(circle, bystanders []error) bool {
-	victims, ok := 0, true
-	for _, err := range circle {
-		r.reports.count(err)
+// judge reports whether one goroutine, and no bystander, was told of all of the cycle.
+// If one rightly gave up before it closed there may have been none.
+func (c *cycle) judge() bool {
+	victims, wrong, late := 0, 0, 0
+	for _, o := range c.waits {
 		switch {
-		case err == nil:
-		case isCycle(err, len(circle)):
+		case o.g == nil:
+			wrong++ // told already
+		case o.err == nil:
+		case isCycle(o.err, len(c.waits)):
 			victims++
+		case o.late():
+			late++
 		default:
-			r.fail("in a cycle of %d: %v", len(circle), err)
-			ok = false
+			wrong++
+			c.fail("in a cycle of %d: %v", len(c.waits), o.err)
 		}
 	}
-	for _, err := range bystanders {
-		r.reports.count(err)
-		if err != nil {
-			r.fail("beside a cycle of %d: %v", len(circle), err)
-			ok = false
+	for _, o := range c.beside {
+		switch {
+		case o.err == nil:
+		case o.late():
+			c.overdue.Add(1)
+		default:
+			wrong++
+			c.fail("beside a cycle of %d: %v", len(c.waits), o.err)
 		}
+	}
+	c.overdue.Add(int64(late))
+	if late > 0 && victims == 0 && wrong == 0 {
+		c.cycles.made.Add(-1)
+		c.sizes[len(c.waits)].made.Add(-1)
+		c.spoilt.Add(1)
+		return false
 	}
 	if victims != 1 {
-		r.fail("a cycle of %d has %d victims", len(circle), victims)
-		ok = false
+		c.fail("a cycle of %d has %d victims", len(c.waits), victims)
 	}
-	return ok
+	return victims == 1 && wrong == 0
 }
 
 // makeStalls has a holder stay for too long, again and again.
 func (r *Runner) makeStalls() {
 	rnd := r.random(-2, 0)
-	l := newGuard(r.kind)
+	g := newGuard(r.kind)
 	for r.sleep(about(rnd, r.p.Stalls)) {
 		r.stalls.made.Add(1)
-		if r.stall(l, rnd) {
+		if r.stall(g, rnd) {
 			r.stalls.reported.Add(1)
 		}
 	}
@@ -124,38 +150,30 @@ func (r *Runner) makeStalls() {
 
 // stall holds a lock until all its waiters have given up. It reports whether each
 // has seen a stall, and the lock works again.
-func (r *Runner) stall(l *guard, rnd *rand.Rand) bool {
-	if err := l.Lock(); err != nil {
+func (r *Runner) stall(g *guard, rnd *rand.Rand) bool {
+	if _, err := g.acquire(lock); err != nil {
 		r.fail("a lock that is free: %v", err)
 		return false
 	}
-	errs := make([]error, 1+rnd.IntN(4))
+	waits := make([]outcome, 1+rnd.IntN(4))
 	var waiters sync.WaitGroup
-	for i := range errs {
-		wait := waits[rnd.IntN(len(waits))]
-		waiters.Go(func() {
-			if errs[i] = wait(l); errs[i] == nil {
-				l.Unlock()
-			}
-		})
+	for i := range waits {
+		by := ways[rnd.IntN(len(ways))]
+		waiters.Go(func() { waits[i] = r.visit(g, by) })
 	}
 	waiters.Wait()
-	a, b := l.enter()
-	l.leave(a, b)
-	l.Unlock()
+	g.release()
 	ok := true
-	for _, err := range errs {
-		r.reports.count(err)
+	for _, o := range waits {
 		var timeout *rqlock.TimeoutError
-		if !errors.As(err, &timeout) || !timeout.Stall || timeout.Waited < r.p.StallTimeout {
-			r.fail("a waiter of a holder who stays: %v", err)
+		if !errors.As(o.err, &timeout) || !timeout.Stall || timeout.Waited < r.p.StallTimeout || !o.late() {
+			r.fail("a waiter of a holder who stays: %v", o.err)
 			ok = false
 		}
 	}
-	if err := l.Lock(); err != nil {
-		r.fail("after a stall: %v", err)
+	if o := r.visit(g, lock); o.err != nil {
+		r.fail("after a stall: %v", o.err)
 		return false
 	}
-	r.visit(l)
 	return ok
 }

@@ -149,6 +149,3 @@ func name(f reflect.StructField) string {
 	}
 	return strings.ToLower(b.String())
 }
-
-// mayStall: a holder may stay for so long that its waiters rightly give up.
-func (p Params) mayStall() bool { return p.LongHold >= p.StallTimeout/2 }

@@ -18,11 +18,13 @@ type Runner struct {
 	kind Kind
 	ledger
 
-	guards []*guard
-	slots  []slot
-	cycles injected
-	sizes  []injected
-	stalls injected
+	guards  []*guard
+	slots   []slot
+	cycles  injected
+	sizes   []injected
+	stalls  injected
+	overdue atomic.Int64 // late acquisitions of others than writers
+	spoilt  atomic.Int64
 
 	start   time.Time
 	before  rqlock.Events
@@ -152,7 +154,7 @@ func (r *Runner) watch(ctx context.Context) (hung bool) {
 func (r *Runner) steps() (n int64) {
 	for i := range r.slots {
 		s := &r.slots[i]
-		n += s.acquired.Load() + s.busy.Load() + s.deadline.Load() + s.cancelled.Load() + s.stalled.Load()
+		n += s.acquired.Load() + s.busy.Load() + s.deadline.Load() + s.cancelled.Load() + s.late.Load()
 	}
 	return n + r.cycles.made.Load() + r.stalls.made.Load()
 }
@@ -222,7 +224,7 @@ func (r *Runner) Stats() Stats {
 		s.Busy += slot.busy.Load()
 		s.Deadline += slot.deadline.Load()
 		s.Cancelled += slot.cancelled.Load()
-		s.Stalled += slot.stalled.Load()
+		s.Late += slot.late.Load()
 		self := slot.selfs.load()
 		s.Selfs.Made += self.Made
 		s.Selfs.Reported += self.Reported
@@ -230,6 +232,8 @@ func (r *Runner) Stats() Stats {
 			s.Waits[j] += slot.waits[j].Load()
 		}
 	}
+	s.Late += r.overdue.Load()
+	s.Spoilt = r.spoilt.Load()
 	s.Cycles, s.Stalls = r.cycles.load(), r.stalls.load()
 	for n := range r.sizes {
 		if size := r.sizes[n].load(); size.Made > 0 {

@@ -23,7 +23,8 @@ type Stats struct {
 	Busy      int64 `json:"busy"` // acquisitions that failed as they may: TryLock
 	Deadline  int64 `json:"deadline"`
 	Cancelled int64 `json:"cancelled"`
-	Stalled   int64 `json:"stalled"` // after a long hold
+	Late      int64 `json:"late"`   // a stall that nobody made: the holder did not run
+	Spoilt    int64 `json:"spoilt"` // cycles that one of those has kept from closing
 
 	Selfs  Injected         `json:"selfs"` // sections that locked again what they held
 	Cycles Injected         `json:"cycles"`
@@ -61,8 +62,8 @@ func (s *Stats) Lines() []string {
 	if s.Selfs.Made+s.Cycles.Made+s.Stalls.Made > 0 {
 		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self: %v  cycle: %v  stall: %v", s.Selfs, s.Cycles, s.Stalls))
 	}
-	if s.Busy+s.Deadline+s.Cancelled+s.Stalled > 0 {
-		lines = append(lines, fmt.Sprintf("Gave up:  deadline: %d  cancelled: %d  busy: %d  long hold: %d", s.Deadline, s.Cancelled, s.Busy, s.Stalled))
+	if s.Busy+s.Deadline+s.Cancelled+s.Late+s.Spoilt > 0 {
+		lines = append(lines, fmt.Sprintf("Gave up:  deadline: %d  cancelled: %d  busy: %d  late: %d  spoilt cycles: %d", s.Deadline, s.Cancelled, s.Busy, s.Late, s.Spoilt))
 	}
 	if len(s.Sizes) > 0 {
 		var sizes []int
@@ -104,12 +105,12 @@ var limits = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 20
 
 // A slot is where a writer, and who follows it, counts.
 type slot struct {
-	acquired                           atomic.Int64
-	busy, deadline, cancelled, stalled atomic.Int64
-	selfs                              injected
-	waits                              [len(Histogram{})]atomic.Int64
-	pinned                             atomic.Bool // wants a thread of its own
-	_                                  [64]byte
+	acquired                        atomic.Int64
+	busy, deadline, cancelled, late atomic.Int64
+	selfs                           injected
+	waits                           [len(Histogram{})]atomic.Int64
+	pinned                          atomic.Bool // wants a thread of its own
+	_                               [64]byte
 }
 
 func (s *slot) waited(d time.Duration) {

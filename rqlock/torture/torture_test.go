@@ -120,10 +120,10 @@ func TestWrongLocks(t *testing.T) {
 		{"false timeout", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
 			if err == nil && rand.IntN(100) == 0 {
 				l.Unlock()
-				return &rqlock.TimeoutError{Stall: true}
+				return &rqlock.TimeoutError{Stall: true, Waited: time.Second}
 			}
 			return err
-		}, 0, "may not time out"},
+		}, 0, "takes its locks in order: rqlock: timeout"},
 		{"deaf to itself", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
 			if deadlock(err) != nil {
 				return &rqlock.TimeoutError{}
@@ -202,6 +202,39 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestHistory: what has been a stall, and what has not.
+func TestHistory(t *testing.T) {
+	at := func(d time.Duration) int64 { return clock() - int64(d) }
+	const sec, h = time.Second, time.Hour
+	for _, test := range []struct {
+		name            string
+		asked, released time.Duration // of who has it: so long ago
+		again           time.Duration // somebody asked again, and got it now (0 = nobody)
+		since, d        time.Duration
+		want            bool
+	}{
+		{"just granted", sec, 0, 0, h, sec / 2, false},
+		{"held for long", 2 * sec, h, 0, h, sec, true},
+		{"held for less", 2 * sec, h, 0, h, 3 * sec, false},
+		{"asked long ago, and free since", h, sec, 0, h, 2 * sec, false},
+		{"was held for long until now", 2 * sec, h, sec, h, sec, true},
+		{"for less", 2 * sec, h, sec, h, 3 * sec, false},
+		{"before the wait", 2 * sec, h, sec, -sec, sec, false},
+	} {
+		g := newGuard(Kinds[0])
+		g.granted.Store(clock())
+		g.released.Store(at(test.released))
+		g.grant(at(test.asked))
+		if test.again > 0 {
+			g.released.Store(at(0))
+			g.grant(at(test.again))
+		}
+		if got := g.quiet(at(test.since), test.d); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 // TestPaused: who pauses does not hang.
 func TestPaused(t *testing.T) {
 	k := Kinds[0]
@@ -243,7 +276,7 @@ func TestLines(t *testing.T) {
 	want := []string{
 		"Writes:  Total: 30  Max/Min: 21/9 ???  Fail: 2 !!!",
 		"Injected, reported/made:  self: 0/0  cycle: 5/6  stall: 0/0",
-		"Gave up:  deadline: 1  cancelled: 0  busy: 0  long hold: 0",
+		"Gave up:  deadline: 1  cancelled: 0  busy: 0  late: 0  spoilt cycles: 0",
 		"Victims of cycles of  2: 3/4  3: 2/2",
 		"Waits:   <128ns: 5  <8µs: 6  longer: 7",
 	}

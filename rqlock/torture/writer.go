@@ -57,18 +57,18 @@ func (w *writer) round() {
 	}
 	w.rnd.Shuffle(len(w.held), func(i, j int) { w.held[i], w.held[j] = w.held[j], w.held[i] })
 	for _, g := range w.held {
-		g.Unlock()
+		g.release()
 	}
 	w.held = w.held[:0]
 }
 
 // enter takes a lock and has a section. The lock is then held on.
 func (w *writer) enter(g *guard) bool {
-	start := time.Now()
-	if !w.acquire(g) {
+	asked, ok := w.acquire(g)
+	if !ok {
 		return false
 	}
-	w.waited(time.Since(start))
+	w.waited(time.Duration(clock() - asked))
 	w.acquired.Add(1)
 	w.held = append(w.held, g)
 	a, b := g.enter()
@@ -83,49 +83,59 @@ func (w *writer) enter(g *guard) bool {
 }
 
 // acquire takes a lock in one of the ways there are. It judges what comes of it.
-func (w *writer) acquire(g *guard) bool {
+func (w *writer) acquire(g *guard) (asked int64, ok bool) {
+	by, expected := lock, error(nil)
 	switch {
 	case w.oneIn(w.p.Tries):
-		if g.TryLock() {
-			return true
-		}
-		w.busy.Add(1)
-		return false
+		by, expected = try, errBusy
 	case !w.oneIn(w.p.GiveUps):
-		return w.judge(g.Lock(), false, false)
 	case w.rnd.IntN(2) == 0:
-		return w.judge(g.LockTimeout(w.about(shortWait)), true, false)
+		limit := w.about(shortWait)
+		by, expected = func(l Locker) error { return l.LockTimeout(limit) }, rqlock.ErrTimeout
+	default:
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		defer time.AfterFunc(w.about(shortWait), cancel).Stop()
+		by, expected = func(l Locker) error { return l.LockContext(ctx) }, context.Canceled
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	defer time.AfterFunc(w.about(shortWait), cancel).Stop()
-	return w.judge(g.LockContext(ctx), false, true)
+	asked, err := g.acquire(by)
+	if err != nil {
+		w.reports.count(err)
+		w.judge(g, asked, err, expected)
+	}
+	return asked, err == nil
 }
+
+func lock(l Locker) error { return l.Lock() }
+
+func try(l Locker) error {
+	if l.TryLock() {
+		return nil
+	}
+	return errBusy
+}
+
+var errBusy = errors.New("busy")
 
 // shortWait is the mean limit of an acquisition that has one.
 const shortWait = 50 * time.Microsecond
 
-// judge counts an outcome, and fails if it is none that may be.
-func (w *writer) judge(err error, limited, cancelled bool) bool {
+// judge counts a failure, and tells of it if it is not the one that may be.
+func (w *writer) judge(g *guard, asked int64, err, expected error) {
 	var timeout *rqlock.TimeoutError
+	stall := errors.As(err, &timeout) && timeout.Stall
 	switch {
-	case err == nil:
-		return true
-	case errors.As(err, &timeout):
-		w.reports.timeouts.Add(1)
-		if !timeout.Stall && limited {
-			w.deadline.Add(1)
-		} else if timeout.Stall && w.p.mayStall() {
-			w.stalled.Add(1)
-		} else {
-			w.fail("a writer that may not time out: %v", err)
-		}
-	case cancelled && errors.Is(err, context.Canceled):
+	case stall && g.late(asked, err):
+		w.late.Add(1)
+	case stall || expected == nil || !errors.Is(err, expected):
+		w.fail("a writer, which takes its locks in order: %v", err)
+	case expected == errBusy:
+		w.busy.Add(1)
+	case expected == context.Canceled:
 		w.cancelled.Add(1)
 	default:
-		w.fail("a writer, which takes its locks in order: %v", err)
+		w.deadline.Add(1)
 	}
-	return false
 }
 
 // again locks what is held already.
