@@ -22,7 +22,7 @@ LIB := ./...
 BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench torture torture-tests model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
+.PHONY: help generate test check diff list bench bench-asm torture torture-tests model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,9 +43,11 @@ diff: ## show what a change to the table or an emitter does to the generated fil
 list: ## print the table with each architecture's instructions
 	@$(HERE) $(GO) run ./gen -list
 
-bench: ## primitives beside sync/atomic's nearest operation, and the lock beside others
+bench: ## rqlock beside other locks: tables, plots and data in docs/bench (10 minutes; the machine must be quiet)
+	$(GO) run -tags lockdep ./rqlock/cmd/rqbench -o docs/bench
+
+bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
-	$(GO) run ./rqlock/cmd/rqbench
 
 T ?= 60s
 torture: ## torture the lock for T; then a lock that excludes nobody, which must fail

@@ -1,217 +1,249 @@
-// Package bench measures rqlock beside its baseline qspin, sync.Mutex and go-deadlock,
-// in turns, and prints the ratios:
+// Package bench measures rqlock beside its baseline qspin, sync.Mutex and what
+// else Go programs lock with, in turns, and reports tables, ratios, data and plots:
 //
-//	go run ./rqlock/cmd/rqbench                 # everything, some minutes
-//	go run ./rqlock/cmd/rqbench -only grid      # one part
-//	go run ./rqlock/cmd/rqbench -runs 3         # sooner, and noisier
+//	go run ./rqlock/cmd/rqbench                    # everything, some minutes
+//	go run ./rqlock/cmd/rqbench -only grid         # one part
+//	go run ./rqlock/cmd/rqbench -locks rqlock,mutex -runs 3
+//	go run ./rqlock/cmd/rqbench -o docs/bench      # a page, plots and data
 //
-// The same measurements are benchmarks (go test -bench . ./rqlock/cmd/internal/bench), for
-// benchstat.
+// The parts and what becomes of their results:
+//
+//	contenders, handmade, zlocks   the locks; genlocks writes zlocks.go
+//	work, measure, kernel          one run of one lock
+//	session, parts, failure        paired runs of all locks
+//	results, published             what came out, and what the kernel's authors found
+//	table, tables                  results as tables
+//	formats                        results as JSON, CSV and for benchstat
+//	plots, page                    results to look at
+//	machine, files, main           around them
+//
+// Some of the measurements are benchmarks, too (go test -bench . ./rqlock/cmd/internal/bench).
 package bench
 
 import (
+	"bufio"
+	"errors"
 	"flag"
 	"fmt"
-	"runtime"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 )
 
-var (
-	runs     = flag.Int("runs", 10, "paired `runs` that each ratio is the median of")
-	runTime  = flag.Duration("time", 30*time.Millisecond, "`length` of a run")
-	fairTime = flag.Duration("fair", 2*time.Second, "`length` of a run that measures fairness")
-	cellName = flag.String("cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
-	only     = flag.String("only", "", "`part` to run: "+strings.Join(partNames(), ", ")+" (default all)")
-)
-
-// parts of the table, in order.
-var parts = []struct {
-	name string
-	run  func()
-}{
-	{"uncontended", uncontended},
-	{"grid", contended},
-	{"wait", longWaits},
-	{"fairness", fair},
-	{"failure", failures},
-	{"memory", memory},
+// options are the command line's.
+type options struct {
+	session
+	parts   []part
+	dir     string
+	outputs []output // files beside it
 }
 
-func partNames() (names []string) {
-	for _, p := range parts {
-		names = append(names, p.name)
-	}
-	return names
+// An output is a file that the results are written to, in some format.
+type output struct {
+	flag, path, help string
+	format           func(*Report) ([]byte, error)
 }
 
-// Main runs the parts that the command line asks for, and returns the exit code.
-func Main() int {
-	flag.Parse()
-	if flag.NArg() > 0 || *runs < 1 || *runTime <= 0 || *fairTime <= 0 || *only != "" && !slices.Contains(partNames(), *only) {
-		flag.Usage()
+// Main runs the parts that the command line asks for, and returns the exit code:
+// 2 for bad use, 1 for failure.
+func Main() int { return run(os.Args[1:], os.Stdout, os.Stderr) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "rqbench: %v (-h lists the flags)\n", err)
 		return 2
 	}
-	fmt.Printf("%s %s/%s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), perSpin, *runs)
-	for _, p := range parts {
-		if *only == "" || *only == p.name {
-			fmt.Println()
-			p.run()
-		}
+	if err := o.run(stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "rqbench:", err)
+		return 1
 	}
 	return 0
 }
 
-// uncontended compares Lock and Unlock with nobody else around.
-func uncontended() {
-	const batch = 10_000
-	type pairer interface{ pairs(int) }
-	locks := map[string]pairer{"floor": new(floor)}
-	cs := []contender{{name: "floor"}}
-	for _, c := range contenders {
-		locks[c.name] = c.new()
-		cs = append(cs, c)
+// parse reads the command line; -h prints the flags to help.
+func parse(args []string, help io.Writer) (*options, error) {
+	o := new(options)
+	fs := flag.NewFlagSet("rqbench", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.IntVar(&o.runs, "runs", 10, "paired `runs` that each ratio is the median of")
+	fs.DurationVar(&o.time, "time", 30*time.Millisecond, "`length` of a run")
+	fs.DurationVar(&o.fairTime, "fair", 2*time.Second, "`length` of a run that measures fairness")
+	fs.StringVar(&o.cell, "cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
+	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+" (default all)")
+	locks := fs.String("locks", "", "`locks` to measure, of "+strings.Join(names(contenders()), ",")+" (default all)")
+	fs.StringVar(&o.dir, "o", "", "`directory` for a page with plots, and all data")
+	o.outputs = []output{
+		{"csv", "", "`file` for the results as CSV, a line for each run", (*Report).csv},
+		{"json", "", "`file` for the results as JSON", (*Report).json},
+		{"benchstat", "", "`file` for the results in the format of go test -bench", (*Report).benchstat},
 	}
-	res := paired("uncontended", *runs, cs, func(c contender) float64 {
-		l := locks[c.name]
-		ops := 0
-		start := time.Now()
-		for time.Since(start) < *runTime {
-			l.pairs(batch)
-			ops += batch
-		}
-		return perOp(time.Since(start), ops)
-	})
-	fmt.Println("Lock and Unlock, uncontended (ns)")
-	for _, c := range cs {
-		fmt.Printf("  %-12s %8.2f   %.2f of mutex\n", c.name, median(res[c.name]), ratio(res[c.name], res[mutex.name]))
+	for i := range o.outputs {
+		out := &o.outputs[i]
+		fs.StringVar(&out.path, out.flag, "", out.help+" (- is standard output, instead of the tables)")
 	}
-	toMutex, toFloor := ratio(res[rq.name], res[mutex.name]), ratio(res[rq.name], res["floor"])
-	fmt.Printf("  rqlock/mutex %.2f (%s), rqlock/(CAS+store) %.2f (%s)\n",
-		toMutex, verdict(toMutex, 0.75), toFloor, verdict(toFloor, 1.35))
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(help, "Rqbench measures locks. Flags:")
+		fs.SetOutput(help)
+		fs.PrintDefaults()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, o.complete(fs.Args(), *only, *locks)
 }
 
-// contended compares the locks on the grid.
-func contended() {
-	fmt.Println("Contended: ns per round, and rqlock's ratios")
-	fmt.Printf("  %5s %10s %4s %4s |", "procs", "goroutines", "in", "out")
-	for _, c := range contenders {
-		fmt.Printf(" %11s", c.name)
+// complete checks what the flag package does not.
+func (o *options) complete(args []string, only, locks string) (err error) {
+	switch {
+	case len(args) > 0:
+		return fmt.Errorf("unexpected argument %q", args[0])
+	case o.runs < 1:
+		return errors.New("-runs must be 1 or more")
+	case o.time <= 0 || o.fairTime <= 0:
+		return errors.New("-time and -fair must be more than 0")
 	}
-	fmt.Printf(" | %6s %6s %11s\n", "/mutex", "/qspin", "/go-deadlock")
-	var toMutex, toQspin, toPeer series
-	for _, c := range grid() {
-		if !strings.Contains(c.String(), *cellName) {
+	o.outputs = slices.DeleteFunc(o.outputs, func(out output) bool { return out.path == "" })
+	for i, out := range o.outputs {
+		if slices.ContainsFunc(o.outputs[:i], func(other output) bool { return other.path == out.path }) {
+			return fmt.Errorf("-%s: another flag writes to %s", out.flag, out.path)
+		}
+	}
+	ps, err := choose("-only", only, partNames())
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if slices.Contains(ps, p.name) {
+			o.parts = append(o.parts, p)
+		}
+	}
+	ls, err := choose("-locks", locks, names(contenders()))
+	if err != nil {
+		return err
+	}
+	o.locks = named(ls...)
+	if len(o.cells()) == 0 {
+		return fmt.Errorf("-cell: no cell of the grid has %q in its name", o.cell)
+	}
+	if o.steps() == 0 {
+		return errors.New("-locks: none of them takes part in what -only names")
+	}
+	return nil
+}
+
+// steps counts what there is to measure.
+func (o *options) steps() (n int) {
+	for _, p := range o.parts {
+		n += p.steps(&o.session)
+	}
+	return n
+}
+
+// choose splits a list of names; an empty one is all.
+func choose(name, list string, all []string) ([]string, error) {
+	if list == "" {
+		return all, nil
+	}
+	chosen := strings.Split(list, ",")
+	for _, s := range chosen {
+		if !slices.Contains(all, s) {
+			return nil, fmt.Errorf("%s: %q is none of %s", name, s, strings.Join(all, ","))
+		}
+	}
+	return chosen, nil
+}
+
+// run measures and reports.
+func (o *options) run(stdout, stderr io.Writer) error {
+	if err := o.checkOutputs(); err != nil {
+		return err
+	}
+	tables := stdout
+	if slices.ContainsFunc(o.outputs, func(out output) bool { return out.path == "-" }) {
+		tables = io.Discard // data only
+	}
+	r, err := o.measure(tables, stderr)
+	if err != nil {
+		return err
+	}
+	return o.write(r, stdout)
+}
+
+// checkOutputs finds out what cannot be written, before anything is measured.
+func (o *options) checkOutputs() error {
+	var paths []string
+	for _, out := range o.outputs {
+		if out.path != "-" {
+			paths = append(paths, out.path)
+		}
+	}
+	if o.dir != "" {
+		if err := os.MkdirAll(o.dir, 0o777); err != nil {
+			return fmt.Errorf("%s: %w", o.dir, pathless(err))
+		}
+		paths = append(paths, filepath.Join(o.dir, "README.md"))
+	}
+	for _, p := range paths {
+		if err := checkWritable(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs the parts, and prints the table of each when it is done.
+func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
+	r := &Report{Machine: thisMachine(), Runs: o.runs, Time: o.time, Locks: names(o.locks)}
+	w := bufio.NewWriter(tables)
+	fmt.Fprintf(w, "%s %s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
+		r.Machine.Go, r.Machine.Arch, r.Machine.Cores, perSpin, o.runs)
+	defer o.watch(stderr, o.steps())()
+	for _, p := range o.parts {
+		r.Results = append(r.Results, p.run(&o.session)...)
+		if !r.Results.has(p.name) {
 			continue
 		}
-		n := c.calibrate(*runTime)
-		res := paired(c.String(), *runs, contenders, func(k contender) float64 {
-			return perOp(c.run(k.new(), n), n*c.g)
-		})
-		fmt.Printf("  %5d %10d %4d %4d |", c.procs, c.g, c.in, c.out)
-		for _, k := range contenders {
-			fmt.Printf(" %11.1f", median(res[k.name]))
-		}
-		m, q, p := ratio(res[rq.name], res[mutex.name]), ratio(res[rq.name], res[qs.name]), ratio(res[rq.name], res[peer.name])
-		fmt.Printf(" | %5.2f%s %5.2f%s %11.2f\n", m, mark(m > 1.15), q, mark(q > 1.10), p)
-		toMutex, toQspin, toPeer = append(toMutex, m), append(toQspin, q), append(toPeer, p)
-	}
-	if len(toMutex) == 0 {
-		fmt.Printf("  no cell has %q in its name\n", *cellName)
-		return
-	}
-	summary := func(name string, s series, mean, worst float64) {
-		fmt.Printf("  rqlock/%s: geometric mean %.2f (%s), worst %.2f (%s)\n",
-			name, geomean(s), verdict(geomean(s), mean), slices.Max(s), verdict(slices.Max(s), worst))
-	}
-	summary("mutex", toMutex, 0.95, 1.15)
-	summary("qspin", toQspin, 1.03, 1.10)
-	fmt.Printf("  rqlock/go-deadlock: geometric mean %.2f\n", geomean(toPeer))
-}
-
-// mark points at a cell over its bar.
-func mark(over bool) string {
-	if over {
-		return "!"
-	}
-	return " "
-}
-
-// calibrate returns how many rounds of a goroutine take about d with mutex.
-func (c cell) calibrate(d time.Duration) int {
-	for n := minRounds; ; n *= 2 {
-		t := c.run(mutex.new(), n)
-		if t >= d/4 {
-			return max(minRounds, int(float64(n)*float64(d)/float64(t)))
+		fmt.Fprintln(w)
+		p.table(r).text(w)
+		o.bar.Clear()
+		if err := w.Flush(); err != nil {
+			return nil, err
 		}
 	}
+	return r, nil
 }
 
-// longWaits compares the longest waits.
-func longWaits() {
-	fmt.Printf("Wait for the lock, %d goroutines, section %v, GOMAXPROCS %d\n", few, section, fewProcs)
-	mid := map[string]series{}
-	res := paired("wait", *runs, contenders, func(c contender) float64 {
-		s := waits(c.new(), 10**runTime)
-		mid[c.name] = append(mid[c.name], float64(quantile(s, 0.5)))
-		return float64(quantile(s, 0.999))
-	})
-	for _, c := range contenders {
-		fmt.Printf("  %-12s median %12v   p99.9 %12v   %.2f of mutex\n", c.name,
-			time.Duration(median(mid[c.name])), time.Duration(median(res[c.name])), ratio(res[c.name], res[mutex.name]))
-	}
-	r := ratio(res[rq.name], res[mutex.name])
-	fmt.Printf("  rqlock/mutex, p99.9: %.2f (%s)\n", r, verdict(r, 1))
-}
-
-// fair compares how evenly the locks serve.
-func fair() {
-	rounds := min(*runs, 3) // they are long
-	fmt.Printf("Fairness: acquisitions of the slowest by the fastest of %d goroutines in %v (1 is fair)\n", few, *fairTime)
-	res := paired("fairness", rounds, contenders, func(c contender) float64 { return fairness(c.new(), *fairTime) })
-	for _, c := range contenders {
-		fmt.Printf("  %-12s %.2f   rounds %.2f\n", c.name, median(res[c.name]), res[c.name])
-	}
-	got, bar := median(res[rq.name]), median(res[mutex.name])
-	word := "kept"
-	if got < bar {
-		word = "MISSED"
-	}
-	fmt.Printf("  rqlock %.2f, mutex %.2f (bar: no less: %s)\n", got, bar, word)
-}
-
-// failures measures how soon rqlock says no.
-func failures() {
-	fmt.Println("Time to the error (medians)")
-	for _, f := range failureCases {
-		progress("failure: %s", f.name)
-		f.measure() // once, for what is made once
-		ds := make([]time.Duration, f.times)
-		for i := range ds {
-			ds[i] = f.measure()
+// write writes what the command line asks for: everything is made before the
+// first file is written.
+func (o *options) write(r *Report, stdout io.Writer) error {
+	files := map[string][]byte{}
+	for _, out := range o.outputs {
+		b, err := out.format(r)
+		if err != nil {
+			return err
 		}
-		progress("")
-		bar, what := f.bar, ""
-		if f.name == "self" {
-			bar += constructionTime()
-			what = fmt.Sprintf(", with %v for making the error", constructionTime())
+		if out.path != "-" {
+			files[out.path] = b
+		} else if _, err := stdout.Write(b); err != nil {
+			return err
 		}
-		fmt.Printf("  %-8s %10v   (in µs: %s%s)\n", f.name, median(ds), verdict(micro(median(ds)), micro(bar)), what)
 	}
-}
-
-func micro(d time.Duration) float64 { return d.Seconds() * 1e6 }
-
-// memory prints sizes and allocations.
-func memory() {
-	const n = 100_000
-	fmt.Printf("Memory: bytes of a lock, and allocations in %d contended acquisitions\n", n)
-	for _, c := range contenders {
-		progress("memory: %s", c.name)
-		allocs := contendedAllocs(c.new(), n)
-		progress("")
-		fmt.Printf("  %-12s %3d bytes  %7d allocations\n", c.name, c.size, allocs)
+	if o.dir != "" {
+		page, err := r.page()
+		if err != nil {
+			return err
+		}
+		for name, b := range page {
+			files[filepath.Join(o.dir, name)] = b
+		}
 	}
+	return writeFiles(files)
 }

@@ -32,13 +32,33 @@ func grid() (cells []cell) {
 	return cells
 }
 
+// alone returns the cells that the throughput plot starts with. They are no part
+// of the grid: nobody contends.
+func alone() []cell { return []cell{{2, 1, 0, 0}, {2, 1, 50, 200}} }
+
 func (c cell) String() string {
 	return fmt.Sprintf("procs=%d/g=%d/in=%d/out=%d", c.procs, c.g, c.in.Nanoseconds(), c.out.Nanoseconds())
 }
 
 // minRounds keeps each goroutine of a crowd alive until the others have
-// started; with fewer rounds they would run one after the other.
-const minRounds = 200
+// started; with fewer rounds they would run one after the other. Of a slow lock
+// a quarter does.
+const minRounds, minSlowRounds = 200, 50
+
+// calibrate returns how many rounds of a goroutine take about d with k.
+func (c cell) calibrate(k contender, d time.Duration) int {
+	for n := minSlowRounds / 2; ; n *= 2 {
+		t := c.run(k.new(), n)
+		if t < d/4 {
+			continue
+		}
+		least := minRounds
+		if t > time.Duration(n*c.g)*500 {
+			least = minSlowRounds
+		}
+		return max(least, int(float64(n)*float64(d)/float64(t)))
+	}
+}
 
 // run has the cell's goroutines do n rounds each and returns how long all of
 // them took.
@@ -111,14 +131,9 @@ func waits(l lock, d time.Duration) []time.Duration {
 	return all
 }
 
-// quantile returns the q-quantile of sorted samples.
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
-}
-
 // fairness has few goroutines take l, for d, and returns the acquisitions of
 // the slowest by those of the fastest: 1 is fair.
-func fairness(l lock, d time.Duration) float64 {
+func fairness(l lock, d time.Duration) outcome {
 	defer setProcs(fewProcs)()
 	in := spins(section)
 	counts := make([]int, few)
@@ -132,7 +147,11 @@ func fairness(l lock, d time.Duration) float64 {
 		}
 		counts[i] = n
 	})
-	return float64(slices.Min(counts)) / float64(slices.Max(counts))
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return outcome{total, []value{{evenness, float64(slices.Min(counts)) / float64(slices.Max(counts))}}}
 }
 
 // stop ends the measurements that last for a time.
@@ -159,5 +178,5 @@ func contendedAllocs(l lock, n int) int64 {
 	rounds := func(int) { l.rounds(n/few, in, 0) }
 	crowd(few, rounds) // makes what is made once
 	base := allocs(func(int) {})
-	return allocs(rounds) - base
+	return max(0, allocs(rounds)-base) // the runtime allocates now and then
 }

@@ -1,0 +1,6 @@
+//go:build !lockdep
+
+package bench
+
+// lockdep: gvisor's checker of lock orders is compiled in.
+const lockdep = false

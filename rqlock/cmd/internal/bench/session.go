@@ -1,0 +1,91 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// A session measures what the command line asks for.
+type session struct {
+	runs           int           // paired rounds
+	time, fairTime time.Duration // lengths of a run
+	cell           string        // text in the names of the grid's cells
+	locks          []contender
+	bar            *progressbar.ProgressBar
+}
+
+// watch shows progress on w, until the returned function ends it. Without a
+// terminal nobody watches.
+func (s *session) watch(w io.Writer, steps int) func() {
+	s.bar = progressbar.DefaultSilent(int64(steps))
+	if !terminal(w) {
+		return func() {}
+	}
+	s.bar = progressbar.NewOptions(steps,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond))
+	return func() { s.bar.Clear() }
+}
+
+// step says what is measured next.
+func (s *session) step(format string, args ...any) {
+	s.bar.Describe(fmt.Sprintf(format, args...))
+	s.bar.Add(1)
+}
+
+// An outcome is what one run found.
+type outcome struct {
+	iters  int
+	values []value
+}
+
+type value struct {
+	unit string
+	v    float64
+}
+
+// paired measures each of the contenders once per round, and starts each round
+// with another one. What else the machine does then falls on all of them, and
+// ratios of results of the same round cancel it.
+func (s *session) paired(part, cell string, rounds int, cs []contender, measure func(contender) outcome) Results {
+	outcomes := map[string][]outcome{}
+	for r := range rounds {
+		for i := range cs {
+			c := cs[(r+i)%len(cs)]
+			s.step("%s %s %s", part, cell, c.name)
+			runtime.GC() // nobody collects another one's garbage
+			outcomes[c.name] = append(outcomes[c.name], measure(c))
+		}
+	}
+	return collect(part, cell, names(cs), outcomes)
+}
+
+// collect makes results of outcomes, one for each contender and unit.
+func collect(part, cell string, locks []string, outcomes map[string][]outcome) (rs Results) {
+	for _, name := range locks {
+		for i, v := range outcomes[name][0].values {
+			r := Result{Part: part, Cell: cell, Lock: name, Unit: v.unit, Iters: outcomes[name][0].iters}
+			for _, o := range outcomes[name] {
+				r.Runs = append(r.Runs, o.values[i].v)
+			}
+			rs = append(rs, r)
+		}
+	}
+	return rs
+}
+
+// perOp is the time of each of n operations.
+func perOp(d time.Duration, n int) outcome {
+	return outcome{n, []value{{nsPerOp, float64(d.Nanoseconds()) / float64(n)}}}
+}
+
+// Units of results.
+const (
+	nsPerOp  = "ns/op"
+	opsPerS  = "ops/s"
+	evenness = "slowest/fastest"
+)

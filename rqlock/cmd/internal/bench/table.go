@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// A table of the report, for a terminal or a page.
+type table struct {
+	title string
+	left  int // columns of words, on the left
+	head  []string
+	rows  [][]string
+	notes []string // what follows from it
+}
+
+// text writes the table with aligned columns.
+func (t table) text(w io.Writer) {
+	fmt.Fprintln(w, t.title)
+	// Words are padded here, as tabwriter aligns all columns to the same side.
+	width := make([]int, t.left)
+	for _, r := range append([][]string{t.head}, t.rows...) {
+		for i := range width {
+			width[i] = max(width[i], len([]rune(r[i])))
+		}
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, r := range append([][]string{t.head}, t.rows...) {
+		for i, s := range r {
+			if i < t.left {
+				s = fmt.Sprintf("%-*s", width[i], s)
+			}
+			fmt.Fprint(tw, s, "\t")
+		}
+		fmt.Fprintln(tw)
+	}
+	tw.Flush()
+	for _, n := range t.notes {
+		fmt.Fprintf(w, "  %s\n", n)
+	}
+}
+
+// markdown writes the table for a page.
+func (t table) markdown(w io.Writer) {
+	fmt.Fprintf(w, "%s.\n\n|", t.title)
+	for _, h := range t.head {
+		fmt.Fprintf(w, " %s |", h)
+	}
+	fmt.Fprint(w, "\n|")
+	for i := range t.head {
+		if i < t.left {
+			fmt.Fprint(w, "---|")
+		} else {
+			fmt.Fprint(w, "---:|")
+		}
+	}
+	fmt.Fprintln(w)
+	for _, r := range t.rows {
+		fmt.Fprint(w, "|")
+		for _, s := range r {
+			fmt.Fprintf(w, " %s |", strings.TrimSpace(s))
+		}
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w)
+	for _, n := range t.notes {
+		fmt.Fprintf(w, "- %s\n", n)
+	}
+	if len(t.notes) > 0 {
+		fmt.Fprintln(w)
+	}
+}
+
+// number shows x with three digits or so; what was not measured is a dash.
+func number(x float64) string {
+	switch {
+	case math.IsNaN(x):
+		return "-"
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// fraction shows a ratio.
+func fraction(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// duration shows nanoseconds.
+func duration(ns float64) string {
+	d := time.Duration(ns)
+	switch {
+	case math.IsNaN(ns):
+		return "-"
+	case d >= time.Millisecond:
+		return d.Round(10 * time.Microsecond).String()
+	case d >= time.Microsecond:
+		return d.Round(10 * time.Nanosecond).String()
+	}
+	return d.String()
+}
+
+// spread shows by how much the median may be wrong.
+func spread(s series) string {
+	if sum := s.summary(); !math.IsInf(sum.Lo, 0) && !math.IsInf(sum.Hi, 0) && sum.Center != 0 && !math.IsNaN(sum.Center) {
+		return sum.PctRangeString()
+	}
+	return "-" // too few runs to say
+}
+
+// verdict says whether a result keeps its bar.
+func verdict(got, bar float64) string {
+	switch {
+	case math.IsNaN(got):
+		return "not measured"
+	case got <= bar:
+		return fmt.Sprintf("bar %.2f: kept", bar)
+	}
+	return fmt.Sprintf("bar %.2f: MISSED", bar)
+}
+
+// over marks a ratio over its bar.
+func over(ratio, bar float64) string {
+	if ratio > bar {
+		return fraction(ratio) + "!"
+	}
+	return fraction(ratio) + " "
+}
