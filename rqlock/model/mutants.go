@@ -107,8 +107,7 @@ func (m mutant) kill(seed uint64, executions int64) (r mc.Result, ok bool) {
 			if executions == 0 {
 				return mc.Result{}
 			}
-			w := m.in(e.world(memory))
-			w.Atomic = nil
+			w := m.in(e.program.world(memory))
 			w.MaxExecutions = executions
 			return w.Run(e.compile(), s)
 		}

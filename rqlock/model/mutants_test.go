@@ -22,7 +22,7 @@ var (
 func coverage() (accesses map[mc.Access]mc.Order, reached map[int32]bool) {
 	accesses, reached = map[mc.Access]mc.Order{}, map[int32]bool{}
 	for _, e := range suite {
-		w := e.world(mc.SC)
+		w := e.program.world(mc.SC)
 		w.MaxExecutions, w.Accesses, w.Reached = 300, accesses, reached
 		w.Run(e.compile(), mc.Walk(1))
 	}

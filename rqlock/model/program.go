@@ -65,7 +65,8 @@ var bench struct {
 
 	// What the checks remember.
 	owner    [maxLocks]int   // thread + 1
-	granted  [maxLocks]int64 // not before
+	locked   [maxLocks]int64 // when it was last taken
+	granted  [maxLocks]int64 // when its owner took it
 	bypasses [maxLocks]int   // of the closed door
 	door     [maxLocks]int   // who has closed it: thread + 1
 	looks    [maxThreads]int
@@ -126,17 +127,12 @@ func declare() {
 	lock.Declare()
 	bench.ctx.Declare()
 	for i := range bench.locks {
-		granted := func(thread int, since int64) {
-			bench.granted[i] = since
+		locked := func() { bench.locked[i] = mc.Clock() }
+		granted := func(thread int) {
+			bench.granted[i] = bench.locked[i]
 			bypass(thread, i)
 		}
-		opens := func(thread int) {
-			if door := bench.door[i] - 1; door >= 0 && door != thread {
-				mc.Fail("T%d opens the door of L%d, which T%d has closed", thread, i, door)
-			}
-			bench.door[i], bench.bypasses[i] = 0, 0
-		}
-		bench.locks[i].Declare(fmt.Sprintf("L%d", i), granted, opens)
+		bench.locks[i].Declare(fmt.Sprintf("L%d", i), locked, granted, func(thread int) { opens(thread, i) })
 		mc.Name(unsafe.Pointer(&bench.data[i]), fmt.Sprintf("data%d", i))
 	}
 	mc.GhostVar("checks", ghost)
@@ -154,6 +150,7 @@ func (p *program) compile() *mc.Program {
 
 // twin returns the last thread before i that is the same, or -1. Who waits for two
 // locks is like nobody else: in a cycle the threads' numbers decide who is the victim.
+// They also decide where an edge stands in the table; see entry.world.
 func (p *program) twin(i int) int {
 	for _, r := range p.threads[i] {
 		if len(r.takes) > 1 {
@@ -190,7 +187,8 @@ func (p *program) reset() {
 	}
 	bench.ctx.Reset()
 	bench.data = [maxLocks]uint64{}
-	bench.owner, bench.granted, bench.bypasses = [maxLocks]int{}, [maxLocks]int64{}, [maxLocks]int{}
+	bench.owner, bench.bypasses = [maxLocks]int{}, [maxLocks]int{}
+	bench.locked, bench.granted = [maxLocks]int64{}, [maxLocks]int64{}
 	bench.door, bench.round = [maxLocks]int{}, [maxThreads]int64{}
 	bench.looks, bench.since, bench.still = [maxThreads]int{}, [maxThreads]int64{}, [maxThreads]int64{}
 	bench.waits, bench.began, bench.inCycle = [maxThreads]int{}, [maxThreads]int64{}, [maxThreads]bool{}
@@ -203,6 +201,7 @@ func ghost() uint64 {
 	add := func(v uint64) { h = (h ^ v) * 0x9e3779b97f4a7c15; h ^= h >> 29 }
 	for i := range bench.locks {
 		add(uint64(bench.owner[i]))
+		add(uint64(bench.locked[i]))
 		add(uint64(bench.granted[i]))
 		add(uint64(bench.bypasses[i]))
 		add(uint64(bench.door[i]))
@@ -214,12 +213,8 @@ func ghost() uint64 {
 		add(uint64(bench.since[i]))
 		add(uint64(bench.round[i]))
 		add(uint64(bench.still[i]))
-		for _, b := range []bool{bench.inCycle[i]} {
-			if b {
-				add(1)
-			} else {
-				add(2)
-			}
+		if bench.inCycle[i] {
+			add(1)
 		}
 	}
 	add(uint64(bench.cycles))
@@ -376,6 +371,14 @@ func bypass(thread, l int) {
 	} else if bench.bypasses[l]++; bench.bypasses[l] > 1 { // one may have taken it just before the door closed
 		mc.Fail("T%d passes the door of L%d, which T%d has closed", thread, l, door-1)
 	}
+}
+
+// opens ends the time of a closed door: only who has closed it may.
+func opens(thread, l int) {
+	if door := bench.door[l] - 1; door >= 0 && door != thread {
+		mc.Fail("T%d opens the door of L%d, which T%d has closed", thread, l, door)
+	}
+	bench.door[l], bench.bypasses[l] = 0, 0
 }
 
 // enter is the section: it must be alone in it.

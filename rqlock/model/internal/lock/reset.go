@@ -69,18 +69,17 @@ func (w *waiter) declareDead() {
 	}
 }
 
-// Declare names a lock's words. It has granted called when a thread becomes the owner,
-// with the time since when it is locked, and opens when a thread opens the door.
-func (l *Lock) Declare(name string, granted func(thread int, since int64), opens func(thread int)) {
-	locked := int64(0) // when it was last seen free
+// Declare names a lock's words. Its functions are told when somebody locks it, when a
+// thread becomes the owner, and when a thread opens the door.
+func (l *Lock) Declare(name string, locked func(), granted, opens func(thread int)) {
 	mc.OnChange(unsafe.Pointer(&l.word.Owner), func(_ int, old, v uint64) {
 		if now := v &^ calling; now != 0 && now != old&^calling {
-			granted(int(now/2)-1, locked)
+			granted(int(now/2) - 1)
 		}
 	})
 	mc.OnChange(unsafe.Pointer(&l.word.Val), func(thread int, old, v uint64) {
 		if old&asm.LockedMask == 0 && v&asm.LockedMask != 0 {
-			locked = mc.Clock()
+			locked()
 		}
 		if old&asm.PendingMask != 0 && v&asm.PendingMask == 0 {
 			opens(thread)

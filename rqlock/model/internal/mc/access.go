@@ -196,6 +196,9 @@ func (t *thread) store(site Site, prim string, p unsafe.Pointer, bits int, v, ma
 	l := t.begin(opStore, site, prim, p, bits, o)
 	t.op.v, t.op.mask = v, mask
 	t.point()
+	if mask != ^uint64(0) {
+		t.notDead(l)
+	}
 	t.atomicWrite(l)
 	old := t.m.mem.newest(t, l)
 	t.m.mem.store(t, l, v, mask, t.op.order, t.alt)

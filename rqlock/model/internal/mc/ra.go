@@ -439,13 +439,11 @@ func (r *ra) hashOf(l *location) uint64 {
 	h := mix(uint64(l.id), uint64(r.published[l.id]))
 	for i := range l.msgs {
 		msg := &l.msgs[i]
-		h = mix(h, r.m.canonical(l, msg.v))
-		if msg.rmw {
-			h = mix(h, 1)
-		}
+		known := uint64(0)
 		if !msg.empty(n) {
-			h = mix(h, msg.view.hash(n))
+			known = msg.view.hash(n)
 		}
+		h = mix(mix(mix(h, r.m.canonical(l, msg.v)), b2u(msg.rmw)), known)
 	}
 	return h
 }

@@ -118,6 +118,7 @@ func TestDead(t *testing.T) {
 	for name, read := range map[string]func(){
 		"load":   func() { loadCell(x, rlx) },
 		"update": func() { swapCell(x, 1, rlx) },
+		"part":   func() { StoreMasked(1, "store", x.p(), 64, 0xff, 1, Relaxed) },
 		"plain":  func() { PlainRead(1, unsafe.Pointer(&cells[x]), 64) },
 	} {
 		for _, model := range models {
@@ -128,5 +129,62 @@ func TestDead(t *testing.T) {
 				t.Errorf("%s, in use: %v", name, r)
 			}
 		}
+	}
+}
+
+// TestDeadPointer: the same for a pointer that is exchanged.
+func TestDeadPointer(t *testing.T) {
+	var p unsafe.Pointer
+	program := testProgram("dead pointer", func() { SwapPtr(1, "swap", unsafe.Pointer(&p), nil, Relaxed) })
+	program.Declare = func() { Dead(unsafe.Pointer(&p), func() bool { return true }) }
+	checkRun(t, World{}, program, Exhaustive(), "T0 reads ")
+}
+
+// TestDeadWatched: a store to a dead variable wakes who has read it when it was not,
+// whatever its value was: that value is not part of the state.
+func TestDeadWatched(t *testing.T) {
+	inUse := true
+	p := testProgram("watched", func() {
+		loadCell(x, rlx)
+		Pause(1)
+	}, func() {
+		storeCell(y, 1, rlx)
+		inUse = false
+		storeCell(x, 0, rlx) // as it was
+	})
+	p.Declare = func() { Dead(unsafe.Pointer(&cells[x]), func() bool { return !inUse }) }
+	setup := p.Setup
+	p.Setup = func() { setup(); inUse = true }
+	w := World{}
+	if _, f, err := w.Replay(p, "0 1 1 0"); err != nil || f != nil {
+		t.Errorf("%v, %v", f, err)
+	}
+}
+
+// TestSteps: steps that are taken again without a switch are counted as the others.
+func TestSteps(t *testing.T) {
+	three := func() {
+		for range 3 {
+			storeCell(x, 1, rlx)
+		}
+	}
+	r := checkRun(t, World{}, testProgram("steps", three, three), Stateless(), "")
+	if r.Executions != 20 || r.Steps != 6*20 || r.MaxDepth != 6 {
+		t.Errorf("%v: want 20 executions of 6 steps", r)
+	}
+}
+
+// TestHashOfMessages: what is said of a message is not taken for another message.
+func TestHashOfMessages(t *testing.T) {
+	hash := func(msgs ...message) uint64 {
+		m := &machine{}
+		return (&ra{m: m}).hashOf(&location{bits: 64, msgs: msgs})
+	}
+	plain := func(v uint64) message { return message{v: v} }
+	rmw := func(v uint64) message { return message{v: v, rmw: true} }
+	a := hash(plain(0), rmw(1), plain(2), plain(1), rmw(2))
+	b := hash(plain(0), rmw(1), rmw(2), plain(2), plain(1))
+	if a == b {
+		t.Error("two lists of messages have the same hash")
 	}
 }

@@ -38,7 +38,7 @@ func (s *sc) write(t *thread, l *location, v, mask uint64, releases bool, known 
 
 // assign changes the value, and lets all see it that have polled the old one.
 func (s *sc) assign(t *thread, l *location, v uint64) {
-	if v == l.v {
+	if v == l.v && !l.isDead() { // what a dead variable had makes no difference
 		return
 	}
 	s.m.set(t, l, v)

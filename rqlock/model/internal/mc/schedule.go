@@ -203,7 +203,7 @@ func appendRun(buf []choice, t *thread) []choice {
 // mustWait reports whether t has not begun, and is to begin after its twin.
 func (t *thread) mustWait() bool {
 	twins := t.m.prog.Twins
-	return t.m.Symmetric && !t.begun && twins != nil && twins[t.id] >= 0 && !t.m.threads[twins[t.id]].begun
+	return t.m.Symmetric && twins != nil && twins[t.id] >= 0 && !t.m.threads[twins[t.id]].begun
 }
 
 // follow does the steps, as far as nothing fails.

@@ -18,7 +18,8 @@ type Program struct {
 	Outcome func() string // names what an execution that ended has led to; may be nil
 
 	// Twins has for each thread another that is the same but for its number, and that
-	// begins before it in a symmetric world; -1 = none. May be nil.
+	// begins before it in a symmetric world; -1 = none. May be nil. What depends on
+	// the number (a hash of it, say) is then not seen for all orders of beginning.
 	Twins []int
 }
 
@@ -40,8 +41,8 @@ type World struct {
 	// sites give them: fewer states, and no interleavings inside of them.
 	Atomic []string
 
-	Symmetric bool // believe the program's Twins: of executions that differ in who of them is who, one is enough
-	NoRaces   bool // do not look for data races: fewer states
+	Symmetric bool // believe the program's Twins: of executions that differ in who of them is who, one is run
+	NoRaces   bool // do not look for data races (RA still finds those that read an old value): fewer states
 
 	Weaken   map[Access]Order // orders of single accesses
 	Orders   map[string]Order // orders of all accesses by a primitive
