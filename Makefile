@@ -22,7 +22,7 @@ LIB := ./...
 BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench bench-asm torture torture-tests model model-suite model-mutants model-long model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
+.PHONY: help generate test check diff list bench bench-asm torture torture-tests model model-suite model-mutants model-long model-list model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -67,16 +67,18 @@ model: ## explore the lock's interleavings and memory orders, and kill its mutan
 model-suite:
 	$(MODEL) -run 'Suite|Walks|Marks|Qspin' -model.tier full -model.walks 3000 -timeout 15m
 
+model-list: ## write docs/model-mutants.md: the mutants, and what kills each
+	$(MODEL) -run 'Mutants' -model.mutants 300 -model.seed 1 -model.list ../../docs/model-mutants.md -timeout 15m
+
 model-mutants:
 	$(MODEL) -run 'Mutants' -model.mutants 300 -timeout 15m
 
-HOURS ?= 24h
-EACHMAX ?= 1h
+HOURS ?= 12h
 # The test program itself: go test would hide from it that somebody watches.
-model-long: ## the larger programs, for HOURS, at most EACHMAX each, then more random executions
+model-long: ## the larger programs, for HOURS together (default 12h), then more random executions
 	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && $(GO) test -c -o "$$d/model" ./rqlock/model && cd rqlock/model && \
-	"$$d/model" -test.v -test.run 'Suite' -model.tier long -model.time $(EACHMAX) -test.timeout $(HOURS) && \
-	"$$d/model" -test.v -test.run 'Walks' -model.walks 300000 -test.timeout $(HOURS)
+	"$$d/model" -test.v -test.run 'Suite' -model.tier long -model.budget $(HOURS) -test.timeout 0 && \
+	"$$d/model" -test.v -test.run 'Walks' -model.walks 300000 -test.timeout 0
 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
 	$(GO) run ./rqlock/cmd/modelcost docs

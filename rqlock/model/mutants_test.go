@@ -2,8 +2,10 @@ package model
 
 import (
 	"flag"
+	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 var (
 	effort  = flag.Int64("model.mutants", 0, "`executions` of each program to look for each mutant (0 = little, and some mutants only)")
 	mutated = flag.String("model.mutant", "", "only mutants with this `text` in their name")
+	listed  = flag.String("model.list", "", "`file` for a table of the mutants, and what has killed each")
 	seed    = flag.Uint64("model.seed", rand.Uint64(), "seed of random walks")
 )
 
@@ -43,6 +46,7 @@ func TestMutants(t *testing.T) {
 		ms = ms[:someMutants]
 	}
 	killed := 0
+	var table strings.Builder
 	for _, m := range ms {
 		if !strings.Contains(m.name, *mutated) {
 			continue
@@ -54,10 +58,28 @@ func TestMutants(t *testing.T) {
 			continue
 		}
 		killed++
+		fmt.Fprintf(&table, "| %s | %s, %v | %s |\n", strings.ReplaceAll(m.name, "|", "\\|"), r.Program, r.Memory, r.Failure.Message)
 		t.Logf("killed %s\n    by %s %v %v: %s (%v)", m.name, r.Program, r.Memory, r.Strategy, r.Failure.Message, time.Since(began).Round(time.Millisecond))
 	}
 	t.Logf("%d of %d mutants killed", killed, len(ms))
+	if *listed != "" {
+		text := fmt.Sprintf(mutantsPage, killed, len(ms)) + table.String()
+		if err := os.WriteFile(*listed, []byte(text), 0o666); err != nil {
+			t.Error(err)
+		}
+	}
 }
+
+// mutantsPage begins the table.
+const mutantsPage = `# The model: its mutants
+
+Written by ` + "`make model-list`" + `. Each is the lock with one statement left out, one branch not taken, or one ordering weakened by a step, where the
+name says. %d of %d were killed; for each, the first program in which it failed, and how: T0, T1 ... are threads, L0, L1 ... locks, w1, w2 ... records. Which
+program comes first depends on the seed. Those excused are in harmless.go, each with its reason.
+
+| mutant | program, memory | failure |
+|---|---|---|
+`
 
 // TestHarmless: what is excused exists.
 func TestHarmless(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
 )
@@ -14,33 +15,70 @@ var (
 	tierName = flag.String("model.tier", "short", "programs to explore: short (seconds), full (minutes) or long (hours)")
 	only     = flag.String("model.only", "", "only programs with this `text` in their name")
 	patience = flag.Duration("model.time", 0, "how long to explore each program at most (0 = to its end)")
+	budget   = flag.Duration("model.budget", 0, "how long to explore all programs; each gets its share of what is left (0 = as long as it takes)")
+	room     = flag.Int64("model.states", 100_000_000, "how many states of a program at most: each takes some 80 bytes")
+	replayed = flag.String("model.replay", "", "run this `schedule`, as a failure prints it, in the one program and memory of -model.only")
 )
 
 var memories = []mc.Model{mc.SC, mc.TSO, mc.RA}
 
-// each runs a test for every program of the tier, in every memory.
-func each(t *testing.T, test func(t *testing.T, e entry, memory mc.Model)) {
+// A setting is a program in a memory.
+type setting struct {
+	entry
+	memory mc.Model
+}
+
+func (s setting) String() string { return s.name + "/" + s.memory.String() }
+
+// settings returns all that -model.only names.
+func settings() (all []setting) {
+	for _, e := range suite {
+		for _, memory := range memories {
+			if s := (setting{e, memory}); strings.Contains(s.String(), *only) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// TestSuite explores every program of the tier to its end, or as far as the flags allow.
+func TestSuite(t *testing.T) {
 	limit, ok := map[string]tier{"short": short, "full": full, "long": long}[*tierName]
 	if !ok {
 		t.Fatalf("-model.tier %s: want short, full or long", *tierName)
 	}
-	for _, e := range suite {
-		for _, memory := range memories {
-			if e.from(memory) <= limit && strings.Contains(e.name+"/"+memory.String(), *only) {
-				t.Run(e.name+"/"+memory.String(), func(t *testing.T) { test(t, e, memory) })
+	chosen := slices.DeleteFunc(settings(), func(s setting) bool { return s.from(s.memory) > limit })
+	end := time.Now().Add(*budget)
+	for i, s := range chosen {
+		t.Run(s.String(), func(t *testing.T) {
+			w := s.world(s.memory)
+			w.MaxTime, w.MaxStates = *patience, *room
+			if *budget > 0 {
+				w.MaxTime = max(time.Second, time.Until(end)/time.Duration(len(chosen)-i))
 			}
-		}
+			w.Progress = progress()
+			r := w.Run(s.compile(), mc.Exhaustive())
+			report(t, r)
+			if w.MaxTime == 0 && r.Failure == nil && !r.Complete {
+				t.Errorf("not explored to its end: %v", r)
+			}
+		})
 	}
 }
 
-// TestSuite explores every program of the tier to its end.
-func TestSuite(t *testing.T) {
-	each(t, func(t *testing.T, e entry, memory mc.Model) {
-		w := e.world(memory)
-		w.MaxTime = *patience
-		w.Progress = progress()
-		report(t, w.Run(e.compile(), mc.Exhaustive()))
-	})
+// TestReplay shows an execution that has been printed.
+func TestReplay(t *testing.T) {
+	if *replayed == "" {
+		t.Skip("no -model.replay")
+	}
+	for _, s := range settings() {
+		trace, failure, err := s.world(s.memory).Replay(s.compile(), *replayed)
+		if err != nil {
+			t.Fatalf("%v: %v", s, err)
+		}
+		t.Logf("%v, failed: %v\n%s", s, failure != nil, trace)
+	}
 }
 
 // report fails a test by the failure of an exploration.
