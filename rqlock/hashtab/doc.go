@@ -18,12 +18,16 @@
 // the bucket locked, or one of a cycle of such goroutines; errors.Is(err,
 // rqlock.ErrTimeout) if a callback stays for longer than the stall timeout.
 //
-//	Lookup, All, Len                         take no lock
-//	Update, Compute, Delete, LookupAndDelete nothing is changed
+//	Lookup, LookupBatch, All, Len             take no lock
+//	Update, Compute, Delete, LookupAndDelete  nothing is changed
+//	UpdateBatch, DeleteBatch                  as far as n says
+//	LookupAndDeleteBatch                      whole buckets, as far as n says
 //
 // An element of a preallocated map that is freed goes back by freelist.List.Push,
 // which never fails; one that is needed comes by Pop, which may find none while another
 // goroutine's lock is out of reach: then, as when there is none, the error is ErrFull.
+// A map made by NewLRU looks for an element to delete and passes over those whose
+// bucket it cannot lock at once.
 //
 // # How readers do without locks
 //

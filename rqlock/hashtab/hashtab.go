@@ -30,8 +30,8 @@ const (
 	Exist               // present, else ErrNotExist
 )
 
-// A Map is a hash table for up to a fixed number of elements. Make it with [New] or
-// [NewOnDemand]. All methods may be called by many goroutines at once.
+// A Map is a hash table for up to a fixed number of elements. Make it with [New],
+// [NewOnDemand] or [NewLRU]. All methods may be called by many goroutines at once.
 type Map[K comparable, V any] struct {
 	seed    maphash.Seed
 	shift   uint
@@ -41,6 +41,7 @@ type Map[K comparable, V any] struct {
 	values  words.Layout[V]
 
 	spare *freelist.List[elem[K, V]] // nil = made on demand
+	clock *clock[K, V]               // nil = full is full
 	len   atomic.Int64               // of elements in use or about to be
 }
 
@@ -51,6 +52,7 @@ type node[K comparable, V any] = freelist.Node[elem[K, V]]
 type elem[K comparable, V any] struct {
 	next  atomic.Pointer[freelist.Node[elem[K, V]]]
 	hash  atomic.Uint64
+	state atomic.Uint32 // see clock
 	key   words.Cell[K]
 	value words.Cell[V]
 }
@@ -66,10 +68,16 @@ type bucket[K comparable, V any] struct {
 // New returns a map for up to capacity elements, all of which it makes now: later it
 // allocates nothing. It panics if capacity is not positive.
 func New[K comparable, V any](capacity int) *Map[K, V] {
-	m := NewOnDemand[K, V](capacity)
-	m.spare = freelist.New[elem[K, V]](0)
-	m.spare.Fill(make([]node[K, V], capacity))
+	m, _ := preallocated[K, V](capacity)
 	return m
+}
+
+func preallocated[K comparable, V any](capacity int) (*Map[K, V], []node[K, V]) {
+	m := NewOnDemand[K, V](capacity)
+	nodes := make([]node[K, V], capacity)
+	m.spare = freelist.New[elem[K, V]](0)
+	m.spare.Fill(nodes)
+	return m, nodes
 }
 
 // NewOnDemand returns a map for up to limit elements, each of which is allocated when
@@ -102,6 +110,9 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 				same = b.version.Load() == version
 			}
 			if same {
+				if n != nil && m.clock != nil {
+					m.clock.touch(n)
+				}
 				return v, n != nil
 			}
 		}
@@ -162,11 +173,12 @@ func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
 // insert, replace and remove need b's lock.
 
 func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
-	n := m.take()
+	n := m.take(b)
 	if n == nil {
 		return ErrFull
 	}
 	b.change(func() {
+		n.Value.state.Store(inUse | referenced)
 		n.Value.hash.Store(h)
 		n.Value.key.Store(&m.keys, k)
 		n.Value.value.Store(&m.values, v)
@@ -178,21 +190,29 @@ func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
 
 func (m *Map[K, V]) replace(b *bucket[K, V], n *node[K, V], v V) {
 	b.change(func() { n.Value.value.Store(&m.values, v) })
+	if m.clock != nil {
+		m.clock.touch(n)
+	}
 }
 
 func (m *Map[K, V]) remove(b *bucket[K, V], n *node[K, V]) {
+	m.unlink(b, n)
+	m.give(n)
+}
+
+func (m *Map[K, V]) unlink(b *bucket[K, V], n *node[K, V]) {
 	at := &b.first
 	for at.Load() != n {
 		at = &at.Load().Value.next
 	}
 	b.change(func() {
 		at.Store(n.Value.next.Load())
+		n.Value.state.Store(0)
 		if m.spare != nil { // it stays: let go of what it has
 			n.Value.key.Store(&m.keys, *new(K))
 			n.Value.value.Store(&m.values, *new(V))
 		}
 	})
-	m.give(n)
 }
 
 // change makes a new version of the bucket.
@@ -203,20 +223,22 @@ func (b *bucket[K, V]) change(f func()) {
 	b.version.Store(version + 2)
 }
 
-// take returns an element that is in no bucket, or nil if there is none.
-func (m *Map[K, V]) take() *node[K, V] {
-	if m.len.Add(1) > m.limit {
-		m.len.Add(-1)
+// take returns an element that is in no bucket, or nil if there is none. Bucket b is
+// locked.
+func (m *Map[K, V]) take(b *bucket[K, V]) *node[K, V] {
+	if m.len.Add(1) <= m.limit {
+		if m.spare == nil {
+			return new(node[K, V])
+		}
+		if n := m.spare.Pop(); n != nil {
+			return n
+		}
+	}
+	m.len.Add(-1)
+	if m.clock == nil {
 		return nil
 	}
-	if m.spare == nil {
-		return new(node[K, V])
-	}
-	n := m.spare.Pop()
-	if n == nil {
-		m.len.Add(-1)
-	}
-	return n
+	return m.evict(b)
 }
 
 // give takes an element back.

@@ -478,3 +478,186 @@ func BenchmarkMap(b *testing.B) {
 		})
 	}
 }
+
+// TestLRU: a full map makes room by what has not been used.
+func TestLRU(t *testing.T) {
+	const n = 64
+	m := NewLRU[int, int](n)
+	for k := range n {
+		m.Update(k, k, Any)
+	}
+	m.Update(n, n, NoExist) // all have been referenced: the hand goes round once
+	for k := range n / 2 {
+		m.Lookup(k)
+	}
+	kept := func(from, to int) (kept int) {
+		for k := from; k < to; k++ {
+			if v, ok := m.Lookup(k); ok {
+				if kept++; v != k {
+					t.Errorf("%d has %d", k, v)
+				}
+			}
+		}
+		return kept
+	}
+	for k := n + 1; k < n+n/4; k++ {
+		if err := m.Update(k, k, NoExist); err != nil {
+			t.Fatal(err)
+		}
+		if m.Len() != n || m.spare.Len() != 0 {
+			t.Fatalf("%d elements, %d spare", m.Len(), m.spare.Len())
+		}
+	}
+	if used, others := kept(0, n/2), kept(n/2, n); used < n/2-1 || others > n-n/4-n/2+1 {
+		t.Errorf("of those used %d of %d are left, of the others %d", used, n/2, others)
+	}
+	if got := kept(n, n+n/4); got != n/4 {
+		t.Errorf("%d of %d new ones are there", got, n/4)
+	}
+}
+
+// TestLRUReenter: with all other buckets locked there is nothing to evict but what is
+// in the same bucket, and nobody waits.
+func TestLRUReenter(t *testing.T) {
+	m := NewLRU[int, int](1)
+	m.Update(1, 1, Any)
+	err := m.Compute(1, func(int, bool) (int, Action) {
+		if err := m.Update(2, 2, Any); !errors.Is(err, rqlock.ErrDeadlock) && err != ErrFull {
+			t.Errorf("inside: %v", err)
+		}
+		return 3, Set
+	})
+	if v, ok := m.Lookup(1); err != nil || !ok || v != 3 || m.Len() != 1 {
+		t.Errorf("%v; %d, %v", err, v, ok)
+	}
+	if err := m.Update(2, 2, Any); err != nil || m.Len() != 1 {
+		t.Errorf("afterwards: %v, %d elements", err, m.Len())
+	}
+}
+
+// TestLRUConcurrent: many add and look up more keys than there is room for. No
+// element is lost, none is in two places.
+func TestLRUConcurrent(t *testing.T) {
+	const n = 32
+	m := NewLRU[string, pairOf](n)
+	var wg sync.WaitGroup
+	end := time.Now().Add(200 * time.Millisecond)
+	for id := range 4 {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(uint64(id), 1))
+			for time.Now().Before(end) {
+				x := rnd.IntN(1000)
+				k := fmt.Sprint("key", x%(3*n))
+				switch rnd.IntN(4) {
+				case 0:
+					if err := m.Update(k, makePair(x), Any); err != nil && err != ErrFull {
+						t.Error(err)
+					}
+				case 1:
+					m.Delete(k)
+				default:
+					if p, ok := m.Lookup(k); ok && (!p.whole() || fmt.Sprint("key", p.a%(3*n)) != k) {
+						t.Errorf("%s has %+v", k, p)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for k := range m.All() {
+		seen[k] = true
+	}
+	if len(seen) != m.Len() || m.Len()+m.spare.Len() != n {
+		t.Errorf("%d elements, Len %d, %d spare, of %d", len(seen), m.Len(), m.spare.Len(), n)
+	}
+}
+
+// TestBatch: batches have every element once, deleting ones leave nothing.
+func TestBatch(t *testing.T) {
+	const n = 100
+	var keys, values []int
+	for k := range n {
+		keys, values = append(keys, k), append(values, 10*k)
+	}
+	m := New[int, int](n)
+	if done, err := m.UpdateBatch(keys, values, NoExist); done != n || err != nil {
+		t.Fatal(done, err)
+	}
+	if done, err := m.UpdateBatch([]int{1, 2, n, 3}, make([]int, 4), Any); done != 2 || err != ErrFull {
+		t.Errorf("UpdateBatch into a full map: %d, %v", done, err)
+	}
+	m.UpdateBatch(keys, values, Exist)
+	checkBatches(t, "lookup", n, m.LookupBatch)
+	if m.Len() != n {
+		t.Errorf("%d elements", m.Len())
+	}
+	checkBatches(t, "lookup and delete", n, m.LookupAndDeleteBatch)
+	if m.Len() != 0 || m.spare.Len() != n {
+		t.Errorf("%d elements, %d spare", m.Len(), m.spare.Len())
+	}
+	m.UpdateBatch(keys, values, Any)
+	if done, err := m.DeleteBatch([]int{5, 6, n, 7}); done != 2 || err != ErrNotExist || m.Len() != n-2 {
+		t.Errorf("DeleteBatch: %d, %v, %d elements", done, err, m.Len())
+	}
+}
+
+func checkBatches(t *testing.T, name string, n int, batch func(*Cursor, []int, []int) (int, error)) {
+	t.Helper()
+	seen := map[int]bool{}
+	var at Cursor
+	if got, err := batch(&at, nil, nil); got != 0 || err != nil {
+		t.Errorf("%s: no room: %d, %v", name, got, err)
+	}
+	size := 1
+	for {
+		keys, values := make([]int, size), make([]int, size)
+		got, err := batch(&at, keys, values)
+		if err == ErrShort {
+			if size++; size > n {
+				t.Fatalf("%s: %d are too few", name, size)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got == 0 {
+			break
+		}
+		for i, k := range keys[:got] {
+			if seen[k] || values[i] != 10*k {
+				t.Errorf("%s: %d has %d, seen: %v", name, k, values[i], seen[k])
+			}
+			seen[k] = true
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%s: %d elements of %d", name, len(seen), n)
+	}
+}
+
+// TestBatchLockFails: a bucket that cannot be locked is left as it is; those before it
+// are done, and the next batch goes on there.
+func TestBatchLockFails(t *testing.T) {
+	const n = 20
+	m := New[int, int](n)
+	for k := range n {
+		m.Update(k, 10*k, Any)
+	}
+	for i := range m.buckets {
+		if err := m.buckets[i].lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		var at Cursor
+		keys, values := make([]int, n), make([]int, n)
+		got, err := m.LookupAndDeleteBatch(&at, keys, values)
+		if !errors.Is(err, rqlock.ErrDeadlock) || at.bucket != i || m.Len() != n-got {
+			t.Errorf("bucket %d: %d, %v, cursor %d, %d elements", i, got, err, at.bucket, m.Len())
+		}
+		m.buckets[i].lock.Unlock()
+		if done, err := m.UpdateBatch(keys[:got], values[:got], NoExist); done != got || err != nil {
+			t.Fatal(done, err)
+		}
+	}
+}
