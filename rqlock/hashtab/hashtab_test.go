@@ -168,7 +168,8 @@ func (p pairOf) whole() bool {
 // whole values, each under its own key.
 func TestWhole(t *testing.T) {
 	const keys = 12
-	m := New[string, pairOf](keys / 2) // elements are soon used again
+	m := New[string, pairOf](keys/2 + 1) // elements are soon used again
+	m.Update("stays", makePair(1), Any)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
 	var seen atomic.Int64
@@ -191,7 +192,14 @@ func TestWhole(t *testing.T) {
 					m.Update(k, makePair(n), Any)
 				case n%10 == 0:
 					for k, p := range m.All() {
-						check(k, p)
+						if k != "stays" {
+							check(k, p)
+						}
+					}
+				case n%2 == 0:
+					if _, ok := m.Lookup("stays"); !ok {
+						t.Error("what stays was not found")
+						stop.Store(true)
 					}
 				default:
 					if p, ok := m.Lookup(k); ok {
@@ -210,7 +218,7 @@ func TestWhole(t *testing.T) {
 	for k := range m.All() {
 		m.Delete(k)
 	}
-	if m.Len() != 0 || m.spare.Len() != keys/2 {
+	if m.Len() != 0 || m.spare.Len() != keys/2+1 {
 		t.Errorf("in the end %d elements and %d spare ones", m.Len(), m.spare.Len())
 	}
 }
@@ -375,6 +383,7 @@ func TestReleases(t *testing.T) {
 		m.Update(1, v, Any)
 	}()
 	m.Delete(1)
+	defer runtime.KeepAlive(m)
 	for range 100 {
 		runtime.GC()
 		select {
@@ -573,6 +582,53 @@ func TestLRUConcurrent(t *testing.T) {
 	}
 }
 
+// TestLRUSpare: an element that is spare, but out of reach, is not evicted.
+func TestLRUSpare(t *testing.T) {
+	m := NewLRU[int, int](2)
+	m.Update(1, 1, Any)
+	m.Update(2, 2, Any)
+	m.Delete(1)
+	m.spare = freelist.New[elem[int, int]](1)
+	for k := 3; k < 6; k++ {
+		if err := m.Update(k, k, Any); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := m.Lookup(k); !ok || m.Len() != 1 {
+			t.Errorf("%d: %v, %d elements", k, ok, m.Len())
+		}
+	}
+}
+
+// TestLRUDoesNotWait: who needs room does not wait for another's bucket.
+func TestLRUDoesNotWait(t *testing.T) {
+	m := NewLRU[int, int](2)
+	_, other := lockOf(m, 1)
+	m.Update(1, 1, Any)
+	m.Update(other, 2, Any)
+	before := rqlock.ReadEvents()
+	m.Compute(1, func(int, bool) (int, Action) {
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			k := other + 1
+			for m.bucket(m.hash(k)) != m.bucket(m.hash(other)) {
+				k++
+			}
+			for range 4 { // the hand comes to each
+				if err := m.Update(k, 3, Any); err != nil {
+					t.Error(err)
+				}
+				m.Update(other, 4, Any)
+			}
+		}()
+		<-done
+		return 0, Keep
+	})
+	if after := rqlock.ReadEvents(); after.Stall != before.Stall {
+		t.Error("it has waited for a bucket that is locked")
+	}
+}
+
 // TestBatch: batches have every element once, deleting ones leave nothing.
 func TestBatch(t *testing.T) {
 	const n = 100
@@ -650,7 +706,7 @@ func TestBatchLockFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		var at Cursor
-		keys, values := make([]int, n), make([]int, n)
+		keys, values := make([]int, n+1), make([]int, n+1) // so that it comes to the last bucket
 		got, err := m.LookupAndDeleteBatch(&at, keys, values)
 		if !errors.Is(err, rqlock.ErrDeadlock) || at.bucket != i || m.Len() != n-got {
 			t.Errorf("bucket %d: %d, %v, cursor %d, %d elements", i, got, err, at.bucket, m.Len())
