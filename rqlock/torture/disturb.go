@@ -2,6 +2,7 @@ package torture
 
 import (
 	"runtime"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,6 +10,7 @@ import (
 func (r *Runner) stutter() {
 	for r.sleep(r.p.Stutter) {
 		gate := make(chan struct{})
+		r.did.pauses.Add(1)
 		r.gate.Store(&gate)
 		more := r.sleep(r.p.Stutter)
 		close(gate)
@@ -28,6 +30,7 @@ func (r *Runner) running() <-chan struct{} { return *r.gate.Load() }
 func (r *Runner) shuffle() {
 	rnd := r.random(-3, 0)
 	for r.sleep(r.p.Shuffle) {
+		r.did.shuffles.Add(1)
 		for i := range r.slots {
 			r.slots[i].pinned.Store(rnd.IntN(2) == 0)
 		}
@@ -38,6 +41,7 @@ func (r *Runner) shuffle() {
 func (r *Runner) collect() {
 	rnd := r.random(-4, 0)
 	for r.sleep(about(rnd, r.p.GC)) {
+		r.did.collections.Add(1)
 		var keep [][]byte
 		for range 100 {
 			keep = append(keep, make([]byte, 1<<(4+rnd.IntN(12))))
@@ -53,6 +57,7 @@ func (r *Runner) changeProcs() {
 	defer runtime.GOMAXPROCS(old)
 	rnd := r.random(-5, 0)
 	for r.sleep(about(rnd, r.p.Procs)) {
+		r.did.procs.Add(1)
 		runtime.GOMAXPROCS(1 + rnd.IntN(2*runtime.NumCPU()))
 	}
 }
@@ -67,4 +72,13 @@ func (r *Runner) sleep(d time.Duration) bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// done counts what the functions above, and the writers, have done.
+type done struct {
+	longHolds, pauses, shuffles, successors, collections, procs atomic.Int64
+}
+
+func (d *done) load() Disturbed {
+	return Disturbed{d.longHolds.Load(), d.pauses.Load(), d.shuffles.Load(), d.successors.Load(), d.collections.Load(), d.procs.Load()}
 }

@@ -2,6 +2,7 @@ package torture
 
 import (
 	"errors"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
 )
@@ -28,17 +29,17 @@ func (g *guard) acquire(by way) (asked int64, err error) {
 	return asked, err
 }
 
-// release ends a section.
+// release gives the lock back.
 func (g *guard) release() {
 	g.history.release()
 	g.Unlock()
 }
 
 // late reports whether err, which came of an acquisition begun at asked, tells of a
-// stall, and there was one: its holder, or who it waits for, did not run.
-func (g *guard) late(asked int64, err error) bool {
+// stall, and there was one: the holder, or who it waits for, did not run.
+func (g *guard) late(asked int64, err error, after time.Duration) bool {
 	var timeout *rqlock.TimeoutError
-	return errors.As(err, &timeout) && timeout.Stall && g.quiet(asked, timeout.Waited-slack)
+	return errors.As(err, &timeout) && timeout.Stall && timeout.Waited >= after && g.quiet(asked, timeout.Waited-slack)
 }
 
 type section interface {

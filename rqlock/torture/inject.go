@@ -2,13 +2,10 @@ package torture
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"runtime"
 	"sync"
 	"time"
-
-	"github.com/rqlock/rqlock/rqlock"
 )
 
 // makeCycles has goroutines wait for one another, again and again.
@@ -16,7 +13,7 @@ func (r *Runner) makeCycles() {
 	rnd := r.random(-1, 0)
 	locks := make([]*guard, r.p.CycleMax)
 	for i := range locks {
-		locks[i] = newGuard(r.kind)
+		locks[i] = r.newGuard()
 	}
 	for r.sleep(about(rnd, r.p.Cycles)) {
 		n := 2 + rnd.IntN(r.p.CycleMax-1)
@@ -24,6 +21,7 @@ func (r *Runner) makeCycles() {
 		r.cycles.made.Add(1)
 		r.sizes[n].made.Add(1)
 		c.run(rnd)
+		r.cycleSteps.Add(1) // made may go back
 		if c.judge() {
 			r.sizes[n].reported.Add(1)
 			r.cycles.reported.Add(1)
@@ -46,7 +44,8 @@ type outcome struct {
 	err   error
 }
 
-func (o outcome) late() bool { return o.g.late(o.asked, o.err) }
+// late reports whether a stall that nobody made was one.
+func (o outcome) late(r *Runner) bool { return o.g.late(o.asked, o.err, r.p.StallTimeout) }
 
 // run forms the cycle, and ends when all have got a lock or an error.
 func (c *cycle) run(rnd *rand.Rand) {
@@ -55,10 +54,10 @@ func (c *cycle) run(rnd *rand.Rand) {
 	for i, l := range c.locks {
 		by := ways[rnd.IntN(len(ways))]
 		done.Go(func() {
-			_, err := l.acquire(lock)
+			defer c.rescue()
+			ok := c.takeFree(l)
 			hold.Done()
-			if err != nil {
-				c.fail("a lock that is free: %v", err)
+			if !ok {
 				return
 			}
 			hold.Wait()
@@ -68,9 +67,23 @@ func (c *cycle) run(rnd *rand.Rand) {
 	}
 	for i := range c.beside {
 		l := c.locks[rnd.IntN(len(c.locks))]
-		done.Go(func() { c.beside[i] = c.visit(l, lock) })
+		done.Go(func() {
+			defer c.rescue()
+			hold.Wait()
+			c.beside[i] = c.visit(l, lock)
+		})
 	}
 	done.Wait()
+}
+
+// takeFree takes a lock that nobody wants.
+func (r *Runner) takeFree(g *guard) bool {
+	_, err := g.acquire(lock)
+	r.reports.count(err)
+	if err != nil {
+		r.fail("a lock that is free failed", "%v", err)
+	}
+	return err == nil
 }
 
 // ways to wait for a lock that a circle closes.
@@ -85,12 +98,10 @@ func (r *Runner) visit(g *guard, by way) outcome {
 	asked, err := g.acquire(by)
 	r.reports.count(err)
 	if err == nil {
+		r.visits.Add(1)
 		a, b := g.enter()
 		runtime.Gosched()
-		if !g.leave(a, b) {
-			r.fail("a section of %s was not alone", r.kind.Name)
-		}
-		g.release()
+		r.leave(held{g, a, b})
 	}
 	return outcome{g, asked, err}
 }
@@ -106,21 +117,21 @@ func (c *cycle) judge() bool {
 		case o.err == nil:
 		case isCycle(o.err, len(c.waits)):
 			victims++
-		case o.late():
+		case o.late(c.Runner):
 			late++
 		default:
 			wrong++
-			c.fail("in a cycle of %d: %v", len(c.waits), o.err)
+			c.fail("in a cycle", "of %d: %v", len(c.waits), o.err)
 		}
 	}
 	for _, o := range c.beside {
 		switch {
 		case o.err == nil:
-		case o.late():
+		case o.late(c.Runner):
 			c.overdue.Add(1)
 		default:
 			wrong++
-			c.fail("beside a cycle of %d: %v", len(c.waits), o.err)
+			c.fail("beside a cycle", "of %d: %v", len(c.waits), o.err)
 		}
 	}
 	c.overdue.Add(int64(late))
@@ -131,7 +142,7 @@ func (c *cycle) judge() bool {
 		return false
 	}
 	if victims != 1 {
-		c.fail("a cycle of %d has %d victims", len(c.waits), victims)
+		c.fail("a cycle has not one victim", "of %d: %d", len(c.waits), victims)
 	}
 	return victims == 1 && wrong == 0
 }
@@ -139,7 +150,7 @@ func (c *cycle) judge() bool {
 // makeStalls has a holder stay for too long, again and again.
 func (r *Runner) makeStalls() {
 	rnd := r.random(-2, 0)
-	g := newGuard(r.kind)
+	g := r.newGuard()
 	for r.sleep(about(rnd, r.p.Stalls)) {
 		r.stalls.made.Add(1)
 		if r.stall(g, rnd) {
@@ -151,28 +162,29 @@ func (r *Runner) makeStalls() {
 // stall holds a lock until all its waiters have given up. It reports whether each
 // has seen a stall, and the lock works again.
 func (r *Runner) stall(g *guard, rnd *rand.Rand) bool {
-	if _, err := g.acquire(lock); err != nil {
-		r.fail("a lock that is free: %v", err)
+	if !r.takeFree(g) {
 		return false
 	}
 	waits := make([]outcome, 1+rnd.IntN(4))
 	var waiters sync.WaitGroup
 	for i := range waits {
 		by := ways[rnd.IntN(len(ways))]
-		waiters.Go(func() { waits[i] = r.visit(g, by) })
+		waiters.Go(func() {
+			defer r.rescue()
+			waits[i] = r.visit(g, by)
+		})
 	}
 	waiters.Wait()
 	g.release()
 	ok := true
 	for _, o := range waits {
-		var timeout *rqlock.TimeoutError
-		if !errors.As(o.err, &timeout) || !timeout.Stall || timeout.Waited < r.p.StallTimeout || !o.late() {
-			r.fail("a waiter of a holder who stays: %v", o.err)
+		if o.g == nil || !o.late(r) {
+			r.fail("a waiter of a holder who stays saw no stall", "%v (nil: was granted)", o.err)
 			ok = false
 		}
 	}
 	if o := r.visit(g, lock); o.err != nil {
-		r.fail("after a stall: %v", o.err)
+		r.fail("after a stall the lock failed", "%v", o.err)
 		return false
 	}
 	return ok

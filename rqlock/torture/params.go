@@ -2,6 +2,7 @@ package torture
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"reflect"
@@ -64,7 +65,7 @@ func (p *Params) Flags(fs *flag.FlagSet) {
 // the lock has it.
 func Defaults(k Kind) Params {
 	p := Params{
-		Lock: k.Name, Locks: 3, Nested: 2, LongHold: 100 * time.Millisecond, Stutter: 5 * time.Second, Shuffle: 3 * time.Second,
+		Lock: k.Name, Locks: 3, Nested: 2, Section: time.Microsecond, Outside: time.Microsecond, LongHold: 100 * time.Millisecond, Stutter: 5 * time.Second, Shuffle: 3 * time.Second,
 		Churn: 100 * time.Millisecond, GC: 200 * time.Millisecond, Procs: time.Second, Tries: 50,
 	}
 	if k.Resilient {
@@ -83,24 +84,42 @@ func (p Params) complete(k Kind) (Params, error) {
 	set(&p.CycleMax, 8)
 	set(&p.StallTimeout, rqlock.DefaultTimeout)
 	set(&p.Seed, uint64(time.Now().UnixNano()))
-	set(&p.HangAfter, max(10*time.Second, 20*p.StallTimeout))
-	v := reflect.ValueOf(p)
+	v := reflect.ValueOf(&p).Elem()
 	for i := range v.NumField() {
-		if f := v.Field(i); f.CanInt() && f.Int() < 0 {
-			return p, fmt.Errorf("%s is %v: must not be negative", name(v.Type().Field(i)), f)
+		f, name := v.Field(i), name(v.Type().Field(i))
+		switch most := most(f.Type()); {
+		case !f.CanInt():
+		case f.Int() < 0:
+			return p, fmt.Errorf("%s is %v: must not be negative", name, f)
+		case f.Int() > most:
+			return p, fmt.Errorf("%s is %v: that is too much", name, f)
 		}
 	}
+	set(&p.HangAfter, max(10*time.Second, 20*p.StallTimeout))
 	switch {
+	case p.HangAfter < 100*time.Millisecond:
+		return p, fmt.Errorf("hang-after is %v: must be 100ms at least", p.HangAfter)
+	case k.Name == "busted" && p.Writers == 1:
+		return p, errors.New("writers is 1: even busted excludes nobody from one writer")
 	case p.Nested > p.Locks:
 		return p, fmt.Errorf("nested is %d, but there are %d locks: a writer takes each once", p.Nested, p.Locks)
-	case p.CycleMax < 2:
+	case p.Cycles > 0 && p.CycleMax < 2:
 		return p, fmt.Errorf("cycle-max is %d: a cycle has at least 2 goroutines", p.CycleMax)
 	case p.StallTimeout < 10*time.Millisecond:
 		return p, fmt.Errorf("stall-timeout is %v: must be 10ms at least", p.StallTimeout)
 	case !k.Resilient && (p.Cycles > 0 || p.Stalls > 0 || p.Selfs > 0 || p.GiveUps > 0):
-		return p, fmt.Errorf("%s cannot fail, so it would hang: cycles, stalls, selfs and give-ups must be 0", k.Name)
+		return p, fmt.Errorf("%s reports no deadlock and no timeout: cycles, stalls, selfs and give-ups must be 0", k.Name)
 	}
 	return p, nil
+}
+
+// most is the most that a parameter may be: what fits into a machine, and times that
+// do not overflow.
+func most(t reflect.Type) int64 {
+	if t == reflect.TypeFor[time.Duration]() {
+		return int64(24 * time.Hour)
+	}
+	return 1_000_000
 }
 
 func set[T int | uint64 | time.Duration](v *T, otherwise T) {

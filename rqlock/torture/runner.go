@@ -3,8 +3,10 @@ package torture
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,13 +20,19 @@ type Runner struct {
 	kind Kind
 	ledger
 
-	guards  []*guard
-	slots   []slot
-	cycles  injected
-	sizes   []injected
-	stalls  injected
-	overdue atomic.Int64 // late acquisitions of others than writers
-	spoilt  atomic.Int64
+	guards []*guard // the writers'
+	others struct { // those of cycles and stalls
+		sync.Mutex
+		guards []*guard
+	}
+	visits     atomic.Int64 // to those
+	slots      []slot
+	cycles     injected
+	sizes      []injected
+	stalls     injected
+	cycleSteps atomic.Int64 // of who makes cycles
+	overdue    atomic.Int64 // late acquisitions of others than writers
+	spoilt     atomic.Int64
 
 	start   time.Time
 	before  rqlock.Events
@@ -32,8 +40,11 @@ type Runner struct {
 	ended   atomic.Pointer[Stats]
 
 	gate atomic.Pointer[chan struct{}] // closed while writers may run
-	stop chan struct{}
-	all  sync.WaitGroup
+	did  done
+
+	stop     chan struct{} // closed by end
+	stopping atomic.Bool
+	all      sync.WaitGroup
 }
 
 // reports compares the errors that were returned with those that OnViolation was
@@ -84,7 +95,7 @@ func newRunner(p Params, k Kind) (*Runner, error) {
 // Params returns the parameters with the defaults filled in.
 func (r *Runner) Params() Params { return r.p }
 
-// Run tortures until ctx is done, and returns what came of it. While it runs it
+// Run tortures until ctx is done, once, and returns what came of it. While it runs it
 // has the stall timeout and OnViolation of package rqlock to itself, and perhaps
 // GOMAXPROCS.
 func (r *Runner) Run(ctx context.Context) Stats {
@@ -115,55 +126,130 @@ func (r *Runner) Run(ctx context.Context) Stats {
 	return s
 }
 
-func (r *Runner) spawn(f func()) { r.all.Go(f) }
+func (r *Runner) spawn(f func()) {
+	r.all.Go(func() {
+		defer r.rescue()
+		f()
+	})
+}
+
+// rescue makes a panic of a lock a failure, which ends the run.
+func (r *Runner) rescue() {
+	if e := recover(); e != nil {
+		r.fail("a panic", "%v\n%s", e, debug.Stack())
+		r.end()
+	}
+}
+
+// end lets everybody stop. It may be called more than once.
+func (r *Runner) end() {
+	if !r.stopping.Swap(true) {
+		close(r.stop)
+	}
+}
+
+// newGuard is a lock for cycles and stalls.
+func (r *Runner) newGuard() *guard {
+	g := newGuard(r.kind)
+	r.others.Lock()
+	defer r.others.Unlock()
+	r.others.guards = append(r.others.guards, g)
+	return g
+}
 
 // random returns a source that depends on the seed, on who asks, and how often.
 func (r *Runner) random(who, generation int) *rand.Rand {
 	return rand.New(rand.NewPCG(r.p.Seed, uint64(who)<<32^uint64(generation)))
 }
 
-// watch waits for ctx and then for all goroutines. It reports whether they hang.
+// watch waits for ctx and then for all goroutines. It reports whether any hangs.
 func (r *Runner) watch(ctx context.Context) (hung bool) {
 	done := make(chan struct{})
+	pets := r.pets()
 	tick := time.NewTicker(r.p.HangAfter / 20)
 	defer tick.Stop()
-	last, moved := int64(-1), time.Now()
 	stop := ctx.Done()
+	var end time.Time
 	for {
 		select {
 		case <-done:
 			return false
 		case <-stop:
+			r.end()
+		case <-r.stop:
 			stop = nil
-			close(r.stop)
-			go func() { r.all.Wait(); close(done) }()
-			moved = time.Now()
-		case <-tick.C:
-			if now := r.steps(); now != last || r.paused() {
-				last, moved = now, time.Now()
+			if end.IsZero() {
+				end = time.Now()
+				go func() { r.all.Wait(); close(done) }()
 			}
-			if time.Since(moved) > r.p.HangAfter {
-				r.hang(stop == nil)
-				return true
+			select { // what ends, ends soon
+			case <-done:
+			case <-tick.C:
+				if time.Since(end) > r.p.HangAfter+r.p.StallTimeout {
+					return r.hang("the end", time.Since(end))
+				}
+			}
+		case <-tick.C:
+			for _, p := range pets {
+				if silent := p.silent(r.paused()); silent > p.allowed {
+					return r.hang(p.name, silent)
+				}
 			}
 		}
 	}
 }
 
-// steps grows while anybody gets on.
-func (r *Runner) steps() (n int64) {
+// A pet is somebody who must get on.
+type pet struct {
+	name    string
+	allowed time.Duration // without a step
+	steps   func() int64
+	pauses  bool // while writers do
+
+	last int64
+	seen time.Time // when it made a step, later by what it has paused since
+	at   time.Time // of the last look
+}
+
+// pets lists the writers, and who makes cycles and stalls.
+func (r *Runner) pets() (pets []*pet) {
+	// A writer waits for all others, in each of its locks.
+	queue := time.Duration(min(r.p.Writers*r.p.Nested, 10_000)) * (2*r.p.Section + time.Millisecond)
 	for i := range r.slots {
-		s := &r.slots[i]
-		n += s.acquired.Load() + s.busy.Load() + s.deadline.Load() + s.cancelled.Load() + s.late.Load()
+		pets = append(pets, &pet{
+			name: fmt.Sprintf("writer %d", i), allowed: r.p.HangAfter + 2*r.p.Outside + queue + 4*r.p.LongHold,
+			steps: r.slots[i].steps, pauses: true,
+		})
 	}
-	return n + r.cycles.made.Load() + r.stalls.made.Load()
+	if r.p.Cycles > 0 {
+		pets = append(pets, &pet{name: "cycles", allowed: r.p.HangAfter + 2*r.p.Cycles + r.p.StallTimeout, steps: r.cycleSteps.Load})
+	}
+	if r.p.Stalls > 0 {
+		pets = append(pets, &pet{name: "stalls", allowed: r.p.HangAfter + 2*r.p.Stalls + 2*r.p.StallTimeout, steps: r.stalls.made.Load})
+	}
+	now := time.Now()
+	for _, p := range pets {
+		p.seen, p.at = now, now
+	}
+	return pets
+}
+
+// silent looks whether p has made a step, and returns how long it has not.
+func (p *pet) silent(paused bool) time.Duration {
+	now, steps := time.Now(), p.steps()
+	if paused && p.pauses {
+		p.seen = p.seen.Add(now.Sub(p.at))
+	}
+	if steps != p.last {
+		p.last, p.seen = steps, now
+	}
+	p.at = now
+	return now.Sub(p.seen)
 }
 
 func (r *Runner) paused() bool {
 	select {
 	case <-r.running():
-		return false
-	case <-r.stop:
 		return false
 	default:
 		return true
@@ -171,39 +257,36 @@ func (r *Runner) paused() bool {
 }
 
 // hang fails with the stacks of all goroutines.
-func (r *Runner) hang(ending bool) {
-	if !ending {
-		close(r.stop) // those that can end
-	}
-	stacks := make([]byte, 64<<10)
+func (r *Runner) hang(who string, silent time.Duration) bool {
+	r.end() // those that can
+	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	r.fail("nothing has happened for %v (seed %d)\n%s", r.p.HangAfter, r.p.Seed, stacks)
+	r.fail("a hang", "nothing has happened for %v: %s (seed %d)\n%s", silent.Round(time.Millisecond), who, r.p.Seed, stacks)
+	return true
 }
 
 // audit compares, when all is quiet, what must be equal.
 func (r *Runner) audit() {
 	s := r.Stats()
 	sections := int64(0)
-	for _, g := range r.guards {
+	for _, g := range append(r.others.guards, r.guards...) {
 		sections += g.sections()
-	}
-	if sections != s.Total {
-		r.fail("%d acquisitions, but %d sections were counted", s.Total, sections)
-	}
-	for what, n := range map[string][2]int64{
-		"deadlocks": {r.reports.deadlocks.Load(), r.reports.toldDeadlocks.Load()},
-		"timeouts":  {r.reports.timeouts.Load(), r.reports.toldTimeouts.Load()},
-	} {
-		if n[0] != n[1] {
-			r.fail("%d %s were returned, but OnViolation was told of %d", n[0], what, n[1])
+		if g.TryLock() {
+			g.Unlock()
+		} else {
+			r.fail("a lock is left locked", "in the end")
 		}
 	}
-	for _, g := range r.guards {
-		if !g.TryLock() {
-			r.fail("a lock is left locked")
-			continue
-		}
-		g.Unlock()
+	if want := s.Total + r.visits.Load(); sections != want {
+		r.failTimes(max(want-sections, sections-want), "a section was lost", "%d acquisitions, but %d sections were counted", want, sections)
+	}
+	r.compare("deadlocks", &r.reports.deadlocks, &r.reports.toldDeadlocks)
+	r.compare("timeouts", &r.reports.timeouts, &r.reports.toldTimeouts)
+}
+
+func (r *Runner) compare(what string, returned, told *atomic.Int64) {
+	if a, b := returned.Load(), told.Load(); a != b {
+		r.fail("OnViolation was told of more or less", "%d %s were returned, but OnViolation was told of %d", a, what, b)
 	}
 }
 
@@ -212,7 +295,8 @@ func (r *Runner) Stats() Stats {
 	if s := r.ended.Load(); s != nil {
 		return *s
 	}
-	s := Stats{Elapsed: time.Since(r.start), Fail: r.fails.Load(), Trouble: r.told(), Sizes: map[int]Injected{}}
+	s := Stats{Elapsed: time.Since(r.start), Sizes: map[int]Injected{}, Disturbed: r.did.load()}
+	s.Trouble, s.Fail = r.told()
 	for i := range r.slots {
 		slot := &r.slots[i]
 		n := slot.acquired.Load()
@@ -221,9 +305,9 @@ func (r *Runner) Stats() Stats {
 		if i == 0 || n < s.Min {
 			s.Min = n
 		}
-		s.Busy += slot.busy.Load()
-		s.Deadline += slot.deadline.Load()
-		s.Cancelled += slot.cancelled.Load()
+		s.Busy.add(&slot.busy)
+		s.Deadline.add(&slot.deadline)
+		s.Cancelled.add(&slot.cancelled)
 		s.Late += slot.late.Load()
 		self := slot.selfs.load()
 		s.Selfs.Made += self.Made

@@ -20,11 +20,13 @@ type Stats struct {
 	Min     int64         `json:"min"`
 	Fail    int64         `json:"fail"` // sections disturbed, errors that must not be, injections not reported as they were
 
-	Busy      int64 `json:"busy"` // acquisitions that failed as they may: TryLock
-	Deadline  int64 `json:"deadline"`
-	Cancelled int64 `json:"cancelled"`
-	Late      int64 `json:"late"`   // a stall that nobody made: the holder did not run
+	Busy      Tried `json:"busy"` // acquisitions that may fail: by TryLock
+	Deadline  Tried `json:"deadline"`
+	Cancelled Tried `json:"cancelled"`
+	Late      int64 `json:"late"`   // stalls that nobody made: the holder did not run
 	Spoilt    int64 `json:"spoilt"` // cycles that one of those has kept from closing
+
+	Disturbed Disturbed `json:"disturbed"`
 
 	Selfs  Injected         `json:"selfs"` // sections that locked again what they held
 	Cycles Injected         `json:"cycles"`
@@ -42,6 +44,24 @@ type Stats struct {
 type Injected struct {
 	Made     int64 `json:"made"`
 	Reported int64 `json:"reported"`
+}
+
+// Tried says how many acquisitions may have failed, and how many did.
+type Tried struct {
+	Times  int64 `json:"times"`
+	Failed int64 `json:"failed"`
+}
+
+func (t Tried) String() string { return fmt.Sprintf("%d/%d", t.Failed, t.Times) }
+
+// Disturbed counts what was done to the writers.
+type Disturbed struct {
+	LongHolds   int64 `json:"long_holds"`
+	Pauses      int64 `json:"pauses"`
+	Shuffles    int64 `json:"shuffles"`
+	Successors  int64 `json:"successors"` // goroutines that took another's place
+	Collections int64 `json:"collections"`
+	Procs       int64 `json:"procs"` // changes of GOMAXPROCS
 }
 
 func (i Injected) String() string { return fmt.Sprintf("%d/%d", i.Reported, i.Made) }
@@ -62,8 +82,15 @@ func (s *Stats) Lines() []string {
 	if s.Selfs.Made+s.Cycles.Made+s.Stalls.Made > 0 {
 		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self: %v  cycle: %v  stall: %v", s.Selfs, s.Cycles, s.Stalls))
 	}
-	if s.Busy+s.Deadline+s.Cancelled+s.Late+s.Spoilt > 0 {
-		lines = append(lines, fmt.Sprintf("Gave up:  deadline: %d  cancelled: %d  busy: %d  late: %d  spoilt cycles: %d", s.Deadline, s.Cancelled, s.Busy, s.Late, s.Spoilt))
+	if s.Busy.Times+s.Deadline.Times+s.Cancelled.Times+s.Late+s.Spoilt > 0 {
+		lines = append(lines, fmt.Sprintf("Gave up, of those who might:  deadline: %v  cancelled: %v  busy: %v;  late: %d  spoilt cycles: %d", s.Deadline, s.Cancelled, s.Busy, s.Late, s.Spoilt))
+	}
+	if d := s.Disturbed; d != (Disturbed{}) {
+		lines = append(lines, fmt.Sprintf("Disturbed:  long holds: %d  pauses: %d  shuffles: %d  successors: %d  collections: %d  procs: %d",
+			d.LongHolds, d.Pauses, d.Shuffles, d.Successors, d.Collections, d.Procs))
+	}
+	if e := s.Events; e != nil {
+		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  pending: %d  no node: %d", e.Spun, e.Queued, e.Parked, e.Pending, e.NoNode))
 	}
 	if len(s.Sizes) > 0 {
 		var sizes []int
@@ -105,16 +132,29 @@ var limits = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 20
 
 // A slot is where a writer, and who follows it, counts.
 type slot struct {
-	acquired                        atomic.Int64
-	busy, deadline, cancelled, late atomic.Int64
-	selfs                           injected
-	waits                           [len(Histogram{})]atomic.Int64
-	pinned                          atomic.Bool // wants a thread of its own
-	_                               [64]byte
+	acquired, late            atomic.Int64
+	busy, deadline, cancelled tried
+	selfs                     injected
+	waits                     [len(Histogram{})]atomic.Int64
+	pinned                    atomic.Bool // wants a thread of its own
+	_                         [64]byte
 }
 
 func (s *slot) waited(d time.Duration) {
 	s.waits[min(bits.Len64(uint64(max(d, 0))), len(s.waits)-1)].Add(1)
+}
+
+// steps grows while the writer gets on.
+func (s *slot) steps() int64 {
+	return s.acquired.Load() + s.late.Load() + s.busy.failed.Load() + s.deadline.failed.Load() + s.cancelled.failed.Load()
+}
+
+// tried is a Tried that is being counted.
+type tried struct{ times, failed atomic.Int64 }
+
+func (t *Tried) add(more *tried) {
+	t.Failed += more.failed.Load() // before times, which is counted first
+	t.Times += more.times.Load()
 }
 
 // injected is an Injected that is being counted.
@@ -127,45 +167,40 @@ func (i *injected) load() Injected {
 
 // A ledger has the failures.
 type ledger struct {
-	fails atomic.Int64
 	mu    sync.Mutex
-	first []Trouble
+	kinds []Trouble
 }
 
 // Trouble is a kind of failure.
 type Trouble struct {
 	What  string `json:"what"`
 	Times int64  `json:"times"`
+	First string `json:"first"` // what the first of them said
 }
 
-func (t Trouble) String() string {
-	if t.Times == 1 {
-		return t.What
-	}
-	return fmt.Sprintf("%s (%d times)", t.What, t.Times)
-}
+func (t Trouble) String() string { return fmt.Sprintf("%s (%d times): %s", t.What, t.Times, t.First) }
 
-// maxTrouble bounds how many kinds of failures are told.
-const maxTrouble = 20
+// fail notes a failure of a kind.
+func (l *ledger) fail(kind, format string, args ...any) { l.failTimes(1, kind, format, args...) }
 
-func (l *ledger) fail(format string, args ...any) {
-	l.fails.Add(1)
+func (l *ledger) failTimes(n int64, kind, format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	what := fmt.Sprintf(format, args...)
-	for i := range l.first {
-		if l.first[i].What == what {
-			l.first[i].Times++
+	for i := range l.kinds {
+		if t := &l.kinds[i]; t.What == kind {
+			t.Times += n
 			return
 		}
 	}
-	if len(l.first) < maxTrouble {
-		l.first = append(l.first, Trouble{what, 1})
-	}
+	l.kinds = append(l.kinds, Trouble{kind, n, fmt.Sprintf(format, args...)})
 }
 
-func (l *ledger) told() []Trouble {
+// told returns the failures of each kind, and of all.
+func (l *ledger) told() (kinds []Trouble, all int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return append([]Trouble(nil), l.first...)
+	for _, t := range l.kinds {
+		all += t.Times
+	}
+	return append(kinds, l.kinds...), all
 }

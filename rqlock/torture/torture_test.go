@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -23,10 +24,11 @@ var (
 func short(k Kind) Params {
 	p := Defaults(k)
 	p.Stutter, p.Shuffle, p.Churn, p.GC, p.Procs = 50*time.Millisecond, 20*time.Millisecond, 5*time.Millisecond, 30*time.Millisecond, 50*time.Millisecond
-	p.LongHold = time.Millisecond
+	p.LongHold, p.Section = time.Millisecond, 20*time.Microsecond
 	p.HangAfter, p.Seed = time.Minute, *seed
 	if k.Resilient {
 		p.Cycles, p.Stalls, p.StallTimeout = 5*time.Millisecond, 20*time.Millisecond, time.Second
+		p.GiveUps, p.Tries = 3, 5
 	}
 	return p
 }
@@ -47,6 +49,7 @@ func run(t *testing.T, p Params, k Kind, d time.Duration) Stats {
 
 // TestTortureKinds: every lock passes but the one that must not.
 func TestTortureKinds(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
 	for _, k := range Kinds {
 		t.Run(k.Name, func(t *testing.T) {
 			if k.missing != "" {
@@ -59,10 +62,25 @@ func TestTortureKinds(t *testing.T) {
 			if s.Ok() == (k.Name == "busted") {
 				t.Errorf("ok: %v\n%v", s.Ok(), s.Trouble)
 			}
-			if k.Resilient && (s.Selfs.Made == 0 || s.Cycles.Made == 0 || s.Stalls.Made == 0 || s.Deadline+s.Cancelled == 0) {
+			if k.Resilient && (s.Selfs.Made == 0 || s.Cycles.Made == 0 || s.Stalls.Made == 0 || s.Deadline.Failed == 0 || s.Cancelled.Failed == 0 || s.Events.Queued == 0) {
 				t.Errorf("something was not injected: %+v", s)
 			}
+			if d := s.Disturbed; s.Busy.Times == 0 || d.Pauses == 0 || d.Shuffles == 0 || d.Successors == 0 || d.Collections == 0 || d.Procs == 0 {
+				t.Errorf("something was not done: %+v", s)
+			}
+			if got := runtime.GOMAXPROCS(0); got != procs {
+				t.Errorf("GOMAXPROCS is %d, was %d", got, procs)
+			}
 		})
+	}
+}
+
+// TestLongHold: one section in 2000 is long, for each writer.
+func TestLongHold(t *testing.T) {
+	k := Kinds[0]
+	s := run(t, Params{Lock: k.Name, Writers: 1, LongHold: time.Millisecond, Seed: *seed}, k, *runTime)
+	if n, most := s.Disturbed.LongHolds, s.Total/1000+3; !s.Ok() || n == 0 || n > most {
+		t.Errorf("%d long holds of %d; %v", n, s.Total, s.Trouble)
 	}
 }
 
@@ -96,6 +114,9 @@ func (w wrongLock) Unlock()       { w.wrong.Lock.Unlock() }
 func TestWrongLocks(t *testing.T) {
 	deadlock := func(err error) *rqlock.DeadlockError { d, _ := err.(*rqlock.DeadlockError); return d }
 	timeout := func(err error) *rqlock.TimeoutError { d, _ := err.(*rqlock.TimeoutError); return d }
+	var twice atomic.Int64
+	var once atomic.Bool
+	var until chan struct{} // closed when a test ends
 	only := func(f func(p *Params)) func(*Params) {
 		return func(p *Params) {
 			p.Cycles, p.Stalls, p.Selfs, p.GiveUps, p.LongHold = 0, 0, 0, 0, 0
@@ -116,54 +137,108 @@ func TestWrongLocks(t *testing.T) {
 				return &rqlock.DeadlockError{}
 			}
 			return err
-		}, 0, "takes its locks in order"},
+		}, 0, "a writer, which takes its locks in order, failed"},
 		{"false timeout", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
 			if err == nil && rand.IntN(100) == 0 {
 				l.Unlock()
 				return &rqlock.TimeoutError{Stall: true, Waited: time.Second}
 			}
 			return err
-		}, 0, "takes its locks in order: rqlock: timeout"},
+		}, 0, "a stall that was none"},
 		{"deaf to itself", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
 			if deadlock(err) != nil {
 				return &rqlock.TimeoutError{}
 			}
 			return err
-		}, 0, "locking what is held already: rqlock"},
+		}, 0, "locking what is held already was no deadlock"},
 		{"no victim", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
 			if deadlock(err) != nil {
 				return &rqlock.TimeoutError{}
 			}
 			return err
-		}, 0, "has 0 victims"},
+		}, 0, "a cycle has not one victim"},
 		{"part of the cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
 			if d := deadlock(err); d != nil && len(d.Cycle) > 2 {
 				return &rqlock.DeadlockError{Cycle: d.Cycle[1:]}
 			}
 			return err
-		}, 0, "in a cycle of "},
+		}, 0, "in a cycle"},
 		{"early stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Lock, err error) error {
 			if d := timeout(err); d != nil {
 				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
 			}
 			return err
-		}, 0, "a waiter of a holder who stays"},
+		}, 0, "a waiter of a holder who stays saw no stall"},
 		{"stays locked", only(func(p *Params) { p.Nested, p.Locks, p.StallTimeout = 1, 1, 50*time.Millisecond }), func(l *rqlock.Lock, err error) error {
 			if err == nil && rand.IntN(1000) == 0 {
-				return &rqlock.TimeoutError{}
+				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
 			}
 			return err
-		}, 0, "a writer"},
+		}, 0, "a stall that was none"},
 		{"tells nobody", func(p *Params) {}, func(l *rqlock.Lock, err error) error {
 			rqlock.OnViolation(nil)
 			return err
 		}, 0, "OnViolation was told of"},
-		{"hangs", only(func(p *Params) { p.HangAfter = 300 * time.Millisecond; p.Stutter = 0 }), nil, 1000, "nothing has happened for 300ms"},
+		{"granted again", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
+			if d := deadlock(err); d != nil && len(d.Cycle) == 1 {
+				return nil
+			}
+			return err
+		}, 0, "locking what is held already was no deadlock"},
+		{"two stories about one cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if d := deadlock(err); d != nil {
+				twice.Store(int64(len(d.Cycle)))
+			} else if n := twice.Load(); err == nil && n > 1 && twice.CompareAndSwap(n, 0) {
+				l.Unlock()
+				return &rqlock.DeadlockError{Cycle: make([]rqlock.Party, n)}
+			}
+			return err
+		}, 0, "a cycle has not one victim"},
+		{"fails after a stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+			if timeout(err) != nil {
+				twice.Store(1)
+			} else if err == nil && twice.CompareAndSwap(1, 0) {
+				l.Unlock()
+				return &rqlock.TimeoutError{}
+			}
+			return err
+		}, 0, "after a stall the lock failed"},
+		{"stall instead of a limit", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Lock, err error) error {
+			if d := timeout(err); d != nil && !d.Stall {
+				return &rqlock.TimeoutError{Stall: true, Waited: d.Waited}
+			}
+			return err
+		}, 0, "a stall that was none"},
+		{"another error", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Lock, err error) error {
+			if err != nil {
+				return context.DeadlineExceeded
+			}
+			return err
+		}, 0, "a writer, which takes its locks in order, failed"},
+		{"panics", only(func(p *Params) {}), func(l *rqlock.Lock, err error) error {
+			if rand.IntN(1000) == 0 {
+				panic("oh")
+			}
+			return err
+		}, 0, "a panic"},
+		{"one hangs", only(func(p *Params) { p.HangAfter, p.Writers, p.Locks, p.LongHold = 300*time.Millisecond, 4, 100, 0 }), func(l *rqlock.Lock, err error) error {
+			if once.CompareAndSwap(false, true) {
+				l.Unlock()
+				<-until
+			}
+			return err
+		}, 0, "nothing has happened for "},
+		{"hangs", only(func(p *Params) {
+			p.HangAfter = 300 * time.Millisecond
+			p.Stutter = 50 * time.Millisecond
+			p.LongHold = 0
+		}), nil, 50, "nothing has happened for "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			until := make(chan struct{})
+			until = make(chan struct{})
+			ends := until
 			k := Kind{Name: test.name, Resilient: true, New: func() Locker {
-				w := wrong{Lock: new(rqlock.Lock), err: test.err, until: until}
+				w := wrong{Lock: new(rqlock.Lock), err: test.err, until: ends}
 				if w.err == nil {
 					w.err = func(_ *rqlock.Lock, err error) error { return err }
 				}
@@ -176,7 +251,7 @@ func TestWrongLocks(t *testing.T) {
 			p := short(k)
 			test.params(&p)
 			s := run(t, p, k, *runTime)
-			t.Cleanup(func() { close(until) }) // before run's
+			t.Cleanup(func() { close(ends) }) // before run's
 			if test.want == "" && s.Ok() {
 				return
 			}
@@ -248,13 +323,17 @@ func TestPaused(t *testing.T) {
 // TestParams: what makes no sense is refused, in one line that names it.
 func TestParams(t *testing.T) {
 	for want, p := range map[string]Params{
-		`no lock "spin": want one of rqlock, purego, qspin, mutex, busted`:                  {Lock: "spin"},
-		"writers is -1: must not be negative":                                               {Lock: "rqlock", Writers: -1},
-		"long-hold is -1ns: must not be negative":                                           {Lock: "rqlock", LongHold: -1},
-		"nested is 3, but there are 2 locks: a writer takes each once":                      {Lock: "rqlock", Nested: 3, Locks: 2},
-		"cycle-max is 1: a cycle has at least 2 goroutines":                                 {Lock: "rqlock", CycleMax: 1},
-		"stall-timeout is 1ms: must be 10ms at least":                                       {Lock: "rqlock", StallTimeout: time.Millisecond},
-		"mutex cannot fail, so it would hang: cycles, stalls, selfs and give-ups must be 0": {Lock: "mutex", Cycles: 1},
+		`no lock "spin": want one of rqlock, purego, qspin, mutex, busted`:                       {Lock: "spin"},
+		"writers is -1: must not be negative":                                                    {Lock: "rqlock", Writers: -1},
+		"long-hold is -1ns: must not be negative":                                                {Lock: "rqlock", LongHold: -1},
+		"nested is 3, but there are 2 locks: a writer takes each once":                           {Lock: "rqlock", Nested: 3, Locks: 2},
+		"cycle-max is 1: a cycle has at least 2 goroutines":                                      {Lock: "rqlock", Cycles: 1, CycleMax: 1},
+		"stall-timeout is 1ms: must be 10ms at least":                                            {Lock: "rqlock", StallTimeout: time.Millisecond},
+		"mutex reports no deadlock and no timeout: cycles, stalls, selfs and give-ups must be 0": {Lock: "mutex", Cycles: 1},
+		"writers is 1: even busted excludes nobody from one writer":                              {Lock: "busted", Writers: 1},
+		"writers is 1000001: that is too much":                                                   {Lock: "rqlock", Writers: 1_000_001},
+		"churn is 24h0m0.000000001s: that is too much":                                           {Lock: "rqlock", Churn: 24*time.Hour + 1},
+		"hang-after is 1ns: must be 100ms at least":                                              {Lock: "rqlock", HangAfter: 1},
 	} {
 		if _, err := New(p); err == nil || err.Error() != want {
 			t.Errorf("New(%+v): %v, want %s", p, err, want)
@@ -272,11 +351,15 @@ func TestLines(t *testing.T) {
 	s.Waits[3], s.Waits[12], s.Waits[40] = 5, 6, 7
 	s.Sizes = map[int]Injected{3: {2, 2}, 2: {4, 3}}
 	s.Cycles = Injected{6, 5}
-	s.Deadline = 1
+	s.Deadline = Tried{Times: 3, Failed: 1}
+	s.Disturbed.Pauses = 4
+	s.Events = &rqlock.Events{Queued: 5}
 	want := []string{
 		"Writes:  Total: 30  Max/Min: 21/9 ???  Fail: 2 !!!",
 		"Injected, reported/made:  self: 0/0  cycle: 5/6  stall: 0/0",
-		"Gave up:  deadline: 1  cancelled: 0  busy: 0  late: 0  spoilt cycles: 0",
+		"Gave up, of those who might:  deadline: 1/3  cancelled: 0/0  busy: 0/0;  late: 0  spoilt cycles: 0",
+		"Disturbed:  long holds: 0  pauses: 4  shuffles: 0  successors: 0  collections: 0  procs: 0",
+		"Events:  spun: 0  queued: 5  parked: 0  pending: 0  no node: 0",
 		"Victims of cycles of  2: 3/4  3: 2/2",
 		"Waits:   <128ns: 5  <8µs: 6  longer: 7",
 	}

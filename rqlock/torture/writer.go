@@ -15,7 +15,13 @@ type writer struct {
 	*Runner
 	*slot
 	rnd  *rand.Rand
-	held []*guard
+	held []held
+}
+
+// held is a lock that a writer has, in a section that began with these counts.
+type held struct {
+	*guard
+	a, b int64
 }
 
 // write runs the writers of slot i, one after the other.
@@ -38,6 +44,7 @@ func (r *Runner) write(i, generation int) {
 		w.round()
 		w.work(w.about(r.p.Outside))
 		if r.p.Churn > 0 && time.Now().After(end) {
+			r.did.successors.Add(1)
 			r.spawn(func() { r.write(i, generation+1) })
 			return // with a thread of its own, that ends, too
 		}
@@ -56,13 +63,13 @@ func (w *writer) round() {
 		}
 	}
 	w.rnd.Shuffle(len(w.held), func(i, j int) { w.held[i], w.held[j] = w.held[j], w.held[i] })
-	for _, g := range w.held {
-		g.release()
+	for _, h := range w.held {
+		w.leave(h)
 	}
 	w.held = w.held[:0]
 }
 
-// enter takes a lock and has a section. The lock is then held on.
+// enter takes a lock and begins a section, which lasts until the end of the round.
 func (w *writer) enter(g *guard) bool {
 	asked, ok := w.acquire(g)
 	if !ok {
@@ -70,38 +77,45 @@ func (w *writer) enter(g *guard) bool {
 	}
 	w.waited(time.Duration(clock() - asked))
 	w.acquired.Add(1)
-	w.held = append(w.held, g)
 	a, b := g.enter()
+	w.held = append(w.held, held{g, a, b})
 	w.hold()
 	if w.oneIn(w.p.Selfs) {
 		w.again(g)
 	}
-	if !g.leave(a, b) {
-		w.fail("a section of %s was not alone", w.kind.Name)
-	}
 	return true
+}
+
+// leave ends a section, in which nobody else must have been, and gives the lock back.
+func (r *Runner) leave(h held) {
+	if !h.section.leave(h.a, h.b) {
+		r.fail("a section was not alone", "of %s, by its counters", r.kind.Name)
+	}
+	h.release()
 }
 
 // acquire takes a lock in one of the ways there are. It judges what comes of it.
 func (w *writer) acquire(g *guard) (asked int64, ok bool) {
-	by, expected := lock, error(nil)
+	by, may, expected := lock, (*tried)(nil), error(nil)
 	switch {
 	case w.oneIn(w.p.Tries):
-		by, expected = try, errBusy
+		by, may, expected = try, &w.busy, errBusy
 	case !w.oneIn(w.p.GiveUps):
 	case w.rnd.IntN(2) == 0:
 		limit := w.about(shortWait)
-		by, expected = func(l Locker) error { return l.LockTimeout(limit) }, rqlock.ErrTimeout
+		by, may, expected = func(l Locker) error { return l.LockTimeout(limit) }, &w.deadline, rqlock.ErrTimeout
 	default:
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		defer time.AfterFunc(w.about(shortWait), cancel).Stop()
-		by, expected = func(l Locker) error { return l.LockContext(ctx) }, context.Canceled
+		by, may, expected = func(l Locker) error { return l.LockContext(ctx) }, &w.cancelled, context.Canceled
+	}
+	if may != nil {
+		may.times.Add(1)
 	}
 	asked, err := g.acquire(by)
 	if err != nil {
-		w.reports.count(err)
-		w.judge(g, asked, err, expected)
+		w.judge(g, asked, err, may, expected)
 	}
 	return asked, err == nil
 }
@@ -121,20 +135,19 @@ var errBusy = errors.New("busy")
 const shortWait = 50 * time.Microsecond
 
 // judge counts a failure, and tells of it if it is not the one that may be.
-func (w *writer) judge(g *guard, asked int64, err, expected error) {
+func (w *writer) judge(g *guard, asked int64, err error, may *tried, expected error) {
+	w.reports.count(err)
 	var timeout *rqlock.TimeoutError
 	stall := errors.As(err, &timeout) && timeout.Stall
 	switch {
-	case stall && g.late(asked, err):
+	case stall && g.late(asked, err, w.p.StallTimeout):
 		w.late.Add(1)
-	case stall || expected == nil || !errors.Is(err, expected):
-		w.fail("a writer, which takes its locks in order: %v", err)
-	case expected == errBusy:
-		w.busy.Add(1)
-	case expected == context.Canceled:
-		w.cancelled.Add(1)
+	case stall:
+		w.fail("a stall that was none", "%v", err)
+	case may == nil || !errors.Is(err, expected):
+		w.fail("a writer, which takes its locks in order, failed", "%v", err)
 	default:
-		w.deadline.Add(1)
+		may.failed.Add(1)
 	}
 }
 
@@ -152,10 +165,7 @@ func (w *writer) again(g *guard) {
 		w.selfs.reported.Add(1)
 		return
 	}
-	w.fail("locking what is held already: %v", err)
-	if err == nil {
-		g.Unlock()
-	}
+	w.fail("locking what is held already was no deadlock", "%v", err)
 }
 
 // isCycle reports whether err tells of a cycle of n goroutines.
@@ -168,11 +178,12 @@ func isCycle(err error, n int) bool {
 // torture_spin_lock_write_delay.
 func (w *writer) hold() {
 	w.work(w.about(w.p.Section))
-	if long := w.p.LongHold; long > 0 && w.oneIn(w.p.Writers*2000*int(max(1, long.Milliseconds()))) {
+	if long := w.p.LongHold; long > 0 && w.oneIn(w.p.Writers*2000*int(min(max(1, long.Milliseconds()), 100))) {
+		w.did.longHolds.Add(1)
 		if w.rnd.IntN(2) == 0 {
 			w.work(long)
 		} else {
-			time.Sleep(long)
+			w.sleep(long)
 		}
 	}
 	if w.oneIn(w.p.Writers * 200 * 2) {
@@ -183,12 +194,12 @@ func (w *writer) hold() {
 	}
 }
 
-// work keeps the processor busy.
-func (w *writer) work(d time.Duration) {
+// work keeps the processor busy, at most until the run ends.
+func (r *Runner) work(d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	for start := time.Now(); time.Since(start) < d; {
+	for start := clock(); clock()-start < int64(d) && !r.stopping.Load(); {
 	}
 }
 

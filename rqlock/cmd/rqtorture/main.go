@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 )
 
 func main() {
@@ -26,9 +27,14 @@ func main() {
 	if o == nil {
 		return // help was wanted
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the next one is not caught
-	if !o.run(ctx) {
+	ok := o.run(ctx)
+	if err := o.out.err; err != nil {
+		fmt.Fprintln(os.Stderr, "rqtorture: the result is lost:", err)
+		ok = false
+	}
+	if !ok {
 		os.Exit(1)
 	}
 }

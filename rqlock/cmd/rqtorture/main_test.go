@@ -67,7 +67,7 @@ func TestText(t *testing.T) {
 // TestBusted: a lock that excludes nobody fails.
 func TestBusted(t *testing.T) {
 	out, _, code := result(t, "-lock=busted", "-duration=1s")
-	if code != 1 || !strings.Contains(out, "End of test: FAILURE") || !strings.Contains(out, "!!! a section of busted was not alone") {
+	if code != 1 || !strings.Contains(out, "End of test: FAILURE") || !strings.Contains(out, "!!! a section was not alone (") {
 		t.Errorf("exit code %d\n%s", code, out)
 	}
 }
@@ -78,15 +78,23 @@ func TestJSON(t *testing.T) {
 	var last struct {
 		What   string
 		Ok     bool
+		Race   bool
 		Params map[string]any
 		Total  int64
 		Waits  []int64
 		Sizes  map[string]struct{ Made, Reported int64 } `json:"cycle_sizes"`
 	}
+	whats := ""
 	for dec := json.NewDecoder(strings.NewReader(out)); dec.More(); {
 		if err := dec.Decode(&last); err != nil {
 			t.Fatal(err)
 		}
+		if whats += last.What + " "; last.Params["seed"] == nil {
+			t.Errorf("%s: no seed", last.What)
+		}
+	}
+	if !strings.HasPrefix(whats, "start stats ") {
+		t.Errorf("objects: %s", whats)
 	}
 	if code != 0 || last.What != "end" || !last.Ok || last.Params["stall-timeout"] != "5s" || last.Total == 0 || len(last.Waits) == 0 || len(last.Sizes) == 0 {
 		t.Errorf("exit code %d: %+v", code, last)
@@ -110,9 +118,25 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// TestLost: a result that cannot be written is no success.
+func TestLost(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	cmd := command(t, "-duration", "50ms", "-stalls", "0")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = full, &errs
+	cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.HasPrefix(errs.String(), "rqtorture: the result is lost: ") {
+		t.Errorf("exit code %d, %q", code, errs.String())
+	}
+}
+
 // TestUsage: one line, and 2.
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-lock", "spin"}, {"-no-such"}, {"-writers", "x"}, {"more"}, {"-duration", "-1s"}, {"-lock", "mutex", "-cycles", "1s"}, {"-lock"}} {
+	for _, args := range [][]string{{"-lock", "spin"}, {"-no-such"}, {"-writers", "x"}, {"more"}, {"-duration", "-1s"}, {"-lock", "mutex", "-cycles", "1s"}, {"-lock"}, {"-lock="}, {"-writers", "9223372036854775807"}, {"help"}} {
 		out, errs, code := result(t, args...)
 		if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "rqtorture: ") {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, out, errs)

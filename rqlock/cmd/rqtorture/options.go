@@ -14,7 +14,7 @@ import (
 // options are the command line.
 type options struct {
 	*torture.Runner
-	lock     string
+	out      output
 	duration time.Duration
 	every    time.Duration
 	json     bool
@@ -23,7 +23,7 @@ type options struct {
 // parse returns nil if help was wanted and printed.
 func parse(args []string) (*options, error) {
 	kind := torture.Kinds[0]
-	if name := lockIn(args); name != "" {
+	if name, ok := lockIn(args); ok {
 		var err error
 		if kind, err = torture.KindNamed(name); err != nil {
 			return nil, err
@@ -33,7 +33,7 @@ func parse(args []string) (*options, error) {
 	p := torture.Defaults(kind)
 	fs := flag.NewFlagSet("rqtorture", flag.ContinueOnError)
 	fs.SetOutput(os.Stdout)
-	fs.StringVar(&o.lock, "lock", kind.Name, "`lock`: "+kinds())
+	fs.String("lock", kind.Name, "`lock`: "+kinds())
 	fs.DurationVar(&o.duration, "duration", time.Minute, "how long to go on (0 = until interrupted)")
 	fs.DurationVar(&o.every, "stat-interval", 15*time.Second, "how often to print statistics (0 = at the end only)")
 	fs.BoolVar(&o.json, "json", false, "print statistics as JSON, one object a line")
@@ -68,7 +68,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func wantsHelp(args []string) bool {
 	for _, a := range args {
-		if a = strings.TrimLeft(a, "-"); a == "h" || a == "help" {
+		if name := strings.TrimLeft(a, "-"); name != a && (name == "h" || name == "help") {
 			return true
 		}
 	}
@@ -76,18 +76,18 @@ func wantsHelp(args []string) bool {
 }
 
 // lockIn returns the value of -lock, on which the other flags' defaults depend.
-func lockIn(args []string) (name string) {
+func lockIn(args []string) (name string, ok bool) {
 	for i, a := range args {
 		flag, value, inline := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		switch {
 		case flag != "lock" || !strings.HasPrefix(a, "-"):
 		case inline:
-			name = value
+			name, ok = value, true
 		case i+1 < len(args):
-			name = args[i+1]
+			name, ok = args[i+1], true
 		}
 	}
-	return name
+	return name, ok
 }
 
 func kinds() string {

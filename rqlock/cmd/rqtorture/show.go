@@ -20,7 +20,7 @@ func (o *options) run(ctx context.Context) bool {
 		ctx, cancel = context.WithTimeout(ctx, o.duration)
 		defer cancel()
 	}
-	o.banner("Start of test")
+	o.begin()
 	result := make(chan torture.Stats)
 	go func() { result <- o.Run(ctx) }()
 	bar := o.newBar()
@@ -33,7 +33,7 @@ func (o *options) run(ctx context.Context) bool {
 			o.print(&s, "stats")
 		case <-steps.C:
 			s := o.Stats()
-			bar.Describe(fmt.Sprintf("%s  total %d  fail %d", o.lock, s.Total, s.Fail))
+			bar.Describe(fmt.Sprintf("%s  total %d  fail %d", o.Params().Lock, s.Total, s.Fail))
 			bar.Set64(min(int64(s.Elapsed), max(1, int64(o.duration))))
 		case s := <-result:
 			bar.Clear()
@@ -73,30 +73,69 @@ func (o *options) finish(s *torture.Stats) bool {
 	return s.Ok()
 }
 
+// begin says what is about to happen, in case that nothing is said later.
+func (o *options) begin() {
+	o.banner("Start of test")
+	if o.json {
+		o.object("start", nil)
+	}
+}
+
 // banner echoes the parameters, as locktorture does.
 func (o *options) banner(what string) {
 	if !o.json {
-		fmt.Printf("%s-torture:--- %s: duration=%v %v %s/%s race=%v\n", o.lock, what, o.duration, o.Params(), runtime.GOOS, runtime.GOARCH, raceEnabled)
+		o.printf("--- %s: duration=%v %v %s race=%v", what, o.duration, o.Params(), platform, raceEnabled)
 	}
 }
+
+const platform = runtime.GOOS + "/" + runtime.GOARCH
 
 // print prints statistics.
 func (o *options) print(s *torture.Stats, what string) {
 	if o.json {
-		json.NewEncoder(os.Stdout).Encode(struct {
-			What   string         `json:"what"`
-			Ok     bool           `json:"ok"`
-			Params torture.Params `json:"params"`
-			*torture.Stats
-		}{what, s.Ok(), o.Params(), s})
+		o.object(what, s)
 		return
 	}
 	for _, line := range s.Lines() {
-		fmt.Printf("%s-torture: %s\n", o.lock, line)
+		o.printf(" %s", line)
 	}
 	if what == "end" {
 		for _, trouble := range s.Trouble {
-			fmt.Printf("%s-torture: !!! %s\n", o.lock, trouble)
+			o.printf(" !!! %v", trouble)
 		}
 	}
+}
+
+// object prints statistics, or nil at the start, as JSON.
+func (o *options) object(what string, s *torture.Stats) {
+	object := struct {
+		What     string         `json:"what"` // start, stats, end
+		Ok       *bool          `json:"ok,omitempty"`
+		Duration string         `json:"duration"`
+		Platform string         `json:"platform"`
+		Race     bool           `json:"race"`
+		Params   torture.Params `json:"params"`
+		*torture.Stats
+	}{what, nil, o.duration.String(), platform, raceEnabled, o.Params(), s}
+	if s != nil {
+		ok := s.Ok()
+		object.Ok = &ok
+	}
+	json.NewEncoder(&o.out).Encode(object) // o.out notes errors
+}
+
+// printf prints a line.
+func (o *options) printf(format string, args ...any) {
+	fmt.Fprintf(&o.out, o.Params().Lock+"-torture:"+format+"\n", args...)
+}
+
+// An output is standard output, and the first error of writing to it.
+type output struct{ err error }
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := os.Stdout.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
