@@ -119,7 +119,7 @@ func most(t reflect.Type) int64 {
 	if t == reflect.TypeFor[time.Duration]() {
 		return int64(24 * time.Hour)
 	}
-	return 1_000_000
+	return 100_000
 }
 
 func set[T int | uint64 | time.Duration](v *T, otherwise T) {

@@ -331,7 +331,7 @@ func TestParams(t *testing.T) {
 		"stall-timeout is 1ms: must be 10ms at least":                                            {Lock: "rqlock", StallTimeout: time.Millisecond},
 		"mutex reports no deadlock and no timeout: cycles, stalls, selfs and give-ups must be 0": {Lock: "mutex", Cycles: 1},
 		"writers is 1: even busted excludes nobody from one writer":                              {Lock: "busted", Writers: 1},
-		"writers is 1000001: that is too much":                                                   {Lock: "rqlock", Writers: 1_000_001},
+		"writers is 100001: that is too much":                                                    {Lock: "rqlock", Writers: 100_001},
 		"churn is 24h0m0.000000001s: that is too much":                                           {Lock: "rqlock", Churn: 24*time.Hour + 1},
 		"hang-after is 1ns: must be 100ms at least":                                              {Lock: "rqlock", HangAfter: 1},
 	} {
