@@ -34,6 +34,8 @@ var arrows = map[string][]string{
 	module + "/rqlock/internal/words": nil,
 	module + "/rqlock/hashtab":        {module + "/rqlock", module + "/rqlock/freelist", module + "/rqlock/internal/words"},
 
+	module + "/rqlock/queuestack": {module + "/rqlock"},
+
 	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
 
 	module + "/rqlock/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
