@@ -25,7 +25,7 @@ type head[T any] struct {
 	lock  rqlock.Lock
 	first *Node[T] // guarded by lock
 	len   int      // guarded by lock
-	_     [128 - 16 - 2*unsafe.Sizeof(uintptr(0))]byte
+	_     [128 - unsafe.Sizeof(rqlock.Lock{}) - 2*unsafe.Sizeof(uintptr(0))]byte
 }
 
 // New returns an empty list of so many lists; 0 means one for each processor, that

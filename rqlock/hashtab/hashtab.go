@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/freelist"
@@ -62,7 +63,7 @@ type bucket[K comparable, V any] struct {
 	lock    rqlock.Lock
 	first   atomic.Pointer[node[K, V]]
 	version atomic.Uint64 // odd while the bucket changes; changes under lock
-	_       [64 - 16 - 16]byte
+	_       [64 - unsafe.Sizeof(rqlock.Lock{}) - unsafe.Sizeof(uintptr(0)) - 8]byte
 }
 
 // New returns a map for up to capacity elements, all of which it makes now: later it
