@@ -88,7 +88,7 @@ var suite = []entry{
 	{program{name: "3x1/one node", nodes: 1, threads: threads(3, times(1, take1(0)))}, queueView, full, full, long},
 	{program{name: "3x1/two nodes", nodes: 2, threads: threads(3, times(1, take1(0)))}, queueView, full, full, long},
 	{program{name: "3x2", bare: true, threads: threads(3, times(2, take1(0)))}, queueView, long, long, long},
-	{program{name: "4x1", bare: true, threads: threads(4, times(1, take1(0)))}, queueView, full, long, long},
+	{program{name: "4x1", bare: true, threads: threads(4, times(1, take1(0)))}, queueView, long, long, long},
 	{program{name: "3x3", bare: true, threads: threads(3, times(3, take1(0)))}, queueView, long, long, long},
 	{program{name: "4x2", bare: true, threads: threads(4, times(2, take1(0)))}, queueView, long, long, long},
 
@@ -123,8 +123,8 @@ var suite = []entry{
 
 	// Stalls.
 	{program{name: "no stall", aborts: true, ticks: 1, threads: []script{times(2, take1(0)), times(1, take1(0))}}, queueView, short, full, full},
-	{program{name: "no stall/try", aborts: true, ticks: 1, threads: []script{times(1, take1(0)), times(1, take1(0)), times(1, by(tries, 0))}}, queueView, full, full, long},
-	{program{name: "no stall/queue", bare: true, aborts: true, ticks: 1, threads: threads(3, times(1, take1(0)))}, queueView, full, long, long},
+	{program{name: "no stall/try", aborts: true, ticks: 1, threads: []script{times(1, take1(0)), times(1, take1(0)), times(1, by(tries, 0))}}, queueView, full, long, long},
+	{program{name: "no stall/queue", bare: true, aborts: true, ticks: 1, threads: threads(3, times(1, take1(0)))}, queueView, long, long, long},
 	{program{name: "stall", aborts: true, ticks: 2, threads: []script{keeps, times(1, take1(0))}}, whole, short, full, full},
 	{program{name: "stall/queue", bare: true, aborts: true, ticks: 2, threads: []script{keeps, times(1, take1(0)), times(1, take1(0))}}, queueView, long, long, long},
 	{program{name: "stall/no node", bare: true, aborts: true, nodes: 1, ticks: 2, threads: []script{keeps, times(1, take1(0)), times(1, take1(0))}}, queueView, long, long, long},
