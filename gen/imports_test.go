@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	module + "/asm":                  {"golang.org/x/sys/cpu"},
 	module + "/rqlock/internal/park": nil,
 	module + "/rqlock/internal/wait": {module + "/asm"},
-	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
+	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/proc", module + "/rqlock/internal/wait"},
 	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
 
 	module + "/rqlock/internal/proc": nil,

@@ -1,9 +1,8 @@
 package rqlock
 
 import (
-	_ "unsafe" // for go:linkname
-
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/proc"
 )
 
 // LockPinned is Lock for very short sections: while the lock is held, the
@@ -19,29 +18,20 @@ import (
 // runtime such as "schedule: holding locks". Nor does the garbage collector get at
 // the thread before the section ends. Some hundred nanoseconds are fine.
 func (l *Lock) LockPinned() error {
-	procPin()
+	proc.Pin()
 	if asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
 		return nil
 	}
-	procUnpin() // who may have to wait must not be pinned
+	proc.Unpin() // who may have to wait must not be pinned
 	if err := l.lockSlow(nil); err != nil {
 		return err
 	}
-	procPin()
+	proc.Pin()
 	return nil
 }
 
 // UnlockPinned releases a lock that LockPinned has acquired.
 func (l *Lock) UnlockPinned() {
 	l.Unlock()
-	procUnpin()
+	proc.Unpin()
 }
-
-// The runtime promises to keep these for packages that link to them, see
-// go.dev/issue/67401.
-
-//go:linkname procPin runtime.procPin
-func procPin() int
-
-//go:linkname procUnpin runtime.procUnpin
-func procUnpin()

@@ -2,8 +2,9 @@ package torture
 
 import (
 	"fmt"
+	"maps"
 	"math/bits"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -93,13 +94,8 @@ func (s *Stats) Lines() []string {
 		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  pending: %d  no node: %d", e.Spun, e.Queued, e.Parked, e.Pending, e.NoNode))
 	}
 	if len(s.Sizes) > 0 {
-		var sizes []int
-		for n := range s.Sizes {
-			sizes = append(sizes, n)
-		}
-		sort.Ints(sizes)
 		line := "Victims of cycles of"
-		for _, n := range sizes {
+		for _, n := range slices.Sorted(maps.Keys(s.Sizes)) {
 			line += fmt.Sprintf("  %d: %v", n, s.Sizes[n])
 		}
 		lines = append(lines, line)

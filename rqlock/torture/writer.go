@@ -178,7 +178,7 @@ func isCycle(err error, n int) bool {
 // torture_spin_lock_write_delay.
 func (w *writer) hold() {
 	w.work(w.about(w.p.Section))
-	if long := w.p.LongHold; long > 0 && w.oneIn(w.p.Writers*2000*int(min(max(1, long.Milliseconds()), 100))) {
+	if long := w.p.LongHold; long > 0 && w.rnd.Int64N(int64(w.p.Writers)*2000*max(1, long.Milliseconds())) == 0 {
 		w.did.longHolds.Add(1)
 		if w.rnd.IntN(2) == 0 {
 			w.work(long)

@@ -8,8 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
+	"github.com/rqlock/rqlock/rqlock/cmd/internal/progress"
 	"github.com/rqlock/rqlock/rqlock/torture"
 )
 
@@ -23,7 +22,11 @@ func (o *options) run(ctx context.Context) bool {
 	o.begin()
 	result := make(chan torture.Stats)
 	go func() { result <- o.Run(ctx) }()
-	bar := o.newBar()
+	total := int64(o.duration)
+	if total == 0 {
+		total = -1 // until interrupted
+	}
+	bar := progress.New(os.Stderr, total)
 	lines, steps := ticker(o.every), time.NewTicker(time.Second/4)
 	for {
 		select {
@@ -48,18 +51,6 @@ func ticker(d time.Duration) <-chan time.Time {
 		return nil
 	}
 	return time.Tick(d)
-}
-
-// newBar returns a progress bar, which shows nothing unless somebody watches.
-func (o *options) newBar() *progressbar.ProgressBar {
-	total := int64(o.duration)
-	if total == 0 {
-		total = -1 // a spinner
-	}
-	info, err := os.Stderr.Stat()
-	watched := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-	return progressbar.NewOptions64(total, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(watched),
-		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(24), progressbar.OptionThrottle(200*time.Millisecond))
 }
 
 // finish prints the end and returns whether all went well.

@@ -71,13 +71,3 @@ func pathless(err error) error {
 	}
 	return err
 }
-
-// terminal tells whether somebody is watching w.
-func terminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}

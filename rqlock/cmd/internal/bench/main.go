@@ -31,6 +31,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/cmd/internal/progress"
 )
 
 // options are the command line's.
@@ -205,7 +207,8 @@ func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
 	w := bufio.NewWriter(tables)
 	fmt.Fprintf(w, "%s %s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
 		r.Machine.Go, r.Machine.Arch, r.Machine.Cores, perSpin, o.runs)
-	defer o.watch(stderr, o.steps())()
+	o.bar = progress.New(stderr, int64(o.steps()))
+	defer o.bar.Clear()
 	for _, p := range o.parts {
 		r.Results = append(r.Results, p.run(&o.session)...)
 		if !r.Results.has(p.name) {

@@ -2,10 +2,13 @@ package bench
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/cmd/internal/progress"
 )
 
 // TestContenders checks that all methods of each contender lock it.
@@ -145,7 +148,7 @@ func TestStatistics(t *testing.T) {
 func TestPaired(t *testing.T) {
 	var order []string
 	s := &session{}
-	s.watch(nil, 0)
+	s.bar = progress.New(io.Discard, 1)
 	cs := contenders()
 	res := s.paired("test", "", len(cs), cs, func(c contender) outcome {
 		order = append(order, c.name)

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"io"
 	"runtime"
 	"time"
 
@@ -16,19 +15,6 @@ type session struct {
 	cell           string        // text in the names of the grid's cells
 	locks          []contender
 	bar            *progressbar.ProgressBar
-}
-
-// watch shows progress on w, until the returned function ends it. Without a
-// terminal nobody watches.
-func (s *session) watch(w io.Writer, steps int) func() {
-	s.bar = progressbar.DefaultSilent(int64(steps))
-	if !terminal(w) {
-		return func() {}
-	}
-	s.bar = progressbar.NewOptions(steps,
-		progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(20), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond))
-	return func() { s.bar.Clear() }
 }
 
 // step says what is measured next.
