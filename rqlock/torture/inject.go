@@ -17,7 +17,7 @@ func (r *Runner) makeCycles() {
 	}
 	for r.sleep(about(rnd, r.p.Cycles)) {
 		n := 2 + rnd.IntN(r.p.CycleMax-1)
-		c := &cycle{Runner: r, locks: locks[:n], waits: make([]outcome, n), beside: make([]outcome, rnd.IntN(4))}
+		c := r.newCycle(locks[:n], rnd)
 		r.cycles.made.Add(1)
 		r.sizes[n].made.Add(1)
 		c.run(rnd)
@@ -35,6 +35,10 @@ type cycle struct {
 	*Runner
 	locks         []*guard
 	waits, beside []outcome
+}
+
+func (r *Runner) newCycle(locks []*guard, rnd *rand.Rand) *cycle {
+	return &cycle{Runner: r, locks: locks, waits: make([]outcome, len(locks)), beside: make([]outcome, rnd.IntN(4))}
 }
 
 // An outcome is what came of an acquisition.

@@ -43,6 +43,9 @@ func run(t *testing.T, p Params, k Kind, d time.Duration) Stats {
 	defer cancel()
 	s := r.Run(ctx)
 	t.Cleanup(r.all.Wait) // what hung has an end by then
+	if s.Ok() && s.Events != nil && s.Events.Self != uint64(s.Selfs.Made) {
+		t.Errorf("%d events of this run, but %d sections locked again what they held", s.Events.Self, s.Selfs.Made)
+	}
 	t.Logf("seed %d\n%s", p.Seed, strings.Join(s.Lines(), "\n"))
 	return s
 }
@@ -252,6 +255,9 @@ func TestWrongLocks(t *testing.T) {
 			test.params(&p)
 			s := run(t, p, k, *runTime)
 			t.Cleanup(func() { close(ends) }) // before run's
+			if strings.Contains(test.want, "cycle has") && s.Cycles.Reported == s.Cycles.Made || strings.Contains(test.want, "saw no stall") && s.Stalls.Reported > 0 {
+				t.Errorf("all is well: %+v", s)
+			}
 			if test.want == "" && s.Ok() {
 				return
 			}
@@ -308,6 +314,21 @@ func TestHistory(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
+}
+
+// TestHistoryOfRelease: a lock that was just released was held until then.
+func TestHistoryOfRelease(t *testing.T) {
+	g := newGuard(Kinds[0])
+	if _, err := g.acquire(lock); err != nil {
+		t.Fatal(err)
+	}
+	g.granted.Store(clock() - int64(time.Hour))
+	g.release()
+	g.grant(clock() - int64(time.Hour)) // who has waited for so long
+	if g.quiet(clock(), time.Duration(clock())/2) { // half of all the time that there has been
+		t.Error("the release is not known")
+	}
+	g.TryLock()
 }
 
 // TestPaused: who pauses does not hang.
