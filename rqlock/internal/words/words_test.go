@@ -72,6 +72,20 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestOne: a word is stored as a number only if it is no pointer: the collector must
+// know of those.
+func TestOne(t *testing.T) {
+	for name, got := range map[string][2]bool{
+		"int": {LayoutOf[int]().one, true}, "bool": {LayoutOf[bool]().one, true},
+		"*int": {LayoutOf[*int]().one, false}, "map": {LayoutOf[map[int]int]().one, false},
+		"struct of a chan": {LayoutOf[struct{ c chan int }]().one, false}, "string": {LayoutOf[string]().one, false},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %v, want %v", name, got[0], got[1])
+		}
+	}
+}
+
 func roundTrip[T any](t *testing.T, v T) {
 	t.Helper()
 	l := LayoutOf[T]()
