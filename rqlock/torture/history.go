@@ -23,8 +23,8 @@ type history struct {
 type stretch struct{ from, to int64 }
 
 const (
-	minLong = int64(5 * time.Millisecond)
-	maxLong = 64
+	minLong = int64(5 * time.Millisecond) // below any stall timeout, which is 10 ms at least
+	maxLong = 64                          // a wait of the default timeout has 50 of minLong
 
 	// slack is what the stall clock and the head's first look may differ by.
 	slack = 2 * time.Millisecond

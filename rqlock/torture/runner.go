@@ -213,7 +213,8 @@ type pet struct {
 
 // pets lists the writers, and who makes cycles and stalls.
 func (r *Runner) pets() (pets []*pet) {
-	// A writer waits for all others, in each of its locks.
+	// A writer waits for all others, in each of its locks; 1 ms is until it closes the
+	// door to those who pass it (G9). Of long holds there are rarely two at a time.
 	queue := time.Duration(min(r.p.Writers*r.p.Nested, 10_000)) * (2*r.p.Section + time.Millisecond)
 	for i := range r.slots {
 		pets = append(pets, &pet{

@@ -324,7 +324,7 @@ func TestHistoryOfRelease(t *testing.T) {
 	}
 	g.granted.Store(clock() - int64(time.Hour))
 	g.release()
-	g.grant(clock() - int64(time.Hour)) // who has waited for so long
+	g.grant(clock() - int64(time.Hour))             // who has waited for so long
 	if g.quiet(clock(), time.Duration(clock())/2) { // half of all the time that there has been
 		t.Error("the release is not known")
 	}

@@ -131,7 +131,8 @@ func try(l Locker) error {
 
 var errBusy = errors.New("busy")
 
-// shortWait is the mean limit of an acquisition that has one.
+// shortWait is the mean limit of an acquisition that has one: about what a waiter spins
+// for before it parks, so that some give up before and some after that.
 const shortWait = 50 * time.Microsecond
 
 // judge counts a failure, and tells of it if it is not the one that may be.
