@@ -310,7 +310,8 @@ miss:
 #endif
 
 // UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the
-// lock as UnlockRelease does. Otherwise it changes nothing and returns false.
+// lock as UnlockRelease does. Otherwise it changes nothing and returns false. It asks for the
+// cache line to write first, so that a line which a waiter polls moves once and not twice.
 //
 // 	t,p,1 -> t,p,0   (tail,pending,locked)
 //
@@ -321,6 +322,9 @@ miss:
 // func unlockFast(w *Word) (ok bool)
 TEXT ·unlockFast(SB), NOSPLIT, $0-9
 	MOVD w+0(FP), R0
+
+	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	PRFM (R0), PSTL1KEEP
 	MOVD 8(R0), R1
 	CMP  g, R1
 	BNE  foreign

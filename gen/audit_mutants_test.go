@@ -64,6 +64,9 @@ var mutants = []mutant{
 	{"amd64", "narrow", "LockFast", "JNE promised\n", "", audit.RuleSequence},
 	{"amd64", "narrow", "LockFast", "MOVL $0x00000001, CX", "MOVL $0x00000002, CX", audit.RuleValue},
 	{"amd64", "narrow", "LockFast", "MOVQ (TLS), CX", "MOVQ R14, CX", audit.RuleValue},
+	{"amd64", "narrow", "UnlockFast", "BYTE $0x0f\nBYTE $0x0d\nBYTE $0x08\n", "", audit.RuleMissing},
+	{"amd64", "narrow", "UnlockFast", "BYTE $0x08\n", "BYTE $0x00\n", audit.RuleControl}, // to read: undecodable
+	{"amd64", "narrow", "UnlockFast", "BYTE $0x08\n", "BYTE $0x09\n", audit.RuleAddress},
 	{"amd64", "narrow", "UnlockFast", "JNE foreign\n", "", audit.RuleSequence},
 	{"amd64", "narrow", "UnlockFast", "MOVQ $0x00000000, 8(AX)\nMOVB $0x00, (AX)", "MOVB $0x00, (AX)\nMOVQ $0x00000000, 8(AX)", audit.RuleSequence},
 	{"amd64", "narrow", "UnlockFast", "MOVQ $0x00000000, 8(AX)\n", "", audit.RuleSequence},
@@ -219,6 +222,9 @@ var mutants = []mutant{
 	{"arm64", "narrow", "LockFast", "SWPAB R1, (R0), R1", "MOVD g, 8(R0)\nSWPAB R1, (R0), R1", audit.RuleSequence},
 	{"arm64", "narrow", "LockFast", "MOVD g, 8(R0)", "MOVD ZR, 8(R0)", audit.RuleValue},
 	{"arm64", "narrow", "LockFast", "MOVD $0x01, R1", "MOVD $0x02, R1", audit.RuleValue},
+	{"arm64", "narrow", "UnlockFast", "PRFM (R0), PSTL1KEEP\n", "", audit.RuleMissing},
+	{"arm64", "narrow", "UnlockFast", "PSTL1KEEP", "PLDL1KEEP", audit.RuleInstruction},
+	{"arm64", "narrow", "UnlockFast", "(R0), PSTL1KEEP", "8(R0), PSTL1KEEP", audit.RuleOffset},
 	{"arm64", "narrow", "UnlockFast", "BNE foreign\n", "", audit.RuleSequence},
 	{"arm64", "narrow", "UnlockFast", "MOVD ZR, 8(R0)\nSTLRB ZR, (R0)", "STLRB ZR, (R0)\nMOVD ZR, 8(R0)", audit.RuleSequence},
 

@@ -131,7 +131,7 @@ var prims = []*spec.Row{
 		Name: "UnlockFast", Op: spec.UnlockFast, Order: spec.Release,
 		Sig:    "func(w *Word) (ok bool)",
 		Atomic: "StoreUint32",
-		Does:   "UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the lock as UnlockRelease does. Otherwise it changes nothing and returns false.",
+		Does:   "UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the lock as UnlockRelease does. Otherwise it changes nothing and returns false. It asks for the cache line to write first, so that a line which a waiter polls moves once and not twice.",
 		Trans:  "t,p,1 -> t,p,0",
 		Why:    "The section's accesses and the owner's clearing must be done before another goroutine can see locked clear.",
 		Pairs:  "LockFast and the others that UnlockRelease names.",

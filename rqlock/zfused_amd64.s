@@ -36,6 +36,12 @@ held:
 // func unlockFused(l *Lock)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
+
+	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	// PREFETCHW (AX)
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x08
 	MOVQ (TLS), CX
 	CMPQ CX, 8(AX)
 	JNE  foreign

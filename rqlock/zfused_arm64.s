@@ -62,6 +62,9 @@ miss:
 // func unlockFused(l *Lock)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVD l+0(FP), R0
+
+	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	PRFM (R0), PSTL1KEEP
 	MOVD 8(R0), R1
 	CMP  g, R1
 	BNE  foreign

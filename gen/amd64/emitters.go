@@ -328,7 +328,10 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 }
 
 func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
-	p := arg(f, param)
+	p := reg.RAX
+	argInto(f, param, p)
+	f.Comment("A waiter that polls may have the line: ask once, to write, not first to read the owner.")
+	prefetchToWrite(f, p)
 	f.Add(x86.CMPQ(loadG(f), at(p, emit.OwnerOffset)))
 	f.Add(x86.JNE(operand.LabelRef("foreign")))
 	f.Add(x86.MOVQ(operand.U32(0), at(p, emit.OwnerOffset)))

@@ -32,6 +32,15 @@ func cmpxchg(f *emit.Func, bits int, src reg.Register, m operand.Mem) {
 	}, nil)
 }
 
+// prefetchToWrite asks for the cache line at p to write, by PREFETCHW, which the
+// assembler lacks. A processor that lacks it (Intel's before 2014) does nothing.
+func prefetchToWrite(f *emit.Func, p reg.Register) {
+	f.Comment("PREFETCHW (AX)")
+	for _, b := range []operand.U8{0x0f, 0x0d, 0x08} { // 0x08: of (AX)
+		f.Add(&ir.Instruction{Opcode: "BYTE", Operands: []operand.Op{b}, Inputs: []operand.Op{p}}, nil)
+	}
+}
+
 // tls prints as the assembler's (TLS) operand. Registers of avo are a sealed
 // interface; embedding one lets it carry another name.
 type tls struct{ reg.Physical }

@@ -496,6 +496,8 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	p, holder := arg(f, param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
+	f.Comment("A waiter that polls may have the line: ask once, to write, not first to read the owner.")
+	test(f, "PRFM", at(p), name("PSTL1KEEP"))
 	add(f, "MOVD", owner, holder)
 	test(f, "CMP", g, holder)
 	branch(f, "BNE", "foreign")

@@ -312,7 +312,7 @@ func TestOrdering(t *testing.T) {
 		{"wide", "fetchSetPendingAcquire", "LDORAW LDAXRW STXRW"},
 
 		{"narrow", "lockAcquire", "SWPAB MOVBU MOVD STLRB LDAXRB STXRB MOVBU MOVD STLRB"},
-		{"narrow", "unlockRelease", "MOVD MOVD STLRB"},
+		{"narrow", "unlockRelease", "PRFM MOVD MOVD STLRB"},
 		{"narrow", "condLoadAcquire", "LDARW LDAXRW LDARW"},
 		{"narrow", "condLoadRelaxed", "MOVWU LDXRW MOVWU"},
 	} {

@@ -31,6 +31,8 @@ var x86Ops = map[x86asm.Op]x86Op{
 	x86asm.BTS: {updates: modify}, x86asm.BTR: {updates: modify}, x86asm.BTC: {updates: modify},
 	x86asm.SHL: {updates: modify}, x86asm.SHR: {updates: modify}, x86asm.SAR: {updates: modify},
 
+	x86asm.PREFETCHW: {class: prefetch},
+
 	x86asm.PAUSE: {class: pause}, x86asm.RDTSC: {class: counter},
 	x86asm.MFENCE: {class: fence}, x86asm.LFENCE: {class: fence}, x86asm.SFENCE: {class: fence},
 	x86asm.RET: {class: ret}, x86asm.CALL: {class: call}, x86asm.JMP: {class: jump},
@@ -70,6 +72,8 @@ func decodeAMD64(code []byte, pc uint64) inst {
 		if x.Args[0] != nil { // drops the caller's arguments
 			i.class = unknown
 		}
+	case prefetch:
+		i.mem = x86Mem(x.Args[0].(x86asm.Mem), &i)
 	case counter:
 		i.sets = []reg{rax, rdx}
 	}

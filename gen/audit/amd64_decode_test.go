@@ -83,7 +83,7 @@ var attRegs = map[string]reg{"rax": 0, "rcx": 1, "rdx": 2, "rsi": 6, "r10": 10, 
 var bareAMD64 = map[string]class{
 	"pause": pause, "nop": compute, "mfence": fence, "lfence": fence, "sfence": fence, "rdtsc": counter,
 	"umwait": unknown, "tpause": unknown, "rdtscp": unknown, "cpuid": unknown, "serialize": unknown, "clflush": unknown,
-	"monitor": unknown, "mwait": unknown, "push": unknown, "pop": unknown, "leave": unknown, "int3": unknown,
+	"prefetch": unknown, "monitor": unknown, "mwait": unknown, "push": unknown, "pop": unknown, "leave": unknown, "int3": unknown,
 	"syscall": unknown, "rep": unknown, "movsb": unknown, "movnti": unknown, "movups": unknown, "movdqa": unknown,
 	"xacquire": unknown, "xrelease": unknown, "cmove": unknown, "cmpxchg8b": unknown, "cmpxchg16b": unknown,
 	"call": call, "ret": ret,
@@ -132,6 +132,10 @@ func oracleAMD64(g golden) inst {
 		i.class, i.form = update, attForm(op)
 	case updates && memAt == last:
 		i.class = plainUpdate
+	case op == "prefetchw":
+		i.class = prefetch
+		i.mem = attAddress(operands[memAt], &i)
+		return i
 	case memAt == last && (strings.HasPrefix(op, "mov") || op == "sete"):
 		i.class = store
 	default:

@@ -234,10 +234,15 @@ func decodePlain(w word, i *inst) {
 
 func decodePlainUnscaled(w word, i *inst) { i.plain(w, w.at(w.signed(12, 9))) }
 
+const pstl1keep = 16 // PRFM's operation: to store, into the first cache
+
 func (i *inst) plain(w word, m mem) {
 	opc := w.field(22, 2)
 	if w.width() == 64 && opc > 1 {
-		return // a prefetch
+		if opc == 2 && w.rt() == pstl1keep {
+			i.class, i.mem = prefetch, m
+		}
+		return
 	}
 	i.bits, i.mem = w.width(), m
 	if opc == 0 {

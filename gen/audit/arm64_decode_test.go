@@ -98,6 +98,7 @@ var (
 	exclusiveText = regexp.MustCompile(`^(ld|st)([al]?)xr([bh]?) (?:(\w+), )?(\w+), \[(\w+)\]$`)
 	orderedText   = regexp.MustCompile(`^(ldar|stlr)([bh]?) (\w+), \[(\w+)\]$`)
 	plainText     = regexp.MustCompile(`^(ld|st)u?r(s?)([bhw]?) ([wx]\w+), \[(\w+)(?:, #(-?\d+))?\]$`)
+	prefetchText  = regexp.MustCompile(`^prfm pstl1keep, \[(\w+)(?:, #(\d+))?\]$`)
 	literalText   = regexp.MustCompile(`^ldr(s?)w? ([wx])(\d+), ([0-9a-f]+)$`)
 	branchText    = regexp.MustCompile(`^(b|b\.\w+|cbn?z|tbn?z)(?: (\w+),)?(?: #(\d+),)? ([0-9a-f]+)$`)
 	addText       = regexp.MustCompile(`^(add|sub)(s?) (\w+), (\w+), #(\w+)(?:, lsl #(\d+))?$`)
@@ -130,6 +131,9 @@ func oracleARM64(g golden) inst {
 		m := plainText.FindStringSubmatch(g.text)
 		i.bits, i.mem = oracleBits(m[3], m[4]), oracleMem(m[5], m[6])
 		oraclePlain(&i, m[1] == "ld", m[2] == "s", m[4])
+	case prefetchText.MatchString(g.text):
+		m := prefetchText.FindStringSubmatch(g.text)
+		i.class, i.mem = prefetch, oracleMem(m[1], m[2])
 	case literalText.MatchString(g.text):
 		m := literalText.FindStringSubmatch(g.text)
 		i.class, i.sets, i.bits = load, []reg{reg(number(m[3]))}, 64

@@ -12,6 +12,7 @@ const (
 	plainUpdate              // read-modify-write that is not atomic
 	loadEx                   // load-exclusive
 	storeEx                  // store-exclusive
+	prefetch                 // asks for a cache line, to write
 	clearEx                  // CLREX
 	fence                    // orders accesses other than its own
 	pause                    // PAUSE, YIELD
@@ -26,14 +27,14 @@ const (
 
 var classNames = [...]string{
 	"unknown instruction", "register operation", "load", "store", "atomic read-modify-write",
-	"read-modify-write without LOCK", "load-exclusive", "store-exclusive", "CLREX", "fence", "spin hint", "ISB", "WFE",
+	"read-modify-write without LOCK", "load-exclusive", "store-exclusive", "prefetch", "CLREX", "fence", "spin hint", "ISB", "WFE",
 	"counter read", "jump", "branch", "return", "call",
 }
 
 func (c class) String() string { return classNames[c] }
 
-// accesses reports whether an instruction of class c touches memory.
-func (c class) accesses() bool { return c >= load && c <= storeEx }
+// accesses reports whether an instruction of class c touches memory, or asks for it.
+func (c class) accesses() bool { return c >= load && c <= prefetch }
 
 // writes reports whether an instruction of class c may write memory.
 func (c class) writes() bool { return c == storeEx || c >= store && c <= plainUpdate }

@@ -90,10 +90,11 @@ func (c *checker) wantLockFast() []want {
 	}
 }
 
-// wantUnlockFast: compare the owner, clear it, then locked.
+// wantUnlockFast: ask for the line; compare the owner, clear it, then locked.
 func (c *checker) wantUnlockFast() []want {
 	locked := c.layout.Locked
 	return []want{
+		{param: "w", class: prefetch, order: spec.Relaxed},
 		{param: "w", class: load, bits: 64, off: ownerOffset, order: spec.Relaxed},
 		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isConst},
 			after: &prior{param: "w", off: ownerOffset, guarded: true}},

@@ -54,6 +54,7 @@ var bodies = map[spec.Op]string{
 	spec.UnlockFast: `mc.Enter(-2)
 	defer mc.Leave()
 	owner, bits := unsafe.Pointer(&w.Owner), int(8*unsafe.Sizeof(w.Owner))
+	mc.Prefetch(owner)
 	if mc.LoadWord(at(site, 1), "{{.Name}}/owner", owner, bits, mc.Relaxed) != uint64(CurrentG()) {
 		return false
 	}

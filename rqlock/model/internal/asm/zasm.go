@@ -121,6 +121,7 @@ func UnlockFast(site mc.Site, w *Word) (ok bool) {
 	mc.Enter(-2)
 	defer mc.Leave()
 	owner, bits := unsafe.Pointer(&w.Owner), int(8*unsafe.Sizeof(w.Owner))
+	mc.Prefetch(owner)
 	if mc.LoadWord(at(site, 1), "UnlockFast/owner", owner, bits, mc.Relaxed) != uint64(CurrentG()) {
 		return false
 	}
