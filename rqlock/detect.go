@@ -13,22 +13,14 @@ import (
 // edge, owner, ... until it comes back to itself or to somebody who does not
 // wait. Whoever closes a cycle publishes last and hence sees all of it (G3).
 
-// edges finds the record of a waiting goroutine. A bucket is a cache line; a
-// record that finds its bucket full goes to the next, and says so in passed.
-var edges [edgeBuckets]struct {
-	slots  [bucketSlots]uint32 // indices of records, 0 = empty
-	passed uint32              // records that went further
-}
+// edges finds the record of a waiting goroutine.
+var edges [edgeBuckets]bucket
 
 var edgeMask = uint32(edgeBuckets - 1)
 
-func hash(g uintptr) uint32 {
-	return uint32(uint64(g) * 0x9e3779b97f4a7c15 >> 40)
-}
-
 // beginWait publishes that g waits for l.
 func (l *Lock) beginWait(g uintptr, lim *limit) (*waiter, error) {
-	w, err := newWaiter(l, lim)
+	w, err := newWaiter(g, l, lim)
 	if err != nil {
 		return nil, err
 	}

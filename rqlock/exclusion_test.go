@@ -113,20 +113,23 @@ func testExclusion(t *testing.T) {
 		all[i].l = &locks[i]
 	}
 	before := ReadEvents()
-	crew(t, 12, func(w *hand) {
-		for w.running() {
-			nest(t, w, all, 3)
-		}
-	})
+	// A machine that has other work may take longer to have had all failures.
+	allFailures := func() bool { e := since(before); return e.Self > 0 && e.Cycle > 0 && e.Cancelled > 0 }
+	for n := 0; n == 0 || n < 20 && !allFailures(); n++ {
+		crew(t, 12, func(w *hand) {
+			for w.running() {
+				nest(t, w, all, 3)
+			}
+		})
+	}
 	for i := range all {
 		if g := &all[i]; int64(g.entered) != g.want.Load() || g.entered != g.left || g.entered == 0 {
 			t.Errorf("lock %d: %d sections, counted %d entries and %d exits", i, g.want.Load(), g.entered, g.left)
 		}
 	}
-	e := since(before)
-	t.Logf("%+v", e)
-	if e.Self == 0 || e.Cycle == 0 || e.Cancelled == 0 {
-		t.Errorf("the mix had not all failures: %+v", e)
+	t.Logf("%+v", since(before))
+	if !allFailures() {
+		t.Errorf("the mix had not all failures: %+v", since(before))
 	}
 }
 

@@ -86,6 +86,9 @@ func checkRecords(t testing.TB) {
 	t.Helper()
 	made := asm.LoadAcquire32(&registry.made)
 	free := make([]int, made+1)
+	for i := range edges {
+		free[asm.LoadRelaxed32(&edges[i].spare)]++
+	}
 	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
 		for index := uint32(list.top.Load()); index != 0 && free[index] < 2; index = waiterAt(index).parent {
 			free[index]++
@@ -94,7 +97,7 @@ func checkRecords(t testing.TB) {
 	for index := uint32(1); index <= made; index++ {
 		w := waiterAt(index)
 		if free[index] != 1 {
-			t.Errorf("record %d of %d is on the free lists %d times", index, made, free[index])
+			t.Errorf("record %d of %d is free %d times", index, made, free[index])
 		}
 		if w.lock.Load() != nil {
 			t.Errorf("record %d has an edge", index)
@@ -118,17 +121,25 @@ func setProcs(t testing.TB, n int) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
 }
 
+// takeRecords returns all free records, which are the caller's.
+func takeRecords() (all []*waiter) {
+	for w := anySpare(); w != nil; w = anySpare() {
+		all = append(all, w)
+	}
+	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
+		for w := list.pop(); w != nil; w = list.pop() {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
 // setMaxNodes has no more than n waiters queue for the rest of the test. Nobody
 // may wait when it is called or when the test ends.
 func setMaxNodes(t testing.TB, n uint32) {
 	old := maxNodes
 	regroup := func(n uint32) {
-		var records []*waiter
-		for _, list := range []*freeList{&registry.nodes, &registry.edges} {
-			for w := list.pop(); w != nil; w = list.pop() {
-				records = append(records, w)
-			}
-		}
+		records := takeRecords()
 		maxNodes = n
 		for _, w := range records {
 			w.free()
@@ -303,7 +314,7 @@ func (a *actor) queued(l *Lock) bool {
 
 // anyWaiter is newWaiter where there are records enough.
 func anyWaiter() *waiter {
-	w, err := newWaiter(nil, nil)
+	w, err := newWaiter(0, nil, nil)
 	if err != nil {
 		panic(err)
 	}

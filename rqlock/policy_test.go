@@ -146,12 +146,7 @@ func TestManyRecords(t *testing.T) {
 	a := newActors(t, 1)[0]
 	must(t, l.Lock())
 	last := anyWaiter() // makes some, if there were none
-	var taken []*waiter
-	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
-		for w := list.pop(); w != nil; w = list.pop() {
-			taken = append(taken, w)
-		}
-	}
+	taken := takeRecords()
 	made := registry.made
 	asm.StoreRelease32(&registry.made, maxRecords)
 	a.start(l.Lock)
@@ -326,4 +321,38 @@ func TestTimeoutText(t *testing.T) {
 		t.Errorf("the stack shows our own slow path, or not the caller: %s", whole)
 	}
 	holder.unlock(l)
+}
+
+// TestSpareRecord: a goroutine that waits again gets the record that it had before,
+// and a bucket that has a spare one leaves the next to all.
+func TestSpareRecord(t *testing.T) {
+	l := newLock(t)
+	a := newActors(t, 1)[0]
+	var last uint32
+	for i := range 3 {
+		must(t, l.Lock())
+		a.waits(l, l.Lock)
+		index := lookup(a.g).index
+		l.Unlock()
+		must(t, a.result())
+		a.unlock(l)
+		if i > 0 && index != last {
+			t.Errorf("record %d, before %d", index, last)
+		}
+		last = index
+	}
+	one, two := anyWaiter(), anyWaiter()
+	one.home, two.home = 1, 1
+	spare := edges[1].takeSpare()
+	one.free()
+	two.free()
+	if got := edges[1].spare; got != one.index {
+		t.Errorf("the bucket's spare record is %d, want %d", got, one.index)
+	}
+	if top := uint32(registry.nodes.top.Load()); top != two.index {
+		t.Errorf("the list's first record is %d, want %d", top, two.index)
+	}
+	if spare != nil {
+		spare.free()
+	}
 }

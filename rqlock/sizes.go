@@ -1,11 +1,21 @@
 package rqlock
 
-// How much there is room for.
+// How much there is room for, and where: the model has its own.
 const (
 	chunkSize  = 64   // records made at once
 	maxChunks  = 3072 // chunks
 	maxRecords = chunkSize * maxChunks
 
 	edgeBuckets = 1 << 14 // of the table of edges
-	bucketSlots = 15      // edges in each: with their counter, a cache line
+	bucketSlots = 14      // edges in each
 )
+
+// A bucket is a cache line. A record that finds its bucket full goes to the next,
+// and says so in passed.
+type bucket struct {
+	slots  [bucketSlots]uint32 // indices of records, 0 = empty
+	passed uint32              // records that went further
+	spare  uint32              // index of a free record, 0 = none; by exchange
+}
+
+func hash(x uintptr) uint32 { return uint32(uint64(x) * 0x9e3779b97f4a7c15 >> 40) }

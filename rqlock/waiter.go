@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
@@ -20,6 +21,12 @@ type waiter struct {
 	index  uint32 // of this record; constant
 	parent uint32 // next record of a free list
 
+	// See sighting. In the same cache line, as whoever hands over headship
+	// writes it.
+	at     int64
+	owner  uintptr
+	grants uint32
+
 	park.Parker // blocks the goroutine
 
 	// The wait edge: goroutine g waits for lock, if that is not nil.
@@ -30,10 +37,6 @@ type waiter struct {
 	verdict atomic.Pointer[verdict] // set by whoever finds this waiter to be the victim of a cycle
 
 	since atomic.Int64 // when the wait began, on the stall clock
-
-	owner  uintptr // see sighting
-	grants uint32
-	at     int64
 
 	home, bucket, slot uint32 // where the edge stands in the table
 	where              place  // the waiting goroutine's call stack and id
@@ -52,14 +55,23 @@ const (
 // behind it is the head.
 const linkClosed = ^uint32(0)
 
+// A record is in cache lines of its own.
+type record struct {
+	waiter
+	_ [cacheLine - unsafe.Sizeof(waiter{})%cacheLine]byte
+}
+
+const cacheLine = 64
+
 // Records are made in chunks.
-type chunk [chunkSize]waiter
+type chunk [chunkSize]record
 
 var registry struct {
 	chunks [maxChunks]atomic.Pointer[chunk]
 	mu     sync.Mutex // held to make a chunk
 	made   uint32     // records made
 
+	// What is free, apart from the buckets' spare records.
 	nodes freeList // records that the tail can name
 	edges freeList // further records, for waiters that cannot queue
 }
@@ -70,7 +82,7 @@ var maxNodes = uint32(asm.TailMax)
 // waiterAt returns the record with the given index, from 1.
 func waiterAt(index uint32) *waiter {
 	i := index - 1
-	return &registry.chunks[i/chunkSize].Load()[i%chunkSize] // acquire: pairs with makeChunk [record]
+	return &registry.chunks[i/chunkSize].Load()[i%chunkSize].waiter // acquire: pairs with makeChunk [record]
 }
 
 // canQueue reports whether the tail can name w.
@@ -81,16 +93,23 @@ func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
 
 func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 
-// newWaiter returns a free record, one that can queue if there is any. Beyond
+// newWaiter returns a free record for goroutine g, one that can queue if there is
+// any; if it can, the one that g had last, whose lines are where g runs. Beyond
 // maxRecords waiters it waits until one is free: slower, never wrong (G10). It
 // returns nil if the limit or the stall timeout is reached before.
-func newWaiter(l *Lock, lim *limit) (*waiter, error) {
+func newWaiter(g uintptr, l *Lock, lim *limit) (*waiter, error) {
+	if w := edges[hash(g)&edgeMask].takeSpare(); w != nil {
+		return w, nil
+	}
 	began := stallClock.now()
 	for {
 		if w := registry.nodes.pop(); w != nil {
 			return w, nil
 		}
 		if asm.LoadAcquire32(&registry.made) >= maxNodes { // acquire: pairs with makeChunk [record]
+			if w := anySpare(); w != nil {
+				return w, nil
+			}
 			if w := registry.edges.pop(); w != nil {
 				return w, nil
 			}
@@ -122,24 +141,51 @@ func makeChunk() bool {
 	c := new(chunk)
 	registry.chunks[n].Store(c) // release: pairs with waiterAt [record]
 	for i := range c {
-		w := &c[i]
+		w := &c[i].waiter
 		w.index = registry.made + uint32(i) + 1
 		w.Init()
 	}
 	asm.StoreRelease32(&registry.made, registry.made+chunkSize) // release: pairs with newWaiter [record]
 	for i := range c {
-		c[i].free()
+		c[i].shelve()
 	}
 	return true
 }
 
-// free returns a record that nobody can reach any more through a queue.
+// free returns a record that nobody can reach any more through a queue, to the
+// bucket that its edge was in, if that has no other.
 func (w *waiter) free() {
+	if !w.canQueue() || !asm.TryCmpxchgRelease32(&edges[w.home].spare, 0, w.index) { // release: pairs with takeSpare [record]
+		w.shelve()
+	}
+}
+
+// shelve puts a free record on the list of its kind.
+func (w *waiter) shelve() {
 	if w.canQueue() {
 		registry.nodes.push(w)
 	} else {
 		registry.edges.push(w)
 	}
+}
+
+// takeSpare returns the spare record of b, or nil if it has none.
+func (b *bucket) takeSpare() *waiter {
+	index := asm.Xchg32AcqRel(&b.spare, 0) // acq_rel: pairs with free [record]
+	if index == 0 {
+		return nil
+	}
+	return waiterAt(index)
+}
+
+// anySpare returns a spare record of whatever bucket, or nil if there is none.
+func anySpare() *waiter {
+	for i := range edges[:edgeMask+1] {
+		if w := edges[i].takeSpare(); w != nil {
+			return w
+		}
+	}
+	return nil
 }
 
 // freeList is a stack of free records (Treiber 1986). Its upper half counts the

@@ -1,8 +1,6 @@
 package model
 
 import (
-	"slices"
-
 	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
 )
 
@@ -45,9 +43,7 @@ func (e entry) from(m mc.Model) tier { return [...]tier{mc.SC: e.sc, mc.TSO: e.t
 func (e entry) world(m mc.Model) mc.World {
 	w := e.program.world(m)
 	w.Atomic = e.view
-	// Of twins that begin in another order only the buckets of their edges differ,
-	// which two threads do not share, and which queueView does not show.
-	w.Symmetric = len(e.threads) == 2 || slices.Contains(e.view, "beginWait")
+	w.Symmetric = true
 	w.NoRaces = e.bare
 	return w
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // records are all there are.
-var records chunk
+var records = new(chunk)
 
 func init() { mc.RegisterSites(FirstSite, Sites) }
 
@@ -17,7 +17,7 @@ func init() { mc.RegisterSites(FirstSite, Sites) }
 func Declare() {
 	name := func(p unsafe.Pointer, format string, args ...any) { mc.Name(p, fmt.Sprintf(format, args...)) }
 	for i := range records {
-		w := &records[i]
+		w := &records[i].waiter
 		for field, p := range map[string]unsafe.Pointer{
 			"state": unsafe.Pointer(&w.state), "next": unsafe.Pointer(&w.next), "epoch": unsafe.Pointer(&w.epoch),
 			"g": unsafe.Pointer(&w.g), "lock": unsafe.Pointer(&w.lock), "verdict": unsafe.Pointer(&w.verdict),
@@ -37,6 +37,8 @@ func Declare() {
 			name(unsafe.Pointer(&edges[i].slots[j]), "edges[%d].slots[%d]", i, j)
 		}
 		name(unsafe.Pointer(&edges[i].passed), "edges[%d].passed", i)
+		name(unsafe.Pointer(&edges[i].spare), "edges[%d].spare", i)
+		mc.OnChange(unsafe.Pointer(&edges[i].spare), func(_ int, old, v uint64) { spares = (spares&^(1<<old) | 1<<v) &^ 1 })
 	}
 	for i := range bells {
 		name(unsafe.Pointer(&bells[i]), "bells[%d]", i)
@@ -46,8 +48,8 @@ func Declare() {
 	name(unsafe.Pointer(&registry.made), "made")
 }
 
-// The records that are on the free lists.
-var freeNodes, freeEdges uint32
+// The records that are on the free lists, or spare.
+var freeNodes, freeEdges, spares uint32
 
 // onList returns the records on the free list with that top.
 func onList(top uint64) (set uint32) {
@@ -60,7 +62,7 @@ func onList(top uint64) (set uint32) {
 // declareDead says that nobody reads the place in the queue of a record that is
 // free. Who follows edges may come across the rest of it.
 func (w *waiter) declareDead() {
-	dead := func() bool { return (freeNodes|freeEdges)>>w.index&1 != 0 }
+	dead := func() bool { return (freeNodes|freeEdges|spares)>>w.index&1 != 0 }
 	for _, p := range []unsafe.Pointer{
 		unsafe.Pointer(&w.state), unsafe.Pointer(&w.next), unsafe.Pointer(&w.owner), unsafe.Pointer(&w.grants), unsafe.Pointer(&w.at),
 		unsafe.Pointer(&w.home), unsafe.Pointer(&w.bucket), unsafe.Pointer(&w.slot),
@@ -93,21 +95,20 @@ func (l *Lock) Declare(name string, locked func(), granted, opens func(thread in
 // Reset puts everything but the locks into its first state: that many records
 // can queue, the others are for edges only.
 func Reset(nodes int) {
-	records = chunk{}
+	*records = chunk{}
 	registry.made = chunkSize
-	registry.chunks[0].Poke(&records)
+	registry.chunks[0].Poke(records)
 	maxNodes = uint32(nodes)
 	registry.nodes, registry.edges = freeList{}, freeList{}
 	for i := chunkSize - 1; i >= 0; i-- {
-		w := &records[i]
+		w := &records[i].waiter
 		w.index = uint32(i) + 1
-		w.free(0)
+		w.shelve(0)
 	}
 	freeNodes, freeEdges = onList(registry.nodes.top.Load(0)), onList(registry.edges.top.Load(0))
 	edgeMask = exploredBuckets - 1
-	for i := range edges[:exploredBuckets] {
-		edges[i].slots, edges[i].passed = [bucketSlots]uint32{}, 0
-	}
+	clear(edges[:exploredBuckets])
+	spares = 0
 	bells = [len(bells)]uint32{}
 }
 
@@ -115,6 +116,7 @@ func Reset(nodes int) {
 func Simulate() {
 	Reset(maxRecords)
 	edgeMask = edgeBuckets - 1
+	clear(edges[:])
 }
 
 // Reset frees the lock.
@@ -133,8 +135,15 @@ func Leaks() string {
 			}
 		}
 	}
+	for i := range edges[:exploredBuckets] {
+		if index := edges[i].spare; index != 0 {
+			if free[index]++; free[index] > 1 {
+				return fmt.Sprintf("record %d is free twice", index)
+			}
+		}
+	}
 	for i := range records {
-		w := &records[i]
+		w := &records[i].waiter
 		if free[w.index] == 0 {
 			return fmt.Sprintf("record %d is not free", w.index)
 		}

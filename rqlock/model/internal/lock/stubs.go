@@ -16,13 +16,29 @@ import (
 // of the table, so that they meet all of its cases.
 const (
 	chunkSize  = 8
-	maxChunks  = 256
+	maxChunks  = 512
 	maxRecords = chunkSize * maxChunks
 
 	edgeBuckets     = 4096
 	exploredBuckets = 4
 	bucketSlots     = 1
 )
+
+// A bucket is a cache line here, too.
+type bucket struct {
+	slots         [bucketSlots]uint32
+	passed, spare uint32
+	_             [cacheLine - 4*(bucketSlots+2)]byte
+}
+
+// hash is the same for all in explorations, so that they share a bucket, and those
+// that run the same program differ in nothing.
+func hash(x uintptr) uint32 {
+	if mc.Outside == nil {
+		return 0
+	}
+	return uint32(uint64(x) * 0x9e3779b97f4a7c15 >> 40)
+}
 
 // DeadlockError is a report without its text.
 type DeadlockError struct {

@@ -18,38 +18,38 @@ var bells [256]uint32
 func (l *Lock) bell() *uint32 { return &bells[hash(l.addr())%uint32(len(bells))] }
 
 func (l *Lock) call(_ mc.Site, w *waiter) {
-	mc.Enter(136)
+	mc.Enter(142)
 	defer mc.Leave()
-	owner := atomic.LoadUintptr(mc.Mark(137, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
-	if mc.Keep(132) && (owner == 0) {
+	owner := atomic.LoadUintptr(mc.Mark(143, hashLockPtr(l), hashWaiterPtr(w)), &l.word.Owner)
+	if mc.Keep(138) && (owner == 0) {
 		return
 	}
-	if mc.Keep(133) {
-		asm.StoreRelaxed32(mc.Mark(138, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
+	if mc.Keep(139) {
+		asm.StoreRelaxed32(mc.Mark(144, hashLockPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
 	}
-	if mc.Keep(135) && (owner&calling == 0) {
-		if mc.Keep(134) {
-			atomic.CompareAndSwapUintptr(mc.Mark(139, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
+	if mc.Keep(141) && (owner&calling == 0) {
+		if mc.Keep(140) {
+			atomic.CompareAndSwapUintptr(mc.Mark(145, hashLockPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
 		}
 	}
 }
 
 func (l *Lock) answer(_ mc.Site, g uintptr) bool {
-	mc.Enter(139)
+	mc.Enter(145)
 	defer mc.Leave()
-	if mc.Keep(136) && (atomic.LoadUintptr(mc.Mark(140, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
+	if mc.Keep(142) && (atomic.LoadUintptr(mc.Mark(146, hashLockPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
 		return false
 	}
 	bell := l.bell()
-	if mc.Keep(137) {
-		atomic.StoreUintptr(mc.Mark(141, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
+	if mc.Keep(143) {
+		atomic.StoreUintptr(mc.Mark(147, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
 	}
-	if mc.Keep(138) {
-		asm.UnlockRelease(mc.Mark(142, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
+	if mc.Keep(144) {
+		asm.UnlockRelease(mc.Mark(148, hashLockPtr(l), hashUint32Ptr(bell)), &l.word.Val)
 	}
-	if index := asm.Xchg32AcqRel(mc.Mark(143, hashUint32Ptr(bell)), bell, 0); mc.Keep(140) && (index != 0) {
-		if mc.Keep(139) {
-			waiterAt(index).Signal(mc.Mark(144, uint64(index)))
+	if index := asm.Xchg32AcqRel(mc.Mark(149, hashUint32Ptr(bell)), bell, 0); mc.Keep(146) && (index != 0) {
+		if mc.Keep(145) {
+			waiterAt(index).Signal(mc.Mark(150, uint64(index)))
 		}
 	}
 	return true

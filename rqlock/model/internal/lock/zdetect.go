@@ -13,109 +13,102 @@ import (
 	"github.com/rqlock/rqlock/rqlock/model/internal/wait"
 )
 
-var edges [edgeBuckets]struct {
-	slots  [bucketSlots]uint32
-	passed uint32
-}
+var edges [edgeBuckets]bucket
 
 var edgeMask = uint32(edgeBuckets - 1)
 
-func hash(g uintptr) uint32 {
-	return uint32(uint64(g) * 0x9e3779b97f4a7c15 >> 40)
-}
-
 func (l *Lock) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
-	mc.Enter(99)
+	mc.Enter(105)
 	defer mc.Leave()
-	w, err := newWaiter(mc.Mark(100, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), l, lim)
-	if mc.Keep(94) && (err != nil) {
+	w, err := newWaiter(mc.Mark(106, hashLockPtr(l), uint64(g), hashLimitPtr(lim)), g, l, lim)
+	if mc.Keep(100) && (err != nil) {
 		return nil, err
 	}
 	now := stallClock.now()
 	wait.Refresh(now)
-	if mc.Keep(95) {
-		w.since.Store(mc.Mark(101, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
+	if mc.Keep(101) {
+		w.since.Store(mc.Mark(107, hashLockPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
 	}
-	if mc.Keep(96) {
+	if mc.Keep(102) {
 		w.sees(sighting{})
 	}
 	w.where.record()
-	if mc.Keep(97) {
-		atomic.AddUint32(mc.Mark(102, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
+	if mc.Keep(103) {
+		atomic.AddUint32(mc.Mark(108, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
 	}
-	if mc.Keep(98) {
-		atomic.StoreUintptr(mc.Mark(103, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
+	if mc.Keep(104) {
+		atomic.StoreUintptr(mc.Mark(109, hashLockPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
 	}
-	if mc.Keep(99) {
-		w.insert(mc.Mark(104, hashLockPtr(l), hashWaiterPtr(w)))
+	if mc.Keep(105) {
+		w.insert(mc.Mark(110, hashLockPtr(l), hashWaiterPtr(w)))
 	}
-	if mc.Keep(100) {
+	if mc.Keep(106) {
 
-		w.lock.Store(mc.Mark(105, hashLockPtr(l), hashWaiterPtr(w)), l)
+		w.lock.Store(mc.Mark(111, hashLockPtr(l), hashWaiterPtr(w)), l)
 	}
 	return w, nil
 }
 
 func (w *waiter) endWait(_ mc.Site) {
-	mc.Enter(105)
+	mc.Enter(111)
 	defer mc.Leave()
-	if mc.Keep(101) {
-		w.lock.Store(mc.Mark(106, hashWaiterPtr(w)), nil)
+	if mc.Keep(107) {
+		w.lock.Store(mc.Mark(112, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(102) {
-		w.remove(mc.Mark(107, hashWaiterPtr(w)))
+	if mc.Keep(108) {
+		w.remove(mc.Mark(113, hashWaiterPtr(w)))
 	}
 }
 
 func (w *waiter) insert(_ mc.Site) {
-	mc.Enter(107)
+	mc.Enter(113)
 	defer mc.Leave()
-	if mc.Keep(103) {
+	if mc.Keep(109) {
 		*mc.Write(&w.home) = hash(*mc.Read(&w.g)) & edgeMask
 	}
 	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mc.Keep(105) && (asm.LoadRelaxed32(mc.Mark(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(109, s, 0, w.index)) {
-				if mc.Keep(104) {
+			if mc.Keep(111) && (asm.LoadRelaxed32(mc.Mark(114, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(115, s, 0, w.index)) {
+				if mc.Keep(110) {
 					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
 				}
 				return
 			}
 		}
-		if mc.Keep(106) {
-			atomic.AddUint32(mc.Mark(110, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
+		if mc.Keep(112) {
+			atomic.AddUint32(mc.Mark(116, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
 }
 
 func (w *waiter) remove(_ mc.Site) {
-	mc.Enter(110)
+	mc.Enter(116)
 	defer mc.Leave()
-	if mc.Keep(107) {
-		asm.StoreRelaxed32(mc.Mark(111, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
+	if mc.Keep(113) {
+		asm.StoreRelaxed32(mc.Mark(117, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
 	}
 	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
-		if mc.Keep(108) {
-			atomic.AddUint32(mc.Mark(112, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
+		if mc.Keep(114) {
+			atomic.AddUint32(mc.Mark(118, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
 }
 
 func lookup(_ mc.Site, g uintptr) *waiter {
-	mc.Enter(112)
+	mc.Enter(118)
 	defer mc.Leave()
 	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mc.Mark(113, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(110) && (index != 0) {
-				if w := waiterAt(index); mc.Keep(109) && (atomic.LoadUintptr(mc.Mark(114, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
+			if index := atomic.LoadUint32(mc.Mark(119, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(116) && (index != 0) {
+				if w := waiterAt(index); mc.Keep(115) && (atomic.LoadUintptr(mc.Mark(120, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
 					return w
 				}
 			}
 		}
-		if mc.Keep(111) && (atomic.LoadUint32(mc.Mark(115, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mc.Keep(117) && (atomic.LoadUint32(mc.Mark(121, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}
@@ -129,31 +122,31 @@ type step struct {
 }
 
 func (s step) next(_ mc.Site) (step, bool) {
-	mc.Enter(115)
+	mc.Enter(121)
 	defer mc.Leave()
-	g := s.lock.owner(mc.Mark(116, hashStep(s)))
-	if mc.Keep(112) && (g == 0) {
+	g := s.lock.owner(mc.Mark(122, hashStep(s)))
+	if mc.Keep(118) && (g == 0) {
 		return step{}, false
 	}
-	w := lookup(mc.Mark(117, uint64(g)), g)
-	if mc.Keep(113) && (w == nil) {
+	w := lookup(mc.Mark(123, uint64(g)), g)
+	if mc.Keep(119) && (w == nil) {
 		return step{}, false
 	}
 
-	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(118, uint64(g), hashWaiterPtr(w)), &w.epoch)}
-	if mc.Keep(114) {
-		n.lock = w.lock.Load(mc.Mark(119, uint64(g), hashWaiterPtr(w), hashStep(n)))
+	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(124, uint64(g), hashWaiterPtr(w)), &w.epoch)}
+	if mc.Keep(120) {
+		n.lock = w.lock.Load(mc.Mark(125, uint64(g), hashWaiterPtr(w), hashStep(n)))
 	}
-	return n, n.lock != nil && atomic.LoadUintptr(mc.Mark(120, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
+	return n, n.lock != nil && atomic.LoadUintptr(mc.Mark(126, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
 }
 
 func (w *waiter) closes(_ mc.Site, start step) bool {
-	mc.Enter(120)
+	mc.Enter(126)
 	defer mc.Leave()
 
 	s, mark := start, start
 	for n, limit := 0, 8; ; n++ {
-		next, ok := s.next(mc.Mark(121, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
+		next, ok := s.next(mc.Mark(127, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
 		switch {
 		case !ok:
 			return false
@@ -162,75 +155,75 @@ func (w *waiter) closes(_ mc.Site, start step) bool {
 		case next.w == mark.w:
 			return false
 		}
-		if mc.Keep(116) && (n == limit) {
-			if mc.Keep(115) {
+		if mc.Keep(122) && (n == limit) {
+			if mc.Keep(121) {
 				mark, limit = next, 2*limit
 			}
 		}
-		if mc.Keep(117) {
+		if mc.Keep(123) {
 			s = next
 		}
 	}
 }
 
 func (w *waiter) path(_ mc.Site, start step) []step {
-	mc.Enter(121)
+	mc.Enter(127)
 	defer mc.Leave()
 	steps := []step{start}
 	for {
-		next, ok := steps[len(steps)-1].next(mc.Mark(122, hashWaiterPtr(w), hashSteps(steps)))
-		if mc.Keep(118) && (!ok || len(steps) > 1<<20) {
+		next, ok := steps[len(steps)-1].next(mc.Mark(128, hashWaiterPtr(w), hashSteps(steps)))
+		if mc.Keep(124) && (!ok || len(steps) > 1<<20) {
 			return nil
 		}
-		if mc.Keep(119) && (next.w == w) {
+		if mc.Keep(125) && (next.w == w) {
 			return steps
 		}
 		for _, s := range steps {
-			if mc.Keep(120) && (s.w == next.w) {
+			if mc.Keep(126) && (s.w == next.w) {
 				return nil
 			}
 		}
-		if mc.Keep(121) {
+		if mc.Keep(127) {
 			steps = append(steps, next)
 		}
 	}
 }
 
 func (w *waiter) findCycle(_ mc.Site, l *Lock) error {
-	mc.Enter(122)
+	mc.Enter(128)
 	defer mc.Leave()
 	start := step{w: w, g: *mc.Read(&w.g), epoch: *mc.Read(&w.epoch), lock: l}
-	if mc.Keep(122) && (!w.closes(mc.Mark(123, hashWaiterPtr(w), hashStep(start)), start)) {
+	if mc.Keep(128) && (!w.closes(mc.Mark(129, hashWaiterPtr(w), hashStep(start)), start)) {
 		return nil
 	}
-	cycle := w.path(mc.Mark(124, hashWaiterPtr(w), hashStep(start)), start)
-	if mc.Keep(123) && (len(cycle) == 0 || !w.confirms(mc.Mark(125, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
+	cycle := w.path(mc.Mark(130, hashWaiterPtr(w), hashStep(start)), start)
+	if mc.Keep(129) && (len(cycle) == 0 || !w.confirms(mc.Mark(131, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
-	last := victim(mc.Mark(126, hashSteps(cycle)), cycle)
+	last := victim(mc.Mark(132, hashSteps(cycle)), cycle)
 	err := newDeadlock(append(cycle[last:], cycle[:last]...))
-	if mc.Keep(124) && (last == 0) {
+	if mc.Keep(130) && (last == 0) {
 		return failDeadlock(err)
 	}
-	if mc.Keep(125) {
-		cycle[last].w.convict(mc.Mark(127, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
+	if mc.Keep(131) {
+		cycle[last].w.convict(mc.Mark(133, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
 	}
 	return nil
 }
 
 func (w *waiter) confirms(_ mc.Site, start step, cycle []step) bool {
-	mc.Enter(127)
+	mc.Enter(133)
 	defer mc.Leave()
-	return slices.Equal(w.path(mc.Mark(128, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
+	return slices.Equal(w.path(mc.Mark(134, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
 }
 
 func victim(_ mc.Site, cycle []step) int {
-	mc.Enter(128)
+	mc.Enter(134)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(127) && (later(mc.Mark(129, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
-			if mc.Keep(126) {
+		if mc.Keep(133) && (later(mc.Mark(135, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
+			if mc.Keep(132) {
 				last = i
 			}
 		}
@@ -239,9 +232,9 @@ func victim(_ mc.Site, cycle []step) int {
 }
 
 func later(_ mc.Site, a, b *waiter) bool {
-	mc.Enter(129)
+	mc.Enter(135)
 	defer mc.Leave()
-	sa, sb := a.since.Load(mc.Mark(130, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(131)
+	sa, sb := a.since.Load(mc.Mark(136, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(137)
 	return sa > sb || sa == sb && a.index > b.index
 }
 
@@ -251,17 +244,17 @@ type verdict struct {
 }
 
 func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
-	mc.Enter(131)
+	mc.Enter(137)
 	defer mc.Leave()
 	v := &verdict{epoch, err}
 	for {
-		old := w.verdict.Load(mc.Mark(132, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
-		if mc.Keep(128) && (old != nil && old.epoch == epoch) {
+		old := w.verdict.Load(mc.Mark(138, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
+		if mc.Keep(134) && (old != nil && old.epoch == epoch) {
 			return
 		}
-		if mc.Keep(130) && (w.verdict.CompareAndSwap(mc.Mark(133, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(129) {
-				w.Signal(mc.Mark(134, hashWaiterPtr(w)))
+		if mc.Keep(136) && (w.verdict.CompareAndSwap(mc.Mark(139, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(135) {
+				w.Signal(mc.Mark(140, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -269,10 +262,10 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 }
 
 func (w *waiter) reason(_ mc.Site, l *Lock, lim *limit) error {
-	mc.Enter(134)
+	mc.Enter(140)
 	defer mc.Leave()
-	if v := w.verdict.Load(mc.Mark(135, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mc.Keep(131) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
+	if v := w.verdict.Load(mc.Mark(141, hashWaiterPtr(w), hashLockPtr(l), hashLimitPtr(lim))); mc.Keep(137) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
 		return failDeadlock(v.err)
 	}
-	return lim.expired(mc.Mark(136, hashLockPtr(l), hashLimitPtr(lim)), l)
+	return lim.expired(mc.Mark(142, hashLockPtr(l), hashLimitPtr(lim)), l)
 }

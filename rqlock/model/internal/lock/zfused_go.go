@@ -10,20 +10,20 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Lock) (err error) {
-	mc.Enter(152)
+	mc.Enter(158)
 	defer mc.Leave()
-	if mc.Keep(152) && (asm.LockFast(mc.Mark(153, hashLockPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(158) && (asm.LockFast(mc.Mark(159, hashLockPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mc.Mark(154, hashLockPtr(l), hashError(err)), l)
+	return lockContended(mc.Mark(160, hashLockPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Lock) {
-	mc.Enter(154)
+	mc.Enter(160)
 	defer mc.Leave()
-	if mc.Keep(154) && (!asm.UnlockFast(mc.Mark(155, hashLockPtr(l)), &l.word)) {
-		if mc.Keep(153) {
-			unlockForeign(mc.Mark(156, hashLockPtr(l)), l)
+	if mc.Keep(160) && (!asm.UnlockFast(mc.Mark(161, hashLockPtr(l)), &l.word)) {
+		if mc.Keep(159) {
+			unlockForeign(mc.Mark(162, hashLockPtr(l)), l)
 		}
 	}
 }

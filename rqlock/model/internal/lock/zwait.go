@@ -15,50 +15,50 @@ import (
 )
 
 func (l *Lock) pause(_ mc.Site, w *waiter, b *wait.Backoff, lim *limit) {
-	mc.Enter(144)
+	mc.Enter(150)
 	defer mc.Leave()
 	d := b.Next()
-	if mc.Keep(142) && (d == 0) {
-		if mc.Keep(141) {
-			runtime.Gosched(mc.Mark(145))
+	if mc.Keep(148) && (d == 0) {
+		if mc.Keep(147) {
+			runtime.Gosched(mc.Mark(151))
 		}
 		return
 	}
-	if mc.Keep(144) && (d >= wait.Long) {
-		if mc.Keep(143) {
-			l.call(mc.Mark(146, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), w)
+	if mc.Keep(150) && (d >= wait.Long) {
+		if mc.Keep(149) {
+			l.call(mc.Mark(152, hashLockPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), w)
 		}
 	}
-	if mc.Keep(145) {
-		w.sleep(mc.Mark(147, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), min(d, time.Duration(maxTick()/2)), lim)
+	if mc.Keep(151) {
+		w.sleep(mc.Mark(153, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), min(d, time.Duration(maxTick()/2)), lim)
 	}
 }
 
 func (w *waiter) sleep(_ mc.Site, d time.Duration, lim *limit) {
-	mc.Enter(147)
+	mc.Enter(153)
 	defer mc.Leave()
-	if mc.Keep(147) && (lim == nil) {
-		if mc.Keep(146) {
-			w.WaitFor(mc.Mark(148, hashWaiterPtr(w), uint64(d)), d, nil)
+	if mc.Keep(153) && (lim == nil) {
+		if mc.Keep(152) {
+			w.WaitFor(mc.Mark(154, hashWaiterPtr(w), uint64(d)), d, nil)
 		}
 		return
 	}
-	if mc.Keep(148) {
-		w.WaitFor(mc.Mark(149, hashWaiterPtr(w), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
+	if mc.Keep(154) {
+		w.WaitFor(mc.Mark(155, hashWaiterPtr(w), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
 	}
 }
 
 func (w *waiter) park(_ mc.Site, lim *limit) {
-	mc.Enter(149)
+	mc.Enter(155)
 	defer mc.Leave()
-	if mc.Keep(150) && (lim == nil) {
-		if mc.Keep(149) {
-			w.Wait(mc.Mark(150, hashWaiterPtr(w)))
+	if mc.Keep(156) && (lim == nil) {
+		if mc.Keep(155) {
+			w.Wait(mc.Mark(156, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mc.Keep(151) {
-		w.WaitFor(mc.Mark(151, hashWaiterPtr(w), hashLimitPtr(lim)), lim.remaining(), lim.done)
+	if mc.Keep(157) {
+		w.WaitFor(mc.Mark(157, hashWaiterPtr(w), hashLimitPtr(lim)), lim.remaining(), lim.done)
 	}
 }
 
@@ -79,12 +79,12 @@ func (lim *limit) remaining() time.Duration {
 }
 
 func (lim *limit) expired(_ mc.Site, l *Lock) error {
-	mc.Enter(151)
+	mc.Enter(157)
 	defer mc.Leave()
 	switch {
 	case lim == nil:
 		return nil
-	case park.Closed(mc.Mark(152, hashLimitPtr(lim), hashLockPtr(l)), lim.done):
+	case park.Closed(mc.Mark(158, hashLimitPtr(lim), hashLockPtr(l)), lim.done):
 		return l.failContext(lim)
 	case !lim.deadline.IsZero() && lim.remaining() <= 0:
 		return l.failDeadline(lim)

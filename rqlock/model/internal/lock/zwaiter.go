@@ -9,6 +9,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/model/internal/mc"
 	"github.com/rqlock/rqlock/rqlock/model/internal/sync"
 	"github.com/rqlock/rqlock/rqlock/model/internal/time"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock/model/internal/asm"
 	"github.com/rqlock/rqlock/rqlock/model/internal/park"
@@ -21,6 +22,10 @@ type waiter struct {
 	index  uint32
 	parent uint32
 
+	at     int64
+	owner  uintptr
+	grants uint32
+
 	park.Parker
 
 	epoch uint32
@@ -30,10 +35,6 @@ type waiter struct {
 	verdict atomic.Pointer[verdict]
 
 	since atomic.Int64
-
-	owner  uintptr
-	grants uint32
-	at     int64
 
 	home, bucket, slot uint32
 	where              place
@@ -48,7 +49,14 @@ const (
 
 const linkClosed = ^uint32(0)
 
-type chunk [chunkSize]waiter
+type record struct {
+	waiter
+	_ [cacheLine - unsafe.Sizeof(waiter{})%cacheLine]byte
+}
+
+const cacheLine = 64
+
+type chunk [chunkSize]record
 
 var registry struct {
 	chunks [maxChunks]atomic.Pointer[chunk]
@@ -63,7 +71,7 @@ var maxNodes = uint32(asm.TailMax)
 
 func waiterAt(index uint32) *waiter {
 	i := index - 1
-	return &registry.chunks[i/chunkSize].Peek()[i%chunkSize]
+	return &registry.chunks[i/chunkSize].Peek()[i%chunkSize].waiter
 }
 
 func (w *waiter) canQueue() bool { return w.index <= maxNodes }
@@ -72,82 +80,119 @@ func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
 
 func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 
-func newWaiter(_ mc.Site, l *Lock, lim *limit) (*waiter, error) {
+func newWaiter(_ mc.Site, g uintptr, l *Lock, lim *limit) (*waiter, error) {
 	mc.Enter(76)
 	defer mc.Leave()
+	if w := edges[hash(g)&edgeMask].takeSpare(mc.Mark(77, uint64(g), hashLockPtr(l), hashLimitPtr(lim))); mc.Keep(74) && (w != nil) {
+		return w, nil
+	}
 	began := stallClock.now()
 	for {
-		if w := registry.nodes.pop(mc.Mark(77, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(74) && (w != nil) {
+		if w := registry.nodes.pop(mc.Mark(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(75) && (w != nil) {
 			return w, nil
 		}
-		if mc.Keep(76) && (asm.LoadAcquire32(mc.Mark(78, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
-			if w := registry.edges.pop(mc.Mark(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(75) && (w != nil) {
+		if mc.Keep(78) && (asm.LoadAcquire32(mc.Mark(79, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
+			if w := anySpare(mc.Mark(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(76) && (w != nil) {
+				return w, nil
+			}
+			if w := registry.edges.pop(mc.Mark(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(77) && (w != nil) {
 				return w, nil
 			}
 		}
-		if mc.Keep(77) && (makeChunk(mc.Mark(80, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
+		if mc.Keep(79) && (makeChunk(mc.Mark(82, hashLockPtr(l), hashLimitPtr(lim), uint64(began)))) {
 			continue
 		}
-		if err := lim.expired(mc.Mark(81, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(78) && (err != nil) {
+		if err := lim.expired(mc.Mark(83, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(80) && (err != nil) {
 			return nil, err
 		}
-		if still := stallClock.now() - began; mc.Keep(79) && (still >= stallTimeout.Load(mc.Mark(82, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
+		if still := stallClock.now() - began; mc.Keep(81) && (still >= stallTimeout.Load(mc.Mark(84, hashLockPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
 			return nil, l.failStall(time.Duration(still))
 		}
-		if mc.Keep(80) {
-			time.Sleep(mc.Mark(83, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
+		if mc.Keep(82) {
+			time.Sleep(mc.Mark(85, hashLockPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
 		}
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(83)
+	mc.Enter(85)
 	defer mc.Leave()
-	if mc.Keep(81) {
-		registry.mu.Lock(mc.Mark(84))
+	if mc.Keep(83) {
+		registry.mu.Lock(mc.Mark(86))
 	}
-	defer registry.mu.Unlock(mc.Mark(85))
-	if mc.Keep(82) && (registry.nodes.any(mc.Mark(86)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(87)) {
+	defer registry.mu.Unlock(mc.Mark(87))
+	if mc.Keep(84) && (registry.nodes.any(mc.Mark(88)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(89)) {
 		return true
 	}
 	n := *mc.Read(&registry.made) / chunkSize
-	if mc.Keep(83) && (n == maxChunks) {
+	if mc.Keep(85) && (n == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(84) {
-		registry.chunks[n].Store(mc.Mark(88, uint64(n), hashChunkPtr(c)), c)
+	if mc.Keep(86) {
+		registry.chunks[n].Store(mc.Mark(90, uint64(n), hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		w := &c[i]
-		if mc.Keep(85) {
+		w := &c[i].waiter
+		if mc.Keep(87) {
 			w.index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
 		w.Init()
 	}
-	if mc.Keep(86) {
-		asm.StoreRelease32(mc.Mark(89, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
+	if mc.Keep(88) {
+		asm.StoreRelease32(mc.Mark(91, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
 	}
 	for i := range c {
-		if mc.Keep(87) {
-			c[i].free(mc.Mark(90, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(89) {
+			c[i].shelve(mc.Mark(92, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	return true
 }
 
 func (w *waiter) free(_ mc.Site) {
-	mc.Enter(90)
+	mc.Enter(92)
 	defer mc.Leave()
-	if w.canQueue() {
-		if mc.Keep(88) {
-			registry.nodes.push(mc.Mark(91, hashWaiterPtr(w)), w)
-		}
-	} else {
-		if mc.Keep(89) {
-			registry.edges.push(mc.Mark(92, hashWaiterPtr(w)), w)
+	if mc.Keep(91) && (!w.canQueue() || !asm.TryCmpxchgRelease32(mc.Mark(93, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.index)) {
+		if mc.Keep(90) {
+			w.shelve(mc.Mark(94, hashWaiterPtr(w)))
 		}
 	}
+}
+
+func (w *waiter) shelve(_ mc.Site) {
+	mc.Enter(94)
+	defer mc.Leave()
+	if w.canQueue() {
+		if mc.Keep(92) {
+			registry.nodes.push(mc.Mark(95, hashWaiterPtr(w)), w)
+		}
+	} else {
+		if mc.Keep(93) {
+			registry.edges.push(mc.Mark(96, hashWaiterPtr(w)), w)
+		}
+	}
+}
+
+func (b *bucket) takeSpare(_ mc.Site) *waiter {
+	mc.Enter(96)
+	defer mc.Leave()
+	index := asm.Xchg32AcqRel(mc.Mark(97, hashBucketPtr(b)), &b.spare, 0)
+	if mc.Keep(94) && (index == 0) {
+		return nil
+	}
+	return waiterAt(index)
+}
+
+func anySpare(_ mc.Site) *waiter {
+	mc.Enter(97)
+	defer mc.Leave()
+	for i := range edges[:edgeMask+1] {
+		if w := edges[i].takeSpare(mc.Mark(98, uint64(i))); mc.Keep(95) && (w != nil) {
+			return w
+		}
+	}
+	return nil
 }
 
 type freeList struct {
@@ -155,36 +200,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(92)
+	mc.Enter(98)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(93, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(99, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *waiter) {
-	mc.Enter(93)
+	mc.Enter(99)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(94, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mc.Keep(90) {
-			asm.StoreRelaxed32(mc.Mark(95, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
+		top := l.top.Load(mc.Mark(100, hashFreeListPtr(l), hashWaiterPtr(w)))
+		if mc.Keep(96) {
+			asm.StoreRelaxed32(mc.Mark(101, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
 		}
-		if mc.Keep(91) && (l.top.CompareAndSwap(mc.Mark(96, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
+		if mc.Keep(97) && (l.top.CompareAndSwap(mc.Mark(102, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *waiter {
-	mc.Enter(96)
+	mc.Enter(102)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(97, hashFreeListPtr(l)))
-		if mc.Keep(92) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(103, hashFreeListPtr(l)))
+		if mc.Keep(98) && (uint32(top) == 0) {
 			return nil
 		}
 		w := waiterAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(98, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
-		if mc.Keep(93) && (l.top.CompareAndSwap(mc.Mark(99, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(104, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
+		if mc.Keep(99) && (l.top.CompareAndSwap(mc.Mark(105, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Lock) {
-	mc.Enter(208)
+	mc.Enter(214)
 	defer mc.Leave()
-	if mc.Keep(205) && (!asm.LockFast(mc.Mark(209, hashLockPtr(l)), &l.word)) {
-		if mc.Keep(204) {
-			lockContended(mc.Mark(210, hashLockPtr(l)), l)
+	if mc.Keep(211) && (!asm.LockFast(mc.Mark(215, hashLockPtr(l)), &l.word)) {
+		if mc.Keep(210) {
+			lockContended(mc.Mark(216, hashLockPtr(l)), l)
 		}
 	}
 }

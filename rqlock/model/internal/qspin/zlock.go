@@ -16,32 +16,32 @@ type Lock struct {
 }
 
 func (l *Lock) Lock(_ mc.Site) {
-	mc.Enter(156)
+	mc.Enter(162)
 	defer mc.Leave()
-	if mc.Keep(155) {
-		lockFused(mc.Mark(157, hashLockPtr(l)), l)
+	if mc.Keep(161) {
+		lockFused(mc.Mark(163, hashLockPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Lock) {
-	mc.Enter(157)
+	mc.Enter(163)
 	defer mc.Leave()
-	if mc.Keep(156) {
-		l.lockSlow(mc.Mark(158, hashLockPtr(l)))
+	if mc.Keep(162) {
+		l.lockSlow(mc.Mark(164, hashLockPtr(l)))
 	}
 }
 
 func (l *Lock) TryLock(_ mc.Site) bool {
-	mc.Enter(158)
+	mc.Enter(164)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(159, hashLockPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(165, hashLockPtr(l)), &l.word)
 }
 
 func (l *Lock) Unlock(_ mc.Site) {
-	mc.Enter(159)
+	mc.Enter(165)
 	defer mc.Leave()
-	if mc.Keep(157) {
-		asm.UnlockRelease(mc.Mark(160, hashLockPtr(l)), &l.word.Val)
+	if mc.Keep(163) {
+		asm.UnlockRelease(mc.Mark(166, hashLockPtr(l)), &l.word.Val)
 	}
 }
 

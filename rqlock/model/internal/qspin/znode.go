@@ -53,50 +53,50 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(193)
+	mc.Enter(199)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(194)); mc.Keep(191) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(200)); mc.Keep(197) && (n != nil) {
 			return n
 		}
-		if mc.Keep(192) && (!makeChunk(mc.Mark(195))) {
+		if mc.Keep(198) && (!makeChunk(mc.Mark(201))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(195)
+	mc.Enter(201)
 	defer mc.Leave()
-	if mc.Keep(193) {
-		arena.free.push(mc.Mark(196, hashNodePtr(n)), n)
+	if mc.Keep(199) {
+		arena.free.push(mc.Mark(202, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(196)
+	mc.Enter(202)
 	defer mc.Leave()
-	if mc.Keep(194) {
-		arena.mu.Lock(mc.Mark(197))
+	if mc.Keep(200) {
+		arena.mu.Lock(mc.Mark(203))
 	}
-	defer arena.mu.Unlock(mc.Mark(198))
-	if mc.Keep(195) && (arena.free.any(mc.Mark(199))) {
+	defer arena.mu.Unlock(mc.Mark(204))
+	if mc.Keep(201) && (arena.free.any(mc.Mark(205))) {
 		return true
 	}
-	if mc.Keep(196) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(202) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(197) {
-		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(200, hashChunkPtr(c)), c)
+	if mc.Keep(203) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(206, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(198) {
+		if mc.Keep(204) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(199) {
-			c[i].free(mc.Mark(201, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(205) {
+			c[i].free(mc.Mark(207, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mc.Read(&arena.made)++
@@ -108,36 +108,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(201)
+	mc.Enter(207)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(202, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(208, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(202)
+	mc.Enter(208)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(203, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(200) {
-			asm.StoreRelaxed32(mc.Mark(204, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
+		top := l.top.Load(mc.Mark(209, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(206) {
+			asm.StoreRelaxed32(mc.Mark(210, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
 		}
-		if mc.Keep(201) && (l.top.CompareAndSwap(mc.Mark(205, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(207) && (l.top.CompareAndSwap(mc.Mark(211, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(205)
+	mc.Enter(211)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(206, hashFreeListPtr(l)))
-		if mc.Keep(202) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(212, hashFreeListPtr(l)))
+		if mc.Keep(208) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		parent := asm.LoadRelaxed32(mc.Mark(207, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
-		if mc.Keep(203) && (l.top.CompareAndSwap(mc.Mark(208, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
+		parent := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
+		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
 			return n
 		}
 	}

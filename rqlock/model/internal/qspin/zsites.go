@@ -14,7 +14,7 @@ var Sources = map[string]string{
 }
 
 // What Sites and Drops begin with.
-const FirstSite, FirstDrop = 157, 155
+const FirstSite, FirstDrop = 163, 161
 
 // Sites are the calls that the explorer sees, by number.
 var Sites = []mc.SiteInfo{

@@ -16,39 +16,39 @@ import (
 const busy = asm.LockedMask | asm.PendingMask
 
 func (l *Lock) lockSlow(_ mc.Site) {
-	mc.Enter(160)
+	mc.Enter(166)
 	defer mc.Leave()
-	if mc.Keep(158) && (l.spin(mc.Mark(161, hashLockPtr(l)))) {
+	if mc.Keep(164) && (l.spin(mc.Mark(167, hashLockPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(162, hashLockPtr(l), uint64(since)))
-	if mc.Keep(160) && (n == nil) {
-		if mc.Keep(159) {
-			l.awaitLock(mc.Mark(163, hashLockPtr(l), uint64(since)), since)
+	n := newNode(mc.Mark(168, hashLockPtr(l), uint64(since)))
+	if mc.Keep(166) && (n == nil) {
+		if mc.Keep(165) {
+			l.awaitLock(mc.Mark(169, hashLockPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(162) && (!l.enqueue(mc.Mark(164, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(161) {
-			n.awaitHead(mc.Mark(165, hashLockPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(168) && (!l.enqueue(mc.Mark(170, hashLockPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(167) {
+			n.awaitHead(mc.Mark(171, hashLockPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(163) {
-		l.awaitLock(mc.Mark(166, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(169) {
+		l.awaitLock(mc.Mark(172, hashLockPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(164) {
-		l.handOver(mc.Mark(167, hashLockPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(170) {
+		l.handOver(mc.Mark(173, hashLockPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Lock) spin(_ mc.Site) bool {
-	mc.Enter(167)
+	mc.Enter(173)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(165) && (asm.LoadRelaxed32(mc.Mark(168, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(169)) {
+		if mc.Keep(171) && (asm.LoadRelaxed32(mc.Mark(174, hashLockPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(175)) {
 			return true
 		}
 	}
@@ -56,23 +56,23 @@ func (l *Lock) spin(_ mc.Site) bool {
 }
 
 func (l *Lock) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(169)
+	mc.Enter(175)
 	defer mc.Leave()
-	if mc.Keep(166) {
-		asm.StoreRelaxed32(mc.Mark(170, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(172) {
+		asm.StoreRelaxed32(mc.Mark(176, hashLockPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(167) {
-		asm.StoreRelaxed32(mc.Mark(171, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(173) {
+		asm.StoreRelaxed32(mc.Mark(177, hashLockPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(172, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(168) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(178, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(174) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(170) && (asm.Xchg32AcqRel(mc.Mark(173, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(169) {
-			prev.free(mc.Mark(174, hashNodePtr(prev)))
+	if mc.Keep(176) && (asm.Xchg32AcqRel(mc.Mark(179, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(175) {
+			prev.free(mc.Mark(180, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -80,97 +80,97 @@ func (l *Lock) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(174)
+	mc.Enter(180)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(175, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(172) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(176, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(171) {
-			n.Wait(mc.Mark(177, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(181, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(178) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(182, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(177) {
+			n.Wait(mc.Mark(183, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(173) {
-		asm.LoadAcquire32(mc.Mark(178, hashNodePtr(n)), &n.state)
+	if mc.Keep(179) {
+		asm.LoadAcquire32(mc.Mark(184, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Lock) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(178)
+	mc.Enter(184)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	door := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(174) && (asm.LoadRelaxed32(mc.Mark(179, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(180, door)) {
+		if mc.Keep(180) && (asm.LoadRelaxed32(mc.Mark(185, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(186, door)) {
 			return
 		}
-		if mc.Keep(178) && (!door && now()-since >= wait.Door) {
-			if mc.Keep(175) {
+		if mc.Keep(184) && (!door && now()-since >= wait.Door) {
+			if mc.Keep(181) {
 
-				door = asm.FetchSetPendingAcquire(mc.Mark(181, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				door = asm.FetchSetPendingAcquire(mc.Mark(187, hashLockPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(177) && (door) {
-				if mc.Keep(176) {
+			if mc.Keep(183) && (door) {
+				if mc.Keep(182) {
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(179) {
-				time.Sleep(mc.Mark(182, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
+			if mc.Keep(185) {
+				time.Sleep(mc.Mark(188, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(180) {
-				runtime.Gosched(mc.Mark(183, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
+			if mc.Keep(186) {
+				runtime.Gosched(mc.Mark(189, hashLockPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
 			}
 		}
 	}
 }
 
 func (l *Lock) take(_ mc.Site, door bool) bool {
-	mc.Enter(183)
+	mc.Enter(189)
 	defer mc.Leave()
-	if mc.Keep(181) && (!door) {
-		return l.TryLock(mc.Mark(184, hashLockPtr(l)))
+	if mc.Keep(187) && (!door) {
+		return l.TryLock(mc.Mark(190, hashLockPtr(l)))
 	}
 
-	if mc.Keep(182) && (asm.XchgLockedAcquire(mc.Mark(185, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(188) && (asm.XchgLockedAcquire(mc.Mark(191, hashLockPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(183) {
-		asm.ClearPendingRelaxed(mc.Mark(186, hashLockPtr(l)), &l.word.Val)
+	if mc.Keep(189) {
+		asm.ClearPendingRelaxed(mc.Mark(192, hashLockPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Lock) handOver(_ mc.Site, n *node) {
-	mc.Enter(186)
+	mc.Enter(192)
 	defer mc.Leave()
 
-	if mc.Keep(185) && (asm.TryCmpxchgTailRelaxed(mc.Mark(187, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(184) {
-			n.free(mc.Mark(188, hashNodePtr(n)))
+	if mc.Keep(191) && (asm.TryCmpxchgTailRelaxed(mc.Mark(193, hashLockPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(190) {
+			n.free(mc.Mark(194, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(189, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(186) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(195, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(192) && (next == 0) {
 		return
 	}
-	if mc.Keep(187) {
-		n.free(mc.Mark(190, hashNodePtr(n), uint64(next)))
+	if mc.Keep(193) {
+		n.free(mc.Mark(196, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(188) {
-		nodeAt(next).promote(mc.Mark(191, uint64(next)))
+	if mc.Keep(194) {
+		nodeAt(next).promote(mc.Mark(197, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(191)
+	mc.Enter(197)
 	defer mc.Leave()
-	if mc.Keep(190) && (asm.Xchg32AcqRel(mc.Mark(192, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(189) {
-			n.Signal(mc.Mark(193, hashNodePtr(n)))
+	if mc.Keep(196) && (asm.Xchg32AcqRel(mc.Mark(198, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(195) {
+			n.Signal(mc.Mark(199, hashNodePtr(n)))
 		}
 	}
 }
