@@ -53,7 +53,7 @@ func (m *Map[K, V]) LookupAndDeleteBatch(at *Cursor, keys []K, values []V) (n in
 		defer b.lock.Unlock()
 		if buf = m.snapshot(b, buf); len(buf) <= free {
 			free -= len(buf)
-			for n := b.first.Load(); n != nil; n = b.first.Load() {
+			for n := b.any(); n != nil; n = b.any() {
 				m.remove(b, n)
 			}
 		}

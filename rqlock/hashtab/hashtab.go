@@ -8,9 +8,7 @@ import (
 	"math/bits"
 	"runtime"
 	"sync/atomic"
-	"unsafe"
 
-	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
@@ -46,26 +44,6 @@ type Map[K comparable, V any] struct {
 	len   atomic.Int64               // of elements in use or about to be
 }
 
-// A node is an element, in a bucket or in the free list.
-type node[K comparable, V any] = freelist.Node[elem[K, V]]
-
-// An elem changes only while its bucket's version is odd, or while it is in none.
-type elem[K comparable, V any] struct {
-	next  atomic.Pointer[freelist.Node[elem[K, V]]]
-	hash  atomic.Uint64
-	state atomic.Uint32 // see clock
-	key   words.Cell[K]
-	value words.Cell[V]
-}
-
-// A bucket has a cache line for itself.
-type bucket[K comparable, V any] struct {
-	lock    rqlock.Lock
-	first   atomic.Pointer[node[K, V]]
-	version atomic.Uint64 // odd while the bucket changes; changes under lock
-	_       [64 - unsafe.Sizeof(rqlock.Lock{}) - unsafe.Sizeof(uintptr(0)) - 8]byte
-}
-
 // New returns a map for up to capacity elements, all of which it makes now: later it
 // allocates nothing. It panics if capacity is not positive.
 func New[K comparable, V any](capacity int) *Map[K, V] {
@@ -88,7 +66,7 @@ func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("hashtab: room for %d elements: must be positive", limit))
 	}
-	logBuckets := bits.Len(uint(limit - 1))
+	logBuckets := bits.Len(uint(limit-1)/2 | 1) // if it is full, one or two elements each
 	return &Map[K, V]{
 		seed: maphash.MakeSeed(), shift: uint(64 - logBuckets), buckets: make([]bucket[K, V], 1<<logBuckets),
 		limit: int64(limit), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
@@ -103,12 +81,11 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	h := m.hash(k)
 	b := m.bucket(h)
 	for tries := 1; ; tries++ {
-		version := b.version.Load()
-		if version&1 == 0 {
-			n, same := m.find(b, version, h, k)
+		if at := b.now(); !at.changing() {
+			n, same := m.find(b, at, h, k)
 			if same && n != nil {
 				v = n.Value.value.Load(&m.values)
-				same = b.version.Load() == version
+				same = b.now() == at
 			}
 			if same {
 				if n != nil && m.clock != nil {
@@ -130,23 +107,30 @@ func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[h>>m.shif
 
 func (m *Map[K, V]) hash(k K) uint64 { return maphash.Comparable(m.seed, k) }
 
-// find returns k's node in the given version of b, nil if it has none; same is false
-// if b has another version by now. A key must not be looked at before that is known.
-func (m *Map[K, V]) find(b *bucket[K, V], version, h uint64, k K) (n *node[K, V], same bool) {
-	for n = b.first.Load(); n != nil; n = n.Value.next.Load() {
-		if n.Value.hash.Load() == h {
-			key := n.Value.key.Load(&m.keys)
-			if b.version.Load() != version {
-				return nil, false
-			}
-			if key == k {
-				return n, true
-			}
-		} else if b.version.Load() != version { // it may have led into another bucket
-			return nil, false
+// find returns k's node in b, nil if it has none, as long as at is b's head: same is
+// false if it has another by now.
+func (m *Map[K, V]) find(b *bucket[K, V], at head, h uint64, k K) (n *node[K, V], same bool) {
+	for may := at.slotsOf(tagOf(h)); may != 0; {
+		if n := b.slots[may.next()].Load(); n != nil && m.has(b, at, n, h, k) {
+			return n, true
 		}
 	}
-	return nil, b.version.Load() == version
+	for n := b.chain.Load(); n != nil && b.now() == at; n = n.Value.next.Load() { // else it leads into another bucket
+		if m.has(b, at, n, h, k) {
+			return n, true
+		}
+	}
+	return nil, b.now() == at
+}
+
+// has reports whether n has the key k, and at is still b's head: a key must not be looked
+// at before that is known.
+func (m *Map[K, V]) has(b *bucket[K, V], at head, n *node[K, V], h uint64, k K) bool {
+	if n.Value.hash.Load() != h {
+		return false
+	}
+	key := n.Value.key.Load(&m.keys)
+	return b.now() == at && key == k
 }
 
 // Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
@@ -158,7 +142,7 @@ func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
 		return err
 	}
 	defer b.lock.Unlock()
-	n, _ := m.find(b, b.version.Load(), h, k)
+	n, _ := m.find(b, b.now(), h, k)
 	switch {
 	case n != nil && flag == NoExist:
 		return ErrExist
@@ -178,19 +162,21 @@ func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
 	if n == nil {
 		return ErrFull
 	}
-	b.change(func() {
+	b.change(func(at head) head {
 		n.Value.state.Store(inUse | referenced)
 		n.Value.hash.Store(h)
 		n.Value.key.Store(&m.keys, k)
 		n.Value.value.Store(&m.values, v)
-		n.Value.next.Store(b.first.Load())
-		b.first.Store(n)
+		return b.link(at, n)
 	})
 	return nil
 }
 
 func (m *Map[K, V]) replace(b *bucket[K, V], n *node[K, V], v V) {
-	b.change(func() { n.Value.value.Store(&m.values, v) })
+	b.change(func(at head) head {
+		n.Value.value.Store(&m.values, v)
+		return at
+	})
 	if m.clock != nil {
 		m.clock.touch(n)
 	}
@@ -202,26 +188,15 @@ func (m *Map[K, V]) remove(b *bucket[K, V], n *node[K, V]) {
 }
 
 func (m *Map[K, V]) unlink(b *bucket[K, V], n *node[K, V]) {
-	at := &b.first
-	for at.Load() != n {
-		at = &at.Load().Value.next
-	}
-	b.change(func() {
-		at.Store(n.Value.next.Load())
+	b.change(func(at head) head {
+		b.unlink(n)
 		n.Value.state.Store(0)
 		if m.spare != nil { // it stays: let go of what it has
 			n.Value.key.Store(&m.keys, *new(K))
 			n.Value.value.Store(&m.values, *new(V))
 		}
+		return at
 	})
-}
-
-// change makes a new version of the bucket.
-func (b *bucket[K, V]) change(f func()) {
-	version := b.version.Load()
-	b.version.Store(version + 1)
-	f()
-	b.version.Store(version + 2)
 }
 
 // take returns an element that is in no bucket, or nil if there is none. Bucket b is
@@ -265,7 +240,7 @@ func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
 		return v, err
 	}
 	defer b.lock.Unlock()
-	n, _ := m.find(b, b.version.Load(), h, k)
+	n, _ := m.find(b, b.now(), h, k)
 	if n == nil {
 		return v, ErrNotExist
 	}
@@ -296,7 +271,7 @@ func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error 
 	}
 	defer b.lock.Unlock()
 	var old V
-	n, _ := m.find(b, b.version.Load(), h, k)
+	n, _ := m.find(b, b.now(), h, k)
 	if n != nil {
 		old = n.Value.value.Load(&m.values)
 	}
@@ -336,12 +311,13 @@ type pair[K comparable, V any] struct {
 // snapshot appends to buf what is in a bucket at one time.
 func (m *Map[K, V]) snapshot(b *bucket[K, V], buf []pair[K, V]) []pair[K, V] {
 	for tries := 1; ; tries++ {
-		version := b.version.Load()
-		for n := b.first.Load(); n != nil && version&1 == 0 && b.version.Load() == version; n = n.Value.next.Load() {
-			buf = append(buf, pair[K, V]{n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)})
-		}
-		if version&1 == 0 && b.version.Load() == version {
-			return buf
+		if at := b.now(); !at.changing() {
+			for n := range b.all(at) {
+				buf = append(buf, pair[K, V]{n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)})
+			}
+			if b.now() == at {
+				return buf
+			}
 		}
 		clear(buf) // torn values are not to be looked at
 		buf = buf[:0]

@@ -3,8 +3,10 @@ package hashtab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -420,12 +422,12 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// TestSizes: one bucket a cache line, about as many as elements.
+// TestSizes: a bucket is a cache line, and there is one for one or two elements.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(bucket[string, string]{}); n != 64 {
 		t.Errorf("a bucket has %d bytes", n)
 	}
-	for limit, want := range map[int]int{1: 1, 2: 2, 3: 4, 1000: 1024, 1024: 1024} {
+	for limit, want := range map[int]int{1: 2, 2: 2, 4: 2, 5: 4, 8: 4, 1000: 512, 1024: 512, 1025: 1024} {
 		if got := len(New[int, int](limit).buckets); got != want {
 			t.Errorf("%d buckets for %d elements, want %d", got, limit, want)
 		}
@@ -724,5 +726,129 @@ func TestBatchLockFails(t *testing.T) {
 		if done, err := m.UpdateBatch(keys[:got], values[:got], NoExist); done != got || err != nil {
 			t.Fatal(done, err)
 		}
+	}
+}
+
+// TestOneBucket: in a bucket that has more elements than slots, all are found, whatever
+// is deleted and added (and each is in one place).
+func TestOneBucket(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	const keys = 3 * slots
+	m := New[int, int](keys)
+	m.shift = 64 // all in the first
+	b := &m.buckets[0]
+	want := map[int]int{}
+	for i := range 2000 {
+		k := rnd.IntN(keys)
+		if rnd.IntN(2) == 0 {
+			if err := m.Update(k, i, Any); err != nil {
+				t.Fatal(err)
+			}
+			want[k] = i
+		} else if _, ok := want[k]; ok != (m.Delete(k) == nil) {
+			t.Fatalf("%d: deleted: %v", k, !ok)
+		} else {
+			delete(want, k)
+		}
+		got := map[int]int{}
+		for n := range b.all(b.now()) {
+			got[n.Value.key.Load(&m.keys)] = n.Value.value.Load(&m.values)
+		}
+		if !maps.Equal(got, want) || m.Len() != len(want) {
+			t.Fatalf("there are %v, want %v", got, want)
+		}
+		for k := range keys {
+			v, ok := m.Lookup(k)
+			if w, has := want[k]; v != w || ok != has {
+				t.Fatalf("%d: %d, %v, want %d, %v", k, v, ok, w, has)
+			}
+		}
+	}
+}
+
+// TestSlotsOf: those with the tag are among them, and no others but one after such a one.
+func TestSlotsOf(t *testing.T) {
+	for a := range uint64(tagMask + 1) {
+		for b := range uint64(tagMask + 1) {
+			h := head(0).withTag(0, a).withTag(1, b).withTag(2, a).withTag(3, b^1) + 5*oneVersion
+			for tag := range uint64(tagMask + 1) {
+				is := [slots]bool{a == tag, b == tag, a == tag, b^1 == tag}
+				var got [slots]bool
+				for m := h.slotsOf(tag); m != 0; {
+					got[m.next()] = true
+				}
+				for i := range is {
+					if is[i] && !got[i] || got[i] && !is[i] && (i == 0 || !got[i-1]) {
+						t.Fatalf("tags %d %d %d %d: %d is in slots %v", a, b, a, b^1, tag, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTorture: goroutines move units between elements, in callbacks within callbacks that
+// use the map in all ways. Nobody hangs, and nothing is lost: an inner call has its effect
+// or an error.
+func TestTorture(t *testing.T) {
+	const keys, each, workers = 8, 100, 4
+	m := New[int, int](2 * keys)
+	for k := range keys {
+		m.Update(k, each, NoExist)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	end := time.Now().Add(200 * time.Millisecond)
+	var wg sync.WaitGroup
+	var moved, deadlocks atomic.Int64
+	expect := func(what string, err error, others ...error) bool {
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, rqlock.ErrDeadlock) {
+			deadlocks.Add(1)
+		} else if !errors.Is(err, rqlock.ErrTimeout) && !slices.ContainsFunc(others, func(e error) bool { return errors.Is(err, e) }) {
+			t.Errorf("%s: %v", what, err)
+		}
+		return false
+	}
+	for id := range workers {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+			for n := 0; n < 100 || time.Now().Before(end); n++ {
+				from, to, own := rnd.IntN(keys), rnd.IntN(keys), keys+id
+				expect("Compute", m.Compute(from, func(v int, ok bool) (int, Action) {
+					if !ok || v == 0 {
+						return v, Keep
+					}
+					// what does not count, in a key of its own
+					expect("Update", m.Update(own, n, Any))
+					_, err := m.LookupAndDelete(own)
+					expect("LookupAndDelete", err, ErrNotExist)
+					expect("Update", m.Update(from, 0, NoExist), ErrExist)
+					m.Lookup(from)
+					if n%16 == 0 {
+						for range m.All() {
+						}
+					}
+					if to == from || !expect("Compute", m.Compute(to, func(w int, _ bool) (int, Action) { return w + 1, Set })) {
+						return v, Keep
+					}
+					moved.Add(1)
+					return v - 1, Set
+				}))
+			}
+		})
+	}
+	wg.Wait()
+	sum := 0
+	for k := range keys {
+		v, _ := m.Lookup(k)
+		sum += v
+	}
+	if sum != keys*each || moved.Load() == 0 || deadlocks.Load() == 0 {
+		t.Errorf("%d units, want %d; %d moved, %d deadlocks", sum, keys*each, moved.Load(), deadlocks.Load())
 	}
 }

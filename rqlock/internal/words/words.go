@@ -19,10 +19,8 @@ const wordSize = unsafe.Sizeof(uintptr(0))
 
 // A Cell holds a T. Its zero value holds the zero T.
 type Cell[T any] struct {
-	_   [0]uintptr // words are aligned
-	v   T
-	end [0]uintptr // ... and whole
-	_   uintptr    // what end points to must be the cell's
+	_ [0]uintptr // aligned to words, and so of whole ones
+	v T
 }
 
 // A Layout says which words of a T are pointers. Make it with [LayoutOf].
@@ -34,7 +32,7 @@ type Layout[T any] struct {
 
 // LayoutOf returns the layout of a T.
 func LayoutOf[T any]() Layout[T] {
-	l := Layout[T]{words: int(unsafe.Offsetof(Cell[T]{}.end) / wordSize)}
+	l := Layout[T]{words: int(unsafe.Sizeof(Cell[T]{}) / wordSize)}
 	pointers := make([]bool, l.words)
 	if mark(pointers, reflect.TypeFor[T](), 0) {
 		l.pointers = pointers
