@@ -34,7 +34,10 @@ var arrows = map[string][]string{
 	module + "/rqlock/internal/words": nil,
 	module + "/rqlock/hashtab":        {module + "/rqlock", module + "/rqlock/freelist", module + "/rqlock/internal/words"},
 
-	module + "/rqlock/queuestack": {module + "/rqlock"},
+	module + "/rqlock/queuestack":   {module + "/rqlock"},
+	module + "/rqlock/lpmtrie":      {module + "/rqlock"},
+	module + "/rqlock/ringbuf":      {module + "/rqlock"},
+	module + "/rqlock/localstorage": {module + "/rqlock"},
 
 	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
 

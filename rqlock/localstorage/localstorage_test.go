@@ -1,0 +1,1233 @@
+package localstorage
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+	"weak"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+// patience bounds waits that end soon if all is well.
+const patience = time.Minute
+
+// A thing is an owner.
+type thing struct {
+	id    int
+	local Owner
+}
+
+func local(t *thing) *Owner { return &t.local }
+
+// eventually waits for something that the garbage collector brings about.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+		runtime.GC()
+	}
+}
+
+// A model is what maps and owners must be like.
+type model struct {
+	maps   []*Map[thing, int]
+	things []*thing
+	has    map[[2]int]int // map and owner to value
+	closed []bool
+	dead   []bool
+	gone   []int // what destructors were called for
+	want   []int // what they must have been called for
+	next   int   // value, each is given once
+}
+
+func newModel(maps, things int) *model {
+	m := &model{has: map[[2]int]int{}, closed: make([]bool, maps), dead: make([]bool, things)}
+	for range maps {
+		m.maps = append(m.maps, m.newMap())
+	}
+	for i := range things {
+		m.things = append(m.things, &thing{id: i})
+	}
+	return m
+}
+
+func (m *model) newMap() *Map[thing, int] {
+	return New(local, func(v int) { m.gone = append(m.gone, v) })
+}
+
+func (m *model) remove(at [2]int) {
+	if v, ok := m.has[at]; ok {
+		m.want = append(m.want, v)
+		delete(m.has, at)
+	}
+}
+
+// step does one operation on both, and compares.
+func (m *model) step(t *testing.T, op, arg byte) {
+	t.Helper()
+	at := [2]int{int(arg) % len(m.maps), int(arg/16) % len(m.things)}
+	of, owner := m.maps[at[0]], m.things[at[1]]
+	old, present := m.has[at]
+	m.next++
+	v := m.next
+	var err, wantErr error
+	if m.closed[at[0]] {
+		wantErr = ErrClosed
+	} else if m.dead[at[1]] {
+		wantErr = ErrNoOwner
+	}
+	switch op %= 16; op {
+	case 0, 1, 2:
+		flag := Flag(op)
+		err = of.Update(owner, v, flag)
+		switch {
+		case wantErr != nil:
+		case present && flag == NoExist:
+			wantErr = ErrExist
+		case !present && flag == Exist:
+			wantErr = ErrNotExist
+		default:
+			m.remove(at)
+			m.has[at] = v
+		}
+	case 3, 4, 5:
+		var got int
+		got, err = of.GetOrCreate(owner, func() int {
+			if present || wantErr != nil {
+				t.Error("f is called in vain")
+			}
+			return v
+		})
+		if !present && wantErr == nil {
+			old, m.has[at] = v, v
+		}
+		if got != old {
+			t.Fatalf("GetOrCreate: %d, want %d", got, old)
+		}
+	case 6, 7, 8:
+		action := Action(op - 6)
+		err = of.Compute(owner, func(o int, p bool) (int, Action) {
+			if o != old || p != present || wantErr != nil {
+				t.Errorf("Compute has %d, %v, want %d, %v", o, p, old, present)
+			}
+			return v, action
+		})
+		switch {
+		case wantErr != nil:
+		case action == Set:
+			m.has[at] = v
+		case action == Remove:
+			m.remove(at)
+		}
+	case 9, 10, 11:
+		err = of.Delete(owner)
+		if wantErr == nil && !present {
+			wantErr = ErrNotExist
+		}
+		m.remove(at)
+	case 12, 13: // destroyed, and with 13 another one in its place
+		owner.local.Destroy()
+		for i := range m.maps {
+			m.remove([2]int{i, at[1]})
+		}
+		m.dead[at[1]] = op == 12
+		if op == 13 {
+			m.things[at[1]] = &thing{id: at[1]}
+		}
+		wantErr = nil
+	case 14, 15:
+		of.Close()
+		for i := range m.things {
+			m.remove([2]int{at[0], i})
+		}
+		m.closed[at[0]] = op == 14
+		if op == 15 {
+			m.maps[at[0]] = m.newMap()
+		}
+		wantErr = nil
+	}
+	if err != wantErr {
+		t.Fatalf("operation %d: %v, want %v", op, err, wantErr)
+	}
+	m.check(t, op)
+}
+
+func (m *model) check(t *testing.T, op byte) {
+	t.Helper()
+	slices.Sort(m.gone)
+	slices.Sort(m.want)
+	if !slices.Equal(m.gone, m.want) {
+		t.Fatalf("operation %d: destroyed %v, want %v", op, m.gone, m.want)
+	}
+	cells := make([]int, len(m.things))
+	for i, of := range m.maps {
+		all := map[int]int{}
+		for o, v := range of.All() {
+			if _, twice := all[o.id]; twice {
+				t.Fatalf("All has owner %d twice", o.id)
+			}
+			all[o.id] = v
+		}
+		want := map[int]int{}
+		for j, o := range m.things {
+			v, ok := m.has[[2]int{i, j}]
+			if ok {
+				want[j] = v
+				cells[j]++
+			}
+			if got, is := of.Get(o); is != ok || got != v {
+				t.Fatalf("operation %d: map %d has %d, %v for owner %d, want %d, %v", op, i, got, is, j, v, ok)
+			}
+		}
+		if !maps.Equal(all, want) || of.Len() != len(want) {
+			t.Fatalf("operation %d: map %d has %v and Len %d, want %v", op, i, all, of.Len(), want)
+		}
+	}
+	for j, o := range m.things {
+		if n := cellsOf(o); n != cells[j] {
+			t.Fatalf("operation %d: owner %d has %d cells, want %d", op, j, n, cells[j])
+		}
+		if p := o.local.cells.Load(); p != nil && p != &destroyed && cells[j] == 0 {
+			t.Fatalf("operation %d: owner %d has none, but pays for them", op, j)
+		}
+	}
+}
+
+// end closes all maps. Then nothing is left for the garbage collector to destroy.
+func (m *model) end(t *testing.T) {
+	t.Helper()
+	for i := range m.maps {
+		m.step(t, 14, byte(i))
+	}
+	runtime.KeepAlive(m.things)
+}
+
+func cellsOf(o *thing) int {
+	if cells := o.local.cells.Load(); cells != nil {
+		return len(*cells)
+	}
+	return 0
+}
+
+// FuzzMaps compares maps and owners with a model: each two bytes are an operation, and
+// the map and owner.
+func FuzzMaps(f *testing.F) {
+	f.Add([]byte{0, 0, 1, 0, 2, 0, 3, 1, 6, 0, 7, 16, 8, 16, 9, 1, 0, 17, 12, 16, 0, 17, 13, 16, 3, 17, 14, 1, 0, 1, 15, 1, 0, 1})
+	f.Fuzz(func(t *testing.T, ops []byte) {
+		m := newModel(2, 3)
+		for ; len(ops) >= 2; ops = ops[2:] {
+			m.step(t, ops[0], ops[1])
+		}
+		m.end(t)
+	})
+}
+
+// TestRandom is a long FuzzMaps with a seed.
+func TestRandom(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 100 {
+		m := newModel(4, 8)
+		for range 200 {
+			op := rnd.IntN(16)
+			if op >= 12 && rnd.IntN(4) > 0 { // fewer ends
+				op = rnd.IntN(12)
+			}
+			m.step(t, byte(op), byte(rnd.Uint32()))
+		}
+		m.end(t)
+	}
+}
+
+// TestNoOwner: there is none, or no field for one.
+func TestNoOwner(t *testing.T) {
+	for name, owner := range map[string]func(*thing) *Owner{"nil": local, "no Owner": func(*thing) *Owner { return nil }} {
+		m := New[thing, int](owner, nil)
+		var o *thing
+		if name != "nil" {
+			o = new(thing)
+		}
+		if _, ok := m.Get(o); ok {
+			t.Errorf("%s: there is a value", name)
+		}
+		_, err := m.GetOrCreate(o, func() int { t.Error("f is called"); return 1 })
+		for _, err := range []error{err, m.Update(o, 1, Any), m.Update(o, 1, Exist), m.Delete(o)} {
+			if err != ErrNoOwner {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestSizes: an owner has one word, and values may have none.
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(Owner{}); n != unsafe.Sizeof(uintptr(0)) {
+		t.Errorf("an Owner has %d bytes", n)
+	}
+	m := New[thing, struct{}](local, nil)
+	a, b := new(thing), new(thing)
+	m.Update(a, struct{}{}, Any)
+	_, hasA := m.Get(a)
+	if _, hasB := m.Get(b); !hasA || hasB {
+		t.Errorf("%v, %v", hasA, hasB)
+	}
+	if err := m.Delete(a); err != nil {
+		t.Error(err)
+	}
+	if _, hasA = m.Get(a); hasA {
+		t.Error("it is still there")
+	}
+}
+
+// ops are all that take a lock; f is called inside of the lock, if anything is.
+var ops = map[string]func(m *Map[thing, int], o *thing, f func()) error{
+	"GetOrCreate": func(m *Map[thing, int], o *thing, f func()) error {
+		_, err := m.GetOrCreate(o, func() int { f(); return 2 })
+		return err
+	},
+	"Update":  func(m *Map[thing, int], o *thing, f func()) error { return m.Update(o, 2, Any) },
+	"NoExist": func(m *Map[thing, int], o *thing, f func()) error { return m.Update(o, 2, NoExist) },
+	"Exist":   func(m *Map[thing, int], o *thing, f func()) error { return m.Update(o, 2, Exist) },
+	"Compute": func(m *Map[thing, int], o *thing, f func()) error {
+		return m.Compute(o, func(int, bool) (int, Action) { f(); return 2, Set })
+	},
+	"Remove": func(m *Map[thing, int], o *thing, f func()) error {
+		return m.Compute(o, func(int, bool) (int, Action) { f(); return 2, Remove })
+	},
+	"Delete": func(m *Map[thing, int], o *thing, f func()) error { return m.Delete(o) },
+}
+
+// TestLockFails has the lock fail that an operation takes, for this goroutine and for
+// another, with a value and without. The error says why and nothing has changed; all
+// that takes no lock works; and so does everything afterwards.
+func TestLockFails(t *testing.T) {
+	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	rqlock.SetStallTimeout(time.Millisecond)
+	for name, op := range ops {
+		for _, present := range []bool{false, true} {
+			if name == "GetOrCreate" && present {
+				continue // takes no lock
+			}
+			var gone []int
+			m := New(local, func(v int) { gone = append(gone, v) })
+			o, other := &thing{}, &thing{}
+			if present {
+				m.Update(o, 1, Any)
+			}
+			c, err := m.cell(o, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.lock.Lock(); err != nil {
+				t.Fatal(err)
+			}
+			inside := func() { t.Errorf("%s calls back without the lock", name) }
+			if err := op(m, o, inside); !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s by who holds the lock: %v", name, err)
+			}
+			failed := make(chan error)
+			go func() { failed <- op(m, o, inside) }()
+			if err := <-failed; !errors.Is(err, rqlock.ErrTimeout) {
+				t.Errorf("%s while another holds the lock: %v", name, err)
+			}
+			if v, ok := m.Get(o); ok != present || ok && v != 1 || m.Len() != map[bool]int{true: 1}[present] || len(gone) != 0 {
+				t.Errorf("%s has failed, but there is %d, %v; destroyed %v", name, v, ok, gone)
+			}
+			if v, err := m.GetOrCreate(other, func() int { return 3 }); v != 3 || err != nil {
+				t.Errorf("another owner: %d, %v", v, err)
+			}
+			c.lock.Unlock()
+			if err := m.Update(o, 5, Any); err != nil {
+				t.Errorf("after a failed %s: %v", name, err)
+			}
+			if v, ok := m.Get(o); !ok || v != 5 || present != slices.Equal(gone, []int{1}) {
+				t.Errorf("after a failed %s: %d, %v; destroyed %v", name, v, ok, gone)
+			}
+			m.Close()
+			runtime.KeepAlive([]*thing{o, other})
+		}
+	}
+}
+
+// ends are what removes values without a lock.
+var ends = map[string]struct {
+	f   func(m *Map[thing, int], o *thing)
+	err error
+}{
+	"Destroy": {func(_ *Map[thing, int], o *thing) { o.local.Destroy() }, ErrNoOwner},
+	"Close":   {func(m *Map[thing, int], _ *thing) { m.Close() }, ErrClosed},
+}
+
+// TestEndUnderLock: while the lock is held, by this goroutine, by another, or by an
+// operation's callback, Destroy and Close end at once, and each value is destroyed once:
+// also the one that the callback comes back with too late, if it is GetOrCreate's.
+func TestEndUnderLock(t *testing.T) {
+	for name, end := range ends {
+		for opName, op := range ops {
+			for _, present := range []bool{false, true} {
+				for _, by := range []string{"the same", "another"} {
+					var gone []int
+					m := New(local, func(v int) { gone = append(gone, v) })
+					o := &thing{}
+					var want []int
+					if present {
+						m.Update(o, 1, Any)
+						want = append(want, 1)
+					}
+					inside := false
+					err := op(m, o, func() {
+						inside = true
+						run(t, by == "another", func() { end.f(m, o) })
+						if !slices.Equal(gone, want) {
+							t.Errorf("%s inside of %s: destroyed %v, want %v", name, opName, gone, want)
+						}
+						if _, ok := m.Get(o); ok {
+							t.Errorf("%s inside of %s: the value is still there", name, opName)
+						}
+					})
+					if !inside {
+						continue
+					}
+					wantErr := end.err
+					if opName == "Remove" && !present {
+						wantErr = nil // there was nothing to do
+					}
+					if err != wantErr {
+						t.Errorf("%s inside of %s: %v, want %v", name, opName, err, wantErr)
+					}
+					if opName == "GetOrCreate" {
+						want = append(want, 2)
+					}
+					if _, ok := m.Get(o); ok || !slices.Equal(gone, want) || m.Len() != 0 || cellsOf(o) != 0 {
+						t.Errorf("after %s inside of %s: destroyed %v, want %v; %v, %d values, %d cells", name, opName, gone, want, ok, m.Len(), cellsOf(o))
+					}
+				}
+			}
+		}
+
+		m := New[thing, int](local, nil)
+		o := &thing{}
+		m.Update(o, 1, Any)
+		c, _ := m.cell(o, true)
+		c.lock.Lock()
+		run(t, true, func() { end.f(m, o) })
+		end.f(m, o) // again
+		c.lock.Unlock()
+		if err := m.Update(o, 2, Any); err != end.err || m.Len() != 0 {
+			t.Errorf("after %s: %v, %d values", name, err, m.Len())
+		}
+	}
+}
+
+// run calls f, here or in another goroutine, and waits for it.
+func run(t *testing.T, another bool, f func()) {
+	t.Helper()
+	if !another {
+		f()
+		return
+	}
+	done := make(chan bool)
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatal("it hangs")
+	}
+}
+
+// stale are cells that an operation may come upon: without a value, because it is
+// about to get one, and gone, because whoever removed it has not swept yet.
+var stale = map[string]func(m *Map[thing, int], o *thing){
+	"empty": func(m *Map[thing, int], o *thing) { m.cell(o, true) },
+	"gone":  func(m *Map[thing, int], o *thing) { c, _ := m.cell(o, true); c.kill() },
+}
+
+// TestStale: they are as if there were none.
+func TestStale(t *testing.T) {
+	for what, make := range stale {
+		for name, op := range ops {
+			m := New(local, func(int) {})
+			o := new(thing)
+			make(m, o)
+			if v, ok := m.Get(o); ok || m.Len() != 0 {
+				t.Errorf("%s: there is %d", what, v)
+			}
+			err := op(m, o, func() {})
+			_, ok := m.Get(o)
+			switch name {
+			case "Exist", "Delete":
+				if err != ErrNotExist || ok || cellsOf(o) > 0 && what == "empty" {
+					t.Errorf("%s, %s: %v; %v, %d cells", what, name, err, ok, cellsOf(o))
+				}
+			case "Remove":
+				if err != nil || ok || cellsOf(o) != 0 {
+					t.Errorf("%s, %s: %v; %v, %d cells", what, name, err, ok, cellsOf(o))
+				}
+			default:
+				if err != nil || !ok || cellsOf(o) != 1 {
+					t.Errorf("%s, %s: %v; %v, %d cells", what, name, err, ok, cellsOf(o))
+				}
+			}
+			m.Close()
+			runtime.KeepAlive(o)
+		}
+	}
+}
+
+// TestWaiters: those who wait for a value that is removed begin anew.
+func TestWaiters(t *testing.T) {
+	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	rqlock.SetStallTimeout(patience)
+	m := New[thing, *token](local, nil)
+	for range 10 {
+		o := new(thing)
+		m.Update(o, new(token), Any)
+		c, _ := m.cell(o, false)
+		if err := c.lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		var calls atomic.Int64
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				err := m.Compute(o, func(v *token, present bool) (*token, Action) {
+					if calls.Add(1); present == (calls.Load() == 1) {
+						t.Errorf("call %d has %v", calls.Load(), v)
+					}
+					return new(token), Set
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		time.Sleep(time.Millisecond) // so that they mostly wait
+		c.kill()
+		c.lock.Unlock()
+		wg.Wait()
+		if calls.Load() != 3 {
+			t.Errorf("%d calls", calls.Load())
+		}
+	}
+}
+
+// TestCloseInside: what would be attached while Close is at work is refused, from a
+// destructor, and from anywhere between the first look at the map and the last.
+func TestCloseInside(t *testing.T) {
+	var m *Map[thing, int]
+	o := new(thing)
+	var errs []error
+	m = New(local, func(v int) { errs = append(errs, m.Update(o, 2, Any)) })
+	m.Update(new(thing), 1, Any)
+	m.Close()
+	if len(errs) != 1 || errs[0] != ErrClosed || m.Len() != 0 {
+		t.Errorf("from a destructor: %v, %d values", errs, m.Len())
+	}
+
+	var in *Map[thing, int]
+	once := true
+	in = New(func(t *thing) *Owner {
+		if once {
+			once = false
+			in.Close()
+		}
+		return &t.local
+	}, func(int) { t.Error("a value is destroyed that was not attached") })
+	if err := in.Update(o, 1, Any); err != ErrClosed || in.Len() != 0 || cellsOf(o) != 0 {
+		t.Errorf("in between: %v, %d values, %d cells", err, in.Len(), cellsOf(o))
+	}
+}
+
+// TestReenter: inside of a callback all can be used but the value that is locked.
+func TestReenter(t *testing.T) {
+	m, other := New[thing, int](local, nil), New[thing, int](local, nil)
+	a, b := &thing{}, &thing{}
+	v, err := m.GetOrCreate(a, func() int {
+		for name, op := range ops {
+			if err := op(m, a, func() { t.Errorf("%s inside calls back", name) }); !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s inside: %v", name, err)
+			}
+		}
+		if _, ok := m.Get(a); ok || m.Len() != 0 {
+			t.Error("there is a value already")
+		}
+		if v, err := other.GetOrCreate(a, func() int { return 5 }); v != 5 || err != nil {
+			t.Errorf("another map: %d, %v", v, err)
+		}
+		if v, err := m.GetOrCreate(b, func() int { return 6 }); v != 6 || err != nil {
+			t.Errorf("another owner: %d, %v", v, err)
+		}
+		return 4
+	})
+	if v != 4 || err != nil || m.Len() != 2 || other.Len() != 1 || cellsOf(a) != 2 {
+		t.Errorf("%d, %v; %d and %d values", v, err, m.Len(), other.Len())
+	}
+}
+
+// TestCross: two goroutines want each other's value. One is refused, and nobody hangs.
+func TestCross(t *testing.T) {
+	m := New[thing, int](local, nil)
+	of := [2]*thing{{}, {}}
+	var inside, done sync.WaitGroup
+	inside.Add(2)
+	var errs [2]error
+	for i := range 2 {
+		done.Go(func() {
+			if _, err := m.GetOrCreate(of[i], func() int {
+				inside.Done()
+				inside.Wait()
+				_, errs[i] = m.GetOrCreate(of[1-i], func() int { t.Error("f is called"); return 0 })
+				return i
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	done.Wait()
+	if (errs[0] == nil) == (errs[1] == nil) || m.Len() != 2 {
+		t.Errorf("%v, %v; %d values", errs[0], errs[1], m.Len())
+	}
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, rqlock.ErrDeadlock) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestPanic: a callback that panics leaves the value as it was, and unlocked.
+func TestPanic(t *testing.T) {
+	for _, present := range []bool{false, true} {
+		destroyed := 0
+		m := New(local, func(int) { destroyed++ })
+		o := new(thing)
+		if present {
+			m.Update(o, 1, Any)
+		}
+		func() {
+			defer func() { recover() }()
+			m.Compute(o, func(int, bool) (int, Action) { panic("oh") })
+		}()
+		if _, ok := m.Get(o); ok != present || cellsOf(o) != m.Len() || destroyed != 0 {
+			t.Errorf("there is a value: %v, want %v; %d cells, %d destroyed", ok, present, cellsOf(o), destroyed)
+		}
+		if err := m.Compute(o, func(int, bool) (int, Action) { return 2, Set }); err != nil {
+			t.Error(err)
+		}
+		m.Close()
+		runtime.KeepAlive(o)
+	}
+}
+
+// TestCollected: an owner that is garbage takes its value along, even if that refers to
+// the owner.
+func TestCollected(t *testing.T) {
+	type value struct {
+		of   *thing
+		more [100]int
+	}
+	m := New[thing, *value](local, nil)
+	var gone atomic.Int64
+	const n = 50
+	kept := new(thing)
+	m.Update(kept, &value{of: kept}, Any)
+	for range n {
+		o := new(thing)
+		v := &value{of: o}
+		m.Update(o, v, Any)
+		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
+	}
+	eventually(t, "values of owners that are garbage are, too", func() bool { return gone.Load() == n })
+	eventually(t, "they are not counted", func() bool { return m.Len() == 1 })
+	if v, ok := m.Get(kept); !ok || v.of != kept {
+		t.Error("an owner in use has lost its value")
+	}
+	runtime.KeepAlive(kept)
+}
+
+// TestCollectedDestructor: ... and with a destructor it is called, once, whether the map
+// is closed before or not.
+func TestCollectedDestructor(t *testing.T) {
+	for _, closeFirst := range []bool{false, true} {
+		const n = 50
+		var destroyed [n + 1]atomic.Int64
+		var sum atomic.Int64
+		var m *Map[thing, int]
+		m = New(local, func(i int) {
+			for o := range m.All() { // others of the same collection are still to be destroyed
+				if o == nil {
+					t.Error("All has an owner that is gone")
+				}
+			}
+			destroyed[i].Add(1)
+			sum.Add(1)
+		})
+		kept := new(thing)
+		m.Update(kept, n, Any)
+		for i := range n {
+			m.Update(new(thing), i, Any)
+		}
+		want := int64(n)
+		if closeFirst {
+			runtime.GC()
+			m.Close()
+			want++
+		}
+		eventually(t, "all values are destroyed", func() bool { return sum.Load() >= want })
+		runtime.GC()
+		for i := range destroyed {
+			if got := destroyed[i].Load(); got != 1 && (i < n || closeFirst) {
+				t.Errorf("value %d was destroyed %d times", i, got)
+			}
+		}
+		if v, ok := m.Get(kept); ok == closeFirst || ok && v != n {
+			t.Errorf("the owner in use has %d, %v", v, ok)
+		}
+		runtime.KeepAlive(kept)
+	}
+}
+
+// TestLetsGo: what was removed is not kept, neither the value nor its cell, though the
+// owner and the map are.
+func TestLetsGo(t *testing.T) {
+	for name, remove := range map[string]func(*Map[thing, *[1000]int], *thing){
+		"Delete":  func(m *Map[thing, *[1000]int], o *thing) { m.Delete(o) },
+		"Destroy": func(_ *Map[thing, *[1000]int], o *thing) { o.local.Destroy() },
+		"Close":   func(m *Map[thing, *[1000]int], _ *thing) { m.Close() },
+		"Remove": func(m *Map[thing, *[1000]int], o *thing) {
+			m.Compute(o, func(v *[1000]int, _ bool) (*[1000]int, Action) { return v, Remove })
+		},
+	} {
+		m := New(local, func(*[1000]int) {})
+		o := new(thing)
+		value := func() weak.Pointer[[1000]int] {
+			v := new([1000]int)
+			m.Update(o, v, Any)
+			return weak.Make(v)
+		}()
+		cell := func() weak.Pointer[cell[thing, *[1000]int]] {
+			c, _ := m.cell(o, false)
+			return weak.Make(c)
+		}()
+		remove(m, o)
+		eventually(t, name+" lets the value go", func() bool { return value.Value() == nil })
+		eventually(t, name+" lets the cell go", func() bool { return cell.Value() == nil })
+		if name == "Close" && m.cells.head.Load() != nil {
+			t.Error("a closed map has nodes")
+		}
+		runtime.KeepAlive(o)
+		runtime.KeepAlive(m)
+	}
+}
+
+// TestRegistry: what a map knows of values that are gone is bounded by those that are
+// there, and it forgets none of these.
+func TestRegistry(t *testing.T) {
+	m := New[thing, int](local, nil)
+	stay := make([]thing, 100)
+	passing := new(thing)
+	for i := range 10_000 {
+		if i%100 == 0 {
+			m.Update(&stay[i/100], i, NoExist)
+		}
+		m.Update(passing, i, NoExist)
+		m.Delete(passing)
+	}
+	if m.Len() != len(stay) {
+		t.Errorf("%d values, want %d", m.Len(), len(stay))
+	}
+	nodes := 0
+	for n := m.cells.head.Load(); n != nil; n = n.next.Load() {
+		nodes++
+	}
+	if nodes > 2*len(stay)+minLimit || int64(nodes) != m.cells.len.Load() {
+		t.Errorf("%d nodes for %d values, counted %d", nodes, len(stay), m.cells.len.Load())
+	}
+}
+
+// TestPruneHead: what is added while the oldest of the list, which is also its newest,
+// is about to be unlinked, stays.
+func TestPruneHead(t *testing.T) {
+	var r registry[int]
+	a, b := new(int), new(int)
+	never := func(*int) bool { return false }
+	r.add(a, never)
+	r.prune(func(x *int) bool {
+		if x == a && r.len.Load() == 1 {
+			r.add(b, never)
+		}
+		return x == a
+	})
+	if all := slices.Collect(r.all()); len(all) == 0 || all[0] != b {
+		t.Errorf("%d are left, without the new one", len(all))
+	}
+	r.prune(func(x *int) bool { return x == a })
+	if all := slices.Collect(r.all()); len(all) != 1 || all[0] != b || r.len.Load() != 1 {
+		t.Errorf("%d are left, counted %d", len(all), r.len.Load())
+	}
+	runtime.KeepAlive(a)
+}
+
+// A token is a value that knows its life.
+type token struct {
+	attached, destroyed atomic.Int64
+	owner               *thing
+}
+
+// TestOnce: of many that want to create a value one does.
+func TestOnce(t *testing.T) {
+	m := New[thing, *token](local, nil)
+	for range 200 {
+		o := new(thing)
+		var calls atomic.Int64
+		var got [4]*token
+		var wg sync.WaitGroup
+		for i := range got {
+			wg.Go(func() {
+				v, err := m.GetOrCreate(o, func() *token { calls.Add(1); return new(token) })
+				if err != nil {
+					t.Error(err)
+				}
+				got[i] = v
+			})
+		}
+		wg.Wait()
+		if calls.Load() != 1 || got[0] == nil || got != [4]*token{got[0], got[0], got[0], got[0]} || cellsOf(o) != 1 {
+			t.Fatalf("%d calls, %v, %d cells", calls.Load(), got, cellsOf(o))
+		}
+	}
+}
+
+// together runs f in n goroutines that begin at the same time.
+func together(n int, f func(id int)) {
+	var ready atomic.Int64
+	var wg sync.WaitGroup
+	for id := range n {
+		wg.Go(func() {
+			for ready.Add(1); ready.Load() < int64(n); {
+				runtime.Gosched()
+			}
+			f(id)
+		})
+	}
+	wg.Wait()
+}
+
+// TestManyMaps: while values of an owner come and go in several maps, each map has its
+// own.
+func TestManyMaps(t *testing.T) {
+	o := new(thing)
+	end := time.Now().Add(150 * time.Millisecond)
+	together(4, func(int) {
+		m := New[thing, int](local, nil)
+		for i := 0; time.Now().Before(end) && !t.Failed(); i++ {
+			if err := m.Update(o, i, NoExist); err != nil {
+				t.Error(err)
+			}
+			if v, ok := m.Get(o); !ok || v != i {
+				t.Errorf("%d, %v, want %d", v, ok, i)
+			}
+			if err := m.Delete(o); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if cellsOf(o) != 0 {
+		t.Errorf("%d cells", cellsOf(o))
+	}
+}
+
+// TestManyOwners: while owners get and lose values in a map, the map knows each that
+// has one.
+func TestManyOwners(t *testing.T) {
+	const n, each = 4, 500
+	for range 8 {
+		m := New[thing, int](local, nil)
+		var of [n][each]thing
+		together(n, func(id int) {
+			var passing thing
+			for i := range each {
+				for _, o := range []*thing{&of[id][i], &passing} {
+					if err := m.Update(o, i, NoExist); err != nil {
+						t.Error(err)
+					}
+				}
+				if err := m.Delete(&passing); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if got := m.Len(); got != n*each {
+			t.Fatalf("%d values, want %d", got, n*each)
+		}
+		runtime.KeepAlive(&of)
+	}
+}
+
+// TestKillTwice: of two that kill a cell at the same time one gets the value.
+func TestKillTwice(t *testing.T) {
+	const n = 5000
+	m := New(local, func(v *token) { v.destroyed.Add(1) })
+	var of [n]thing
+	var tokens [n]token
+	var cells [n]*cell[thing, *token]
+	var ready [n]atomic.Int64
+	for i := range n {
+		m.Update(&of[i], &tokens[i], Any)
+		cells[i], _ = m.cell(&of[i], false)
+	}
+	together(2, func(int) {
+		for i := range n {
+			ready[i].Add(1)
+			for spins := 0; ready[i].Load() < 2; spins++ {
+				if spins > 100 {
+					runtime.Gosched()
+				}
+			}
+			cells[i].kill()
+		}
+	})
+	for i := range n {
+		if got := tokens[i].destroyed.Load(); got != 1 {
+			t.Fatalf("value %d was destroyed %d times", i, got)
+		}
+	}
+}
+
+// TestTwoEnds: while owners are destroyed their map is closed, and their values are
+// deleted and replaced. Each is destroyed once.
+func TestTwoEnds(t *testing.T) {
+	const n = 100
+	for range 200 {
+		m := New(local, func(v *token) { v.destroyed.Add(1) })
+		var of [n]thing
+		var tokens [2 * n]token
+		for i := range n {
+			m.Update(&of[n-1-i], &tokens[n-1-i], Any) // Close goes from the newest on
+		}
+		var attached [n]bool
+		together(3, func(id int) {
+			if id == 1 {
+				m.Close()
+				return
+			}
+			for i := range of {
+				if id == 0 {
+					of[i].local.Destroy()
+				} else {
+					attached[i] = m.Update(&of[i], &tokens[n+i], Any) == nil
+				}
+			}
+		})
+		for i := range tokens {
+			want := int64(1)
+			if i >= n && !attached[i-n] {
+				want = 0
+			}
+			if got := tokens[i].destroyed.Load(); got != want {
+				t.Fatalf("value %d was destroyed %d times, want %d", i, got, want)
+			}
+		}
+	}
+}
+
+// TestTorture: values of a few owners in a few maps come and go in all ways, owners are
+// destroyed, maps closed, and callbacks use both. Each value that was attached is
+// destroyed once, and nothing else is.
+func TestTorture(t *testing.T) {
+	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	rqlock.SetStallTimeout(patience)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var tokens struct {
+		sync.Mutex
+		of []*token
+	}
+	newMap := func() *Map[thing, *token] {
+		return New(local, func(v *token) { v.destroyed.Add(1) })
+	}
+	var of [3]atomic.Pointer[Map[thing, *token]]
+	var things [3]atomic.Pointer[thing]
+	for i := range of {
+		of[i].Store(newMap())
+		things[i].Store(new(thing))
+	}
+	var wg sync.WaitGroup
+	for id := range 4 {
+		wg.Go(func() {
+			rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+			pick := func() (*Map[thing, *token], *thing) {
+				return of[rnd.IntN(len(of))].Load(), things[rnd.IntN(len(things))].Load()
+			}
+			var mine []*token
+			check := func(err error, depth int) {
+				switch {
+				case err == nil, err == ErrExist, err == ErrNotExist, err == ErrNoOwner, err == ErrClosed:
+				case depth > 0 && errors.Is(err, rqlock.ErrDeadlock):
+				default:
+					t.Error(err)
+				}
+			}
+			var some func(depth int)
+			some = func(depth int) {
+				m, o := pick()
+				made := &token{owner: o}
+				mine = append(mine, made)
+				switch op := rnd.IntN(100); {
+				case op < 25:
+					if v, ok := m.Get(o); ok && v.owner != o {
+						t.Error("a value of another owner")
+					}
+				case op < 45:
+					v, err := m.GetOrCreate(o, func() *token {
+						made.attached.Add(1) // or destroyed
+						if depth < 2 {
+							some(depth + 1)
+						}
+						return made
+					})
+					if check(err, depth); err == nil && v.owner != o {
+						t.Error("a value of another owner")
+					}
+				case op < 60:
+					err := m.Update(o, made, Flag(rnd.IntN(3)))
+					if check(err, depth); err == nil {
+						made.attached.Add(1)
+					}
+				case op < 75:
+					action := Action(rnd.IntN(3))
+					var old *token
+					err := m.Compute(o, func(v *token, present bool) (*token, Action) {
+						if old = nil; present {
+							old = v
+						}
+						if depth < 2 {
+							some(depth + 1)
+						}
+						return made, action
+					})
+					if check(err, depth); err == nil && action == Set {
+						made.attached.Add(1)
+						if old != nil {
+							old.destroyed.Add(1) // it is ours
+						}
+					}
+				case op < 90:
+					check(m.Delete(o), depth)
+				case op < 95:
+					for o, v := range m.All() {
+						if v.owner != o {
+							t.Error("All has a value of another owner")
+						}
+					}
+				case op < 98:
+					o.local.Destroy()
+					for i := range things {
+						things[i].CompareAndSwap(o, new(thing))
+					}
+				default:
+					m.Close()
+					for i := range of {
+						of[i].CompareAndSwap(m, newMap())
+					}
+				}
+			}
+			for range 5000 {
+				some(0)
+			}
+			tokens.Lock()
+			defer tokens.Unlock()
+			tokens.of = append(tokens.of, mine...)
+		})
+	}
+	wg.Wait()
+	for i := range of {
+		if i%2 == 0 {
+			of[i].Load().Close()
+		}
+	}
+	for i := range things {
+		if o := things[i].Load(); cellsOf(o) > len(of)/2 {
+			t.Errorf("%d cells of maps that are closed, or gone", cellsOf(o))
+		}
+		things[i].Load().local.Destroy()
+	}
+	used := 0
+	for _, v := range tokens.of {
+		if v.attached.Load() != v.destroyed.Load() || v.attached.Load() > 1 {
+			t.Fatalf("a value was attached %d times, destroyed %d times", v.attached.Load(), v.destroyed.Load())
+		}
+		used += int(v.attached.Load())
+	}
+	if used == 0 {
+		t.Error("nothing was attached")
+	}
+	for i := range of {
+		if n := of[i].Load().Len(); n != 0 {
+			t.Errorf("%d values are left", n)
+		}
+	}
+}
+
+// TestEndRace: values are attached while the owner is destroyed, or the map closed. None
+// survives, and each is destroyed once.
+func TestEndRace(t *testing.T) {
+	for name, end := range map[string]func(*Map[thing, *token], *thing){
+		"Destroy": func(_ *Map[thing, *token], o *thing) { o.local.Destroy() },
+		"Close":   func(m *Map[thing, *token], _ *thing) { m.Close() },
+	} {
+		for range 2000 {
+			m := New(local, func(v *token) { v.destroyed.Add(1) })
+			o := new(thing)
+			var made, called token
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if m.Update(o, &made, NoExist) == nil {
+					made.attached.Add(1)
+				}
+			})
+			wg.Go(func() {
+				m.GetOrCreate(o, func() *token { called.attached.Add(1); return &called })
+			})
+			end(m, o)
+			wg.Wait()
+			for _, v := range []*token{&made, &called} {
+				if v.attached.Load() != v.destroyed.Load() {
+					t.Fatalf("%s: attached %d times, destroyed %d times", name, v.attached.Load(), v.destroyed.Load())
+				}
+			}
+			if _, ok := m.Get(o); ok || m.Len() != 0 || cellsOf(o) != 0 {
+				t.Fatalf("%s: %v, %d values, %d cells", name, ok, m.Len(), cellsOf(o))
+			}
+		}
+	}
+}
+
+// TestAllocs: to get a value allocates nothing.
+func TestAllocs(t *testing.T) {
+	m := New[thing, int](local, nil)
+	o := new(thing)
+	m.Update(o, 1, Any)
+	if n := testing.AllocsPerRun(1000, func() { m.Get(o); m.GetOrCreate(o, func() int { return 2 }) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// BenchmarkGet gets the value of one of many owners, on all processors; the owner has
+// values of so many maps.
+func BenchmarkGet(b *testing.B) {
+	for _, maps := range []int{1, 4, 16} {
+		var m *Map[thing, int]
+		of := owners(func(o *thing) {})
+		for range maps { // the last one is the last to be found
+			m = New[thing, int](local, nil)
+			for _, o := range of {
+				m.Update(o, o.id, Any)
+			}
+		}
+		get(b, fmt.Sprintf("maps=%d/of=localstorage", maps), of, m.Get)
+	}
+	var s sync.Map
+	get(b, "maps=1/of=sync.Map", owners(func(o *thing) { s.Store(o, o.id) }), func(o *thing) (int, bool) {
+		v, ok := s.Load(o)
+		return v.(int), ok
+	})
+	w := weakMap{of: map[weak.Pointer[thing]]int{}}
+	get(b, "maps=1/of=weak", owners(func(o *thing) { w.put(o, o.id) }), w.get)
+}
+
+func owners(each func(*thing)) (of []*thing) {
+	for i := range 1 << 12 {
+		o := &thing{id: i}
+		each(o)
+		of = append(of, o)
+	}
+	return of
+}
+
+func get(b *testing.B, name string, of []*thing, f func(*thing) (int, bool)) {
+	b.Run(name, func(b *testing.B) {
+		var ids atomic.Uint64
+		b.RunParallel(func(pb *testing.PB) {
+			for i := ids.Add(1) * 1000; pb.Next(); i++ {
+				o := of[i*167%uint64(len(of))]
+				if v, ok := f(o); !ok || v != o.id {
+					b.Error(v, ok)
+				}
+			}
+		})
+	})
+}
+
+// A weakMap is a map with a mutex, from owners of any type that it does not keep.
+type weakMap struct {
+	mu sync.RWMutex
+	of map[weak.Pointer[thing]]int
+}
+
+func (m *weakMap) put(o *thing, v int) {
+	key := weak.Make(o)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.of[key]; !known {
+		runtime.AddCleanup(o, m.remove, key)
+	}
+	m.of[key] = v
+}
+
+func (m *weakMap) get(o *thing) (int, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	v, ok := m.of[weak.Make(o)]
+	return v, ok
+}
+
+func (m *weakMap) remove(key weak.Pointer[thing]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, key)
+}
+
+// BenchmarkLife makes an owner, attaches a value, and removes it.
+func BenchmarkLife(b *testing.B) {
+	for name, destroy := range map[string]func(int){"localstorage": nil, "localstorage, destructor": func(int) {}} {
+		b.Run("of="+name, func(b *testing.B) {
+			m := New(local, destroy)
+			b.ReportAllocs()
+			for b.Loop() {
+				o := new(thing)
+				m.Update(o, 1, Any)
+				o.local.Destroy()
+			}
+		})
+	}
+	b.Run("of=sync.Map", func(b *testing.B) {
+		var m sync.Map
+		b.ReportAllocs()
+		for b.Loop() {
+			o := new(thing)
+			m.Store(o, 1)
+			m.Delete(o)
+		}
+	})
+	b.Run("of=weak", func(b *testing.B) {
+		m := weakMap{of: map[weak.Pointer[thing]]int{}}
+		b.ReportAllocs()
+		for b.Loop() {
+			o := new(thing)
+			m.put(o, 1)
+			m.remove(weak.Make(o))
+		}
+	})
+}
