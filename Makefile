@@ -22,17 +22,17 @@ LIB := ./...
 BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
 ALL := ./... ./gen/...
 
-.PHONY: help generate test check diff list bench bench-asm torture torture-tests model model-suite model-mutants model-long model-list model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd
+.PHONY: help generate test check diff list bench bench-containers bench-asm torture torture-tests model model-suite model-mutants model-long model-list model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd test-rqvet
 
 help: ## say what there is
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 generate: ## rebuild every generated file from nothing
 	@$(HERE) $(GO) build -o /dev/null ./gen # before anything is deleted
 	@find asm docs rqlock -name 'z*' -type f -delete
 	$(HERE) $(GO) generate ./...
 
-test: vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd ## everything this machine can run
+test: vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd test-rqvet ## everything this machine can run
 
 check: ## fail if a generated file is stale
 	$(HERE) $(GO) run ./gen -check
@@ -45,6 +45,9 @@ list: ## print the table with each architecture's instructions
 
 bench: ## rqlock beside other locks: tables, plots and data in docs/bench (10 minutes; the machine must be quiet)
 	$(GO) run -tags lockdep ./rqlock/cmd/rqbench -o docs/bench
+
+bench-containers: ## the containers beside sync.Map, xsync, bart and others: docs/bench/containers.md (5 minutes; the machine must be quiet)
+	$(GO) run ./rqlock/cmd/containers -o docs/bench/containers.md
 
 bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
@@ -132,3 +135,6 @@ test-gen: ## the generator's tests: staleness, machine code, bad input, another 
 
 test-cmd: ## the commands, a module of their own
 	$(GO) vet ./rqlock/cmd/... && $(GO) test ./rqlock/cmd/...
+
+test-rqvet: ## the analyzer, a module of its own
+	$(GO) vet ./rqlock/rqvet/... && $(GO) test ./rqlock/rqvet/...

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A contender is one of those compared.
+type contender struct {
+	name string
+	turn func() (ops int) // is measured
+	undo func()           // is not; nil = nothing to undo
+}
+
+// A comparison is of contenders that do the same. The first is ours.
+type comparison struct {
+	what string
+	of   []contender
+}
+
+// A result is what a contender took, ns per operation, and what ours took by that.
+type result struct{ ns, ratio float64 }
+
+// measure lets the contenders take turns, each first in some of the rounds.
+func (c comparison) measure(rounds int) []result {
+	ns := make([][]float64, len(c.of))
+	for _, x := range c.of {
+		x.once() // to warm up
+	}
+	for r := range rounds {
+		runtime.GC()
+		for k := range c.of {
+			i := (k + r) % len(c.of)
+			ns[i] = append(ns[i], c.of[i].once())
+		}
+	}
+	results := make([]result, len(c.of))
+	for i := range results {
+		ratios := make([]float64, rounds)
+		for r := range ratios {
+			ratios[r] = ns[0][r] / ns[i][r]
+		}
+		results[i] = result{median(ns[i]), median(ratios)}
+	}
+	return results
+}
+
+func (x contender) once() (ns float64) {
+	start := time.Now()
+	ops := x.turn()
+	d := time.Since(start)
+	if x.undo != nil {
+		x.undo()
+	}
+	return float64(d.Nanoseconds()) / float64(ops)
+}
+
+func median(x []float64) float64 {
+	x = slices.Sorted(slices.Values(x))
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+}
+
+// parallel runs f in as many goroutines as there are processors, each with a number,
+// and returns how much each has done, on average.
+func parallel(f func(id int) (ops int)) int {
+	var wg sync.WaitGroup
+	procs := runtime.GOMAXPROCS(0)
+	ops := make([]int, procs)
+	for id := range procs {
+		wg.Go(func() { ops[id] = f(id) })
+	}
+	wg.Wait()
+	sum := 0
+	for _, n := range ops {
+		sum += n
+	}
+	return sum / procs
+}
+
+func sameNames(a, b comparison) bool {
+	return slices.EqualFunc(a.of, b.of, func(x, y contender) bool { return x.name == y.name })
+}
+
+func (c comparison) writeHead(w io.Writer) {
+	fmt.Fprint(w, "\n| |")
+	for _, x := range c.of {
+		fmt.Fprintf(w, " %s |", x.name)
+	}
+	fmt.Fprint(w, "\n|---|")
+	for range c.of {
+		fmt.Fprint(w, "---|")
+	}
+	fmt.Fprintln(w)
+}
+
+func (c comparison) writeRow(w io.Writer, results []result) {
+	fmt.Fprintf(w, "| %s |", c.what)
+	for i, r := range results {
+		fmt.Fprintf(w, " %.3g", r.ns)
+		if i > 0 {
+			fmt.Fprintf(w, " (%.2f)", r.ratio)
+		}
+		fmt.Fprint(w, " |")
+	}
+	fmt.Fprintln(w)
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+var command string // the command, built
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "rqvet")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	command = filepath.Join(dir, "rqvet")
+	if runtime.GOOS == "windows" {
+		command += ".exe"
+	}
+	if out, err := exec.Command("go", "build", "-o", command, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+const right = `package p
+
+import "github.com/rqlock/rqlock/rqlock"
+
+type Box struct {
+	mu rqlock.Lock
+	n  int
+}
+
+// Take takes the box for its caller.
+func (b *Box) Take() error { return b.mu.Lock() }
+
+func (b *Box) Give() { b.mu.Unlock() }
+`
+
+const wrong = `package q
+
+import "example.test/p"
+
+func Add(b *p.Box) error {
+	if err := b.Take(); err != nil {
+		return err
+	}
+	return nil
+}
+
+func Twice(b *p.Box) error {
+	if err := b.Take(); err != nil {
+		return err
+	}
+	defer b.Give()
+	return b.Take()
+}
+`
+
+const fixable = `package r
+
+import "github.com/rqlock/rqlock/rqlock"
+
+var l rqlock.Lock
+
+func Ignored() (int, error) {
+	l.Lock()
+	defer l.Unlock()
+	return 1, nil
+}
+
+func Early() error {
+	err := l.Lock()
+	defer l.Unlock()
+	if err != nil {
+		return err
+	}
+	return nil
+}
+
+func Pinned() error {
+	if err := l.LockPinned(); err != nil {
+		return err
+	}
+	l.Unlock()
+	return nil
+}
+`
+
+// module makes a module of the files given, name and text by turns.
+func module(t *testing.T, files ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod := "module example.test\n\ngo 1.26.0\n\nrequire github.com/rqlock/rqlock v0.0.0\n\nrequire golang.org/x/sys v0.49.0 // indirect\n\n" +
+		"replace github.com/rqlock/rqlock => " + filepath.ToSlash(root) + "\n"
+	files = append(files, "go.mod", mod, "go.sum", string(sum))
+	for i := 0; i < len(files); i += 2 {
+		name := filepath.Join(dir, files[i])
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(files[i+1]), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// in runs a command in dir and returns what it writes, together, and its exit code.
+func in(t *testing.T, dir, name string, args ...string) (stdout, both string, code int) {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	var out, all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &all
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), out.String() + all.String(), cmd.ProcessState.ExitCode()
+}
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		alone, vet int
+		say        string
+	}{
+		{"nothing to find", "package q\n", 0, 0, ""},
+		{"findings", wrong, 3, 1, "(selfdeadlock)"},
+		{"does not compile", "package q\n\nvar x int = \"\"\n", 1, 1, "q.go:3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := module(t, "p/p.go", right, "q/q.go", c.text)
+			for tool, run := range map[string]func() (string, string, int){
+				"alone":   func() (string, string, int) { return in(t, dir, command, "./...") },
+				"vettool": func() (string, string, int) { return in(t, dir, "go", "vet", "-vettool="+command, "./...") },
+			} {
+				want := c.alone
+				if tool == "vettool" {
+					want = c.vet
+				}
+				if _, out, code := run(); code != want || !strings.Contains(out, c.say) {
+					t.Errorf("%s: exit code %d, want %d, and %q in\n%s", tool, code, want, c.say, out)
+				}
+			}
+		})
+	}
+}
+
+func TestBadUse(t *testing.T) {
+	dir := module(t, "p/p.go", right)
+	for _, args := range [][]string{nil, {"-nonsense", "./..."}, {"./nowhere"}} {
+		if _, out, code := in(t, dir, command, args...); code == 0 || code == 3 || out == "" {
+			t.Errorf("rqvet %q: exit code %d, want an error, and\n%s", args, code, out)
+		}
+	}
+}
+
+// diagnostic is what users of -json read.
+type diagnostic struct {
+	Category, Posn, Message string
+}
+
+// TestJSON checks the form of -json, alone and as a vettool, and that a package is
+// judged with what is known of its imports.
+func TestJSON(t *testing.T) {
+	dir := module(t, "p/p.go", right, "q/q.go", wrong)
+	alone, _, code := in(t, dir, command, "-json", "./...")
+	if code != 0 {
+		t.Errorf("alone: exit code %d", code)
+	}
+	checkJSON(t, "alone", alone)
+	_, vet, code := in(t, dir, "go", "vet", "-json", "-vettool="+command, "./...")
+	if code != 0 {
+		t.Errorf("vettool: exit code %d", code)
+	}
+	checkJSON(t, "vettool", vet)
+}
+
+func checkJSON(t *testing.T, tool, out string) {
+	t.Helper()
+	got := map[string]diagnostic{}
+	var text strings.Builder
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "#") { // go vet names the package
+			text.WriteString(line)
+		}
+	}
+	for dec := json.NewDecoder(strings.NewReader(text.String())); dec.More(); {
+		var packages map[string]map[string][]diagnostic
+		if err := dec.Decode(&packages); err != nil {
+			t.Fatalf("%s: %v in\n%s", tool, err, out)
+		}
+		for _, analyzers := range packages {
+			for _, d := range analyzers["rqvet"] {
+				got[d.Category] = d
+			}
+		}
+	}
+	for rule, at := range map[string]string{"selfdeadlock": "q.go:17:15", "leak": "q.go:9:2"} {
+		if d := got[rule]; !strings.HasSuffix(d.Posn, at) || !strings.HasSuffix(d.Message, "("+rule+")") {
+			t.Errorf("%s: %s: got %+v, want it at %s", tool, rule, d, at)
+		}
+	}
+}
+
+// TestFix applies the suggested fixes and finds nothing afterwards.
+func TestFix(t *testing.T) {
+	dir := module(t, "r/r.go", fixable)
+	if _, out, code := in(t, dir, command, "./..."); code != 3 || strings.Count(out, "r.go:") < 3 {
+		t.Fatalf("exit code %d before the fixes:\n%s", code, out)
+	}
+	if _, out, code := in(t, dir, command, "-fix", "./..."); code != 0 {
+		t.Fatalf("-fix: exit code %d:\n%s", code, out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "r/r.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, out, code := in(t, dir, command, "./..."); code != 0 {
+		t.Errorf("exit code %d after the fixes:\n%s\n%s", code, out, text)
+	}
+	for _, want := range []string{
+		"if err := l.Lock(); err != nil {\n\t\treturn 0, err\n\t}\n",
+		"\t\treturn err\n\t}\n\tdefer l.Unlock()\n\treturn nil\n",
+		"l.UnlockPinned()",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// TestProtocol: what go vet asks of a vettool before it uses it.
+func TestProtocol(t *testing.T) {
+	dir := module(t, "p/p.go", right)
+	if out, _, code := in(t, dir, command, "-V=full"); code != 0 || !strings.HasPrefix(out, "rqvet") && !strings.Contains(out, " version ") {
+		t.Errorf("-V=full: exit code %d, %q", code, out)
+	}
+	out, _, code := in(t, dir, command, "-flags")
+	var flags []struct{ Name string }
+	if err := json.Unmarshal([]byte(out), &flags); err != nil || code != 0 || len(flags) == 0 {
+		t.Errorf("-flags: exit code %d, %v, %q", code, err, out)
+	}
+}

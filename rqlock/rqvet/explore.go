@@ -1,0 +1,490 @@
+package rqvet
+
+import (
+	"go/constant"
+	"go/token"
+	"go/types"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+const (
+	maxStates = 48   // per block; a function that needs more is not judged
+	maxSteps  = 6000 // blocks entered, per function
+	maxInline = 4    // closures inside closures
+)
+
+// walk follows the paths of one function, and of the closures that it calls.
+type walk struct {
+	c       *checker
+	fn      *ssa.Function // being followed: top, or a closure inside
+	top     *ssa.Function
+	outside bool // nothing is held when it begins: main, a test, a goroutine
+	steps   int
+	depth   int
+	broken  bool // too many paths: says nothing
+
+	found   []finding
+	takes   map[string]taking
+	takings map[string]order
+	blocks  string
+	edges   []edge
+	handed  map[string]bool
+	unlocks map[token.Pos]unlockSite
+}
+
+func (c *checker) newWalk(fn *ssa.Function) *walk {
+	return &walk{
+		c: c, fn: fn, top: fn, takes: map[string]taking{}, takings: map[string]order{},
+		handed: map[string]bool{}, unlocks: map[token.Pos]unlockSite{},
+	}
+}
+
+// exit is one way in which a function returns.
+type exit struct {
+	state   *state
+	results []val
+	values  []ssa.Value
+	pos     token.Pos
+	panics  bool
+}
+
+type point struct {
+	block *ssa.BasicBlock
+	index int
+	state *state
+}
+
+// explore follows every path of fn from the state at its beginning, and returns
+// the distinct ways in which it ends.
+func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
+	outer := w.fn
+	w.fn = fn
+	w.depth++
+	defer func() { w.fn = outer; w.depth-- }()
+
+	base := len(begin.defers)
+	visited := map[*ssa.BasicBlock]map[string]bool{}
+	var exits []exit
+	work := []point{{block: fn.Blocks[0], state: begin}}
+	for len(work) > 0 && !w.broken {
+		p := work[len(work)-1]
+		work = work[:len(work)-1]
+		if p.index == 0 {
+			w.prune(fn, p)
+			if visited[p.block] == nil {
+				visited[p.block] = map[string]bool{}
+			}
+			key := w.key(p.state)
+			if visited[p.block][key] {
+				continue
+			}
+			visited[p.block][key] = true
+			w.steps++
+			if len(visited[p.block]) > maxStates || w.steps > maxSteps {
+				w.broken = true
+				break
+			}
+		}
+		next, ends := w.block(p, base)
+		work = append(work, next...)
+		exits = append(exits, ends...)
+	}
+	return w.distinct(exits)
+}
+
+// block runs the instructions from p to a fork or the end of the block.
+func (w *walk) block(p point, base int) (next []point, ends []exit) {
+	s := p.state
+	for i := p.index; i < len(p.block.Instrs); i++ {
+		instr := p.block.Instrs[i]
+		if v, ok := instr.(ssa.Value); ok {
+			if _, phi := instr.(*ssa.Phi); !phi {
+				s.forget(w.c.root(v))
+				delete(s.env, v)
+			}
+		}
+		switch instr := instr.(type) {
+		case *ssa.Phi:
+			// done on the edge
+		case *ssa.If:
+			return w.branch(p.block, instr, s), nil
+		case *ssa.Jump:
+			return []point{w.enter(p.block, p.block.Succs[0], s)}, nil
+		case *ssa.Return:
+			return nil, []exit{w.leave(s, instr)}
+		case *ssa.Panic:
+			return nil, w.panics(s, instr, base)
+		case *ssa.RunDefers:
+			states := w.runDefers(s, base)
+			if len(states) != 1 {
+				return resume(p.block, i+1, states), nil
+			}
+			s = states[0]
+		case *ssa.Call:
+			states := w.call(s, instr)
+			if len(states) != 1 {
+				return resume(p.block, i+1, states), nil
+			}
+			s = states[0]
+		default:
+			w.instr(s, instr)
+		}
+	}
+	return nil, nil
+}
+
+func resume(b *ssa.BasicBlock, index int, states []*state) []point {
+	points := make([]point, len(states))
+	for i, s := range states {
+		points[i] = point{b, index, s}
+	}
+	return points
+}
+
+// branch follows the edges of a condition that this path can take.
+func (w *walk) branch(b *ssa.BasicBlock, instr *ssa.If, s *state) []point {
+	cond := w.eval(s, instr.Cond)
+	s.seen(cond.lock)
+	switch cond.known {
+	case isTrue:
+		return []point{w.enter(b, b.Succs[0], s)}
+	case isFalse:
+		return []point{w.enter(b, b.Succs[1], s)}
+	}
+	yes, no := s, s.clone()
+	w.assume(yes, instr.Cond, isTrue)
+	w.assume(no, instr.Cond, isFalse)
+	return []point{w.enter(b, b.Succs[1], no), w.enter(b, b.Succs[0], yes)}
+}
+
+// enter takes the edge from one block to another: the phis get their values, all
+// at once.
+func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
+	edge := -1
+	for i, p := range to.Preds {
+		if p == from {
+			edge = i
+			break
+		}
+	}
+	type assignment struct {
+		phi *ssa.Phi
+		val val
+	}
+	var all []assignment
+	for _, instr := range to.Instrs {
+		phi, ok := instr.(*ssa.Phi)
+		if !ok {
+			break
+		}
+		v := w.eval(s, phi.Edges[edge])
+		if nilable(phi.Type()) || isLockPointer(phi.Type()) {
+			if v.path == "" {
+				v.path = w.path(s, phi.Edges[edge])
+			}
+		} else if k, ok := phi.Edges[edge].(*ssa.Const); ok && k.Value != nil && k.Value.Kind() == constant.Int {
+			v = val{num: k.Value.ExactString()}
+		} else if !isBool(phi.Type()) {
+			v = val{}
+		}
+		all = append(all, assignment{phi, v})
+	}
+	for _, a := range all {
+		root := w.c.root(a.phi)
+		s.forget(root)
+		delete(s.env, a.phi)
+	}
+	for _, a := range all {
+		if a.val != (val{}) {
+			s.env[a.phi] = a.val
+		}
+	}
+	return point{block: to, state: s}
+}
+
+// instr runs an instruction that neither calls nor branches.
+func (w *walk) instr(s *state, instr ssa.Instruction) {
+	switch instr := instr.(type) {
+	case *ssa.UnOp:
+		switch instr.Op {
+		case token.MUL:
+			v := w.load(s, instr)
+			if v.path == "" {
+				v.path = w.fit(instr, w.path(s, instr.X)+"@")
+			}
+			s.env[instr] = v
+		case token.ARROW:
+			w.mayBlock(s, instr.Pos(), "a receive from a channel")
+		case token.NOT:
+			w.keep(s, instr)
+		}
+	case *ssa.BinOp:
+		w.keep(s, instr)
+	case *ssa.Extract:
+		if v, ok := s.env[instr.Tuple]; ok && v.known == nothing && v.path != "" {
+			s.env[instr] = val{path: v.path}
+		}
+	case *ssa.TypeAssert:
+		w.typeAssert(s, instr)
+	case *ssa.Store:
+		w.store(s, instr)
+	case *ssa.Send:
+		w.escape(s, instr.X)
+		w.mayBlock(s, instr.Pos(), "a send on a channel")
+	case *ssa.Select:
+		if instr.Blocking {
+			w.mayBlock(s, instr.Pos(), "a select without default")
+		}
+	case *ssa.MapUpdate:
+		w.escape(s, instr.Value)
+	case *ssa.Alloc:
+		if p, ok := instr.Type().Underlying().(*types.Pointer); ok {
+			w.zero(s, w.path(s, instr), p.Elem())
+		}
+	case *ssa.MakeClosure:
+		w.closure(s, instr)
+	case *ssa.Defer:
+		w.deferCall(s, instr)
+	case *ssa.Go:
+		w.goCall(s, instr)
+	}
+}
+
+// keep remembers the value of a comparison, which says whether a lock was taken.
+func (w *walk) keep(s *state, v ssa.Value) {
+	if known := w.eval(s, v); known.known != nothing || known.lock != "" {
+		s.env[v] = known
+	}
+}
+
+// zero is a new variable: what a program can ask of it is known.
+func (w *walk) zero(s *state, path string, t types.Type) {
+	switch {
+	case nilable(t):
+		s.mem[path] = val{known: isNil}
+	case isBool(t):
+		s.mem[path] = val{known: isFalse}
+	}
+}
+
+// typeAssert knows that nil is of no type.
+func (w *walk) typeAssert(s *state, instr *ssa.TypeAssert) {
+	x := w.eval(s, instr.X)
+	if !instr.CommaOk {
+		s.env[instr] = val{known: notNil, path: x.path}
+		return
+	}
+	if x.known == isNil || x.lock != "" {
+		w.extract(s, instr, 1, val{known: falseIf(x.known == isNil), lock: x.lock})
+	}
+}
+
+func falseIf(b bool) known {
+	if b {
+		return isFalse
+	}
+	return nothing
+}
+
+// extract gives result i of a tuple a value, ahead of the instructions that take
+// it apart.
+func (w *walk) extract(s *state, tuple ssa.Value, i int, v val) {
+	for _, ref := range *tuple.Referrers() {
+		if e, ok := ref.(*ssa.Extract); ok && e.Index == i {
+			s.env[e] = v
+		}
+	}
+}
+
+// store writes memory. A result of Lock that goes where its uses cannot be followed
+// makes the lock's state unknown.
+func (w *walk) store(s *state, instr *ssa.Store) {
+	v := w.eval(s, instr.Val)
+	if v.path == "" {
+		v.path = w.path(s, instr.Val)
+	}
+	if v.lock != "" && !w.local(s, instr.Addr) {
+		s.lose(v.lock)
+		v.lock = ""
+	}
+	s.store(w.path(s, instr.Addr), v)
+}
+
+// local reports whether addr is a variable that only this function and its
+// closures see.
+func (w *walk) local(s *state, addr ssa.Value) bool {
+	switch addr := addr.(type) {
+	case *ssa.Alloc:
+		for _, ref := range *addr.Referrers() {
+			switch ref := ref.(type) {
+			case *ssa.Store:
+				if ref.Val == addr {
+					return false
+				}
+			case *ssa.UnOp, *ssa.MakeClosure, *ssa.DebugRef:
+			default:
+				return false
+			}
+		}
+		return true
+	case *ssa.FreeVar:
+		_, inlined := s.env[addr]
+		return inlined
+	}
+	return false
+}
+
+// leave is the end of a path by return.
+func (w *walk) leave(s *state, instr *ssa.Return) exit {
+	e := exit{state: s, pos: instr.Pos(), values: instr.Results}
+	for _, r := range instr.Results {
+		v := w.eval(s, r)
+		if v.path == "" {
+			v.path = w.path(s, r)
+		}
+		e.results = append(e.results, v)
+	}
+	return e
+}
+
+// panics is the end of a path by panic: what is deferred still runs. The panics
+// that x/tools puts after calls that do not return, and after a select, end a path
+// silently.
+func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
+	if !instr.Pos().IsValid() {
+		return nil
+	}
+	if m, ok := instr.X.(*ssa.MakeInterface); ok {
+		if k, ok := m.X.(*ssa.Const); ok && k.Value != nil && k.Value.Kind() == constant.String && constant.StringVal(k.Value) == "noreturn" {
+			return nil
+		}
+	}
+	w.mayBlock(s, instr.Pos(), "a panic")
+	var ends []exit
+	for _, end := range w.runDefers(s, base) {
+		ends = append(ends, exit{state: end, pos: instr.Pos(), panics: true})
+	}
+	return ends
+}
+
+// distinct drops exits that say the same.
+func (w *walk) distinct(exits []exit) []exit {
+	seen := map[string]bool{}
+	var out []exit
+	for _, e := range exits {
+		key := w.key(e.state)
+		for _, r := range e.results {
+			key += "|" + r.known.String() + r.path
+		}
+		key += w.c.pass.Fset.Position(e.pos).String()
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// liveness has, for each block of a function, the values that are still used.
+type liveness struct {
+	in    map[*ssa.BasicBlock]map[ssa.Value]bool
+	tests map[string]int // conditions by path, to tell which come more than once
+}
+
+// prune drops what s knows of values that are not used any more.
+func (w *walk) prune(fn *ssa.Function, p point) {
+	live := w.c.liveness(fn).in[p.block]
+	for v := range p.state.env {
+		if v.Parent() == fn && !live[v] {
+			if _, free := v.(*ssa.FreeVar); !free {
+				delete(p.state.env, v)
+			}
+		}
+	}
+}
+
+func (c *checker) liveness(fn *ssa.Function) *liveness {
+	if l := c.live[fn]; l != nil {
+		return l
+	}
+	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[string]int{}}
+	c.live[fn] = l
+	for _, b := range fn.Blocks {
+		l.in[b] = map[ssa.Value]bool{}
+	}
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if phi, ok := instr.(*ssa.Phi); ok {
+				for i, v := range phi.Edges {
+					l.use(v, b.Preds[i])
+				}
+				continue
+			}
+			for _, op := range instr.Operands(nil) {
+				l.use(*op, b)
+			}
+		}
+	}
+	plain, empty := &walk{c: c, fn: fn}, newState()
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if cond, ok := instr.(*ssa.If); ok {
+				l.tests[plain.testName(empty, cond.Cond)]++
+			}
+		}
+	}
+	return l
+}
+
+// use marks a value that b uses and, if it is computed anew at each use, what it is
+// computed from.
+func (l *liveness) use(v ssa.Value, b *ssa.BasicBlock) {
+	switch v.(type) {
+	case nil, *ssa.Const, *ssa.Global, *ssa.Function, *ssa.Builtin:
+		return
+	}
+	if !l.mark(v, b) {
+		return
+	}
+	switch v := v.(type) {
+	case *ssa.FieldAddr, *ssa.Field, *ssa.IndexAddr, *ssa.ChangeType, *ssa.Convert, *ssa.ChangeInterface,
+		*ssa.MakeInterface, *ssa.Slice, *ssa.BinOp, *ssa.UnOp, *ssa.Extract:
+		for _, op := range v.(ssa.Instruction).Operands(nil) {
+			l.use(*op, b)
+		}
+	}
+}
+
+// mark makes v live from its definition to b; false if it was.
+func (l *liveness) mark(v ssa.Value, b *ssa.BasicBlock) bool {
+	if l.in[b][v] {
+		return false
+	}
+	if instr, ok := v.(ssa.Instruction); ok && instr.Block() == b {
+		if _, phi := v.(*ssa.Phi); phi {
+			l.in[b][v] = true
+		}
+		return true
+	}
+	l.in[b][v] = true
+	for _, p := range b.Preds {
+		l.mark(v, p)
+	}
+	return true
+}
+
+// testName is the name under which a condition is remembered.
+func (w *walk) testName(s *state, cond ssa.Value) string {
+	switch v := cond.(type) {
+	case *ssa.UnOp:
+		if v.Op == token.NOT {
+			return w.testName(s, v.X)
+		}
+	case *ssa.BinOp:
+		if v.Op == token.EQL || v.Op == token.NEQ {
+			return w.equation(s, v)
+		}
+	}
+	return w.path(s, cond)
+}

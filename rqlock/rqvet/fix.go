@@ -1,0 +1,165 @@
+package rqvet
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/ast/astutil"
+)
+
+// fixIgnored wraps a bare l.Lock() into an error check, where the function returns
+// an error last and the other results have a zero value that can be written.
+func (c *checker) fixIgnored(pos token.Pos) []analysis.SuggestedFix {
+	path := c.enclosing(pos)
+	var stmt *ast.ExprStmt
+	for _, n := range path {
+		switch n := n.(type) {
+		case *ast.ExprStmt:
+			if stmt == nil {
+				stmt = n
+			}
+		case *ast.FuncDecl:
+			return c.checkThenReturn(stmt, n.Type)
+		case *ast.FuncLit:
+			return c.checkThenReturn(stmt, n.Type)
+		case *ast.DeferStmt, *ast.GoStmt:
+			return nil
+		}
+	}
+	return nil
+}
+
+func (c *checker) checkThenReturn(stmt *ast.ExprStmt, fn *ast.FuncType) []analysis.SuggestedFix {
+	if stmt == nil || fn.Results == nil {
+		return nil
+	}
+	var zeros []string
+	for _, field := range fn.Results.List {
+		for range max(1, len(field.Names)) {
+			zeros = append(zeros, zeroOf(c.pass.TypesInfo.TypeOf(field.Type)))
+		}
+	}
+	last := fn.Results.List[len(fn.Results.List)-1]
+	if !isError(c.pass.TypesInfo.TypeOf(last.Type)) {
+		return nil
+	}
+	zeros[len(zeros)-1] = "err"
+	for _, z := range zeros {
+		if z == "" {
+			return nil
+		}
+	}
+	return []analysis.SuggestedFix{{Message: "return the error", TextEdits: []analysis.TextEdit{
+		{Pos: stmt.Pos(), End: stmt.Pos(), NewText: []byte("if err := ")},
+		{Pos: stmt.End(), End: stmt.End(), NewText: []byte("; err != nil {\n\t\treturn " + strings.Join(zeros, ", ") + "\n\t}")},
+	}}}
+}
+
+// zeroOf is the zero value of t as it is written without knowing t's package.
+func zeroOf(t types.Type) string {
+	switch u := t.Underlying().(type) {
+	case *types.Basic:
+		switch {
+		case u.Info()&types.IsBoolean != 0:
+			return "false"
+		case u.Info()&types.IsNumeric != 0:
+			return "0"
+		case u.Info()&types.IsString != 0:
+			return `""`
+		}
+	case *types.Interface:
+		if _, param := t.(*types.TypeParam); param {
+			return ""
+		}
+		return "nil"
+	case *types.Pointer, *types.Slice, *types.Map, *types.Chan, *types.Signature:
+		return "nil"
+	}
+	return ""
+}
+
+// fixKind makes Unlock of UnlockPinned, or the other way round.
+func (c *checker) fixKind(pos token.Pos, pinned bool) []analysis.SuggestedFix {
+	for _, n := range c.enclosing(pos) {
+		call, ok := n.(*ast.CallExpr)
+		if d, isDefer := n.(*ast.DeferStmt); isDefer {
+			call, ok = d.Call, true
+		}
+		if !ok {
+			continue
+		}
+		sel, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || !strings.HasPrefix(sel.Sel.Name, "Unlock") {
+			return nil
+		}
+		name := "Unlock"
+		if pinned {
+			name = "UnlockPinned"
+		}
+		return []analysis.SuggestedFix{{Message: "call " + name, TextEdits: []analysis.TextEdit{
+			{Pos: sel.Sel.Pos(), End: sel.Sel.End(), NewText: []byte(name)},
+		}}}
+	}
+	return nil
+}
+
+// fixDefer moves a defer behind the error check that follows it.
+func (c *checker) fixDefer(d interface{ Pos() token.Pos }) []analysis.SuggestedFix {
+	path := c.enclosing(d.Pos())
+	for i, n := range path {
+		block, ok := n.(*ast.BlockStmt)
+		if !ok || i == 0 {
+			continue
+		}
+		for j, stmt := range block.List {
+			if stmt != path[i-1] || j+1 >= len(block.List) {
+				continue
+			}
+			check, ok := block.List[j+1].(*ast.IfStmt)
+			if !ok || !endsInReturn(check.Body) || check.Else != nil {
+				return nil
+			}
+			deferred, ok := stmt.(*ast.DeferStmt)
+			if !ok {
+				return nil
+			}
+			return []analysis.SuggestedFix{{Message: "put the defer after the check", TextEdits: []analysis.TextEdit{
+				{Pos: stmt.Pos(), End: check.Pos()},
+				{Pos: check.End(), End: check.End(), NewText: []byte("\n\tdefer " + c.source(deferred.Call))},
+			}}}
+		}
+		return nil
+	}
+	return nil
+}
+
+func endsInReturn(b *ast.BlockStmt) bool {
+	if len(b.List) == 0 {
+		return false
+	}
+	_, ok := b.List[len(b.List)-1].(*ast.ReturnStmt)
+	return ok
+}
+
+func (c *checker) source(n ast.Node) string {
+	p, q := c.pass.Fset.Position(n.Pos()), c.pass.Fset.Position(n.End())
+	src, err := c.pass.ReadFile(p.Filename)
+	if err != nil || q.Offset > len(src) {
+		return types.ExprString(n.(ast.Expr))
+	}
+	return string(src[p.Offset:q.Offset])
+}
+
+// enclosing is the syntax at pos, innermost first.
+func (c *checker) enclosing(pos token.Pos) []ast.Node {
+	for _, f := range c.pass.Files {
+		if f.FileStart <= pos && pos < f.FileEnd {
+			path, _ := astutil.PathEnclosingInterval(f, pos, pos+1)
+			return path
+		}
+	}
+	return nil
+}

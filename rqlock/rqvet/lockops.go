@@ -1,0 +1,363 @@
+package rqvet
+
+import (
+	"fmt"
+	"go/token"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// target is the lock of one operation.
+type target struct {
+	path  string
+	class string
+	name  string    // for messages
+	base  ssa.Value // what its address starts from
+}
+
+func (w *walk) target(s *state, lock ssa.Value) target {
+	return target{path: w.path(s, lock), class: class(lock), name: pretty(lock), base: base(lock)}
+}
+
+// base is the value from which fields and elements lead to v.
+func base(v ssa.Value) ssa.Value {
+	for {
+		switch x := v.(type) {
+		case *ssa.FieldAddr:
+			v = x.X
+		case *ssa.IndexAddr:
+			v = x.X
+		case *ssa.ChangeType:
+			v = x.X
+		default:
+			return v
+		}
+	}
+}
+
+// take is a call of Lock, or of one of its sisters, whose result is value. The path
+// goes on twice: with the lock, and without.
+func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
+	if !m.try {
+		w.mayBlock(s, pos, t.name+"."+m.name)
+		w.order(s, t, pos)
+	}
+	old, entry := s.locks[t.path]
+	if !entry {
+		w.noteTaking(s, t, pos)
+	}
+	switch {
+	case old.hold == unsure || s.fog[t.class] && !entry:
+		w.unusedResult(t, m, value, pos)
+		return []*state{s}
+	case old.hold == held:
+		if !m.try && !w.mayDiffer(old, t) && !expected(value) {
+			w.found = append(w.found, finding{rule: SelfDeadlock, pos: pos, related: w.c.since(old.pos, "taken here"),
+				message: fmt.Sprintf("%s is held since %s on this path: %s fails with ErrDeadlock (AA); unlock it first, or call code that expects it held",
+					t.name, w.c.at(old.pos, pos), m.name)})
+		}
+		if w.mayDiffer(old, t) {
+			s.lose(t.path)
+			return []*state{s}
+		}
+		w.result(s, value, m, false, "")
+		return []*state{s}
+	}
+	given := old.theirs && (old.hold == released || old.hold == failed)
+	yes := lockState{hold: held, pos: pos, pinned: m.pinned, again: given, class: t.class, name: t.name, base: t.base}
+	if w.unusedResult(t, m, value, pos) {
+		s.locks[t.path] = yes
+		return []*state{s}
+	}
+	no := s.clone()
+	s.locks[t.path] = yes
+	w.result(s, value, m, true, t.path)
+	no.locks[t.path] = lockState{hold: failed, pos: pos, theirs: given, class: t.class, name: t.name, base: t.base}
+	w.result(no, value, m, false, t.path)
+	return []*state{s, no}
+}
+
+// expected reports whether the program asks which error it got, and so expects one.
+func expected(err ssa.Value) bool {
+	if err == nil {
+		return false
+	}
+	for _, ref := range *err.Referrers() {
+		call, ok := ref.(ssa.CallInstruction)
+		if !ok {
+			continue
+		}
+		if obj := calleeObject(call.Common()); obj != nil && obj.Pkg() != nil && obj.Pkg().Path() == "errors" {
+			return true
+		}
+	}
+	return false
+}
+
+// result gives a call's value what the path knows of it.
+func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string) {
+	if value == nil {
+		return
+	}
+	known := nilness(ok)
+	if m.try {
+		known = truth(ok)
+	}
+	s.env[value] = val{known: known, lock: lock}
+}
+
+// unusedResult reports a result that nothing looks at.
+func (w *walk) unusedResult(t target, m method, value ssa.Value, pos token.Pos) bool {
+	if value != nil && len(*value.Referrers()) > 0 {
+		return false
+	}
+	w.ignored(t.name, m, pos)
+	return true
+}
+
+func (w *walk) ignored(name string, m method, pos token.Pos) {
+	f := finding{rule: IgnoredError, pos: pos}
+	if m.try {
+		f.message = fmt.Sprintf("the result of %s.TryLock is ignored: false means that the lock is not held; write if %s.TryLock() { … }", name, name)
+	} else {
+		f.message = fmt.Sprintf("the error of %s.%s is ignored: after a failure the lock is not held; check the error and do not go on", name, m.name)
+		f.fixes = w.c.fixIgnored(pos)
+	}
+	w.found = append(w.found, f)
+}
+
+// mayDiffer reports whether one access path may have named two locks: its pointer
+// was read twice from a field that the package changes.
+func (w *walk) mayDiffer(old lockState, t target) bool {
+	if old.base == nil || t.base == nil {
+		return strings.Contains(t.path, "@") // by a callee
+	}
+	if old.base == t.base {
+		return false
+	}
+	return w.c.changes(old.base) || w.c.changes(t.base)
+}
+
+// changes reports whether v was read from memory that is written after its object
+// was made.
+func (c *checker) changes(v ssa.Value) bool {
+	load, ok := v.(*ssa.UnOp)
+	if !ok || load.Op != token.MUL {
+		return false
+	}
+	switch at := load.X.(type) {
+	case *ssa.FieldAddr:
+		return c.stored[class(at)] || class(at) == "" || c.changes(base(at))
+	case *ssa.Alloc, *ssa.FreeVar: // a variable: stores to it are followed
+		return false
+	case *ssa.Global:
+		return c.stored[class(at)]
+	}
+	return true
+}
+
+// noteStores finds the fields and variables that fn writes, except those of
+// objects that it makes.
+func (c *checker) noteStores(fn *ssa.Function) {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			st, ok := instr.(*ssa.Store)
+			if !ok {
+				continue
+			}
+			if _, fresh := base(st.Addr).(*ssa.Alloc); !fresh && fn.Synthetic == "" {
+				c.stored[class(st.Addr)] = true
+			}
+		}
+	}
+}
+
+// unlockSite is an unlock of something that the function may have been given held.
+type unlockSite struct {
+	name         string
+	taken, given bool // on some path it was taken here; on some it was not touched
+	takenAt      token.Pos
+}
+
+// release is a call of Unlock or UnlockPinned, deferred if d is not nil.
+func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer) {
+	old := s.locks[t.path]
+	now := lockState{hold: released, pos: pos, class: t.class, name: t.name, base: t.base}
+	report := func(rule Rule, related token.Pos, what, format string, args ...any) {
+		at := pos
+		if d != nil {
+			at = d.Pos()
+		}
+		w.found = append(w.found, finding{rule: rule, pos: at, message: fmt.Sprintf(format, args...), related: w.c.since(related, what)})
+	}
+	switch old.hold {
+	case unsure:
+		return
+	case held:
+		w.site(pos, t, true, old.pos)
+		if old.by != "" {
+			w.handed[old.by] = true
+		}
+		if old.pinned != m.pinned {
+			if old.pinned {
+				report(WrongUnlock, old.pos, "taken here", "%s was taken with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
+			} else {
+				report(WrongUnlock, old.pos, "taken here", "%s was not taken with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
+			}
+			w.found[len(w.found)-1].fixes = w.c.fixKind(pos, old.pinned)
+		}
+		now.theirs = old.again
+	case failed:
+		if d != nil {
+			report(EarlyDefer, old.pos, "fails here", "the deferred unlock of %s also runs where taking it (%s) failed: put the defer after the error check, or let it see whether the lock is held", t.name, w.c.at(old.pos, pos))
+			w.found[len(w.found)-1].fixes = w.c.fixDefer(d)
+		} else {
+			report(Unheld, old.pos, "fails here", "%s is unlocked on a path where taking it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
+		}
+	case released:
+		if w.mayDiffer(old, t) {
+			s.lose(t.path)
+			return
+		}
+		if other, ok := w.otherHeld(s, t); ok {
+			report(WrongUnlock, other.pos, "taken here", "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
+		} else {
+			report(Unheld, old.pos, "unlocked here", "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
+		}
+		return
+	default:
+		if s.fog[t.class] {
+			return
+		}
+		if !w.ownVariable(t.base) && (!w.outside || !w.nobodysCall(t)) || anyElement(t.path) {
+			now.theirs = true
+			w.handed[t.class] = true
+			if w.mayBe(s, t) {
+				return
+			}
+			if !anyElement(t.path) {
+				w.site(pos, t, false, 0)
+			}
+			break
+		}
+		now.theirs = w.outside
+		if other, ok := w.otherHeld(s, t); ok {
+			report(WrongUnlock, other.pos, "taken here", "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
+		} else {
+			report(Unheld, 0, "", "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
+		}
+	}
+	s.locks[t.path] = now
+	s.seen(t.path)
+}
+
+// mayBe gives up on the locks held that t may be by another name.
+func (w *walk) mayBe(s *state, t target) (found bool) {
+	s.loseIf(func(path string, l lockState) bool {
+		alias := l.hold == held && l.class == t.class && strings.ContainsAny(path+t.path, "@#")
+		found = found || alias
+		return alias
+	})
+	return found
+}
+
+// nobodysCall reports whether the lock is a variable, rather than what a call
+// returned, perhaps locked.
+func (w *walk) nobodysCall(t target) bool {
+	switch t.base.(type) {
+	case *ssa.Global, *ssa.FreeVar, *ssa.Parameter, *ssa.Alloc:
+		return true
+	case *ssa.UnOp:
+		return !strings.HasPrefix(t.path, "#")
+	}
+	return false
+}
+
+// anyElement reports whether the path names a different lock in each round of some
+// loop. Whether the loop ran at all is more than a path can tell.
+func anyElement(path string) bool {
+	for {
+		_, rest, ok := strings.Cut(path, "[")
+		if !ok {
+			return false
+		}
+		if rest == "" || rest[0] < '0' || rest[0] > '9' {
+			return true
+		}
+		path = rest
+	}
+}
+
+// otherHeld returns a lock that is held in place of t.
+func (w *walk) otherHeld(s *state, t target) (lockState, bool) {
+	for _, p := range s.heldPaths() {
+		if p != t.path {
+			return s.locks[p], true
+		}
+	}
+	return lockState{}, false
+}
+
+// site notes how an unlock was reached.
+func (w *walk) site(pos token.Pos, t target, taken bool, at token.Pos) {
+	u := w.unlocks[pos]
+	u.name = t.name
+	if taken {
+		u.taken, u.takenAt = true, at
+	} else {
+		u.given = true
+	}
+	w.unlocks[pos] = u
+}
+
+// ownVariable reports whether the lock belongs to a variable that nobody else has
+// seen, so that nobody else can have locked it.
+func (w *walk) ownVariable(base ssa.Value) bool {
+	alloc, ok := base.(*ssa.Alloc)
+	return ok && onlyHere(alloc, 0)
+}
+
+func onlyHere(v ssa.Value, depth int) bool {
+	for _, ref := range *v.Referrers() {
+		switch ref := ref.(type) {
+		case *ssa.FieldAddr:
+			if depth > 3 || !onlyHere(ref, depth+1) {
+				return false
+			}
+		case *ssa.IndexAddr:
+			if depth > 3 || !onlyHere(ref, depth+1) {
+				return false
+			}
+		case *ssa.Store:
+			if ref.Val == v {
+				return false
+			}
+		case *ssa.UnOp, *ssa.DebugRef:
+		case ssa.CallInstruction:
+			if _, ok := lockMethod(calleeObject(ref.Common())); !ok {
+				return false
+			}
+			if _, ok := ref.(*ssa.Go); ok {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// mayBlock reports an operation that may block while a pinned lock is held.
+func (w *walk) mayBlock(s *state, pos token.Pos, what string) {
+	if w.blocks == "" && what != "a panic" {
+		w.blocks = what
+	}
+	l, ok := s.pinned()
+	if !ok {
+		return
+	}
+	w.found = append(w.found, finding{rule: BlockPinned, pos: pos, related: w.c.since(l.pos, "pinned here"),
+		message: fmt.Sprintf("%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",
+			what, l.name, w.c.at(l.pos, pos))})
+}

@@ -1,0 +1,150 @@
+package rqvet
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// lockEdges is a package's part of the lock order, as a fact.
+type lockEdges struct{ Edges []Edge }
+
+// Edge says that a lock of class From was held while one of class To was waited
+// for, at a place, perhaps under a lock that makes the order harmless.
+type Edge struct {
+	From, To, At string
+	Under        []string
+}
+
+func (*lockEdges) AFact() {}
+
+func (e *lockEdges) String() string { return fmt.Sprintf("lockEdges(%d)", len(e.Edges)) }
+
+type edge struct {
+	Edge
+	pos  token.Pos
+	from token.Pos // where From was taken
+}
+
+// order notes that t is waited for.
+func (w *walk) order(s *state, t target, pos token.Pos) {
+	w.orderClass(s, order{Class: t.class}, pos)
+}
+
+// orderThrough notes what a callee waits for.
+func (w *walk) orderThrough(s *state, o order, _ *ssa.CallCommon, pos token.Pos) {
+	w.orderClass(s, o, pos)
+}
+
+func (w *walk) orderClass(s *state, o order, pos token.Pos) {
+	if o.Class == "" {
+		return
+	}
+	without := slices.Clone(o.Without)
+	for _, p := range sortedKeys(s.locks) {
+		if l := s.locks[p]; l.hold == released && l.theirs {
+			without = append(without, l.class)
+		}
+	}
+	old, ok := w.takings[o.Class]
+	if ok {
+		without = slices.DeleteFunc(without, func(c string) bool { return !slices.Contains(old.Without, c) })
+	}
+	w.takings[o.Class] = order{o.Class, without}
+
+	paths := s.heldPaths()
+	for _, p := range paths {
+		l := s.locks[p]
+		if l.class == "" || l.class == o.Class || slices.Contains(o.Without, l.class) {
+			continue
+		}
+		e := edge{Edge: Edge{From: l.class, To: o.Class}, pos: pos, from: l.pos}
+		for _, q := range paths {
+			if c := s.locks[q].class; q != p && strings.HasPrefix(q, "g:") {
+				e.Under = append(e.Under, c)
+			}
+		}
+		w.edges = append(w.edges, e)
+	}
+}
+
+// checkOrder adds this package's edges to those of its imports, one by one, and
+// reports each that closes a cycle.
+func (c *checker) checkOrder() {
+	graph := map[string][]Edge{}
+	for _, fact := range c.pass.AllPackageFacts() {
+		if known, ok := fact.Fact.(*lockEdges); ok && fact.Package != c.pass.Pkg {
+			for _, e := range known.Edges {
+				graph[e.From] = append(graph[e.From], e)
+			}
+		}
+	}
+	slices.SortStableFunc(c.edges, func(x, y edge) int { return cmp.Compare(x.pos, y.pos) })
+	own := new(lockEdges)
+	reported := map[string]bool{}
+	have := map[string]bool{}
+	for _, e := range c.edges {
+		key := e.From + ">" + e.To
+		if have[key+strings.Join(e.Under, ",")] {
+			continue
+		}
+		have[key+strings.Join(e.Under, ",")] = true
+		p := c.pass.Fset.Position(e.pos)
+		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
+		back := wayBack(graph, e.To, e.From, e.Under)
+		if back != nil && !reported[key] {
+			reported[key] = true
+			c.report(finding{rule: LockOrder, pos: e.pos, related: c.since(e.from, "the first is taken here"),
+				message: fmt.Sprintf("%s is taken while %s is held, but %s (ABBA): take them in one order everywhere", short(e.To), short(e.From), story(back))})
+		}
+		graph[e.From] = append(graph[e.From], e.Edge)
+		own.Edges = append(own.Edges, e.Edge)
+	}
+	c.pass.ExportPackageFact(own)
+}
+
+// wayBack finds the shortest chain of edges between two classes that no common
+// lock makes harmless.
+func wayBack(graph map[string][]Edge, from, to string, under []string) []Edge {
+	type step struct {
+		class string
+		path  []Edge
+	}
+	seen := map[string]bool{from: true}
+	work := []step{{class: from}}
+	for len(work) > 0 {
+		s := work[0]
+		work = work[1:]
+		for _, e := range graph[s.class] {
+			if slices.ContainsFunc(e.Under, func(c string) bool { return slices.Contains(under, c) }) {
+				continue
+			}
+			path := append(slices.Clone(s.path), e)
+			if e.To == to {
+				return path
+			}
+			if !seen[e.To] {
+				seen[e.To] = true
+				work = append(work, step{e.To, path})
+			}
+		}
+	}
+	return nil
+}
+
+// story tells a chain of edges.
+func story(chain []Edge) string {
+	var parts []string
+	for _, e := range chain {
+		parts = append(parts, fmt.Sprintf("%s while %s at %s", short(e.To), short(e.From), e.At))
+	}
+	return strings.Join(parts, ", and ")
+}
+
+// short is a class without its import path.
+func short(class string) string { return class[strings.LastIndexByte(class, '/')+1:] }

@@ -1,0 +1,152 @@
+package rqvet
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/analysis/passes/buildssa"
+	"golang.org/x/tools/go/analysis/passes/ctrlflow"
+	"golang.org/x/tools/go/analysis/passes/inspect"
+	"golang.org/x/tools/go/ssa"
+)
+
+// Analyzer reports misuse of rqlock's locks.
+var Analyzer = &analysis.Analyzer{
+	Name: "rqvet",
+	Doc: `check the use of locks that may fail (rqlock)
+
+Reports ignored errors of Lock, unlocks of what is not held, paths that keep a
+lock, self-deadlocks, inversions of the lock order, and calls that block while
+preemption is off. A comment "//rqvet:ignore rule reason" on the line of a
+finding, or on the line above, silences it.`,
+	URL:       docs + "README.md",
+	Run:       run,
+	Requires:  []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer},
+	FactTypes: []analysis.Fact{new(summary), new(lockEdges)},
+}
+
+// checker is the work on one package.
+type checker struct {
+	pass      *analysis.Pass
+	prog      *ssa.Program
+	ids       map[ssa.Value]int
+	summaries map[*ssa.Function]*summary // nil while in the making
+	live      map[*ssa.Function]*liveness
+	explored  map[*ssa.Function]bool // closures that were followed from where they are called
+	stored    map[string]bool        // fields that change after their object was made
+	byName    map[string][]*ssa.Function
+	handed    map[string]bool // classes of locks, and functions, that some code unlocks for
+	kept      []keptLock      // held at the end: leaks unless handed
+	edges     []edge
+	findings  []finding
+}
+
+type finding struct {
+	rule    Rule
+	pos     token.Pos
+	end     token.Pos
+	message string
+	related []analysis.RelatedInformation
+	fixes   []analysis.SuggestedFix
+}
+
+func run(pass *analysis.Pass) (any, error) {
+	if !reachesLock(pass) {
+		return nil, nil
+	}
+	// Not in Requires: most packages of a program have nothing to do with locks.
+	built, err := buildssa.Analyzer.Run(pass)
+	if err != nil {
+		return nil, err
+	}
+	src := built.(*buildssa.SSA)
+	c := &checker{
+		pass:      pass,
+		prog:      src.Pkg.Prog,
+		ids:       map[ssa.Value]int{},
+		summaries: map[*ssa.Function]*summary{},
+		live:      map[*ssa.Function]*liveness{},
+		explored:  map[*ssa.Function]bool{},
+		stored:    map[string]bool{},
+		byName:    map[string][]*ssa.Function{},
+		handed:    map[string]bool{},
+	}
+	c.checkFunctions(src.SrcFuncs)
+	c.checkOrder()
+	c.checkCopies()
+	c.reportAll(src.SrcFuncs)
+	return nil, nil
+}
+
+// checkFunctions follows every function of the package, callees first, then what
+// runs from elsewhere: closures that were passed on, and goroutines.
+func (c *checker) checkFunctions(funcs []*ssa.Function) {
+	for _, fn := range funcs {
+		c.byName[fn.Name()] = append(c.byName[fn.Name()], fn)
+		c.noteStores(fn)
+		c.checkForged(fn)
+	}
+	for _, fn := range funcs {
+		if fn.Parent() == nil {
+			c.summarize(fn)
+		}
+	}
+	for _, fn := range funcs {
+		if fn.Parent() != nil && !c.explored[fn] {
+			c.summarize(fn)
+		}
+	}
+	c.exportSummaries()
+	c.reportKept()
+}
+
+func (c *checker) report(f finding) { c.findings = append(c.findings, f) }
+
+// reportAll reports each finding once, in the order of the source, but not those
+// that a comment silences.
+func (c *checker) reportAll([]*ssa.Function) {
+	ignored := c.readIgnores()
+	slices.SortStableFunc(c.findings, func(x, y finding) int { return cmp.Compare(x.pos, y.pos) })
+	seen := map[string]bool{}
+	for _, f := range c.findings {
+		key := fmt.Sprint(f.pos, f.rule)
+		if seen[key] || ignored.covers(c.pass.Fset.Position(f.pos), f.rule) {
+			continue
+		}
+		seen[key] = true
+		c.pass.Report(analysis.Diagnostic{
+			Pos:            f.pos,
+			End:            f.end,
+			Category:       string(f.rule),
+			Message:        fmt.Sprintf("%s (%s)", f.message, f.rule),
+			URL:            f.rule.URL(),
+			SuggestedFixes: f.fixes,
+			Related:        f.related,
+		})
+	}
+}
+
+// at names a position for a message: the line, with the file if it is another.
+func (c *checker) at(pos, from token.Pos) string {
+	p, q := c.pass.Fset.Position(pos), c.pass.Fset.Position(from)
+	if p.Filename == q.Filename {
+		return fmt.Sprintf("line %d", p.Line)
+	}
+	return fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
+}
+
+func (c *checker) since(pos token.Pos, what string) []analysis.RelatedInformation {
+	if !pos.IsValid() {
+		return nil
+	}
+	return []analysis.RelatedInformation{{Pos: pos, Message: what}}
+}
+
+func (c *checker) isTest(pos token.Pos) bool {
+	return strings.HasSuffix(c.pass.Fset.Position(pos).Filename, "_test.go")
+}

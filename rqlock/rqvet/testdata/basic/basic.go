@@ -1,0 +1,341 @@
+// Package basic has each rule's simple cases, wrong and right.
+package basic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+type box struct {
+	mu, other rqlock.Lock
+	n         int
+	err       error
+}
+
+var global rqlock.Lock
+
+// ignorederr
+
+func ignored(b *box) {
+	b.mu.Lock() // want `the error of b.mu.Lock is ignored.*ignorederr`
+	b.n++
+	b.mu.Unlock()
+}
+
+func blank(b *box) {
+	_ = b.mu.LockTimeout(time.Second) // want `error of b.mu.LockTimeout is ignored.*ignorederr`
+	b.mu.Unlock()
+}
+
+func ignoredTry(b *box) {
+	b.mu.TryLock() // want `result of b.mu.TryLock is ignored.*ignorederr`
+	b.n++
+	b.mu.Unlock()
+}
+
+func ignoredDefer(b *box) {
+	b.mu.Unlock()
+	defer b.mu.Lock() // want `ignorederr`
+	b.n++
+}
+
+func (b *box) lock() error { return b.mu.Lock() }
+
+func ignoredHelper(b *box) {
+	b.lock() // want `the result of lock is ignored.*ignorederr`
+	b.n++
+	b.mu.Unlock()
+}
+
+// unheld
+
+func printed(b *box) {
+	if err := b.mu.Lock(); err != nil {
+		fmt.Println(err)
+	}
+	b.n++
+	b.mu.Unlock() // want `taking it \(line 58\) failed.*unheld`
+}
+
+func onlyTimeouts(b *box) error {
+	err := b.mu.Lock()
+	if errors.Is(err, rqlock.ErrTimeout) {
+		return err
+	}
+	b.mu.Unlock() // want `unheld`
+	return nil
+}
+
+func triedAnyway(b *box) {
+	if !b.mu.TryLock() {
+		fmt.Println("busy")
+	}
+	b.mu.Unlock() // want `unheld`
+}
+
+func double(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	b.mu.Unlock() // want `unlocked twice on this path \(line 86\).*unheld`
+	return nil
+}
+
+func doubleByDefer(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock() // want `unlocked twice.*unheld`
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+func sometimes(b *box, x int) error {
+	if x > 0 {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	b.n++
+	b.mu.Unlock() // want `only some paths to here lock it.*unheld`
+	return nil
+}
+
+func neverLocked() {
+	var l rqlock.Lock
+	l.Unlock() // want `unlocked where it was not locked.*unheld`
+}
+
+func elsewhere(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	go func() {
+		b.mu.Unlock() // want `only the goroutine that holds a lock.*unheld`
+	}()
+	return nil
+}
+
+func inGoroutine(b *box) {
+	go b.mu.Unlock() // want `a new goroutine holds no lock.*unheld`
+}
+
+func failedContext(ctx context.Context, b *box) error {
+	err := b.mu.LockContext(ctx)
+	if err != nil {
+		b.mu.Unlock() // want `unheld`
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// leak
+
+func early(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if b.n < 0 {
+		return errors.New("negative") // want `return with b.mu held \(line 144\): call b.mu.Unlock\(\).*leak`
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+type till struct {
+	drawer rqlock.Lock
+	n      int
+}
+
+func (t *till) count() (int, error) {
+	if err := t.drawer.Lock(); err != nil {
+		return 0, err
+	}
+	t.n++
+	return t.n, nil // want `leak`
+}
+
+func panicking(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if b.n < 0 {
+		panic("negative") // want `panic with b.mu held.*leak`
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+func secondFails(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if err := b.other.Lock(); err != nil {
+		return err // want `return with b.mu held.*leak`
+	}
+	b.other.Unlock()
+	b.mu.Unlock()
+	return nil
+}
+
+func inLoop(bs []*box) error {
+	for _, b := range bs {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+		if b.n == 0 {
+			return nil // want `leak`
+		}
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+func ownLock() error {
+	var l rqlock.Lock
+	if err := l.Lock(); err != nil {
+		return err
+	}
+	return nil // want `return with l held.*leak`
+}
+
+func exits(b *box) { // right: the program ends
+	if err := b.mu.Lock(); err != nil {
+		os.Exit(1)
+	}
+	if b.n == 0 {
+		os.Exit(2)
+	}
+	b.mu.Unlock()
+}
+
+// selfdeadlock
+
+func alias(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	p := &b.mu
+	if err := p.Lock(); err != nil { // want `p?.*is held since line 224.*selfdeadlock`
+		return err
+	}
+	p.Unlock()
+	return nil
+}
+
+func (b *box) add() error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+func (b *box) addTwice() error { return b.add() }
+
+func throughHelper(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 248.*selfdeadlock`
+		return err
+	}
+	return b.addTwice() // want `addTwice takes b.mu.*selfdeadlock`
+}
+
+func onGlobal() error {
+	if err := global.Lock(); err != nil {
+		return err
+	}
+	defer global.Unlock()
+	return useGlobal() // want `useGlobal takes global.*selfdeadlock`
+}
+
+func useGlobal() error {
+	if err := global.LockTimeout(time.Second); err != nil {
+		return err
+	}
+	defer global.Unlock()
+	return nil
+}
+
+func inClosure(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	return func() error {
+		if err := b.mu.Lock(); err != nil { // want `selfdeadlock`
+			return err
+		}
+		b.mu.Unlock()
+		return nil
+	}()
+}
+
+// wrongunlock
+
+func wrong(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.n++
+	b.other.Unlock() // want `b.other is unlocked, but the lock held is b.mu.*wrongunlock`
+	return nil
+}
+
+func wrongLocals() error {
+	var a, b rqlock.Lock
+	if err := a.Lock(); err != nil {
+		return err
+	}
+	b.Unlock() // want `b is unlocked, but the lock held is a.*wrongunlock`
+	a.Unlock()
+	return nil
+}
+
+// earlydefer
+
+func deferred(b *box) error {
+	err := b.mu.Lock()
+	defer b.mu.Unlock() // want `put the defer after the error check.*earlydefer`
+	if err != nil {
+		return err
+	}
+	b.n++
+	return nil
+}
+
+func deferredFirst(b *box) error {
+	defer b.mu.Unlock() // want `earlydefer`
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.n++
+	return nil
+}
+
+func deferredClosure(b *box) error {
+	err := b.mu.Lock()
+	defer func() {
+		b.n--
+		b.mu.Unlock() // want `unheld`
+	}()
+	if err != nil {
+		return err
+	}
+	b.n++
+	return nil
+}

@@ -1,0 +1,34 @@
+// Package ignore silences findings.
+package ignore
+
+import "github.com/rqlock/rqlock/rqlock"
+
+var l rqlock.Lock
+
+func silenced() {
+	//rqvet:ignore ignorederr nobody else knows this lock yet
+	l.Lock()
+	l.Unlock()
+	l.Lock() //rqvet:ignore ignorederr nor here
+	l.Unlock()
+}
+
+func otherRule() {
+	//rqvet:ignore leak it is the error that is ignored
+	l.Lock() // want `ignorederr`
+	l.Unlock()
+}
+
+func noReason() {
+	//rqvet:ignore ignorederr // want `an ignored finding needs a reason.*badignore`
+	l.Lock() // want `ignorederr`
+	l.Unlock()
+}
+
+func noRule() {
+	//rqvet:ignore everything because I say so // want `no rule is called "everything".*badignore`
+	l.Lock() // want `ignorederr`
+	l.Unlock()
+}
+
+//rqvet:ignored is another word

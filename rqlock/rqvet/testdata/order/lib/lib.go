@@ -1,0 +1,37 @@
+// Package lib takes two locks in one order.
+package lib
+
+import "github.com/rqlock/rqlock/rqlock"
+
+type Table struct {
+	Rows, Index rqlock.Lock
+	n           int
+}
+
+func (t *Table) Insert() error {
+	if err := t.Rows.Lock(); err != nil {
+		return err
+	}
+	defer t.Rows.Unlock()
+	if err := t.Index.Lock(); err != nil {
+		return err
+	}
+	defer t.Index.Unlock()
+	t.n++
+	return nil
+}
+
+// LockRows takes the rows for its caller.
+func (t *Table) LockRows() error { return t.Rows.Lock() }
+
+func (t *Table) UnlockRows() { t.Rows.Unlock() }
+
+// Touch takes the rows for a moment.
+func (t *Table) Touch() error {
+	if err := t.Rows.Lock(); err != nil {
+		return err
+	}
+	t.n++
+	t.Rows.Unlock()
+	return nil
+}

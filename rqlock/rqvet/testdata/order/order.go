@@ -1,0 +1,191 @@
+// Package order takes locks in both orders, in one package and across two.
+package order
+
+import (
+	"github.com/rqlock/rqlock/rqlock"
+
+	"rqvet.test/order/lib"
+)
+
+type pair struct{ a, b, c rqlock.Lock }
+
+func ab(p *pair) error {
+	if err := p.a.Lock(); err != nil {
+		return err
+	}
+	defer p.a.Unlock()
+	if err := p.b.Lock(); err != nil {
+		return err
+	}
+	p.b.Unlock()
+	return nil
+}
+
+func ba(p *pair) error {
+	if err := p.b.Lock(); err != nil {
+		return err
+	}
+	defer p.b.Unlock()
+	if err := p.a.Lock(); err != nil { // want `order.pair.a is taken while order.pair.b is held, but order.pair.b while order.pair.a at order.go:17 \(ABBA\).*lockorder`
+		return err
+	}
+	p.a.Unlock()
+	return nil
+}
+
+func bc(p *pair) error {
+	if err := p.b.Lock(); err != nil {
+		return err
+	}
+	defer p.b.Unlock()
+	if err := p.c.Lock(); err != nil {
+		return err
+	}
+	p.c.Unlock()
+	return nil
+}
+
+func takeA(p *pair) error {
+	if err := p.a.Lock(); err != nil {
+		return err
+	}
+	p.a.Unlock()
+	return nil
+}
+
+// ca closes a cycle of three, through a helper.
+func ca(p *pair) error {
+	if err := p.c.Lock(); err != nil {
+		return err
+	}
+	defer p.c.Unlock()
+	return takeA(p) // want `order.pair.a is taken while order.pair.c is held, but order.pair.b while order.pair.a at .*, and order.pair.c while order.pair.b at .*lockorder`
+}
+
+func acrossPackages(t *lib.Table) error {
+	if err := t.Index.Lock(); err != nil {
+		return err
+	}
+	defer t.Index.Unlock()
+	return t.Touch() // want `lib.Table.Rows is taken while .*lib.Table.Index is held, but .*lib.Table.Index while .*lib.Table.Rows at lib.go:16.*lockorder`
+}
+
+func heldAcross(t *lib.Table) error {
+	if err := t.LockRows(); err != nil {
+		return err
+	}
+	defer t.UnlockRows()
+	return t.Touch() // want `Touch takes .*, which is held since line 74.*selfdeadlock`
+}
+
+func failsAcross(t *lib.Table) error {
+	t.LockRows() // want `the result of LockRows is ignored.*ignorederr`
+	t.UnlockRows()
+	return nil
+}
+
+func leaksAcross(t *lib.Table, stop bool) error {
+	if err := t.LockRows(); err != nil {
+		return err
+	}
+	if stop {
+		return nil // want `return with t.Rows held.*leak`
+	}
+	t.UnlockRows()
+	return nil
+}
+
+// Right: the second is only tried, which waits for nobody.
+type tried struct{ a, b rqlock.Lock }
+
+func (t *tried) ab() error {
+	if err := t.a.Lock(); err != nil {
+		return err
+	}
+	defer t.a.Unlock()
+	if err := t.b.Lock(); err != nil {
+		return err
+	}
+	t.b.Unlock()
+	return nil
+}
+
+func (t *tried) ba() error {
+	if err := t.b.Lock(); err != nil {
+		return err
+	}
+	defer t.b.Unlock()
+	if t.a.TryLock() {
+		t.a.Unlock()
+	}
+	return nil
+}
+
+// Right: both orders under one lock.
+var (
+	gate         rqlock.Lock
+	inner, outer rqlock.Lock
+)
+
+func gated1() error {
+	if err := gate.Lock(); err != nil {
+		return err
+	}
+	defer gate.Unlock()
+	if err := inner.Lock(); err != nil {
+		return err
+	}
+	defer inner.Unlock()
+	if err := outer.Lock(); err != nil {
+		return err
+	}
+	outer.Unlock()
+	return nil
+}
+
+func gated2() error {
+	if err := gate.Lock(); err != nil {
+		return err
+	}
+	defer gate.Unlock()
+	if err := outer.Lock(); err != nil {
+		return err
+	}
+	defer outer.Unlock()
+	if err := inner.Lock(); err != nil {
+		return err
+	}
+	inner.Unlock()
+	return nil
+}
+
+// Right: the first is released before the second is taken, by a callee, too.
+type stepped struct{ x, y rqlock.Lock }
+
+func (s *stepped) xy() error {
+	if err := s.x.Lock(); err != nil {
+		return err
+	}
+	defer s.x.Unlock()
+	if err := s.y.Lock(); err != nil {
+		return err
+	}
+	s.y.Unlock()
+	return nil
+}
+
+func (s *stepped) leaveY() error {
+	s.y.Unlock()
+	if err := s.x.Lock(); err != nil {
+		return err
+	}
+	s.x.Unlock()
+	return nil
+}
+
+func (s *stepped) yThenX() error {
+	if err := s.y.Lock(); err != nil {
+		return err
+	}
+	return s.leaveY()
+}

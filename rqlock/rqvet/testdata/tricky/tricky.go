@@ -1,0 +1,642 @@
+// Package tricky is all right: there is nothing to find in it.
+package tricky
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+type box struct {
+	mu      rqlock.Lock
+	n       int
+	locked  bool
+	next    *box
+	parts   []part
+	byName  map[string]*part
+	current *part
+}
+
+type part struct {
+	mu rqlock.Lock
+	n  int
+}
+
+// 1. A helper that locks for its caller, and one that unlocks.
+func (b *box) lock() error {
+	if err := b.mu.Lock(); err != nil {
+		return fmt.Errorf("box: %w", err)
+	}
+	b.locked = true
+	return nil
+}
+
+func (b *box) unlock() {
+	b.locked = false
+	b.mu.Unlock()
+}
+
+func throughHelpers(b *box) error {
+	if err := b.lock(); err != nil {
+		return err
+	}
+	defer b.unlock()
+	b.n++
+	return nil
+}
+
+// 2. The same through two layers, with a bool for an error.
+func (b *box) tryLock() bool { return b.lock() == nil }
+
+func throughBool(b *box) int {
+	if !b.tryLock() {
+		return 0
+	}
+	n := b.n
+	b.unlock()
+	return n
+}
+
+// 3. Locking only if told to, and unlocking under the same condition.
+func conditional(b *box, lock bool) error {
+	if lock {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	b.n++
+	if lock {
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+// 4. The same with a deferred closure.
+func conditionalDefer(b *box, lock bool) error {
+	if lock {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+		defer b.mu.Unlock()
+	}
+	b.n++
+	return nil
+}
+
+// 5. A flag says whether it is held.
+func flagged(b *box) error {
+	held := false
+	if b.n > 0 {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+		held = true
+	}
+	b.n++
+	if held {
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+// 6. A flag that a deferred closure looks at.
+func flaggedDefer(b *box) (err error) {
+	held := false
+	defer func() {
+		if held {
+			b.mu.Unlock()
+		}
+	}()
+	if err = b.mu.Lock(); err != nil {
+		return err
+	}
+	held = true
+	b.n++
+	return nil
+}
+
+// 7. The named result says it.
+func namedResult(b *box) (err error) {
+	err = b.mu.Lock()
+	if err != nil {
+		return
+	}
+	defer func() {
+		b.mu.Unlock()
+		if err != nil {
+			err = fmt.Errorf("box: %w", err)
+		}
+	}()
+	if b.n < 0 {
+		err = errors.New("negative")
+		return
+	}
+	b.n++
+	return
+}
+
+// 8. Trying again in a loop.
+func retry(b *box) error {
+	var err error
+	for range 3 {
+		if err = b.mu.LockTimeout(time.Millisecond); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+// 9. Trying until it works.
+func spin(b *box) {
+	for !b.mu.TryLock() {
+		time.Sleep(time.Millisecond)
+	}
+	b.n++
+	b.mu.Unlock()
+}
+
+// 10. One lock a round, continue and break after unlocking.
+func rounds(bs []*box) (sum int) {
+	for _, b := range bs {
+		if b.mu.Lock() != nil {
+			continue
+		}
+		if b.n == 0 {
+			b.mu.Unlock()
+			break
+		}
+		sum += b.n
+		b.mu.Unlock()
+	}
+	return sum
+}
+
+// 11. All elements are locked, then all unlocked, also after a failure.
+func (b *box) lockParts() error {
+	for i := range b.parts {
+		if err := b.parts[i].mu.Lock(); err != nil {
+			for i--; i >= 0; i-- {
+				b.parts[i].mu.Unlock()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *box) unlockParts() {
+	for i := range b.parts {
+		b.parts[i].mu.Unlock()
+	}
+}
+
+func allParts(b *box) error {
+	if err := b.lockParts(); err != nil {
+		return err
+	}
+	defer b.unlockParts()
+	b.n++
+	return nil
+}
+
+// 12. Hand over hand along a list.
+func walk(b *box) (int, error) {
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	for b.next != nil {
+		next := b.next
+		if err := next.mu.Lock(); err != nil {
+			b.mu.Unlock()
+			return 0, err
+		}
+		b.mu.Unlock()
+		b = next
+	}
+	n := b.n
+	b.mu.Unlock()
+	return n, nil
+}
+
+// 13. A closure with the lock held around it.
+func (b *box) with(f func(*box) error) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	return f(b)
+}
+
+func useWith(b *box) error {
+	return b.with(func(b *box) error {
+		b.n++
+		return nil
+	})
+}
+
+// 14. A closure called on the spot, and one kept in a variable.
+func closures(b *box) error {
+	if err := func() error { return b.mu.Lock() }(); err != nil {
+		return err
+	}
+	unlock := func() { b.mu.Unlock() }
+	if b.n == 0 {
+		unlock()
+		return nil
+	}
+	b.n++
+	unlock()
+	return nil
+}
+
+// 15. The unlock is given to the caller.
+func (b *box) acquire() (release func(), err error) {
+	if err := b.mu.Lock(); err != nil {
+		return nil, err
+	}
+	return func() { b.mu.Unlock() }, nil
+}
+
+func useRelease(b *box) error {
+	release, err := b.acquire()
+	if err != nil {
+		return err
+	}
+	defer release()
+	b.n++
+	return nil
+}
+
+// 16. The method value is given away.
+func cleanup(t *testing.T, b *box) {
+	if err := b.mu.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.mu.Unlock)
+	b.n++
+}
+
+// 17. Generic code.
+type guarded[T any] struct {
+	mu rqlock.Lock
+	v  T
+}
+
+func (g *guarded[T]) do(f func(*T)) error {
+	if err := g.mu.Lock(); err != nil {
+		return err
+	}
+	defer g.mu.Unlock()
+	f(&g.v)
+	return nil
+}
+
+func lockAll[T any](gs ...*guarded[T]) error {
+	for i, g := range gs {
+		if err := g.mu.Lock(); err != nil {
+			for _, g := range gs[:i] {
+				g.mu.Unlock()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// 18. An embedded lock.
+type embedding struct {
+	rqlock.Lock
+	n int
+}
+
+func embedded(e *embedding) error {
+	if err := e.Lock.Lock(); err != nil {
+		return err
+	}
+	defer e.Unlock()
+	e.n++
+	return nil
+}
+
+// 19. The error is checked by a helper that does not come back.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func checkedElsewhere(b *box) {
+	must(b.mu.Lock())
+	b.n++
+	b.mu.Unlock()
+}
+
+// 20. log.Fatal does not come back, nor does a test's.
+func fatal(b *box) {
+	if err := b.mu.Lock(); err != nil {
+		log.Fatal(err)
+	}
+	b.n++
+	b.mu.Unlock()
+}
+
+func fatalTest(t testing.TB, b *box) {
+	if err := b.mu.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if b.n == 0 {
+		t.Skip("empty")
+	}
+	b.mu.Unlock()
+}
+
+// 21. A switch over the kinds of failure.
+func switched(b *box, ctx context.Context) error {
+	switch err := b.mu.LockContext(ctx); {
+	case err == nil:
+	case errors.Is(err, rqlock.ErrDeadlock):
+		return errors.New("deadlock")
+	default:
+		return err
+	}
+	defer b.mu.Unlock()
+	b.n++
+	return nil
+}
+
+// 22. errors.As tells success from failure, too.
+func as(b *box) error {
+	err := b.mu.Lock()
+	var dead *rqlock.DeadlockError
+	if errors.As(err, &dead) {
+		return dead
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 23. Released for a while, and taken again.
+func yields(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	for b.n == 0 {
+		b.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	b.n--
+	b.mu.Unlock()
+	return nil
+}
+
+// 24. A helper that releases for a while what its caller holds.
+func (b *box) pause() error {
+	b.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	return b.mu.Lock()
+}
+
+// 25. Goroutines that lock for themselves.
+func workers(b *box) {
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := b.mu.Lock(); err != nil {
+				log.Print(err)
+				return
+			}
+			defer b.mu.Unlock()
+			b.n++
+		})
+	}
+	wg.Wait()
+}
+
+// 26. Two objects of one type.
+func move(from, to *box) error {
+	if err := from.mu.Lock(); err != nil {
+		return err
+	}
+	defer from.mu.Unlock()
+	if err := to.mu.Lock(); err != nil {
+		return err
+	}
+	defer to.mu.Unlock()
+	from.n, to.n = to.n, from.n
+	return nil
+}
+
+// 27. The object that a lookup returns is locked.
+func (b *box) find(name string) (*part, error) {
+	p := b.byName[name]
+	if p == nil {
+		return nil, errors.New("none")
+	}
+	if err := p.mu.Lock(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// 28. One field, another object: the pointer has moved on in between.
+func (b *box) rotate() { b.current = &b.parts[b.n%len(b.parts)] }
+
+func rotated(b *box) error {
+	if err := b.current.mu.Lock(); err != nil {
+		return err
+	}
+	old := b.current
+	defer old.mu.Unlock()
+	b.rotate()
+	if err := b.current.mu.Lock(); err != nil {
+		return err
+	}
+	b.current.mu.Unlock()
+	return nil
+}
+
+// 29. Errors that are collected, and looked at together.
+func collected(b, c *box) error {
+	errs := []error{b.mu.Lock(), c.mu.Lock()}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	c.mu.Unlock()
+	return nil
+}
+
+// 30. A lock behind an interface is out of sight.
+type locker interface {
+	Lock() error
+	Unlock()
+}
+
+func behind(l locker) error {
+	if err := l.Lock(); err != nil {
+		return err
+	}
+	defer l.Unlock()
+	return nil
+}
+
+// 31. A panic that unlocks on its way.
+func panics(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	if b.n < 0 {
+		panic("negative")
+	}
+	return nil
+}
+
+// 32. The other arm of a negated test, with both results used.
+func both(b *box) (ok bool) {
+	ok = b.mu.TryLock()
+	if ok {
+		b.n++
+	}
+	defer func() {
+		if ok {
+			b.mu.Unlock()
+		}
+	}()
+	return ok
+}
+
+// 33. A goto out of the middle.
+func jumps(b *box) (err error) {
+	if err = b.mu.Lock(); err != nil {
+		goto out
+	}
+	if b.n == 0 {
+		goto unlock
+	}
+	b.n++
+unlock:
+	b.mu.Unlock()
+out:
+	return err
+}
+
+// 34. Pinned and not, each released in its way.
+func pinnedOrNot(b *box, short bool) error {
+	if short {
+		if err := b.mu.LockPinned(); err != nil {
+			return err
+		}
+		b.n++
+		b.mu.UnlockPinned()
+		return nil
+	}
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+// 35. A parameter of the helper decides, and the caller knows.
+func (b *box) addLocked(n int, locked bool) error {
+	if !locked {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+		defer b.mu.Unlock()
+	}
+	b.n += n
+	return nil
+}
+
+func knows(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	return b.addLocked(1, true)
+}
+
+// 36. Each round has a lock of its own.
+func fresh() error {
+	for range 3 {
+		var l rqlock.Lock
+		if err := l.Lock(); err != nil {
+			return err
+		}
+		l.Unlock()
+	}
+	return nil
+}
+
+// 37. A constructor returns its object locked.
+func newLockedPart() (*part, error) {
+	p := new(part)
+	if err := p.mu.Lock(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// 38. The error travels through another variable and a struct.
+type outcome struct{ err error }
+
+func travels(b *box) error {
+	first := b.mu.Lock()
+	second := first
+	o := outcome{second}
+	if o.err != nil {
+		return o.err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 39. A deferred call takes care of all that was locked so far.
+func stack(bs []*box) error {
+	var undo []func()
+	defer func() {
+		for _, f := range undo {
+			f()
+		}
+	}()
+	for _, b := range bs {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+		undo = append(undo, b.mu.Unlock)
+	}
+	return nil
+}
+
+// 40. Recursion that locks one object after another.
+func depth(b *box) (int, error) {
+	if b == nil {
+		return 0, nil
+	}
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	defer b.mu.Unlock()
+	n, err := depth(b.next)
+	return n + 1, err
+}
