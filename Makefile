@@ -71,10 +71,10 @@ model-suite:
 	$(MODEL) -run 'Suite|Walks|Marks|Qspin' -model.tier full -model.walks 3000 -timeout 15m
 
 model-list: ## write docs/model-mutants.md: the mutants, and what kills each
-	$(MODEL) -run 'Mutants' -model.mutants 3000 -model.seed 1 -model.list ../../docs/model-mutants.md -timeout 15m
+	$(MODEL) -run 'Mutants' -model.mutants 20000 -model.seed 1 -model.list ../../docs/model-mutants.md -timeout 15m
 
 model-mutants:
-	$(MODEL) -run 'Mutants' -model.mutants 3000 -timeout 15m
+	$(MODEL) -run 'Mutants' -model.mutants 20000 -timeout 15m
 
 HOURS ?= 12h
 # The test program itself: go test would hide from it that somebody watches.

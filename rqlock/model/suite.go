@@ -112,6 +112,7 @@ var suite = []entry{
 	{program{name: "cancel/newcomer", aborts: true, threads: []script{times(1, take1(0)), {by(withContext, 0)}, append(cancels, take1(0))}}, queueView, full, full, long},
 	{program{name: "cancel/middle", aborts: true, threads: []script{times(1, take1(0)), {by(withContext, 0)}, times(1, take1(0)), cancels}}, queueView, full, long, long},
 	{program{name: "cancel/two", bare: true, aborts: true, threads: []script{times(1, take1(0)), {by(withContext, 0)}, {by(withContext, 0)}, append(cancels, take1(0))}}, queueView, long, long, long},
+	{program{name: "cancel/reuse", bare: true, aborts: true, nodes: 2, threads: []script{times(2, take1(0)), times(1, take1(0)), {by(withContext, 0)}, append(cancels, take1(0))}}, queueView, long, long, long},
 	{program{name: "cancel/ABBA", aborts: true, threads: []script{{nested(0, 1)}, {round{takes: []take{{lock: 1}, {0, withContext}}}}, cancels}}, walkView, full, full, long},
 	{program{name: "3x2/cancel", bare: true, aborts: true, threads: []script{times(2, take1(0)), times(2, by(withContext, 0)), append(cancels, times(2, take1(0))...)}}, queueView, long, long, long},
 	{program{name: "3x2/limits", bare: true, aborts: true, ticks: 1, threads: threads(3, times(2, by(limited, 0)))}, queueView, long, long, long},
