@@ -6,8 +6,11 @@ import (
 	"hash/maphash"
 	"iter"
 	"math/bits"
+	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
@@ -33,6 +36,7 @@ const (
 // [NewOnDemand] or [NewLRU]. All methods may be called by many goroutines at once.
 type Map[K comparable, V any] struct {
 	seed    maphash.Seed
+	secret  [2]uint64 // of keys that are integers
 	shift   uint
 	buckets []bucket[K, V]
 	limit   int64
@@ -68,7 +72,7 @@ func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 	}
 	logBuckets := bits.Len(uint(limit-1)/2 | 1) // if it is full, one or two elements each
 	return &Map[K, V]{
-		seed: maphash.MakeSeed(), shift: uint(64 - logBuckets), buckets: make([]bucket[K, V], 1<<logBuckets),
+		seed: maphash.MakeSeed(), secret: secretOf[K](), shift: uint(64 - logBuckets), buckets: make([]bucket[K, V], 1<<logBuckets),
 		limit: int64(limit), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
 	}
 }
@@ -82,16 +86,32 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	b := m.bucket(h)
 	for tries := 1; ; tries++ {
 		if at := b.now(); !at.changing() {
+			// Mostly there is one candidate, and it is the one: look at the version once.
+			for may := at.slotsOf(tagOf(h)); may != 0; {
+				if n := b.slots[may.next()].Load(); n != nil && n.Value.hash.Load() == h {
+					key := n.Value.key.Load(&m.keys)
+					v = n.Value.value.Load(&m.values)
+					if b.now() == at && key == k {
+						if m.clock != nil {
+							m.clock.touch(n)
+						}
+						return v, true
+					}
+				}
+			}
 			n, same := m.find(b, at, h, k)
 			if same && n != nil {
 				v = n.Value.value.Load(&m.values)
 				same = b.now() == at
 			}
 			if same {
-				if n != nil && m.clock != nil {
+				if n == nil {
+					return *new(V), false
+				}
+				if m.clock != nil {
 					m.clock.touch(n)
 				}
-				return v, n != nil
+				return v, true
 			}
 		}
 		if tries%spins == 0 {
@@ -105,7 +125,26 @@ const spins = 100
 
 func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[h>>m.shift] }
 
-func (m *Map[K, V]) hash(k K) uint64 { return maphash.Comparable(m.seed, k) }
+// hash returns k's hash, of which all bits are good for use. An integer's is a product
+// with a secret (as wyhash's, Wang 2019), which takes half as long as maphash's.
+func (m *Map[K, V]) hash(k K) uint64 {
+	if m.secret[1] == 0 {
+		return maphash.Comparable(m.seed, k)
+	}
+	hi, lo := bits.Mul64(*(*uint64)(unsafe.Pointer(&k))^m.secret[0], m.secret[1])
+	return hi ^ lo
+}
+
+// secretOf returns the secret to hash a K with, zero if that is no integer of 64 bits.
+func secretOf[K comparable]() (secret [2]uint64) {
+	switch t := reflect.TypeFor[K](); t.Kind() {
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Uintptr:
+		if t.Size() == 8 {
+			secret = [2]uint64{rand.Uint64(), rand.Uint64() | 1}
+		}
+	}
+	return secret
+}
 
 // find returns k's node in b, nil if it has none, as long as at is b's head: same is
 // false if it has another by now.
