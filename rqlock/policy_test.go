@@ -189,9 +189,9 @@ func TestOnViolationOff(t *testing.T) {
 	must(t, l.Lock())
 	reports := 0
 	setOnViolation(t, func(Report) { reports++ })
-	deadlock(t, l.Lock())
+	deadlock(t, l.Lock()) //rqvet:ignore selfdeadlock it is what the test is about
 	OnViolation(nil)
-	deadlock(t, l.Lock())
+	deadlock(t, l.Lock()) //rqvet:ignore selfdeadlock it is what the test is about
 	if reports != 1 {
 		t.Errorf("%d reports, want 1", reports)
 	}

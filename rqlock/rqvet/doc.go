@@ -17,8 +17,12 @@
 //     state.go; value.go says what is known of a value and which lock a pointer
 //     means.
 //   - lockops.go has the rules of Lock and Unlock, exits.go those of a function's
-//     end, calls.go what a call does.
-//   - summary.go is what a caller has to know of a function; it travels between
-//     packages as a fact. order.go finds inversions in the order of locks.
-//   - misuse.go looks for copied locks and forged pointers.
+//     end.
+//   - calls.go says what a call does, closures.go what function literals, defers and
+//     goroutines do, escape.go what is lost with a value that goes out of sight.
+//   - summary.go is what a caller has to know of a function, and travels between
+//     packages as a fact; callee.go applies it. order.go finds inversions in the
+//     order of locks.
+//   - misuse.go looks for copied locks and forged pointers, fix.go writes the
+//     suggested fixes, and api.go knows the lock's methods and what may block.
 package rqvet

@@ -24,9 +24,8 @@ var speaksOfLocks = regexp.MustCompile(`(?i)lock|acquire|hold|enter|begin|grab|p
 // checkUnlocks reports unlocks that only some paths have a lock for.
 func (w *walk) checkUnlocks() {
 	for pos, u := range w.unlocks {
-		if u.taken && u.given {
-			w.found = append(w.found, finding{rule: Unheld, pos: pos, related: w.c.since(u.takenAt, "taken here"),
-				message: fmt.Sprintf("%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.takenAt, pos))})
+		if u.takenAt.IsValid() && u.given {
+			w.report(Unheld, pos, "%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.takenAt, pos))
 		}
 	}
 }
@@ -42,10 +41,13 @@ func (w *walk) checkExits(exits []exit) {
 
 func (w *walk) checkHeld(exits []exit, e exit, path string) {
 	l := e.state.locks[path]
+	if anyElement(path) && !sameRound(l.block, e.block) {
+		return // another loop may have unlocked it
+	}
 	if l.again || e.state.fog[l.class] && l.class != "" {
 		return
 	}
-	leak := finding{rule: Leak, pos: e.pos, related: w.c.since(l.pos, "taken here")}
+	leak := finding{rule: Leak, pos: e.pos}
 	unlock := l.name + ".Unlock()"
 	if l.pinned {
 		unlock = l.name + ".UnlockPinned()"
@@ -79,6 +81,12 @@ func (w *walk) id() string {
 	return "?"
 }
 
+// sameRound reports whether who comes to end has come from taken in the same round of
+// a loop.
+func sameRound(taken, end *ssa.BasicBlock) bool {
+	return taken != nil && taken.Parent() == end.Parent() && taken.Dominates(end)
+}
+
 // passedOn reports whether the lock's object is what the function returns, or was
 // stored for somebody to find.
 func passedOn(e exit, path string) bool {
@@ -103,8 +111,7 @@ func (w *walk) swapped(e exit, path string, l lockState) bool {
 	for _, p := range sortedKeys(e.state.locks) {
 		other := e.state.locks[p]
 		if other.hold == released && other.theirs && other.pos > l.pos {
-			w.found = append(w.found, finding{rule: WrongUnlock, pos: other.pos, related: w.c.since(l.pos, "taken here"),
-				message: fmt.Sprintf("%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", other.name, l.name, w.c.at(l.pos, other.pos))})
+			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", other.name, l.name, w.c.at(l.pos, other.pos))
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package rqvet
 
 import (
+	"fmt"
 	"go/constant"
 	"go/token"
 	"go/types"
@@ -9,6 +10,7 @@ import (
 )
 
 const (
+	maxKnown  = 6    // states per block in which the same is held, before they are joined
 	maxStates = 48   // per block; a function that needs more is not judged
 	maxSteps  = 6000 // blocks entered, per function
 	maxInline = 4    // closures inside closures
@@ -40,12 +42,19 @@ func (c *checker) newWalk(fn *ssa.Function) *walk {
 	}
 }
 
+// report notes a finding; it counts only if the function can be judged.
+func (w *walk) report(rule Rule, pos token.Pos, format string, args ...any) *finding {
+	w.found = append(w.found, finding{rule: rule, pos: pos, message: fmt.Sprintf(format, args...)})
+	return &w.found[len(w.found)-1]
+}
+
 // exit is one way in which a function returns.
 type exit struct {
 	state   *state
 	results []val
 	values  []ssa.Value
 	pos     token.Pos
+	block   *ssa.BasicBlock
 	panics  bool
 }
 
@@ -64,7 +73,7 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	defer func() { w.fn = outer; w.depth-- }()
 
 	base := len(begin.defers)
-	visited := map[*ssa.BasicBlock]map[string]bool{}
+	visited := map[*ssa.BasicBlock]*visits{}
 	var exits []exit
 	work := []point{{block: fn.Blocks[0], state: begin}}
 	for len(work) > 0 && !w.broken {
@@ -73,15 +82,13 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 		if p.index == 0 {
 			w.prune(fn, p)
 			if visited[p.block] == nil {
-				visited[p.block] = map[string]bool{}
+				visited[p.block] = &visits{seen: map[string]bool{}, count: map[string]int{}, joined: map[string]*state{}}
 			}
-			key := w.key(p.state)
-			if visited[p.block][key] {
+			if p.state = w.visit(visited[p.block], p.state); p.state == nil {
 				continue
 			}
-			visited[p.block][key] = true
 			w.steps++
-			if len(visited[p.block]) > maxStates || w.steps > maxSteps {
+			if len(visited[p.block].count) > maxStates || w.steps > maxSteps {
 				w.broken = true
 				break
 			}
@@ -91,6 +98,32 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 		exits = append(exits, ends...)
 	}
 	return w.distinct(exits)
+}
+
+// visits are the states that came to a block.
+type visits struct {
+	seen   map[string]bool
+	count  map[string]int    // by lockKey
+	joined map[string]*state // what all that came later know in common
+}
+
+// visit returns the state to go on with: none if it has been there, and what it
+// has in common with others if there are many that hold the same.
+func (w *walk) visit(v *visits, s *state) *state {
+	locks := s.lockKey()
+	if v.count[locks] >= maxKnown {
+		if old := v.joined[locks]; old != nil {
+			s.join(old)
+		}
+		v.joined[locks] = s.clone()
+	}
+	key := w.key(s)
+	if v.seen[key] {
+		return nil
+	}
+	v.seen[key] = true
+	v.count[locks]++
+	return s
 }
 
 // block runs the instructions from p to a fork or the end of the block.
@@ -337,7 +370,7 @@ func (w *walk) local(s *state, addr ssa.Value) bool {
 
 // leave is the end of a path by return.
 func (w *walk) leave(s *state, instr *ssa.Return) exit {
-	e := exit{state: s, pos: instr.Pos(), values: instr.Results}
+	e := exit{state: s, pos: instr.Pos(), block: instr.Block(), values: instr.Results}
 	for _, r := range instr.Results {
 		v := w.eval(s, r)
 		if v.path == "" {
@@ -363,7 +396,7 @@ func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
 	w.mayBlock(s, instr.Pos(), "a panic")
 	var ends []exit
 	for _, end := range w.runDefers(s, base) {
-		ends = append(ends, exit{state: end, pos: instr.Pos(), panics: true})
+		ends = append(ends, exit{state: end, pos: instr.Pos(), block: instr.Block(), panics: true})
 	}
 	return ends
 }

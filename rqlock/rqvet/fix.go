@@ -4,10 +4,12 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ast/astutil"
+	"golang.org/x/tools/go/ssa"
 )
 
 // fixIgnored wraps a bare l.Lock() into an error check, where the function returns
@@ -33,7 +35,7 @@ func (c *checker) fixIgnored(pos token.Pos) []analysis.SuggestedFix {
 }
 
 func (c *checker) checkThenReturn(stmt *ast.ExprStmt, fn *ast.FuncType) []analysis.SuggestedFix {
-	if stmt == nil || fn.Results == nil {
+	if stmt == nil || fn.Results == nil || !isError(c.pass.TypesInfo.TypeOf(stmt.X)) {
 		return nil
 	}
 	var zeros []string
@@ -82,7 +84,7 @@ func zeroOf(t types.Type) string {
 }
 
 // fixKind makes Unlock of UnlockPinned, or the other way round.
-func (c *checker) fixKind(pos token.Pos, pinned bool) []analysis.SuggestedFix {
+func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 	for _, n := range c.enclosing(pos) {
 		call, ok := n.(*ast.CallExpr)
 		if d, isDefer := n.(*ast.DeferStmt); isDefer {
@@ -95,10 +97,6 @@ func (c *checker) fixKind(pos token.Pos, pinned bool) []analysis.SuggestedFix {
 		if !ok || !strings.HasPrefix(sel.Sel.Name, "Unlock") {
 			return nil
 		}
-		name := "Unlock"
-		if pinned {
-			name = "UnlockPinned"
-		}
 		return []analysis.SuggestedFix{{Message: "call " + name, TextEdits: []analysis.TextEdit{
 			{Pos: sel.Sel.Pos(), End: sel.Sel.End(), NewText: []byte(name)},
 		}}}
@@ -106,42 +104,45 @@ func (c *checker) fixKind(pos token.Pos, pinned bool) []analysis.SuggestedFix {
 	return nil
 }
 
-// fixDefer moves a defer behind the error check that follows it.
-func (c *checker) fixDefer(d interface{ Pos() token.Pos }) []analysis.SuggestedFix {
+// fixDefer moves a defer that stands between "err := l.Lock()" and "if err != nil"
+// behind the latter.
+func (c *checker) fixDefer(d *ssa.Defer) []analysis.SuggestedFix {
 	path := c.enclosing(d.Pos())
 	for i, n := range path {
 		block, ok := n.(*ast.BlockStmt)
-		if !ok || i == 0 {
+		if !ok {
 			continue
 		}
-		for j, stmt := range block.List {
-			if stmt != path[i-1] || j+1 >= len(block.List) {
-				continue
-			}
-			check, ok := block.List[j+1].(*ast.IfStmt)
-			if !ok || !endsInReturn(check.Body) || check.Else != nil {
-				return nil
-			}
-			deferred, ok := stmt.(*ast.DeferStmt)
-			if !ok {
-				return nil
-			}
-			return []analysis.SuggestedFix{{Message: "put the defer after the check", TextEdits: []analysis.TextEdit{
-				{Pos: stmt.Pos(), End: check.Pos()},
-				{Pos: check.End(), End: check.End(), NewText: []byte("\n\tdefer " + c.source(deferred.Call))},
-			}}}
+		at := slices.IndexFunc(block.List, func(s ast.Stmt) bool { return i > 0 && s == path[i-1] })
+		if at < 1 || at+1 == len(block.List) {
+			return nil
 		}
-		return nil
+		stmt, ok := block.List[at].(*ast.DeferStmt)
+		check, isIf := block.List[at+1].(*ast.IfStmt)
+		if !ok || !isIf || !checks(check, block.List[at-1]) {
+			return nil
+		}
+		return []analysis.SuggestedFix{{Message: "put the defer after the check", TextEdits: []analysis.TextEdit{
+			{Pos: stmt.Pos(), End: check.Pos()},
+			{Pos: check.End(), End: check.End(), NewText: []byte("\n\tdefer " + c.source(stmt.Call))},
+		}}}
 	}
 	return nil
 }
 
-func endsInReturn(b *ast.BlockStmt) bool {
-	if len(b.List) == 0 {
+// checks reports whether check is "if err != nil { … return }" of the variable that
+// stmt assigns.
+func checks(check *ast.IfStmt, stmt ast.Stmt) bool {
+	assign, ok := stmt.(*ast.AssignStmt)
+	cond, isBinary := check.Cond.(*ast.BinaryExpr)
+	if !ok || !isBinary || cond.Op != token.NEQ || check.Init != nil || check.Else != nil || len(assign.Lhs) != 1 {
 		return false
 	}
-	_, ok := b.List[len(b.List)-1].(*ast.ReturnStmt)
-	return ok
+	if types.ExprString(cond.X) != types.ExprString(assign.Lhs[0]) || types.ExprString(cond.Y) != "nil" || len(check.Body.List) == 0 {
+		return false
+	}
+	_, returns := check.Body.List[len(check.Body.List)-1].(*ast.ReturnStmt)
+	return returns
 }
 
 func (c *checker) source(n ast.Node) string {

@@ -16,10 +16,10 @@ type ignoreKey struct {
 	rule Rule
 }
 
-// covers reports whether a comment on the finding's line or on the line above
-// names its rule.
+// covers reports whether a comment on the finding's line, or alone on the line
+// above, names its rule.
 func (i ignores) covers(p token.Position, rule Rule) bool {
-	return i[ignoreKey{p.Filename, p.Line, rule}] || i[ignoreKey{p.Filename, p.Line - 1, rule}]
+	return i[ignoreKey{p.Filename, p.Line, rule}]
 }
 
 // readIgnores collects the comments "//rqvet:ignore rule reason" and reports those
@@ -46,11 +46,21 @@ func (c *checker) readIgnores() ignores {
 				default:
 					p := c.pass.Fset.Position(comment.Pos())
 					found[ignoreKey{p.Filename, p.Line, rule}] = true
+					if c.alone(p) {
+						found[ignoreKey{p.Filename, p.Line + 1, rule}] = true
+					}
 				}
 			}
 		}
 	}
 	return found
+}
+
+// alone reports whether nothing but space stands before a comment on its line.
+func (c *checker) alone(p token.Position) bool {
+	src, err := c.pass.ReadFile(p.Filename)
+	start := p.Offset - (p.Column - 1)
+	return err == nil && p.Offset <= len(src) && strings.TrimSpace(string(src[start:p.Offset])) == ""
 }
 
 func quoted(s string) string { return "\"" + s + "\"" }

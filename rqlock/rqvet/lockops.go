@@ -1,7 +1,6 @@
 package rqvet
 
 import (
-	"fmt"
 	"go/token"
 	"strings"
 
@@ -41,11 +40,11 @@ func base(v ssa.Value) ssa.Value {
 func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
 	if !m.try {
 		w.mayBlock(s, pos, t.name+"."+m.name)
-		w.order(s, t, pos)
+		w.order(s, order{Class: t.class}, pos)
 	}
 	old, entry := s.locks[t.path]
 	if !entry {
-		w.noteTaking(s, t, pos)
+		w.noteTaking(s, t)
 	}
 	switch {
 	case old.hold == unsure || s.fog[t.class] && !entry:
@@ -53,9 +52,8 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 		return []*state{s}
 	case old.hold == held:
 		if !m.try && !w.mayDiffer(old, t) && !expected(value) {
-			w.found = append(w.found, finding{rule: SelfDeadlock, pos: pos, related: w.c.since(old.pos, "taken here"),
-				message: fmt.Sprintf("%s is held since %s on this path: %s fails with ErrDeadlock (AA); unlock it first, or call code that expects it held",
-					t.name, w.c.at(old.pos, pos), m.name)})
+			w.report(SelfDeadlock, pos, "%s is held since %s on this path: %s fails with ErrDeadlock (AA); unlock it first, or call code that expects it held",
+				t.name, w.c.at(old.pos, pos), m.name)
 		}
 		if w.mayDiffer(old, t) {
 			s.lose(t.path)
@@ -66,6 +64,9 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 	}
 	given := old.theirs && (old.hold == released || old.hold == failed)
 	yes := lockState{hold: held, pos: pos, pinned: m.pinned, again: given, class: t.class, name: t.name, base: t.base}
+	if call, ok := value.(*ssa.Call); ok {
+		yes.block = call.Block()
+	}
 	if w.unusedResult(t, m, value, pos) {
 		s.locks[t.path] = yes
 		return []*state{s}
@@ -117,14 +118,12 @@ func (w *walk) unusedResult(t target, m method, value ssa.Value, pos token.Pos) 
 }
 
 func (w *walk) ignored(name string, m method, pos token.Pos) {
-	f := finding{rule: IgnoredError, pos: pos}
 	if m.try {
-		f.message = fmt.Sprintf("the result of %s.TryLock is ignored: false means that the lock is not held; write if %s.TryLock() { … }", name, name)
-	} else {
-		f.message = fmt.Sprintf("the error of %s.%s is ignored: after a failure the lock is not held; check the error and do not go on", name, m.name)
-		f.fixes = w.c.fixIgnored(pos)
+		w.report(IgnoredError, pos, "the result of %s.TryLock is ignored: false means that the lock is not held; write if %s.TryLock() { … }", name, name)
+		return
 	}
-	w.found = append(w.found, f)
+	f := w.report(IgnoredError, pos, "the error of %s.%s is ignored: after a failure the lock is not held; check the error and do not go on", name, m.name)
+	f.fixes = w.c.fixIgnored(pos)
 }
 
 // mayDiffer reports whether one access path may have named two locks: its pointer
@@ -175,81 +174,103 @@ func (c *checker) noteStores(fn *ssa.Function) {
 
 // unlockSite is an unlock of something that the function may have been given held.
 type unlockSite struct {
-	name         string
-	taken, given bool // on some path it was taken here; on some it was not touched
-	takenAt      token.Pos
+	name    string
+	takenAt token.Pos // if some path took it
+	given   bool      // if some path did not touch it
 }
 
 // release is a call of Unlock or UnlockPinned, deferred if d is not nil.
 func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer) {
 	old := s.locks[t.path]
 	now := lockState{hold: released, pos: pos, class: t.class, name: t.name, base: t.base}
-	report := func(rule Rule, related token.Pos, what, format string, args ...any) {
-		at := pos
-		if d != nil {
-			at = d.Pos()
-		}
-		w.found = append(w.found, finding{rule: rule, pos: at, message: fmt.Sprintf(format, args...), related: w.c.since(related, what)})
-	}
 	switch old.hold {
 	case unsure:
 		return
 	case held:
-		w.site(pos, t, true, old.pos)
+		w.site(pos, t, old.pos)
 		if old.by != "" {
 			w.handed[old.by] = true
 		}
-		if old.pinned != m.pinned {
-			if old.pinned {
-				report(WrongUnlock, old.pos, "taken here", "%s was taken with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
-			} else {
-				report(WrongUnlock, old.pos, "taken here", "%s was not taken with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
-			}
-			w.found[len(w.found)-1].fixes = w.c.fixKind(pos, old.pinned)
-		}
+		w.checkKind(old, t, m, pos)
 		now.theirs = old.again
 	case failed:
-		if d != nil {
-			report(EarlyDefer, old.pos, "fails here", "the deferred unlock of %s also runs where taking it (%s) failed: put the defer after the error check, or let it see whether the lock is held", t.name, w.c.at(old.pos, pos))
-			w.found[len(w.found)-1].fixes = w.c.fixDefer(d)
-		} else {
-			report(Unheld, old.pos, "fails here", "%s is unlocked on a path where taking it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
-		}
+		w.releaseFailed(old, t, pos, d)
 	case released:
 		if w.mayDiffer(old, t) {
 			s.lose(t.path)
-			return
-		}
-		if other, ok := w.otherHeld(s, t); ok {
-			report(WrongUnlock, other.pos, "taken here", "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
-		} else {
-			report(Unheld, old.pos, "unlocked here", "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
+		} else if !w.otherHeld(s, t, pos) {
+			w.report(Unheld, pos, "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
 		}
 		return
 	default:
 		if s.fog[t.class] {
 			return
 		}
-		if !w.ownVariable(t.base) && (!w.outside || !w.nobodysCall(t)) || anyElement(t.path) {
+		if w.givenHeld(t) {
 			now.theirs = true
 			w.handed[t.class] = true
 			if w.mayBe(s, t) {
 				return
 			}
 			if !anyElement(t.path) {
-				w.site(pos, t, false, 0)
+				w.site(pos, t, token.NoPos)
 			}
 			break
 		}
-		now.theirs = w.outside
-		if other, ok := w.otherHeld(s, t); ok {
-			report(WrongUnlock, other.pos, "taken here", "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
-		} else {
-			report(Unheld, 0, "", "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
+		now.theirs = w.outside // whoever started the goroutine may think so
+		if !w.otherHeld(s, t, pos) {
+			w.report(Unheld, pos, "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
 		}
 	}
 	s.locks[t.path] = now
 	s.seen(t.path)
+}
+
+// checkKind reports a release of the other kind than the lock was taken with.
+func (w *walk) checkKind(old lockState, t target, m method, pos token.Pos) {
+	switch {
+	case old.pinned && !m.pinned:
+		f := w.report(WrongUnlock, pos, "%s was taken with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
+		f.fixes = w.c.fixKind(pos, "UnlockPinned")
+	case !old.pinned && m.pinned:
+		f := w.report(WrongUnlock, pos, "%s was not taken with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
+		f.fixes = w.c.fixKind(pos, "Unlock")
+	}
+}
+
+// releaseFailed reports a release on the path where the lock was not got.
+func (w *walk) releaseFailed(old lockState, t target, pos token.Pos, d *ssa.Defer) {
+	if d == nil {
+		w.report(Unheld, pos, "%s is unlocked on a path where taking it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
+		return
+	}
+	f := w.report(EarlyDefer, pos, "the deferred unlock of %s also runs where taking it (%s) failed: put the defer after the error check, or let it see whether the lock is held",
+		t.name, w.c.at(old.pos, pos))
+	f.fixes = w.c.fixDefer(d)
+}
+
+// givenHeld reports whether a lock that this path has not touched may be held by
+// the function's caller, so that unlocking it is right.
+func (w *walk) givenHeld(t target) bool {
+	switch {
+	case anyElement(t.path):
+		return true
+	case w.ownVariable(t.base):
+		return false
+	}
+	return !w.outside || !w.variable(t)
+}
+
+// otherHeld reports that t is unlocked in place of another lock, if one is held.
+func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
+	for _, p := range s.heldPaths() {
+		if p != t.path {
+			other := s.locks[p]
+			w.report(WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
+			return true
+		}
+	}
+	return false
 }
 
 // mayBe gives up on the locks held that t may be by another name.
@@ -262,9 +283,9 @@ func (w *walk) mayBe(s *state, t target) (found bool) {
 	return found
 }
 
-// nobodysCall reports whether the lock is a variable, rather than what a call
+// variable reports whether the lock is in a variable, rather than in what a call
 // returned, perhaps locked.
-func (w *walk) nobodysCall(t target) bool {
+func (w *walk) variable(t target) bool {
 	switch t.base.(type) {
 	case *ssa.Global, *ssa.FreeVar, *ssa.Parameter, *ssa.Alloc:
 		return true
@@ -289,22 +310,13 @@ func anyElement(path string) bool {
 	}
 }
 
-// otherHeld returns a lock that is held in place of t.
-func (w *walk) otherHeld(s *state, t target) (lockState, bool) {
-	for _, p := range s.heldPaths() {
-		if p != t.path {
-			return s.locks[p], true
-		}
-	}
-	return lockState{}, false
-}
-
-// site notes how an unlock was reached.
-func (w *walk) site(pos token.Pos, t target, taken bool, at token.Pos) {
+// site notes how an unlock was reached: with a lock taken at a place of this
+// function, or with none taken here.
+func (w *walk) site(pos token.Pos, t target, takenAt token.Pos) {
 	u := w.unlocks[pos]
 	u.name = t.name
-	if taken {
-		u.taken, u.takenAt = true, at
+	if takenAt.IsValid() {
+		u.takenAt = takenAt
 	} else {
 		u.given = true
 	}
@@ -357,7 +369,6 @@ func (w *walk) mayBlock(s *state, pos token.Pos, what string) {
 	if !ok {
 		return
 	}
-	w.found = append(w.found, finding{rule: BlockPinned, pos: pos, related: w.c.since(l.pos, "pinned here"),
-		message: fmt.Sprintf("%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",
-			what, l.name, w.c.at(l.pos, pos))})
+	w.report(BlockPinned, pos, "%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",
+		what, l.name, w.c.at(l.pos, pos))
 }

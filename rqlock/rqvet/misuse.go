@@ -48,7 +48,6 @@ func (w *walk) badLock(lock ssa.Value, pos token.Pos) bool {
 	if !ok || !k.IsNil() {
 		return false
 	}
-	w.found = append(w.found, finding{rule: BadLock, pos: pos,
-		message: "the lock is a nil pointer: declare a Lock, or make one with new(rqlock.Lock)"})
+	w.report(BadLock, pos, "the lock is a nil pointer: declare a Lock, or make one with new(rqlock.Lock)")
 	return true
 }

@@ -7,8 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"golang.org/x/tools/go/ssa"
 )
 
 // lockEdges is a package's part of the lock order, as a fact.
@@ -27,21 +25,11 @@ func (e *lockEdges) String() string { return fmt.Sprintf("lockEdges(%d)", len(e.
 
 type edge struct {
 	Edge
-	pos  token.Pos
-	from token.Pos // where From was taken
+	pos token.Pos
 }
 
-// order notes that t is waited for.
-func (w *walk) order(s *state, t target, pos token.Pos) {
-	w.orderClass(s, order{Class: t.class}, pos)
-}
-
-// orderThrough notes what a callee waits for.
-func (w *walk) orderThrough(s *state, o order, _ *ssa.CallCommon, pos token.Pos) {
-	w.orderClass(s, o, pos)
-}
-
-func (w *walk) orderClass(s *state, o order, pos token.Pos) {
+// order notes that a class of lock is waited for, here or by a callee.
+func (w *walk) order(s *state, o order, pos token.Pos) {
 	if o.Class == "" {
 		return
 	}
@@ -63,7 +51,7 @@ func (w *walk) orderClass(s *state, o order, pos token.Pos) {
 		if l.class == "" || l.class == o.Class || slices.Contains(o.Without, l.class) {
 			continue
 		}
-		e := edge{Edge: Edge{From: l.class, To: o.Class}, pos: pos, from: l.pos}
+		e := edge{Edge: Edge{From: l.class, To: o.Class}, pos: pos}
 		for _, q := range paths {
 			if c := s.locks[q].class; q != p && strings.HasPrefix(q, "g:") {
 				e.Under = append(e.Under, c)
@@ -99,7 +87,7 @@ func (c *checker) checkOrder() {
 		back := wayBack(graph, e.To, e.From, e.Under)
 		if back != nil && !reported[key] {
 			reported[key] = true
-			c.report(finding{rule: LockOrder, pos: e.pos, related: c.since(e.from, "the first is taken here"),
+			c.report(finding{rule: LockOrder, pos: e.pos,
 				message: fmt.Sprintf("%s is taken while %s is held, but %s (ABBA): take them in one order everywhere", short(e.To), short(e.From), story(back))})
 		}
 		graph[e.From] = append(graph[e.From], e.Edge)

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/passes/buildssa"
@@ -51,7 +50,6 @@ type finding struct {
 	pos     token.Pos
 	end     token.Pos
 	message string
-	related []analysis.RelatedInformation
 	fixes   []analysis.SuggestedFix
 }
 
@@ -79,7 +77,7 @@ func run(pass *analysis.Pass) (any, error) {
 	c.checkFunctions(src.SrcFuncs)
 	c.checkOrder()
 	c.checkCopies()
-	c.reportAll(src.SrcFuncs)
+	c.reportAll()
 	return nil, nil
 }
 
@@ -109,7 +107,7 @@ func (c *checker) report(f finding) { c.findings = append(c.findings, f) }
 
 // reportAll reports each finding once, in the order of the source, but not those
 // that a comment silences.
-func (c *checker) reportAll([]*ssa.Function) {
+func (c *checker) reportAll() {
 	ignored := c.readIgnores()
 	slices.SortStableFunc(c.findings, func(x, y finding) int { return cmp.Compare(x.pos, y.pos) })
 	seen := map[string]bool{}
@@ -126,7 +124,6 @@ func (c *checker) reportAll([]*ssa.Function) {
 			Message:        fmt.Sprintf("%s (%s)", f.message, f.rule),
 			URL:            f.rule.URL(),
 			SuggestedFixes: f.fixes,
-			Related:        f.related,
 		})
 	}
 }
@@ -138,15 +135,4 @@ func (c *checker) at(pos, from token.Pos) string {
 		return fmt.Sprintf("line %d", p.Line)
 	}
 	return fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
-}
-
-func (c *checker) since(pos token.Pos, what string) []analysis.RelatedInformation {
-	if !pos.IsValid() {
-		return nil
-	}
-	return []analysis.RelatedInformation{{Pos: pos, Message: what}}
-}
-
-func (c *checker) isTest(pos token.Pos) bool {
-	return strings.HasSuffix(c.pass.Fset.Position(pos).Filename, "_test.go")
 }

@@ -30,8 +30,9 @@ type lockState struct {
 	by     string // held: the callee that took it
 	again  bool   // held: it was when the function began, too, but not all the time
 	class  string
-	name   string    // for messages
-	base   ssa.Value // where its address came from
+	name   string          // for messages
+	block  *ssa.BasicBlock // held: where it was taken
+	base   ssa.Value       // where its address came from
 }
 
 // deferred is one entry of a function's defer stack.
@@ -61,12 +62,22 @@ func (s *state) clone() *state {
 	}
 }
 
+// lockKey is equal for states in which the same is held, and deferred.
+func (s *state) lockKey() string {
+	parts := make([]string, 0, len(s.locks))
+	for p, l := range s.locks {
+		parts = append(parts, fmt.Sprint(p, l.hold, l.pinned, l.theirs, l.again, l.pos))
+	}
+	sort.Strings(parts)
+	for _, d := range s.defers {
+		parts = append(parts, fmt.Sprint("d", d.call.Pos(), d.lock))
+	}
+	return strings.Join(parts, "\n")
+}
+
 // key is equal for states that know the same.
 func (w *walk) key(s *state) string {
-	parts := make([]string, 0, len(s.locks)+len(s.env)+len(s.mem)+len(s.conds))
-	for p, l := range s.locks {
-		parts = append(parts, fmt.Sprint("l", p, l.hold, l.pinned, l.theirs, l.again, l.pos))
-	}
+	parts := make([]string, 0, len(s.env)+len(s.mem)+len(s.conds))
 	for v, known := range s.env {
 		parts = append(parts, fmt.Sprint("e", w.c.root(v), known))
 	}
@@ -80,10 +91,43 @@ func (w *walk) key(s *state) string {
 		parts = append(parts, "f"+class)
 	}
 	sort.Strings(parts)
-	for _, d := range s.defers {
-		parts = append(parts, fmt.Sprint("d", d.call.Pos(), d.lock))
+	return s.lockKey() + "\n\n" + strings.Join(parts, "\n")
+}
+
+// join leaves in s what both know; both hold the same. A lock is lost if they
+// differ in what its pointer is.
+func (s *state) join(o *state) {
+	joinVals(s, s.env, o.env)
+	joinVals(s, s.mem, o.mem)
+	maps.DeleteFunc(s.conds, func(name string, is known) bool { return o.conds[name] != is })
+	maps.Copy(s.fog, o.fog)
+}
+
+func joinVals[K comparable](s *state, mine, theirs map[K]val) {
+	for k, x := range mine {
+		y := theirs[k]
+		if x == y {
+			continue
+		}
+		if x.path != y.path {
+			s.loseIf(func(path string, _ lockState) bool {
+				return x.path != "" && strings.HasPrefix(path, x.path) || y.path != "" && strings.HasPrefix(path, y.path)
+			})
+			x.path = ""
+		}
+		if x.known != y.known {
+			x.known = nothing
+		}
+		if x.lock != y.lock {
+			x.lock = ""
+		}
+		if x.num != y.num {
+			x.num = ""
+		}
+		if mine[k] = x; x == (val{}) {
+			delete(mine, k)
+		}
 	}
-	return strings.Join(parts, "\n")
 }
 
 // forget drops what s knows of a value that is computed anew, as in the next round
@@ -122,11 +166,6 @@ func (s *state) forget(root string) {
 
 // store records that the word at path holds v from now on.
 func (s *state) store(path string, v val) {
-	for p := range s.conds {
-		if strings.Contains(p, path+"@") {
-			delete(s.conds, p)
-		}
-	}
 	for p := range s.mem {
 		if strings.HasPrefix(p, path+".") || strings.HasPrefix(p, path+"[") {
 			delete(s.mem, p)

@@ -387,7 +387,7 @@ func sortedKeys[V any](m map[string]V) []string {
 }
 
 // noteTaking records, for callers, a lock that is taken as it was found.
-func (w *walk) noteTaking(s *state, t target, _ token.Pos) {
+func (w *walk) noteTaking(s *state, t target) {
 	if _, ok := w.takes[t.path]; ok || !portable(t.path) {
 		return
 	}

@@ -275,7 +275,7 @@ func TestPutsBack(t *testing.T) {
 	var l rqlock.Lock
 	held, release := make(chan bool), make(chan bool)
 	go func() {
-		l.Lock()
+		l.Lock() //rqvet:ignore ignorederr nobody else has it
 		close(held)
 		<-release
 		l.Unlock()

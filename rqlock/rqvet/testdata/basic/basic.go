@@ -14,7 +14,7 @@ import (
 type box struct {
 	mu, other rqlock.Lock
 	n         int
-	err       error
+	next      *box
 }
 
 var global rqlock.Lock
@@ -128,6 +128,19 @@ func inGoroutine(b *box) {
 	go b.mu.Unlock() // want `a new goroutine holds no lock.*unheld`
 }
 
+func (b *box) work() {
+	b.n++
+	b.mu.Unlock()
+}
+
+func handedOver(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	go b.work() // want `a new goroutine holds no lock and cannot unlock b.mu.*unheld`
+	return nil
+}
+
 func failedContext(ctx context.Context, b *box) error {
 	err := b.mu.LockContext(ctx)
 	if err != nil {
@@ -145,7 +158,7 @@ func early(b *box) error {
 		return err
 	}
 	if b.n < 0 {
-		return errors.New("negative") // want `return with b.mu held \(line 144\): call b.mu.Unlock\(\).*leak`
+		return errors.New("negative") // want `return with b.mu held \(line 157\): call b.mu.Unlock\(\).*leak`
 	}
 	b.mu.Unlock()
 	return nil
@@ -226,7 +239,7 @@ func alias(b *box) error {
 	}
 	defer b.mu.Unlock()
 	p := &b.mu
-	if err := p.Lock(); err != nil { // want `p?.*is held since line 224.*selfdeadlock`
+	if err := p.Lock(); err != nil { // want `p?.*is held since line 237.*selfdeadlock`
 		return err
 	}
 	p.Unlock()
@@ -249,7 +262,7 @@ func throughHelper(b *box) error {
 		return err
 	}
 	defer b.mu.Unlock()
-	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 248.*selfdeadlock`
+	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 261.*selfdeadlock`
 		return err
 	}
 	return b.addTwice() // want `addTwice takes b.mu.*selfdeadlock`
@@ -338,4 +351,71 @@ func deferredClosure(b *box) error {
 	}
 	b.n++
 	return nil
+}
+
+// More than one thing at a time
+
+func (b *box) unlock() { b.mu.Unlock() }
+
+func twiceByHelper(b *box) error {
+	if err := b.lock(); err != nil {
+		return err
+	}
+	defer b.unlock()
+	if err := b.lock(); err != nil { // want `lock takes b.mu, which is held.*selfdeadlock`
+		return err
+	}
+	b.n++
+	return nil
+}
+
+type pointed struct {
+	at, other *box
+	n         int
+}
+
+func (p *pointed) turn() { p.at, p.other = p.other, p.at }
+
+// The second lock may be another one, and succeed.
+func turned(p *pointed, t *till) error {
+	if err := p.at.mu.Lock(); err != nil {
+		return err
+	}
+	old := p.at
+	p.turn()
+	if err := p.at.mu.Lock(); err != nil {
+		old.mu.Unlock()
+		return err
+	}
+	if err := t.drawer.Lock(); err != nil {
+		return err
+	}
+	return nil // want `return with t.drawer held.*leak`
+}
+
+// After many conditions, what is held is still known.
+func longWay(b *box, flags [12]bool) (n int, err error) {
+	p, q := b, b.next
+	for i, f := range flags {
+		if f {
+			n += i
+		}
+		if n > 7 {
+			p = q
+		}
+		if p == nil {
+			q, p = b, b
+		}
+		if flags[0] != f {
+			err = errors.New("mixed")
+		}
+	}
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	if err != nil {
+		return 0, err // want `leak`
+	}
+	b.mu.Unlock()
+	return n, nil
 }

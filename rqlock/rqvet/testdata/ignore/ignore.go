@@ -3,13 +3,20 @@ package ignore
 
 import "github.com/rqlock/rqlock/rqlock"
 
-var l rqlock.Lock
+var l, m rqlock.Lock
 
 func silenced() {
 	//rqvet:ignore ignorederr nobody else knows this lock yet
 	l.Lock()
 	l.Unlock()
 	l.Lock() //rqvet:ignore ignorederr nor here
+	l.Unlock()
+}
+
+func nextLine() {
+	l.Lock() //rqvet:ignore ignorederr this line only
+	m.Lock() // want `ignorederr`
+	m.Unlock()
 	l.Unlock()
 }
 

@@ -640,3 +640,282 @@ func depth(b *box) (int, error) {
 	n, err := depth(b.next)
 	return n + 1, err
 }
+
+// 41. Some elements are locked, and the same ones unlocked.
+func some(b *box, which uint) error {
+	for i := range b.parts {
+		if which>>i&1 != 0 {
+			if err := b.parts[i].mu.Lock(); err != nil {
+				return err
+			}
+		}
+	}
+	b.n++
+	for i := range b.parts {
+		if which>>i&1 != 0 {
+			b.parts[i].mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// 42. The same in a goroutine, which begins with nothing held.
+func someInGoroutine(b *box) {
+	go func() {
+		for i := range b.parts {
+			must(b.parts[i].mu.Lock())
+		}
+		for i := range b.parts {
+			b.parts[i].mu.Unlock()
+		}
+	}()
+}
+
+// 43. What the caller holds is released for a while, on some paths.
+func (b *box) settle() {
+	if b.n == 0 {
+		return
+	}
+	b.mu.Unlock()
+	time.Sleep(time.Millisecond)
+	must(b.mu.Lock())
+}
+
+// 44. Who calls pause does not hold the lock if it fails.
+func usesPause(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if err := b.pause(); err != nil {
+		return err
+	}
+	b.settle()
+	b.mu.Unlock()
+	return nil
+}
+
+// 45. A transaction: the object that comes back knows the lock.
+type ledger struct {
+	mu rqlock.Lock
+	n  int
+}
+
+type entry struct{ l *ledger }
+
+func (l *ledger) entry() (*entry, error) {
+	if err := l.mu.Lock(); err != nil {
+		return nil, err
+	}
+	return &entry{l}, nil
+}
+
+func (e *entry) close() { e.l.mu.Unlock() }
+
+func transact(l *ledger, f func(*entry) error) error {
+	e, err := l.entry()
+	if err != nil {
+		return err
+	}
+	if l.n == 0 {
+		e.close()
+		return nil
+	}
+	return f(e)
+}
+
+// 46. Two names for one object.
+func twoNames(l *ledger, e *entry) error {
+	if err := l.mu.Lock(); err != nil {
+		return err
+	}
+	l.n++
+	e.l.mu.Unlock()
+	return nil
+}
+
+// 47. A helper whose name says nothing of locks.
+type drawer struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func (d *drawer) prepare() error {
+	if err := d.mu.Lock(); err != nil {
+		return err
+	}
+	d.n++
+	return nil
+}
+
+func usePrepare(d *drawer) error {
+	if err := d.prepare(); err != nil {
+		return err
+	}
+	d.mu.Unlock()
+	return nil
+}
+
+// 48. The same, under a condition that the caller knows.
+type cabinet struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func (c *cabinet) prepareIf(need bool) error {
+	if need {
+		return c.mu.Lock()
+	}
+	return nil
+}
+
+func usePrepareIf(c *cabinet, need bool) error {
+	if err := c.prepareIf(need); err != nil {
+		return err
+	}
+	c.n++
+	if need {
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+// 49. The lock, the unlock or the error is given away.
+func later(b *box, run func(func())) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	run(func() { b.mu.Unlock() })
+	return nil
+}
+
+type desk struct{ mu rqlock.Lock }
+
+func give(d *desk, f func(*rqlock.Lock)) error {
+	if err := d.mu.Lock(); err != nil {
+		return err
+	}
+	f(&d.mu)
+	return nil
+}
+
+func checkedByParameter(b *box, check func(error)) {
+	check(b.mu.Lock())
+	b.n++
+	b.mu.Unlock()
+}
+
+func appended(b *box) error {
+	var errs []error
+	errs = append(errs, b.mu.Lock())
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 50. One of the package's methods may be the one called.
+type shelf struct {
+	mu rqlock.Lock
+	n  int
+}
+
+type finisher interface{ finish(*shelf) }
+
+type unlocks struct{}
+
+func (unlocks) finish(s *shelf) { s.mu.Unlock() }
+
+func throughInterface(s *shelf, f finisher) error {
+	if err := s.mu.Lock(); err != nil {
+		return err
+	}
+	f.finish(s)
+	return nil
+}
+
+// 51. The object that a function makes and locks comes back, under any name.
+type ticket struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func printed() (*ticket, error) {
+	t := &ticket{n: 1}
+	if err := t.mu.Lock(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// 52. A variable that a closure changes.
+func switchesObject(b, c *box, run func(func())) error {
+	x := b
+	if err := x.mu.Lock(); err != nil {
+		return err
+	}
+	run(func() {
+		x.mu.Unlock()
+		x = c
+		must(x.mu.Lock())
+	})
+	x.mu.Unlock()
+	return nil
+}
+
+// 53. A closure of this function, from a variable, called in another one.
+func mutual(b *box, after func(func())) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	done := func() { b.mu.Unlock() }
+	if b.n == 0 {
+		done()
+		return nil
+	}
+	after(func() {
+		must(b.mu.Lock())
+		done()
+	})
+	b.mu.Unlock()
+	return nil
+}
+
+// 54. A goroutine's closure calls a helper that unlocks what it has locked.
+func helperInGoroutine(b *box) {
+	go func() {
+		if b.lock() != nil {
+			return
+		}
+		defer b.unlock()
+		b.n++
+	}()
+}
+
+// 55. Many conditions before the lock.
+func manyConditions(b *box, flags [12]bool) (n int, err error) {
+	p, q := b, b.next
+	for i, f := range flags {
+		if f {
+			n += i
+		}
+		if n > 7 {
+			p = q
+		}
+		if p == nil {
+			q, p = b, b
+		}
+		if flags[0] != f {
+			err = errors.New("mixed")
+		}
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	n += b.n
+	b.mu.Unlock()
+	return n, nil
+}

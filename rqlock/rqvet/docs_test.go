@@ -1,0 +1,160 @@
+package rqvet_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/analysis/checker"
+	"golang.org/x/tools/go/packages"
+	"golang.org/x/tools/imports"
+
+	"github.com/rqlock/rqlock/rqlock/rqvet"
+)
+
+const docs = "../../docs/rqvet"
+
+var block = regexp.MustCompile("(?s)## (Wrong|Right)\n\n```go\n(.*?)```")
+
+// TestPages checks that each rule has a page, that what the page calls wrong breaks
+// this rule and no other, and that what it calls right breaks none.
+func TestPages(t *testing.T) {
+	dir := t.TempDir()
+	copyFile(t, filepath.Join(dir, "go.sum"), "testdata/go.sum")
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile("testdata/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "go.mod"), strings.Replace(string(mod), "../../..", filepath.ToSlash(root), 1))
+	for _, rule := range rqvet.Rules {
+		page, err := os.ReadFile(filepath.Join(docs, string(rule)+".md"))
+		if err != nil {
+			t.Errorf("%s has no page: %v", rule, err)
+			continue
+		}
+		found := block.FindAllStringSubmatch(string(page), -1)
+		if len(found) != 2 || found[0][1] != "Wrong" || found[1][1] != "Right" {
+			t.Errorf("%s: the page does not have one Wrong and one Right block", rule)
+			continue
+		}
+		for _, b := range found {
+			name := filepath.Join(dir, strings.ToLower(b[1]), string(rule), "p.go")
+			src, err := imports.Process(name, []byte("package p\n\nimport \"github.com/rqlock/rqlock/rqlock\"\n\n"+b[2]), nil)
+			if err != nil {
+				t.Fatalf("%s: %v", rule, err)
+			}
+			write(t, name, string(src))
+		}
+	}
+	got := analyze(t, dir, false, "./...")
+	for _, rule := range rqvet.Rules {
+		wrong := got["rqvet.test/wrong/"+string(rule)]
+		if len(wrong) == 0 {
+			t.Errorf("%s: nothing found in what the page calls wrong", rule)
+		}
+		for _, d := range wrong {
+			if allowed := d.Category == string(rule) || rule == rqvet.BadIgnore; !allowed {
+				t.Errorf("%s: the wrong code also gives: %s", rule, d.Message)
+			}
+			if want := "/docs/rqvet/" + d.Category + ".md"; !strings.HasSuffix(d.URL, want) {
+				t.Errorf("%s: URL %q, want one that ends in %s", rule, d.URL, want)
+			}
+			if !strings.HasSuffix(d.Message, "("+d.Category+")") {
+				t.Errorf("%s: %q does not end with the rule", rule, d.Message)
+			}
+		}
+		for _, d := range got["rqvet.test/right/"+string(rule)] {
+			t.Errorf("%s: the right code gives: %s", rule, d.Message)
+		}
+	}
+}
+
+// TestIndex checks that the index links every page, and that there are no others.
+func TestIndex(t *testing.T) {
+	index, err := os.ReadFile(filepath.Join(docs, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rule := range rqvet.Rules {
+		if link := fmt.Sprintf("[%s](%s.md)", rule, rule); !strings.Contains(string(index), link) {
+			t.Errorf("the index has no %s", link)
+		}
+	}
+	pages, err := filepath.Glob(filepath.Join(docs, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		name := strings.TrimSuffix(filepath.Base(page), ".md")
+		if name != "README" && !slices.Contains(rqvet.Rules, rqvet.Rule(name)) {
+			t.Errorf("%s: no such rule", page)
+		}
+	}
+}
+
+// analyze runs the analyzer in dir and returns what it finds, by package.
+func analyze(t *testing.T, dir string, tests bool, patterns ...string) map[string][]analysis.Diagnostic {
+	t.Helper()
+	pkgs, err := packages.Load(&packages.Config{
+		Mode: packages.LoadAllSyntax, Dir: dir, Tests: tests, Env: append(os.Environ(), "GOWORK=off"),
+	}, patterns...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if packages.PrintErrors(pkgs) > 0 {
+		t.Fatal("packages do not compile")
+	}
+	graph, err := checker.Analyze([]*analysis.Analyzer{rqvet.Analyzer}, pkgs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]analysis.Diagnostic{}
+	for _, act := range graph.Roots {
+		if act.Err != nil {
+			t.Fatal(act.Err)
+		}
+		for _, d := range act.Diagnostics {
+			found[act.Package.PkgPath] = append(found[act.Package.PkgPath], d)
+			if dir == ".." || dir == "../.." || dir == "../cmd" {
+				t.Errorf("%s: %s", act.Package.Fset.Position(d.Pos), d.Message)
+			}
+		}
+	}
+	return found
+}
+
+// TestRepository finds nothing in the library, its containers, torture, commands
+// and examples, tests included: what they do wrong on purpose, they say.
+func TestRepository(t *testing.T) {
+	for _, dir := range []string{"../..", "../cmd"} {
+		analyze(t, dir, true, "./...")
+	}
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyFile(t *testing.T, to, from string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, string(data))
+}
