@@ -97,6 +97,7 @@ func blockingCall(fn *types.Func) string {
 	return ""
 }
 
+// oneOf matches the names given.
 func oneOf(names string) func(string) bool {
 	set := map[string]bool{}
 	for _, n := range strings.Fields(names) {
@@ -105,11 +106,7 @@ func oneOf(names string) func(string) bool {
 	return func(name string) bool { return set[name] }
 }
 
-func anyBut(names string) func(string) bool {
-	not := oneOf(names)
-	return func(name string) bool { return !not(name) }
-}
-
+// prefixed matches names that begin with one of prefixes.
 func prefixed(prefixes string) func(string) bool {
 	return func(name string) bool {
 		for _, p := range strings.Fields(prefixes) {

@@ -55,12 +55,7 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 
 // library knows the functions that look at errors without deciding anything.
 func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ssa.Value) bool {
-	if b, ok := call.Value.(*ssa.Builtin); ok {
-		if b.Name() == "append" {
-			for _, arg := range call.Args {
-				w.escape(s, arg)
-			}
-		}
+	if _, ok := call.Value.(*ssa.Builtin); ok {
 		return true
 	}
 	if obj == nil || obj.Pkg() == nil || obj.Pkg() == w.c.pass.Pkg || !looksOnly(obj.Pkg().Path()) {

@@ -3,7 +3,6 @@ package rqvet
 import (
 	"go/token"
 	"go/types"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -34,8 +33,7 @@ func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 	w.outOfSight(s, w.c.summarize(fn), func(root string) string { return w.free(s, root, root, mc) })
 	for i, b := range mc.Bindings {
 		at := w.path(s, b)
-		if v, ok := s.mem[at]; ok && writes(fn.FreeVars[i]) {
-			s.loseIf(func(path string, _ lockState) bool { return v.path != "" && strings.HasPrefix(path, v.path) })
+		if _, ok := s.mem[at]; ok && writes(fn.FreeVars[i]) {
 			s.store(at, val{})
 		}
 	}

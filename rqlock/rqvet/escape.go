@@ -7,6 +7,9 @@ import (
 // unknownCall is a call of which nothing is known: what it is given is lost.
 func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 	w.escapeAll(s, call)
+	if call.StaticCallee() != nil {
+		return
+	}
 	if !call.IsInvoke() {
 		// A closure of this function, perhaps, from a variable.
 		for _, fn := range family(w.top) {

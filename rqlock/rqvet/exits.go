@@ -19,7 +19,7 @@ type keptLock struct {
 }
 
 // speaksOfLocks matches names of functions that are expected to keep a lock.
-var speaksOfLocks = regexp.MustCompile(`(?i)lock|acquire|hold|enter|begin|grab|pin|reserve|start`)
+var speaksOfLocks = regexp.MustCompile(`(^(lock|acquire|hold|begin|pin|reserve)|Lock|Acquire|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
 
 // checkUnlocks reports unlocks that only some paths have a lock for.
 func (w *walk) checkUnlocks() {
@@ -39,38 +39,40 @@ func (w *walk) checkExits(exits []exit) {
 	}
 }
 
+// checkHeld judges one lock that is held at one exit.
 func (w *walk) checkHeld(exits []exit, e exit, path string) {
 	l := e.state.locks[path]
-	if anyElement(path) && !sameRound(l.block, e.block) {
-		return // another loop may have unlocked it
+	switch {
+	case anyElement(path) && !sameRound(l.block, e.block): // another loop may have unlocked it
+	case l.again, e.state.fog[l.class] && l.class != "":
+	case e.panics:
+		w.found = append(w.found, w.leak(e, l))
+	case passedOn(e, path):
+		w.handed[l.class] = true
+	case w.swapped(e, l):
+	case w.outside, w.ownVariable(l.base), w.mixed(exits, e, path):
+		w.found = append(w.found, w.leak(e, l))
+	case speaksOfLocks.MatchString(w.top.Name()), w.top.Parent() != nil, l.class == "", w.public(l):
+	default:
+		w.c.kept = append(w.c.kept, keptLock{l.class, w.id(), w.leak(e, l)})
 	}
-	if l.again || e.state.fog[l.class] && l.class != "" {
-		return
+}
+
+// leak is the finding that e leaves l held.
+func (w *walk) leak(e exit, l lockState) finding {
+	pos := e.pos
+	if !pos.IsValid() { // the end of the body
+		pos = endOf(w.top)
 	}
-	leak := finding{rule: Leak, pos: e.pos}
 	unlock := l.name + ".Unlock()"
 	if l.pinned {
 		unlock = l.name + ".UnlockPinned()"
 	}
-	if !leak.pos.IsValid() { // the end of the body
-		leak.pos = endOf(w.top)
-	}
+	format := "return with %s held (%s): call %s on this path, or defer it after the error check"
 	if e.panics {
-		leak.message = fmt.Sprintf("panic with %s held (%s) and nothing deferred to unlock it: defer %s after the error check", l.name, w.c.at(l.pos, leak.pos), unlock)
-		w.found = append(w.found, leak)
-		return
+		format = "panic with %s held (%s) and nothing deferred to unlock it: defer %s after the error check"
 	}
-	leak.message = fmt.Sprintf("return with %s held (%s): call %s on this path, or defer it after the error check", l.name, w.c.at(l.pos, leak.pos), unlock)
-	switch {
-	case passedOn(e, path):
-		w.handed[l.class] = true
-	case w.swapped(e, path, l):
-	case w.outside || w.ownVariable(l.base) || w.mixed(exits, e, path):
-		w.found = append(w.found, leak)
-	case speaksOfLocks.MatchString(w.top.Name()) || w.top.Parent() != nil || l.class == "" || w.public(l):
-	default:
-		w.c.kept = append(w.c.kept, keptLock{l.class, w.id(), leak})
-	}
+	return finding{rule: Leak, pos: pos, message: fmt.Sprintf(format, l.name, w.c.at(l.pos, pos), unlock)}
 }
 
 // id is calleeID of the function that is followed.
@@ -104,7 +106,7 @@ func passedOn(e exit, path string) bool {
 }
 
 // swapped reports a function that keeps one lock and unlocks another.
-func (w *walk) swapped(e exit, path string, l lockState) bool {
+func (w *walk) swapped(e exit, l lockState) bool {
 	if speaksOfLocks.MatchString(w.top.Name()) {
 		return false
 	}

@@ -124,7 +124,7 @@ func (c *checker) fixDefer(d *ssa.Defer) []analysis.SuggestedFix {
 		}
 		return []analysis.SuggestedFix{{Message: "put the defer after the check", TextEdits: []analysis.TextEdit{
 			{Pos: stmt.Pos(), End: check.Pos()},
-			{Pos: check.End(), End: check.End(), NewText: []byte("\n\tdefer " + c.source(stmt.Call))},
+			{Pos: check.End(), End: check.End(), NewText: []byte("\n\t" + c.source(stmt, check.Pos()))},
 		}}}
 	}
 	return nil
@@ -145,13 +145,14 @@ func checks(check *ast.IfStmt, stmt ast.Stmt) bool {
 	return returns
 }
 
-func (c *checker) source(n ast.Node) string {
-	p, q := c.pass.Fset.Position(n.Pos()), c.pass.Fset.Position(n.End())
-	src, err := c.pass.ReadFile(p.Filename)
-	if err != nil || q.Offset > len(src) {
-		return types.ExprString(n.(ast.Expr))
+// source is the text of a statement and the comments after it.
+func (c *checker) source(stmt *ast.DeferStmt, end token.Pos) string {
+	from, to := c.pass.Fset.Position(stmt.Pos()), c.pass.Fset.Position(end)
+	src, err := c.pass.ReadFile(from.Filename)
+	if err != nil || to.Offset > len(src) {
+		return "defer " + types.ExprString(stmt.Call)
 	}
-	return string(src[p.Offset:q.Offset])
+	return strings.TrimSpace(string(src[from.Offset:to.Offset]))
 }
 
 // enclosing is the syntax at pos, innermost first.

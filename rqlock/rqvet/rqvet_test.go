@@ -15,6 +15,11 @@ func TestRules(t *testing.T) {
 	analysistest.Run(noFacts{t}, analysistest.TestData(), rqvet.Analyzer, "./...")
 }
 
+// TestFixes compares what the suggested fixes make of testdata.
+func TestFixes(t *testing.T) {
+	analysistest.RunWithSuggestedFixes(noFacts{t}, analysistest.TestData(), rqvet.Analyzer, "./fixes")
+}
+
 // noFacts lets testdata be silent about facts: they are seen by what they lead to.
 type noFacts struct{ *testing.T }
 

@@ -253,64 +253,45 @@ func (w *walk) summary(exits []exit) *summary {
 		}
 	}
 	seen := map[string]bool{}
-	matters := false
 	for _, e := range exits {
 		if e.panics {
 			continue
 		}
 		sum.Returns = true
 		way := w.way(e, gives)
-		key := fmt.Sprint(way)
-		if seen[key] {
-			continue
+		if key := fmt.Sprint(way); !seen[key] {
+			seen[key] = true
+			sum.Ways = append(sum.Ways, way)
 		}
-		seen[key] = true
-		sum.Ways = append(sum.Ways, way)
-		matters = matters || len(way.Locks) > 0 || len(way.Fog) > 0 || len(way.When) > 0
 	}
 	switch {
-	case !matters || len(sum.Ways) > 0 && w.always(sum.Ways):
+	case tellNothing(sum.Ways):
 		sum.Ways = nil
-	case len(sum.Ways) > 8:
-		fog := map[string]bool{}
-		for _, way := range sum.Ways {
-			for _, e := range way.Locks {
-				fog[e.Class] = true
-			}
-			for _, class := range way.Fog {
-				fog[class] = true
-			}
-		}
-		sum.Ways = []way{{Fog: sorted(fog)}}
+	case len(sum.Ways) > maxWays:
+		sum.Ways = []way{{Fog: (&summary{Ways: sum.Ways}).classes()}}
 	}
 	return sum
 }
 
-// always reports whether the ways tell nothing: no lock changes, and every value of
-// each condition has its way.
-func (w *walk) always(ways []way) bool {
-	both := map[string]known{}
-	for _, way := range ways {
-		if len(way.Locks) > 0 || len(way.Fog) > 0 || len(way.When) == 0 {
-			return len(way.Locks) == 0 && len(way.Fog) == 0 && noLocks(ways)
-		}
-		for _, c := range way.When {
-			if both[c.Name] != nothing && both[c.Name] != c.Is {
-				return noLocks(ways)
-			}
-			both[c.Name] = c.Is
-		}
-	}
-	return false
-}
+// maxWays is how many ways to end callers follow.
+const maxWays = 8
 
-func noLocks(ways []way) bool {
+// tellNothing reports whether ways tell a caller nothing: no lock changes, and
+// whatever the caller knows, there is a way.
+func tellNothing(ways []way) bool {
+	always := false
+	values := map[string]known{}
 	for _, way := range ways {
 		if len(way.Locks) > 0 || len(way.Fog) > 0 {
 			return false
 		}
+		always = always || len(way.When) == 0
+		for _, c := range way.When {
+			always = always || values[c.Name] == c.Is.not() && c.Is.not() != nothing
+			values[c.Name] = c.Is
+		}
 	}
-	return true
+	return always
 }
 
 // way is what callers have to know of one exit. gives has the locks that some exit

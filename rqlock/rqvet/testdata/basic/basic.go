@@ -394,28 +394,56 @@ func turned(p *pointed, t *till) error {
 }
 
 // After many conditions, what is held is still known.
-func longWay(b *box, flags [12]bool) (n int, err error) {
-	p, q := b, b.next
-	for i, f := range flags {
-		if f {
-			n += i
-		}
-		if n > 7 {
-			p = q
-		}
-		if p == nil {
-			q, p = b, b
-		}
-		if flags[0] != f {
-			err = errors.New("mixed")
-		}
+func longWay(b *box, flags [14]bool) (int, error) {
+	var p [14]*box
+	if flags[0] {
+		p[0] = b.next
+	}
+	if flags[1] {
+		p[1] = b.next
+	}
+	if flags[2] {
+		p[2] = b.next
+	}
+	if flags[3] {
+		p[3] = b.next
+	}
+	if flags[4] {
+		p[4] = b.next
+	}
+	if flags[5] {
+		p[5] = b.next
+	}
+	if flags[6] {
+		p[6] = b.next
+	}
+	if flags[7] {
+		p[7] = b.next
+	}
+	if flags[8] {
+		p[8] = b.next
+	}
+	if flags[9] {
+		p[9] = b.next
+	}
+	if flags[10] {
+		p[10] = b.next
+	}
+	if flags[11] {
+		p[11] = b.next
+	}
+	if flags[12] {
+		p[12] = b.next
+	}
+	if flags[13] {
+		p[13] = b.next
 	}
 	if err := b.mu.Lock(); err != nil {
 		return 0, err
 	}
-	if err != nil {
-		return 0, err // want `leak`
+	if p[0] == p[1] {
+		return 0, errors.New("the same") // want `leak`
 	}
 	b.mu.Unlock()
-	return n, nil
+	return 1, nil
 }

@@ -157,6 +157,21 @@ func retry(b *box) error {
 	return nil
 }
 
+func retryOld(b *box) error {
+	var err error
+	for i := 0; i < 3; i++ {
+		if err = b.mu.LockTimeout(time.Millisecond); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
 // 9. Trying until it works.
 func spin(b *box) {
 	for !b.mu.TryLock() {
@@ -282,6 +297,10 @@ func useRelease(b *box) error {
 func cleanup(t *testing.T, b *box) {
 	if err := b.mu.Lock(); err != nil {
 		t.Fatal(err)
+	}
+	if b.n == 0 {
+		b.mu.Unlock()
+		return
 	}
 	t.Cleanup(b.mu.Unlock)
 	b.n++
@@ -660,13 +679,15 @@ func some(b *box, which uint) error {
 }
 
 // 42. The same in a goroutine, which begins with nothing held.
-func someInGoroutine(b *box) {
+func someInGoroutine(b *box, n int) {
 	go func() {
-		for i := range b.parts {
+		for i := range n {
 			must(b.parts[i].mu.Lock())
 		}
-		for i := range b.parts {
-			b.parts[i].mu.Unlock()
+		for i := range n {
+			if b.parts[i].n >= 0 {
+				b.parts[i].mu.Unlock()
+			}
 		}
 	}()
 }
@@ -784,7 +805,23 @@ func later(b *box, run func(func())) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
 	}
+	if b.n == 0 {
+		b.mu.Unlock()
+		return nil
+	}
 	run(func() { b.mu.Unlock() })
+	return nil
+}
+
+func afterwards(ctx context.Context, b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if b.n == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	context.AfterFunc(ctx, func() { b.mu.Unlock() })
 	return nil
 }
 
@@ -829,6 +866,10 @@ func (unlocks) finish(s *shelf) { s.mu.Unlock() }
 func throughInterface(s *shelf, f finisher) error {
 	if err := s.mu.Lock(); err != nil {
 		return err
+	}
+	if s.n == 0 {
+		s.mu.Unlock()
+		return nil
 	}
 	f.finish(s)
 	return nil
@@ -875,7 +916,11 @@ func mutual(b *box, after func(func())) error {
 	}
 	after(func() {
 		must(b.mu.Lock())
-		done()
+		if b.n == 1 {
+			done()
+			return
+		}
+		b.mu.Unlock()
 	})
 	b.mu.Unlock()
 	return nil
@@ -892,30 +937,76 @@ func helperInGoroutine(b *box) {
 	}()
 }
 
-// 55. Many conditions before the lock.
-func manyConditions(b *box, flags [12]bool) (n int, err error) {
-	p, q := b, b.next
-	for i, f := range flags {
-		if f {
-			n += i
-		}
-		if n > 7 {
-			p = q
-		}
-		if p == nil {
-			q, p = b, b
-		}
-		if flags[0] != f {
-			err = errors.New("mixed")
-		}
+// 55. Many conditions before the lock, and pointers that depend on them.
+func manyConditions(b *box, flags [8]bool) (int, error) {
+	p, q, r := b, b, b
+	if flags[0] {
+		p = b.next
 	}
-	if err != nil {
-		return 0, err
+	if flags[1] {
+		q = b.next
+	}
+	if flags[2] {
+		r = q.next
+	}
+	if flags[3] {
+		q = r.next
+	}
+	if flags[4] {
+		p = q.next
 	}
 	if err := b.mu.Lock(); err != nil {
 		return 0, err
 	}
-	n += b.n
+	n := p.n + q.n + r.n
 	b.mu.Unlock()
+	if err := p.mu.Lock(); err != nil {
+		return 0, err
+	}
+	n += p.n
+	p.mu.Unlock()
 	return n, nil
+}
+
+// 56. The same, with the lock held meanwhile, and a pointer that may be its object.
+func mayBeHeld(b, c *box, flags [8]bool) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	p, q, r := b, b, b
+	if flags[0] {
+		q = b.next
+	}
+	if flags[1] {
+		r = b.next
+	}
+	if flags[2] {
+		r = q.next
+	}
+	if flags[3] {
+		q = r.next
+	}
+	if flags[4] {
+		b.mu.Unlock()
+		p = c
+		must(c.mu.Lock())
+	}
+	p.n = q.n + r.n
+	p.mu.Unlock()
+	return nil
+}
+
+// 57. A variable that somebody else may have changed.
+func reassigned(b, c *box, run func(func())) error {
+	x := b
+	run(func() { x = c })
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	if err := x.mu.Lock(); err != nil {
+		return err
+	}
+	x.mu.Unlock()
+	return nil
 }

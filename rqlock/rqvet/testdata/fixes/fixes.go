@@ -1,0 +1,79 @@
+// Package fixes has findings that can be corrected mechanically, and some that cannot.
+package fixes
+
+import "github.com/rqlock/rqlock/rqlock"
+
+type box struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func ignored(b *box) error {
+	b.mu.Lock() // want `ignorederr`
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+func ignoredMore(b *box) (n int, s string, p *box, ok bool, err error) {
+	b.mu.LockTimeout(1) // want `ignorederr`
+	n = b.n
+	b.mu.Unlock()
+	return n, "", b, true, nil
+}
+
+func noError(b *box) int {
+	b.mu.Lock() // want `ignorederr`
+	defer b.mu.Unlock()
+	return b.n
+}
+
+func noZero(b *box) (box2, error) {
+	b.mu.Lock() // want `ignorederr`
+	defer b.mu.Unlock()
+	return box2{b.n}, nil
+}
+
+type box2 struct{ n int }
+
+func (b *box) try() bool { return b.mu.TryLock() }
+
+func notAnError(b *box) error {
+	b.try() // want `ignorederr`
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+func early(b *box) error {
+	err := b.mu.Lock()
+	defer b.mu.Unlock() // want `earlydefer`
+	if err != nil {
+		return err
+	}
+	b.n++
+	return nil
+}
+
+func otherCheck(b *box) error {
+	err := b.mu.Lock()
+	defer b.mu.Unlock() // want `earlydefer`
+	if b.n > 0 {
+		return nil
+	}
+	return err
+}
+
+func kinds(b *box) error {
+	if err := b.mu.LockPinned(); err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock() // want `wrongunlock`
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.UnlockPinned() // want `wrongunlock`
+	b.n++
+	return nil
+}
