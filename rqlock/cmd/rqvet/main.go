@@ -4,7 +4,7 @@
 //	go vet -vettool=$(which rqvet) ./...
 //
 // Alone it exits with 0 if it has found nothing, 3 if it has, and 1 if the packages
-// do not compile; with -json always with 0. -fix applies what can be fixed
+// do not compile; with -json findings are no failure. -fix applies what can be fixed
 // mechanically, -diff shows it. As a vettool it speaks go vet's protocol. See
 // docs/rqvet for the rules.
 package main

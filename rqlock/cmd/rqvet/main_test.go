@@ -180,6 +180,14 @@ func TestBadUse(t *testing.T) {
 	}
 }
 
+// TestJSONBroken: what does not compile is an error in -json, too.
+func TestJSONBroken(t *testing.T) {
+	dir := module(t, "p/p.go", "package p\n\nvar x int = \"\"\n")
+	if out, _, code := in(t, dir, command, "-json", "./..."); code != 1 || !strings.Contains(out, `"error"`) {
+		t.Errorf("exit code %d and %s", code, out)
+	}
+}
+
 // diagnostic is what users of -json read.
 type diagnostic struct {
 	Category, Posn, Message string
