@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
@@ -354,5 +355,17 @@ func TestSpareRecord(t *testing.T) {
 	}
 	if spare != nil {
 		spare.free()
+	}
+}
+
+// TestLines: a record and a bucket have cache lines of their own, and what the waiter
+// ahead writes is in a record's first.
+func TestLines(t *testing.T) {
+	if r, b := unsafe.Sizeof(record{}), unsafe.Sizeof(bucket{}); r%cacheLine != 0 || b != cacheLine {
+		t.Errorf("a record has %d bytes, a bucket %d", r, b)
+	}
+	var w waiter
+	if end := unsafe.Offsetof(w.Parker) + unsafe.Sizeof(w.Token); end > cacheLine {
+		t.Errorf("the queue's fields end at %d", end)
 	}
 }

@@ -79,7 +79,7 @@ func (b *bucket[K, V]) now() head { return head(b.head.Load()) }
 // of the head that it returns.
 func (b *bucket[K, V]) change(f func(h head) head) {
 	h := b.now() + oneVersion
-	b.head.Store(uint64(h))
+	b.head.Store(uint64(h))                 // before anything changes: pairs with now
 	b.head.Store(uint64(f(h) + oneVersion)) // release: pairs with now
 }
 

@@ -86,32 +86,11 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	b := m.bucket(h)
 	for tries := 1; ; tries++ {
 		if at := b.now(); !at.changing() {
-			// Mostly there is one candidate, and it is the one: look at the version once.
-			for may := at.slotsOf(tagOf(h)); may != 0; {
-				if n := b.slots[may.next()].Load(); n != nil && n.Value.hash.Load() == h {
-					key := n.Value.key.Load(&m.keys)
-					v = n.Value.value.Load(&m.values)
-					if b.now() == at && key == k {
-						if m.clock != nil {
-							m.clock.touch(n)
-						}
-						return v, true
-					}
-				}
-			}
-			n, same := m.find(b, at, h, k)
-			if same && n != nil {
-				v = n.Value.value.Load(&m.values)
-				same = b.now() == at
-			}
-			if same {
-				if n == nil {
-					return *new(V), false
-				}
-				if m.clock != nil {
+			if n, v, same := m.read(b, at, h, k); same {
+				if n != nil && m.clock != nil {
 					m.clock.touch(n)
 				}
-				return v, true
+				return v, n != nil
 			}
 		}
 		if tries%spins == 0 {
@@ -126,7 +105,7 @@ const spins = 100
 func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[h>>m.shift] }
 
 // hash returns k's hash, of which all bits are good for use. An integer's is a product
-// with a secret (as wyhash's, Wang 2019), which takes half as long as maphash's.
+// with a secret (as in wyhash, Wang 2019), which spares it maphash's calls.
 func (m *Map[K, V]) hash(k K) uint64 {
 	if m.secret[1] == 0 {
 		return maphash.Comparable(m.seed, k)
@@ -146,30 +125,47 @@ func secretOf[K comparable]() (secret [2]uint64) {
 	return secret
 }
 
-// find returns k's node in b, nil if it has none, as long as at is b's head: same is
-// false if it has another by now.
-func (m *Map[K, V]) find(b *bucket[K, V], at head, h uint64, k K) (n *node[K, V], same bool) {
+// read returns k's node in b and its value, nil if it has none, as long as at is b's
+// head: same is false if it has another by now, and neither key nor value may be looked at
+// before that is known. So it looks once for both: mostly there is one candidate.
+func (m *Map[K, V]) read(b *bucket[K, V], at head, h uint64, k K) (n *node[K, V], v V, same bool) {
 	for may := at.slotsOf(tagOf(h)); may != 0; {
-		if n := b.slots[may.next()].Load(); n != nil && m.has(b, at, n, h, k) {
-			return n, true
+		n := b.slots[may.next()].Load()
+		if n == nil || n.Value.hash.Load() != h {
+			continue
+		}
+		key, v := n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)
+		if b.now() != at {
+			return nil, v, false
+		}
+		if key == k {
+			return n, v, true
 		}
 	}
 	for n := b.chain.Load(); n != nil && b.now() == at; n = n.Value.next.Load() { // else it leads into another bucket
-		if m.has(b, at, n, h, k) {
-			return n, true
+		if n.Value.hash.Load() == h {
+			key, v := n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)
+			if b.now() == at && key == k {
+				return n, v, true
+			}
 		}
 	}
-	return nil, b.now() == at
+	return nil, v, b.now() == at
 }
 
-// has reports whether n has the key k, and at is still b's head: a key must not be looked
-// at before that is known.
-func (m *Map[K, V]) has(b *bucket[K, V], at head, n *node[K, V], h uint64, k K) bool {
-	if n.Value.hash.Load() != h {
-		return false
+// find returns k's node in b, or nil. It needs the lock: nothing changes meanwhile.
+func (m *Map[K, V]) find(b *bucket[K, V], h uint64, k K) *node[K, V] {
+	has := func(n *node[K, V]) bool { return n.Value.hash.Load() == h && n.Value.key.Load(&m.keys) == k }
+	for may := b.now().slotsOf(tagOf(h)); may != 0; {
+		if n := b.slots[may.next()].Load(); n != nil && has(n) {
+			return n
+		}
 	}
-	key := n.Value.key.Load(&m.keys)
-	return b.now() == at && key == k
+	n := b.chain.Load()
+	for n != nil && !has(n) {
+		n = n.Value.next.Load()
+	}
+	return n
 }
 
 // Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
@@ -181,7 +177,7 @@ func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
 		return err
 	}
 	defer b.lock.Unlock()
-	n, _ := m.find(b, b.now(), h, k)
+	n := m.find(b, h, k)
 	switch {
 	case n != nil && flag == NoExist:
 		return ErrExist
@@ -279,7 +275,7 @@ func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
 		return v, err
 	}
 	defer b.lock.Unlock()
-	n, _ := m.find(b, b.now(), h, k)
+	n := m.find(b, h, k)
 	if n == nil {
 		return v, ErrNotExist
 	}
@@ -310,7 +306,7 @@ func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error 
 	}
 	defer b.lock.Unlock()
 	var old V
-	n, _ := m.find(b, b.now(), h, k)
+	n := m.find(b, h, k)
 	if n != nil {
 		old = n.Value.value.Load(&m.values)
 	}

@@ -852,3 +852,36 @@ func TestTorture(t *testing.T) {
 		t.Errorf("%d units, want %d; %d moved, %d deadlocks", sum, keys*each, moved.Load(), deadlocks.Load())
 	}
 }
+
+// TestNeverMissed: what is in a bucket, in a slot or in the chain, is found while the bucket
+// changes: a reader that has been led astray does not say that there is none.
+func TestNeverMissed(t *testing.T) {
+	const keys = 3 * slots
+	m := New[int, int](keys + 1)
+	m.shift = 64 // all in the first bucket
+	for k := range keys {
+		m.Update(k, k, NoExist)
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				m.Update(keys, 0, NoExist)
+				m.Delete(keys)
+			}
+		}
+	})
+	end := time.Now().Add(200 * time.Millisecond)
+	for n := 0; n < 1000 || time.Now().Before(end); n++ {
+		if v, ok := m.Lookup(n % keys); !ok || v != n%keys {
+			t.Errorf("%d: %d, %v", n%keys, v, ok)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/perf/benchmath"
 )
 
 // A contender is one of those compared.
@@ -60,8 +62,7 @@ func (x contender) once() (ns float64) {
 }
 
 func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
+	return benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds), 0.95).Center
 }
 
 // parallel runs f in as many goroutines as there are processors, each with a number,
