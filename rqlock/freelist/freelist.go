@@ -2,16 +2,16 @@ package freelist
 
 import (
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/proc"
 )
 
-// A Node is an element. It is in at most one list, and its value is its user's
-// while it is in none.
+// A Node is an element. It is in at most one list, and its user's while it is in none.
 type Node[T any] struct {
-	next  *Node[T]
+	Next  atomic.Pointer[Node[T]] // the list's while it is in one; nil when Pop returns it
 	Value T
 }
 
@@ -75,10 +75,11 @@ func (l *List[T]) Pop() *Node[T] {
 	return nil
 }
 
-// Fill pushes all nodes, the same number to each list. They must be in none.
+// Fill pushes all nodes, the same number to each list, neighbours to the same: nodes in
+// a cache line are of one processor. They must be in none.
 func (l *List[T]) Fill(nodes []Node[T]) {
 	for i := range nodes {
-		l.pushTo(i, &nodes[i])
+		l.pushTo(int(uint64(i)*uint64(len(l.heads))/uint64(len(nodes))), &nodes[i])
 	}
 }
 
@@ -99,14 +100,16 @@ func (l *List[T]) Len() (n int) {
 // push and pop need the lock.
 
 func (h *head[T]) push(n *Node[T]) {
-	n.next, h.first = h.first, n
+	n.Next.Store(h.first)
+	h.first = n
 	h.len++
 }
 
 func (h *head[T]) pop() *Node[T] {
 	n := h.first
 	if n != nil {
-		h.first, n.next = n.next, nil
+		h.first = n.Next.Load()
+		n.Next.Store(nil)
 		h.len--
 	}
 	return n

@@ -3,6 +3,7 @@ package freelist
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,7 +31,7 @@ func drain(t *testing.T, l *List[int], n int) {
 		if seen[node.Value] {
 			t.Errorf("%d comes twice", node.Value)
 		}
-		if node.next != nil {
+		if node.Next.Load() != nil {
 			t.Errorf("%d comes with what was behind it", node.Value)
 		}
 		seen[node.Value] = true
@@ -40,12 +41,16 @@ func drain(t *testing.T, l *List[int], n int) {
 	}
 }
 
-// TestFill: nodes are spread evenly, and all come back.
+// TestFill: nodes are spread evenly, neighbours together, and all come back.
 func TestFill(t *testing.T) {
 	l := filled(4, 10)
-	for i, want := range []int{3, 3, 2, 2} {
-		if got := l.heads[i].len; got != want {
-			t.Errorf("list %d has %d nodes, want %d", i, got, want)
+	for i, want := range [][]int{{2, 1, 0}, {4, 3}, {7, 6, 5}, {9, 8}} {
+		var got []int
+		for n := l.heads[i].first; n != nil; n = n.Next.Load() {
+			got = append(got, n.Value)
+		}
+		if !slices.Equal(got, want) || l.heads[i].len != len(want) {
+			t.Errorf("list %d has nodes %v, by its count %d; want %v", i, got, l.heads[i].len, want)
 		}
 	}
 	if l.Len() != 10 {

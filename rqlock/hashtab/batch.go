@@ -53,8 +53,8 @@ func (m *Map[K, V]) LookupAndDeleteBatch(at *Cursor, keys []K, values []V) (n in
 		defer b.lock.Unlock()
 		if buf = m.snapshot(b, buf); len(buf) <= free {
 			free -= len(buf)
-			for n := b.any(); n != nil; n = b.any() {
-				m.remove(b, n)
+			for e := m.any(b); e != nil; e = m.any(b) {
+				m.remove(b, e)
 			}
 		}
 		return buf, nil

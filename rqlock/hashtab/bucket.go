@@ -2,41 +2,39 @@ package hashtab
 
 import (
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
-	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
-// A node is an element, in a bucket or in the free list.
-type node[K comparable, V any] = freelist.Node[elem[K, V]]
-
-// An elem changes only while its bucket's version is odd, or while it is in none.
+// An elem changes only while its bucket's version is odd, or while it is in none; but a
+// value that one access writes may change at any time.
 type elem[K comparable, V any] struct {
-	hash  atomic.Uint64 // what a lookup reads is together
 	key   words.Cell[K]
 	value words.Cell[V]
-	state atomic.Uint32                             // see clock
-	next  atomic.Pointer[freelist.Node[elem[K, V]]] // of a chain
 }
 
 // A bucket is a cache line. It has slots for a few elements, with some bits of each one's
 // hash, so that a lookup mostly touches the bucket and the element that it is for; if it
-// has more, those are in a chain. It changes under its lock.
+// has more, those hang on the link of the last slot's element (see store). It changes
+// under its lock.
 type bucket[K comparable, V any] struct {
-	_     [64 - unsafe.Sizeof(rqlock.Lock{}) - 8 - (slots+1)*unsafe.Sizeof(uintptr(0))]byte // first: at the end nothing would take a word
-	head  atomic.Uint64
+	_     [64 - unsafe.Sizeof(rqlock.Lock{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte // first: at the end nothing would take a word
+	heads heads
 	lock  rqlock.Lock
-	slots [slots]atomic.Pointer[node[K, V]]
-	chain atomic.Pointer[node[K, V]]
+	slots [slots]atomic.Pointer[elem[K, V]]
 }
 
-const slots = 4
+const (
+	slots = 5
+	last  = slots - 1
+)
 
-// A head has the bucket's version, odd while it changes, in its upper 40 bits (a reader
-// who sleeps for 2^39 changes is deceived), and below a tag for each slot, of 6 bits.
+// A head has the bucket's version, odd while it changes, in its upper 34 bits (a reader
+// who sleeps for just 2^33 changes is deceived), and below a tag for each slot, of 6 bits.
 type head uint64
 
 const (
@@ -50,7 +48,7 @@ func (h head) changing() bool { return h&oneVersion != 0 }
 // A match is a set of slots: the last bit of each one's tag.
 type match uint64
 
-const firstBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits) // of each tag
+const firstBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits) | 1<<(4*tagBits) // of each tag
 
 // slotsOf returns those that may have the tag, without a branch for each: besides those
 // that do, perhaps one after such a one. The tag of a free slot says nothing.
@@ -61,7 +59,7 @@ func (h head) slotsOf(tag uint64) match {
 
 // next takes a slot out of the set.
 func (m *match) next() (slot int) {
-	slot = bits.TrailingZeros64(uint64(*m)) / tagBits
+	slot = bits.TrailingZeros64(uint64(*m)) * 11 >> 6 // of 0, 6 to 24
 	*m &= *m - 1
 	return slot
 }
@@ -70,57 +68,94 @@ func (h head) withTag(i int, tag uint64) head {
 	return h&^(tagMask<<(i*tagBits)) | head(tag)<<(i*tagBits)
 }
 
-func tagOf(hash uint64) uint64 { return hash & tagMask }
+func tagOf(hash uint64) uint64 { return hash >> (64 - tagBits) }
+
+// heads has the one head after the other: a sequence lock.
+type heads struct{ at atomic.Uint64 }
 
 // now returns the head, to compare with later (acquire: pairs with change).
-func (b *bucket[K, V]) now() head { return head(b.head.Load()) }
+func (s *heads) now() head { return head(s.at.Load()) }
 
-// change makes a new version of the bucket, in which f puts what it wants, and the tags
-// of the head that it returns.
-func (b *bucket[K, V]) change(f func(h head) head) {
-	h := b.now() + oneVersion
-	b.head.Store(uint64(h))                 // before anything changes: pairs with now
-	b.head.Store(uint64(f(h) + oneVersion)) // release: pairs with now
-}
-
-// link puts n, which is in no bucket, into b.
-func (b *bucket[K, V]) link(h head, n *node[K, V]) head {
-	for i := range b.slots {
-		if b.slots[i].Load() == nil {
-			b.slots[i].Store(n)
-			return h.withTag(i, tagOf(n.Value.hash.Load()))
+// settle waits until nothing changes.
+func (s *heads) settle() {
+	for tries := 1; s.now().changing(); tries++ {
+		if tries%100 == 0 {
+			runtime.Gosched() // the writer may wait for this processor
 		}
 	}
-	n.Value.next.Store(b.chain.Load())
-	b.chain.Store(n)
-	return h
 }
 
-// unlink takes n out of b. The tag of its slot may stay.
-func (b *bucket[K, V]) unlink(n *node[K, V]) {
+// change makes a new version, in which f puts what it wants, and the tags of the head
+// that it returns.
+func (s *heads) change(f func(h head) head) {
+	h := s.now() + oneVersion
+	s.at.Store(uint64(h))                 // before anything changes: pairs with now
+	s.at.Store(uint64(f(h) + oneVersion)) // release: pairs with now
+}
+
+// slotOf returns the slot that has e, nil for a free one, and whether there is one.
+func (b *bucket[K, V]) slotOf(e *elem[K, V]) (i int, ok bool) {
 	for i := range b.slots {
-		if b.slots[i].Load() == n {
-			b.slots[i].Store(nil)
-			return
+		if b.slots[i].Load() == e {
+			return i, true
 		}
 	}
-	at := &b.chain
-	for at.Load() != n {
-		at = &at.Load().Value.next
+	return 0, false
+}
+
+// link puts e, which is in no bucket, into b: in a free slot, or hung on the last one's
+// element.
+func (m *Map[K, V]) link(b *bucket[K, V], at head, e *elem[K, V], tag uint64) head {
+	if i, ok := b.slotOf(nil); ok {
+		b.slots[i].Store(e)
+		return at.withTag(i, tag)
 	}
-	at.Store(n.Value.next.Load())
+	l, on := m.store.link(e), m.store.link(b.slots[last].Load())
+	l.Next.Store(on.Next.Load())
+	on.Next.Store(l)
+	return at
+}
+
+// cut takes e out of b. What hangs on it comes to its place.
+func (m *Map[K, V]) cut(b *bucket[K, V], at head, e *elem[K, V]) head {
+	next := m.next(e)
+	if i, ok := b.slotOf(e); ok {
+		b.slots[i].Store(next)
+		if next != nil {
+			at = at.withTag(i, tagOf(m.hash(next.key.Load(&m.keys))))
+		}
+	} else {
+		on := b.slots[last].Load()
+		for m.next(on) != e {
+			on = m.next(on)
+		}
+		m.store.link(on).Next.Store(m.store.link(e).Next.Load())
+	}
+	m.store.link(e).Next.Store(nil)
+	return at
+}
+
+// next returns the element that hangs on e, nil if that is nil or there is none.
+func (m *Map[K, V]) next(e *elem[K, V]) *elem[K, V] {
+	if e == nil {
+		return nil
+	}
+	if l := m.store.link(e).Next.Load(); l != nil {
+		return l.Value
+	}
+	return nil
 }
 
 // all goes over b's elements, as long as h is its head.
-func (b *bucket[K, V]) all(h head) func(yield func(n *node[K, V]) bool) {
-	return func(yield func(n *node[K, V]) bool) {
+func (m *Map[K, V]) all(b *bucket[K, V], h head) func(yield func(e *elem[K, V]) bool) {
+	return func(yield func(e *elem[K, V]) bool) {
 		for i := range b.slots {
-			if n := b.slots[i].Load(); n != nil && !yield(n) {
+			if e := b.slots[i].Load(); e != nil && !yield(e) {
 				return
 			}
 		}
-		for n := b.chain.Load(); n != nil && b.now() == h; n = n.Value.next.Load() { // else it leads into another bucket
-			if !yield(n) {
+		for e := m.next(b.slots[last].Load()); e != nil && b.heads.now() == h; e = m.next(e) { // else they lead into another bucket
+			if !yield(e) {
 				return
 			}
 		}
@@ -128,9 +163,9 @@ func (b *bucket[K, V]) all(h head) func(yield func(n *node[K, V]) bool) {
 }
 
 // any returns one of b's elements, or nil. It needs the lock.
-func (b *bucket[K, V]) any() *node[K, V] {
-	for n := range b.all(b.now()) {
-		return n
+func (m *Map[K, V]) any(b *bucket[K, V]) *elem[K, V] {
+	for e := range m.all(b, b.heads.now()) {
+		return e
 	}
 	return nil
 }

@@ -31,8 +31,8 @@
 //
 // # How readers do without locks
 //
-// A bucket has a version, odd while its chain or values change (a sequence lock). A
-// reader copies keys and values word by word, with atomic loads, and looks whether the
-// version is what it was; if not, it begins again. So elements can be used again at
-// once, without waiting for readers to be done.
+// A bucket has a version, odd while elements come or go and while values of more than a
+// word change (a sequence lock). A reader copies keys and values word by word, with atomic
+// loads, and looks whether the version is what it was; if not, it begins again. So elements
+// can be used again at once, without waiting for readers to be done.
 package hashtab

@@ -8,11 +8,9 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
@@ -36,31 +34,23 @@ const (
 // [NewOnDemand] or [NewLRU]. All methods may be called by many goroutines at once.
 type Map[K comparable, V any] struct {
 	seed    maphash.Seed
-	secret  [2]uint64 // of keys that are integers
-	shift   uint
+	secret  secret // zero if keys are no integers
 	buckets []bucket[K, V]
-	limit   int64
 	keys    words.Layout[K]
 	values  words.Layout[V]
 
-	spare *freelist.List[elem[K, V]] // nil = made on demand
-	clock *clock[K, V]               // nil = full is full
-	len   atomic.Int64               // of elements in use or about to be
+	limit int64
+	len   atomic.Int64 // of elements in use or about to be
+	store store[K, V]
+	clock *clock // nil = full is full
 }
 
 // New returns a map for up to capacity elements, all of which it makes now: later it
 // allocates nothing. It panics if capacity is not positive.
 func New[K comparable, V any](capacity int) *Map[K, V] {
-	m, _ := preallocated[K, V](capacity)
-	return m
-}
-
-func preallocated[K comparable, V any](capacity int) (*Map[K, V], []node[K, V]) {
 	m := NewOnDemand[K, V](capacity)
-	nodes := make([]node[K, V], capacity)
-	m.spare = freelist.New[elem[K, V]](0)
-	m.spare.Fill(nodes)
-	return m, nodes
+	m.store.allocate(capacity)
+	return m
 }
 
 // NewOnDemand returns a map for up to limit elements, each of which is allocated when
@@ -72,100 +62,123 @@ func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 	}
 	logBuckets := bits.Len(uint(limit-1)/2 | 1) // if it is full, one or two elements each
 	return &Map[K, V]{
-		seed: maphash.MakeSeed(), secret: secretOf[K](), shift: uint(64 - logBuckets), buckets: make([]bucket[K, V], 1<<logBuckets),
-		limit: int64(limit), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
+		seed: maphash.MakeSeed(), secret: secretOf[K](), buckets: make([]bucket[K, V], 1<<logBuckets),
+		keys: words.LayoutOf[K](), values: words.LayoutOf[V](), limit: int64(limit),
 	}
 }
 
 // Len returns how many elements there are, and those that others are about to add.
 func (m *Map[K, V]) Len() int { return int(m.len.Load()) }
 
-// Lookup returns k's value, and whether there is one. It takes no lock.
+// Lookup returns k's value, and whether there is one. It takes no lock: what it has read
+// counts only if the bucket's head is the same after it, and neither a key nor a value may
+// be looked at before. So it reads both at once: mostly there is one candidate.
 func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
-	h := m.hash(k)
+	var h uint64
+	if m.secret.known() { // m.hash, for the compiler does not inline it
+		h = m.secret.hash(wordOf(&k))
+	} else {
+		h = m.hash(k)
+	}
 	b := m.bucket(h)
-	for tries := 1; ; tries++ {
-		if at := b.now(); !at.changing() {
-			if n, v, same := m.read(b, at, h, k); same {
-				if n != nil && m.clock != nil {
-					m.clock.touch(n)
-				}
-				return v, n != nil
+again:
+	for ; ; b.heads.settle() {
+		at := b.heads.now()
+		if at.changing() {
+			continue
+		}
+		for may := at.slotsOf(tagOf(h)); may != 0; {
+			e := b.slots[may.next()].Load()
+			if e == nil {
+				continue
+			}
+			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
+			if b.heads.now() != at {
+				continue again
+			}
+			if key == k {
+				m.touch(e)
+				return v, true
 			}
 		}
-		if tries%spins == 0 {
-			runtime.Gosched() // the writer may wait for this processor
+		for e := m.next(b.slots[last].Load()); e != nil; e = m.next(e) {
+			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
+			if b.heads.now() != at { // they may have led elsewhere
+				continue again
+			}
+			if key == k {
+				m.touch(e)
+				return v, true
+			}
+		}
+		if b.heads.now() == at {
+			return v, false
 		}
 	}
 }
 
-// spins is how often a reader looks at a bucket before it yields.
-const spins = 100
-
-func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[h>>m.shift] }
-
-// hash returns k's hash, of which all bits are good for use. An integer's is a product
-// with a secret (as in wyhash, Wang 2019), which spares it maphash's calls.
-func (m *Map[K, V]) hash(k K) uint64 {
-	if m.secret[1] == 0 {
-		return maphash.Comparable(m.seed, k)
+// touch notes in a map with a clock that e is used.
+func (m *Map[K, V]) touch(e *elem[K, V]) {
+	if m.clock != nil {
+		m.clock.touch(m.store.index(e))
 	}
-	hi, lo := bits.Mul64(*(*uint64)(unsafe.Pointer(&k))^m.secret[0], m.secret[1])
-	return hi ^ lo
 }
 
-// secretOf returns the secret to hash a K with, zero if that is no integer of 64 bits.
-func secretOf[K comparable]() (secret [2]uint64) {
+// number returns that of the bucket for keys with hash h.
+func (m *Map[K, V]) number(h uint64) uint64 { return h >> 32 & uint64(len(m.buckets)-1) }
+
+func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[m.number(h)] }
+
+// hash returns k's hash, of which all bits are good for use.
+func (m *Map[K, V]) hash(k K) uint64 {
+	if m.secret.known() {
+		return m.secret.hash(wordOf(&k))
+	}
+	return maphash.Comparable(m.seed, k)
+}
+
+// wordOf returns an integer of 64 bits.
+func wordOf[K comparable](k *K) uint64 { return *(*uint64)(unsafe.Pointer(k)) }
+
+// A secret hashes an integer by two products (as in wyhash, Wang 2019), which spares it
+// maphash's calls. With one, keys that are a stride apart would meet in a bucket for one
+// secret in some 200.
+type secret [3]uint64
+
+// secretOf returns one for K, zero if that is no integer of 64 bits.
+func secretOf[K comparable]() (s secret) {
 	switch t := reflect.TypeFor[K](); t.Kind() {
 	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Uintptr:
 		if t.Size() == 8 {
-			secret = [2]uint64{rand.Uint64(), rand.Uint64() | 1}
+			s = secret{rand.Uint64(), rand.Uint64() | 1, rand.Uint64() | 1}
 		}
 	}
-	return secret
+	return s
 }
 
-// read returns k's node in b and its value, nil if it has none, as long as at is b's
-// head: same is false if it has another by now, and neither key nor value may be looked at
-// before that is known. So it looks once for both: mostly there is one candidate.
-func (m *Map[K, V]) read(b *bucket[K, V], at head, h uint64, k K) (n *node[K, V], v V, same bool) {
-	for may := at.slotsOf(tagOf(h)); may != 0; {
-		n := b.slots[may.next()].Load()
-		if n == nil || n.Value.hash.Load() != h {
-			continue
-		}
-		key, v := n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)
-		if b.now() != at {
-			return nil, v, false
-		}
-		if key == k {
-			return n, v, true
-		}
-	}
-	for n := b.chain.Load(); n != nil && b.now() == at; n = n.Value.next.Load() { // else it leads into another bucket
-		if n.Value.hash.Load() == h {
-			key, v := n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)
-			if b.now() == at && key == k {
-				return n, v, true
-			}
-		}
-	}
-	return nil, v, b.now() == at
+func (s *secret) known() bool { return s[1] != 0 }
+
+func (s *secret) hash(x uint64) uint64 { return fold(fold(x^s[0], s[1]), s[2]) }
+
+// fold multiplies and adds the halves, without carry.
+func fold(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
+	return hi ^ lo
 }
 
-// find returns k's node in b, or nil. It needs the lock: nothing changes meanwhile.
-func (m *Map[K, V]) find(b *bucket[K, V], h uint64, k K) *node[K, V] {
-	has := func(n *node[K, V]) bool { return n.Value.hash.Load() == h && n.Value.key.Load(&m.keys) == k }
-	for may := b.now().slotsOf(tagOf(h)); may != 0; {
-		if n := b.slots[may.next()].Load(); n != nil && has(n) {
-			return n
+// find returns k's element in b, or nil. It needs the lock: nothing changes meanwhile.
+func (m *Map[K, V]) find(b *bucket[K, V], h uint64, k K) *elem[K, V] {
+	for may := b.heads.now().slotsOf(tagOf(h)); may != 0; {
+		if e := b.slots[may.next()].Load(); e != nil && e.key.Load(&m.keys) == k {
+			return e
 		}
 	}
-	n := b.chain.Load()
-	for n != nil && !has(n) {
-		n = n.Value.next.Load()
+	for e := m.next(b.slots[last].Load()); e != nil; e = m.next(e) {
+		if e.key.Load(&m.keys) == k {
+			return e
+		}
 	}
-	return n
+	return nil
 }
 
 // Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
@@ -177,72 +190,75 @@ func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
 		return err
 	}
 	defer b.lock.Unlock()
-	n := m.find(b, h, k)
+	e := m.find(b, h, k)
 	switch {
-	case n != nil && flag == NoExist:
+	case e != nil && flag == NoExist:
 		return ErrExist
-	case n == nil && flag == Exist:
+	case e == nil && flag == Exist:
 		return ErrNotExist
-	case n == nil:
+	case e == nil:
 		return m.insert(b, h, k, v)
 	}
-	m.replace(b, n, v)
+	m.replace(b, e, v)
 	return nil
 }
 
 // insert, replace and remove need b's lock.
 
 func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
-	n := m.take(b)
-	if n == nil {
+	e := m.spare(b)
+	if e == nil {
 		return ErrFull
 	}
-	b.change(func(at head) head {
-		n.Value.state.Store(inUse | referenced)
-		n.Value.hash.Store(h)
-		n.Value.key.Store(&m.keys, k)
-		n.Value.value.Store(&m.values, v)
-		return b.link(at, n)
+	b.heads.change(func(at head) head {
+		e.key.Store(&m.keys, k)
+		e.value.Store(&m.values, v)
+		return m.link(b, at, e, tagOf(h))
 	})
+	if m.clock != nil {
+		m.clock.enter(m.store.index(e), m.number(h))
+	}
 	return nil
 }
 
-func (m *Map[K, V]) replace(b *bucket[K, V], n *node[K, V], v V) {
-	b.change(func(at head) head {
-		n.Value.value.Store(&m.values, v)
+func (m *Map[K, V]) replace(b *bucket[K, V], e *elem[K, V], v V) {
+	if m.values.Atomic() {
+		e.value.Store(&m.values, v)
+	} else {
+		b.heads.change(func(at head) head {
+			e.value.Store(&m.values, v)
+			return at
+		})
+	}
+	m.touch(e)
+}
+
+func (m *Map[K, V]) remove(b *bucket[K, V], e *elem[K, V]) {
+	m.takeOut(b, e)
+	m.store.push(e)
+	m.len.Add(-1)
+}
+
+func (m *Map[K, V]) takeOut(b *bucket[K, V], e *elem[K, V]) {
+	b.heads.change(func(at head) head {
+		at = m.cut(b, at, e)
+		if m.store.spare != nil { // it stays: let go of what it has
+			e.key.Store(&m.keys, *new(K))
+			e.value.Store(&m.values, *new(V))
+		}
 		return at
 	})
 	if m.clock != nil {
-		m.clock.touch(n)
+		m.clock.leave(m.store.index(e))
 	}
 }
 
-func (m *Map[K, V]) remove(b *bucket[K, V], n *node[K, V]) {
-	m.unlink(b, n)
-	m.give(n)
-}
-
-func (m *Map[K, V]) unlink(b *bucket[K, V], n *node[K, V]) {
-	b.change(func(at head) head {
-		b.unlink(n)
-		n.Value.state.Store(0)
-		if m.spare != nil { // it stays: let go of what it has
-			n.Value.key.Store(&m.keys, *new(K))
-			n.Value.value.Store(&m.values, *new(V))
-		}
-		return at
-	})
-}
-
-// take returns an element that is in no bucket, or nil if there is none. Bucket b is
+// spare returns an element that is in no bucket, or nil if there is none. Bucket b is
 // locked.
-func (m *Map[K, V]) take(b *bucket[K, V]) *node[K, V] {
+func (m *Map[K, V]) spare(b *bucket[K, V]) *elem[K, V] {
 	if m.len.Add(1) <= m.limit {
-		if m.spare == nil {
-			return new(node[K, V])
-		}
-		if n := m.spare.Pop(); n != nil {
-			return n
+		if e := m.store.pop(); e != nil {
+			return e
 		}
 	}
 	m.len.Add(-1)
@@ -250,14 +266,6 @@ func (m *Map[K, V]) take(b *bucket[K, V]) *node[K, V] {
 		return nil
 	}
 	return m.evict(b)
-}
-
-// give takes an element back.
-func (m *Map[K, V]) give(n *node[K, V]) {
-	if m.spare != nil {
-		m.spare.Push(n)
-	}
-	m.len.Add(-1)
 }
 
 // Delete removes k. It returns ErrNotExist if there is none, or the lock's error.
@@ -275,12 +283,12 @@ func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
 		return v, err
 	}
 	defer b.lock.Unlock()
-	n := m.find(b, h, k)
-	if n == nil {
+	e := m.find(b, h, k)
+	if e == nil {
 		return v, ErrNotExist
 	}
-	v = n.Value.value.Load(&m.values)
-	m.remove(b, n)
+	v = e.value.Load(&m.values)
+	m.remove(b, e)
 	return v, nil
 }
 
@@ -306,17 +314,17 @@ func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error 
 	}
 	defer b.lock.Unlock()
 	var old V
-	n := m.find(b, h, k)
-	if n != nil {
-		old = n.Value.value.Load(&m.values)
+	e := m.find(b, h, k)
+	if e != nil {
+		old = e.value.Load(&m.values)
 	}
-	switch v, action := f(old, n != nil); {
-	case action == Set && n == nil:
+	switch v, action := f(old, e != nil); {
+	case action == Set && e == nil:
 		return m.insert(b, h, k, v)
 	case action == Set:
-		m.replace(b, n, v)
-	case action == Remove && n != nil:
-		m.remove(b, n)
+		m.replace(b, e, v)
+	case action == Remove && e != nil:
+		m.remove(b, e)
 	}
 	return nil
 }
@@ -345,19 +353,15 @@ type pair[K comparable, V any] struct {
 
 // snapshot appends to buf what is in a bucket at one time.
 func (m *Map[K, V]) snapshot(b *bucket[K, V], buf []pair[K, V]) []pair[K, V] {
-	for tries := 1; ; tries++ {
-		if at := b.now(); !at.changing() {
-			for n := range b.all(at) {
-				buf = append(buf, pair[K, V]{n.Value.key.Load(&m.keys), n.Value.value.Load(&m.values)})
-			}
-			if b.now() == at {
-				return buf
-			}
+	for ; ; b.heads.settle() {
+		at := b.heads.now()
+		for e := range m.all(b, at) {
+			buf = append(buf, pair[K, V]{e.key.Load(&m.keys), e.value.Load(&m.values)})
+		}
+		if !at.changing() && b.heads.now() == at {
+			return buf
 		}
 		clear(buf) // torn values are not to be looked at
 		buf = buf[:0]
-		if tries%spins == 0 {
-			runtime.Gosched()
-		}
 	}
 }

@@ -77,8 +77,8 @@ func (m *model) check(t *testing.T, got *Map[string, string]) {
 	if len(seen) != len(m.of) {
 		t.Errorf("All has %d elements, want %d", len(seen), len(m.of))
 	}
-	if got.spare != nil && got.spare.Len() != m.limit-len(m.of) {
-		t.Errorf("%d spare elements, want %d", got.spare.Len(), m.limit-len(m.of))
+	if got.store.spare != nil && got.store.spare.Len() != m.limit-len(m.of) {
+		t.Errorf("%d spare elements, want %d", got.store.spare.Len(), m.limit-len(m.of))
 	}
 }
 
@@ -169,8 +169,14 @@ func (p pairOf) whole() bool {
 // TestWhole: while elements change, go and come back under other keys, a reader sees
 // whole values, each under its own key.
 func TestWhole(t *testing.T) {
+	t.Run("in slots", func(t *testing.T) { testWhole(t, 4) })
+	t.Run("one bucket", func(t *testing.T) { testWhole(t, 1) })
+}
+
+func testWhole(t *testing.T, buckets int) {
 	const keys = 12
 	m := New[string, pairOf](keys/2 + 1) // elements are soon used again
+	m.buckets = m.buckets[:buckets]
 	m.Update("stays", makePair(1), Any)
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -220,8 +226,8 @@ func TestWhole(t *testing.T) {
 	for k := range m.All() {
 		m.Delete(k)
 	}
-	if m.Len() != 0 || m.spare.Len() != keys/2+1 {
-		t.Errorf("in the end %d elements and %d spare ones", m.Len(), m.spare.Len())
+	if m.Len() != 0 || m.store.spare.Len() != keys/2+1 {
+		t.Errorf("in the end %d elements and %d spare ones", m.Len(), m.store.spare.Len())
 	}
 }
 
@@ -268,8 +274,8 @@ func TestLockFails(t *testing.T) {
 			if present {
 				want--
 			}
-			if m.Len() != 8-want || m.spare.Len() != want {
-				t.Errorf("after a failed %s: %d elements, %d spare", name, m.Len(), m.spare.Len())
+			if m.Len() != 8-want || m.store.spare.Len() != want {
+				t.Errorf("after a failed %s: %d elements, %d spare", name, m.Len(), m.store.spare.Len())
 			}
 			if err := m.Update(1, 5, Any); err != nil {
 				t.Errorf("afterwards: %v", err)
@@ -377,24 +383,37 @@ func TestNaN(t *testing.T) {
 
 // TestReleases: what has been deleted does not keep its key and value alive.
 func TestReleases(t *testing.T) {
-	m := New[int, *[1 << 16]byte](1)
-	gone := make(chan bool)
-	func() {
-		v := new([1 << 16]byte)
-		runtime.AddCleanup(v, func(c chan bool) { close(c) }, gone)
-		m.Update(1, v, Any)
-	}()
-	m.Delete(1)
-	defer runtime.KeepAlive(m)
+	type big [1 << 16]byte
+	values, keys := New[int, *big](1), New[*big, int](1)
+	defer runtime.KeepAlive(values)
+	defer runtime.KeepAlive(keys)
+	for name, put := range map[string]func(*big){
+		"value": func(v *big) { values.Update(1, v, Any); values.Delete(1) },
+		"key":   func(k *big) { keys.Update(k, 1, Any); keys.Delete(k) },
+	} {
+		gone := make(chan bool)
+		func() {
+			v := new(big)
+			runtime.AddCleanup(v, func(c chan bool) { close(c) }, gone)
+			put(v)
+		}()
+		if !collected(gone) {
+			t.Errorf("the %s of a deleted element is still there", name)
+		}
+	}
+}
+
+// collected lets the collector run until gone is closed.
+func collected(gone chan bool) bool {
 	for range 100 {
 		runtime.GC()
 		select {
 		case <-gone:
-			return
+			return true
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	t.Error("the value of a deleted element is still there")
+	return false
 }
 
 // TestAllocs: a preallocated map allocates nothing, whatever the types.
@@ -440,20 +459,43 @@ func TestSizes(t *testing.T) {
 	New[int, int](0)
 }
 
+// TestNoSize: keys and values without a size are one element.
+func TestNoSize(t *testing.T) {
+	for name, m := range map[string]*Map[struct{}, [0]int]{"New": New[struct{}, [0]int](3), "NewOnDemand": NewOnDemand[struct{}, [0]int](3), "NewLRU": NewLRU[struct{}, [0]int](3)} {
+		for range 3 {
+			if err := m.Update(struct{}{}, [0]int{}, NoExist); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if err := m.Update(struct{}{}, [0]int{}, Exist); err != nil {
+				t.Errorf("%s: again: %v", name, err)
+			}
+			if _, ok := m.Lookup(struct{}{}); !ok || m.Len() != 1 {
+				t.Errorf("%s: found: %v, of %d", name, ok, m.Len())
+			}
+			if err := m.Delete(struct{}{}); err != nil || m.Len() != 0 {
+				t.Errorf("%s: Delete: %v, and there are %d", name, err, m.Len())
+			}
+			if spare := m.store.spare; spare != nil && spare.Len() != 1 {
+				t.Errorf("%s: %d spare elements", name, spare.Len())
+			}
+		}
+	}
+}
+
 // TestSpareFails: no spare element is within reach, though the map is not full. What
 // needs none works; what needs one has changed nothing.
 func TestSpareFails(t *testing.T) {
 	m := New[int, int](8)
 	m.Update(1, 1, Any)
-	spare := m.spare
-	m.spare = freelist.New[elem[int, int]](1)
+	spare := m.store.spare
+	m.store.spare = freelist.New[*elem[int, int]](1)
 	if err := m.Update(1, 2, Any); err != nil {
 		t.Errorf("a key that is present: %v", err)
 	}
 	if err := m.Update(2, 2, Any); err != ErrFull || m.Len() != 1 {
 		t.Errorf("a new key: %v, and there are %d", err, m.Len())
 	}
-	m.spare = spare
+	m.store.spare = spare
 	if err := m.Update(2, 2, Any); err != nil || m.Len() != 2 || spare.Len() != 6 {
 		t.Errorf("afterwards: %v, %d elements, %d spare", err, m.Len(), spare.Len())
 	}
@@ -508,7 +550,11 @@ func TestLRU(t *testing.T) {
 	}
 	m.Update(n, n, NoExist) // all have been referenced: the hand goes round once
 	for k := range n / 2 {
-		m.Lookup(k)
+		if k%2 == 0 {
+			m.Lookup(k)
+		} else {
+			m.Update(k, k, Exist)
+		}
 	}
 	kept := func(from, to int) (kept int) {
 		for k := from; k < to; k++ {
@@ -524,8 +570,8 @@ func TestLRU(t *testing.T) {
 		if err := m.Update(k, k, NoExist); err != nil {
 			t.Fatal(err)
 		}
-		if m.Len() != n || m.spare.Len() != 0 {
-			t.Fatalf("%d elements, %d spare", m.Len(), m.spare.Len())
+		if m.Len() != n || m.store.spare.Len() != 0 {
+			t.Fatalf("%d elements, %d spare", m.Len(), m.store.spare.Len())
 		}
 	}
 	if used, others := kept(0, n/2), kept(n/2, n); used < n/2-1 || others > n-n/4-n/2+1 {
@@ -533,6 +579,31 @@ func TestLRU(t *testing.T) {
 	}
 	if got := kept(n, n+n/4); got != n/4 {
 		t.Errorf("%d of %d new ones are there", got, n/4)
+	}
+}
+
+// TestLRUMoved: an element that has been used, or gone elsewhere, since the hand came to it
+// stays.
+func TestLRUMoved(t *testing.T) {
+	m := NewLRU[int, int](1)
+	m.Update(1, 1, Any)
+	b, place := m.bucket(m.hash(1)), &m.clock.places[0]
+	place.Store(place.Load() &^ referenced)
+	seen := place.Load()
+	m.Lookup(1)
+	if place.Load() != seen|referenced {
+		t.Errorf("looked up in %#x: %#x", seen, place.Load())
+	}
+	if m.evictFrom(b, nil, 0, seen) {
+		t.Error("evicted after it was used")
+	}
+	m.Delete(1)
+	if m.evictFrom(b, nil, 0, seen) || place.Load() != 0 {
+		t.Errorf("evicted, or placed in %#x, after it was deleted", place.Load())
+	}
+	m.clock.touch(0)
+	if place.Load() != 0 {
+		t.Errorf("placed in %#x by a late use", place.Load())
 	}
 }
 
@@ -558,7 +629,7 @@ func TestLRUReenter(t *testing.T) {
 // TestLRUConcurrent: many add and look up more keys than there is room for. No
 // element is lost, none is in two places.
 func TestLRUConcurrent(t *testing.T) {
-	const n = 32
+	const n = 4
 	m := NewLRU[string, pairOf](n)
 	var wg sync.WaitGroup
 	end := time.Now().Add(200 * time.Millisecond)
@@ -588,8 +659,8 @@ func TestLRUConcurrent(t *testing.T) {
 	for k := range m.All() {
 		seen[k] = true
 	}
-	if len(seen) != m.Len() || m.Len()+m.spare.Len() != n {
-		t.Errorf("%d elements, Len %d, %d spare, of %d", len(seen), m.Len(), m.spare.Len(), n)
+	if len(seen) != m.Len() || m.Len()+m.store.spare.Len() != n {
+		t.Errorf("%d elements, Len %d, %d spare, of %d", len(seen), m.Len(), m.store.spare.Len(), n)
 	}
 }
 
@@ -599,7 +670,7 @@ func TestLRUSpare(t *testing.T) {
 	m.Update(1, 1, Any)
 	m.Update(2, 2, Any)
 	m.Delete(1)
-	m.spare = freelist.New[elem[int, int]](1)
+	m.store.spare = freelist.New[*elem[int, int]](1)
 	for k := 3; k < 6; k++ {
 		if err := m.Update(k, k, Any); err != nil {
 			t.Fatal(err)
@@ -660,8 +731,8 @@ func TestBatch(t *testing.T) {
 		t.Errorf("%d elements", m.Len())
 	}
 	checkBatches(t, "lookup and delete", n, m.LookupAndDeleteBatch)
-	if m.Len() != 0 || m.spare.Len() != n {
-		t.Errorf("%d elements, %d spare", m.Len(), m.spare.Len())
+	if m.Len() != 0 || m.store.spare.Len() != n {
+		t.Errorf("%d elements, %d spare", m.Len(), m.store.spare.Len())
 	}
 	m.UpdateBatch(keys, values, Any)
 	if done, err := m.DeleteBatch([]int{5, 6, n, 7}); done != 2 || err != ErrNotExist || m.Len() != n-2 {
@@ -737,7 +808,7 @@ func TestOneBucket(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	const keys = 3 * slots
 	m := New[int, int](keys)
-	m.shift = 64 // all in the first
+	m.buckets = m.buckets[:1]
 	b := &m.buckets[0]
 	want := map[int]int{}
 	for i := range 2000 {
@@ -753,8 +824,8 @@ func TestOneBucket(t *testing.T) {
 			delete(want, k)
 		}
 		got := map[int]int{}
-		for n := range b.all(b.now()) {
-			got[n.Value.key.Load(&m.keys)] = n.Value.value.Load(&m.values)
+		for e := range m.all(b, b.heads.now()) {
+			got[e.key.Load(&m.keys)] = e.value.Load(&m.values)
 		}
 		if !maps.Equal(got, want) || m.Len() != len(want) {
 			t.Fatalf("there are %v, want %v", got, want)
@@ -772,18 +843,57 @@ func TestOneBucket(t *testing.T) {
 func TestSlotsOf(t *testing.T) {
 	for a := range uint64(tagMask + 1) {
 		for b := range uint64(tagMask + 1) {
-			h := head(0).withTag(0, a).withTag(1, b).withTag(2, a).withTag(3, b^1) + 5*oneVersion
+			h := 5 * oneVersion
+			tags := [slots]uint64{a, b, a, b ^ 1, a ^ 1}
+			for i, tag := range tags {
+				h = h.withTag(i, tag)
+			}
 			for tag := range uint64(tagMask + 1) {
-				is := [slots]bool{a == tag, b == tag, a == tag, b^1 == tag}
 				var got [slots]bool
 				for m := h.slotsOf(tag); m != 0; {
 					got[m.next()] = true
 				}
-				for i := range is {
-					if is[i] && !got[i] || got[i] && !is[i] && (i == 0 || !got[i-1]) {
-						t.Fatalf("tags %d %d %d %d: %d is in slots %v", a, b, a, b^1, tag, got)
+				for i := range tags {
+					if is := tags[i] == tag; is && !got[i] || got[i] && !is && (i == 0 || !got[i-1]) {
+						t.Fatalf("tags %d: %d is in slots %v", tags, tag, got)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestHash: of keys one stride apart, whichever, no bucket and no tag in it gets many more
+// than its share, whatever the secrets are.
+func TestHash(t *testing.T) {
+	const (
+		buckets, keys = 64, 256 // 4 each: of random ones more than 24 in one is less likely than 1e-11
+		limit         = 24
+	)
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 500 {
+		m := New[uint64, int](2 * buckets)
+		if len(m.buckets) != buckets {
+			t.Fatalf("%d buckets", len(m.buckets))
+		}
+		m.secret = secret{rnd.Uint64(), rnd.Uint64() | 1, rnd.Uint64() | 1}
+		first := rnd.Uint64()
+		for shift := range 56 {
+			stride := rnd.Uint64N(16) | 1<<shift
+			var of [buckets]int
+			var tags [buckets][tagMask + 1]int
+			same := 0 // how many have a tag that one before it in the bucket has: 6 of random ones
+			for i := range uint64(keys) {
+				h := m.hash(first + i*stride)
+				of[m.number(h)]++
+				if tags[m.number(h)][tagOf(h)]++; tags[m.number(h)][tagOf(h)] > 1 {
+					same++
+				}
+			}
+			if slices.Max(of[:]) > limit || same > 5*6 {
+				t.Fatalf("secrets %#x, first key %#x, stride %#x: up to %d in a bucket, %d with the tag of another", m.secret, first, stride, slices.Max(of[:]), same)
 			}
 		}
 	}
@@ -858,7 +968,7 @@ func TestTorture(t *testing.T) {
 func TestNeverMissed(t *testing.T) {
 	const keys = 3 * slots
 	m := New[int, int](keys + 1)
-	m.shift = 64 // all in the first bucket
+	m.buckets = m.buckets[:1]
 	for k := range keys {
 		m.Update(k, k, NoExist)
 	}

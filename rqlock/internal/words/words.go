@@ -28,6 +28,7 @@ type Layout[T any] struct {
 	words    int
 	pointers []bool // of each word; nil = of none
 	one      bool   // the T is one word, and no pointer
+	str      bool   // the T is a pointer and a word that is none
 }
 
 // LayoutOf returns the layout of a T.
@@ -38,8 +39,12 @@ func LayoutOf[T any]() Layout[T] {
 		l.pointers = pointers
 	}
 	l.one = l.words == 1 && l.pointers == nil
+	l.str = l.words == 2 && l.pointers != nil && l.pointers[0] && !l.pointers[1]
 	return l
 }
+
+// Atomic reports whether a T is written and read as a whole, by one access.
+func (l *Layout[T]) Atomic() bool { return l.words <= 1 }
 
 // mark notes the pointers of a value of type t at offset at, and reports whether
 // there are any.
@@ -63,10 +68,19 @@ func mark(pointers []bool, t reflect.Type, at uintptr) (any bool) {
 
 // Load returns the value, or parts of several while others store.
 func (c *Cell[T]) Load(l *Layout[T]) T {
-	var to Cell[T]
-	from, dst := unsafe.Pointer(&c.v), unsafe.Pointer(&to.v)
 	if l.one {
-		*(*uintptr)(dst) = atomic.LoadUintptr((*uintptr)(from))
+		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
+		return *(*T)(unsafe.Pointer(&w))
+	}
+	return c.load(l)
+}
+
+func (c *Cell[T]) load(l *Layout[T]) T {
+	var to Cell[T]
+	from, dst := unsafe.Pointer(c), unsafe.Pointer(&to)
+	if l.str {
+		*(*unsafe.Pointer)(dst) = atomic.LoadPointer((*unsafe.Pointer)(from))
+		*(*uintptr)(unsafe.Add(dst, wordSize)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, wordSize)))
 		return to.v
 	}
 	for i := range l.words {

@@ -86,6 +86,40 @@ func TestOne(t *testing.T) {
 	}
 }
 
+// TestStr: so with two words, of which only the first may be a pointer, and is.
+func TestStr(t *testing.T) {
+	for name, got := range map[string][2]bool{
+		"string": {LayoutOf[string]().str, true}, "pointer, int": {LayoutOf[struct {
+			p *int
+			i int
+		}]().str, true},
+		"interface": {LayoutOf[any]().str, false}, "two words": {LayoutOf[[2]uintptr]().str, false}, "two pointers": {LayoutOf[[2]*int]().str, false},
+		"slice": {LayoutOf[[]int]().str, false}, "one pointer": {LayoutOf[*int]().str, false},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %v, want %v", name, got[0], got[1])
+		}
+	}
+}
+
+func atomicOf[T any]() bool {
+	l := LayoutOf[T]()
+	return l.Atomic()
+}
+
+// TestAtomic: what is one word at most is never in parts.
+func TestAtomic(t *testing.T) {
+	for name, got := range map[string][2]bool{
+		"int": {atomicOf[int](), true}, "two bytes": {atomicOf[[2]byte](), true}, "*int": {atomicOf[*int](), true}, "nothing": {atomicOf[struct{}](), true},
+		"string": {atomicOf[string](), false}, "interface": {atomicOf[any](), false}, "complex": {atomicOf[complex128](), false},
+		"9 bytes": {atomicOf[[9]byte](), false},
+	} {
+		if got[0] != got[1] {
+			t.Errorf("%s: %v, want %v", name, got[0], got[1])
+		}
+	}
+}
+
 func roundTrip[T any](t *testing.T, v T) {
 	t.Helper()
 	l := LayoutOf[T]()
