@@ -97,6 +97,17 @@ func blockingCall(fn *types.Func) string {
 	return ""
 }
 
+// toMemory reports whether call prints to a buffer, which does not block.
+func toMemory(call *ssa.CallCommon) bool {
+	if len(call.Args) == 0 {
+		return false
+	}
+	m, ok := call.Args[0].(*ssa.MakeInterface)
+	return ok && inMemory(m.X.Type().String())
+}
+
+var inMemory = oneOf("*bytes.Buffer *strings.Builder")
+
 // oneOf matches the names given.
 func oneOf(names string) func(string) bool {
 	set := map[string]bool{}
@@ -156,11 +167,47 @@ func calleeObject(call *ssa.CallCommon) *types.Func {
 }
 
 func funcObject(fn *ssa.Function) *types.Func {
-	if origin := fn.Origin(); origin != nil {
-		fn = origin
-	}
-	obj, _ := fn.Object().(*types.Func)
+	obj, _ := generic(fn).Object().(*types.Func)
 	return obj
+}
+
+// generic is the function that fn is an instance of, or fn.
+func generic(fn *ssa.Function) *ssa.Function {
+	if origin := fn.Origin(); origin != nil {
+		return origin
+	}
+	return fn
+}
+
+// goroutineBody is the argument of call that the callee runs as a goroutine, if it is
+// known for that.
+func goroutineBody(call *ssa.CallCommon) ssa.Value {
+	obj := calleeObject(call)
+	if obj == nil || obj.Pkg() == nil || !startsGoroutine(obj.FullName()) {
+		return nil
+	}
+	return call.Args[len(call.Args)-1]
+}
+
+var startsGoroutine = oneOf("(*sync.WaitGroup).Go time.AfterFunc context.AfterFunc " +
+	"(*golang.org/x/sync/errgroup.Group).Go (*golang.org/x/sync/errgroup.Group).TryGo")
+
+// unwinds names the function that call calls if it always ends its goroutine, or
+// panics, so that only what is deferred still runs. It is not asked of a test's Fatal,
+// whose lock dies with the test.
+func (c *checker) unwinds(call *ssa.CallCommon) string {
+	obj := calleeObject(call)
+	if obj == nil || obj.Pkg() == nil {
+		return ""
+	}
+	switch obj.Pkg().Path() + "." + obj.Name() {
+	case "runtime.Goexit", "log.Panic", "log.Panicf", "log.Panicln":
+		return obj.Pkg().Name() + "." + obj.Name()
+	}
+	if sum := c.summaryOf(call); sum != nil && sum.Panics && !sum.Returns {
+		return obj.Name()
+	}
+	return ""
 }
 
 // ends reports whether a call of obj never returns; x/tools knows functions that do

@@ -3,6 +3,7 @@ package rqvet
 import (
 	"fmt"
 	"go/token"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -15,9 +16,14 @@ func (w *walk) applySummary(s *state, sum *summary, call *ssa.CallCommon, value 
 	}
 	for _, taken := range sum.Takes {
 		w.takenByCallee(s, taken, call, pos)
+		if taken.Class == "" { // the callee could not tell, this function may
+			w.order(s, order{Class: classHere("", taken.Path, call)}, pos)
+		}
 	}
 	for _, o := range sum.Orders {
-		w.order(s, o, pos)
+		if when, possible := w.conditions(s, o.When, call); possible {
+			w.order(s, order{o.Class, o.Without, when}, pos)
+		}
 	}
 	if len(sum.Ways) == 0 {
 		if !sum.Returns {
@@ -28,7 +34,7 @@ func (w *walk) applySummary(s *state, sum *summary, call *ssa.CallCommon, value 
 	}
 	if ignoredResult(sum, value) {
 		f := w.report(IgnoredError, pos, "the result of %s is ignored: it says whether the lock is held; check it and do not go on without", calleeName(call))
-		f.fixes = w.c.fixIgnored(pos)
+		f.fixes = w.fixIgnored(s, pos)
 		for _, way := range sum.Ways {
 			if way.succeeds() {
 				w.applyWay(s, way, call, value, pos)
@@ -78,21 +84,28 @@ func (w *walk) applyWay(s *state, way way, call *ssa.CallCommon, value ssa.Value
 	}
 	mark := ""
 	for _, e := range way.Locks {
-		t := target{path: w.translate(s, e.Path, call), class: e.Class, name: w.rename(e, call)}
+		t := target{path: w.translate(s, e.Path, call), class: classHere(e.Class, e.Path, call), name: w.rename(e, call)}
 		switch e.Hold {
 		case held, failed:
 			mark = t.path
-			if now := s.locks[t.path].hold; now != unsure && now != held {
-				s.locks[t.path] = lockState{hold: e.Hold, pos: pos, pinned: e.Pinned, by: calleeID(call), class: e.Class, name: t.name}
+			now := s.locks[t.path]
+			if now.hold == held && e.Hold == held && !w.maybeOther(now, e.Path) {
+				return false // it cannot have got it
+			}
+			if now.hold != unsure && now.hold != held {
+				s.locks[t.path] = lockState{hold: e.Hold, pos: pos, pinned: e.Pinned, by: calleeID(call), class: t.class, name: t.name}
 			}
 		case released:
 			if !strings.Contains(e.Path, "@") {
 				t.base = w.rootArg(e.Path, call)
 			}
-			w.release(s, t, method{name: "Unlock", pinned: s.locks[t.path].pinned}, pos, nil)
+			w.release(s, t, method{name: "Unlock", pinned: e.Pinned}, pos, nil)
 		case unsure:
 			s.lose(t.path)
 		}
+	}
+	for _, set := range way.Sets {
+		s.store(w.translate(s, set.Name, call), val{known: set.Is})
 	}
 	for _, class := range way.Fog {
 		s.fog[class] = true
@@ -113,27 +126,46 @@ func (w *walk) applyWay(s *state, way way, call *ssa.CallCommon, value ssa.Value
 func (w *walk) takenByCallee(s *state, taken taking, call *ssa.CallCommon, pos token.Pos) {
 	path := w.translate(s, taken.Path, call)
 	l, entry := s.locks[path]
-	decided := true
-	var when []condition
-	for _, cond := range taken.When {
-		name, is := w.condition(s, cond.Name, call)
-		if is != nothing && is != cond.Is {
-			return
-		}
-		decided = decided && is != nothing
-		when = append(when, condition{name, cond.Is})
+	when, possible := w.conditions(s, taken.When, call)
+	if !possible {
+		return
 	}
 	if !entry {
-		w.takes[path] = taking{Path: path, Class: taken.Class, Name: taken.Name, When: when}
+		w.takes[path] = taking{Path: path, Class: classHere(taken.Class, taken.Path, call), Name: taken.Name, When: when}
 	}
-	if l.hold != held || !decided || strings.Contains(taken.Path, "@") && l.by == "" && w.pathChanges(l) {
+	if l.hold != held || len(when) > 0 || w.maybeOther(l, taken.Path) || taken.Perhaps && decides(call) {
 		return
 	}
 	w.report(SelfDeadlock, pos, "%s takes %s, which is held since %s on this path: it fails with ErrDeadlock (AA); unlock first, or call code that expects the lock held",
 		calleeName(call), l.name, w.c.at(l.pos, pos))
 }
 
-func (w *walk) pathChanges(l lockState) bool { return l.base != nil && w.c.changes(l.base) }
+// decides reports whether a call has a constant argument, which may be what lets the
+// callee return at once.
+func decides(call *ssa.CallCommon) bool {
+	return slices.ContainsFunc(args(call), func(v ssa.Value) bool { _, ok := v.(*ssa.Const); return ok })
+}
+
+// conditions has what is not decided yet of a callee's conditions, by its name here;
+// possible is false if one of them does not hold.
+func (w *walk) conditions(s *state, all []condition, call *ssa.CallCommon) (open []condition, possible bool) {
+	for _, cond := range all {
+		name, is := w.condition(s, cond.Name, call)
+		if is != nothing && is != cond.Is {
+			return nil, false
+		}
+		if is == nothing {
+			open = append(open, condition{name, cond.Is})
+		}
+	}
+	return open, true
+}
+
+// maybeOther reports whether the lock at a callee's path may be another than l, which
+// has the same name here: one of the pointers may have been changed in between.
+func (w *walk) maybeOther(l lockState, path string) bool {
+	return strings.Contains(path, "@") && l.by == "" && l.base != nil && w.c.changes(l.base)
+}
 
 // condition is what the path knows of a condition of the callee, and its name here.
 func (w *walk) condition(s *state, name string, call *ssa.CallCommon) (string, known) {
@@ -238,6 +270,20 @@ func (w *walk) rootArg(path string, call *ssa.CallCommon) ssa.Value {
 		}
 	}
 	return nil
+}
+
+// classHere is the class of a callee's lock, of which the callee may know only that it
+// is a parameter.
+func classHere(its, path string, call *ssa.CallCommon) string {
+	if its != "" {
+		return its
+	}
+	for i, arg := range args(call) {
+		if path == fmt.Sprintf("p%d", i) {
+			return class(arg)
+		}
+	}
+	return ""
 }
 
 // calleeID tells the functions of a program apart.

@@ -14,40 +14,44 @@ func (w *walk) call(s *state, call *ssa.Call) []*state {
 
 // apply runs a call whose result is value (nil: nobody takes it).
 func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.Pos) []*state {
-	obj := calleeObject(call)
-	if m, ok := lockMethod(obj); ok {
-		if len(call.Args) == 0 || w.badLock(call.Args[0], pos) {
-			return []*state{s}
+	if lock, m, ok := lockCall(call); ok {
+		if w.badLock(s, lock, pos) {
+			return nil
 		}
-		t := w.target(s, call.Args[0])
+		t := w.target(s, lock)
 		if m.take {
 			return w.take(s, t, m, value, pos)
 		}
 		w.release(s, t, m, pos, nil)
 		return []*state{s}
 	}
+	obj := calleeObject(call)
 	if ends(obj) {
 		return nil
 	}
-	if name := blockingCall(obj); name != "" {
+	if name := blockingCall(obj); name != "" && !toMemory(call) {
 		w.mayBlock(s, pos, name)
 	}
-	if w.library(s, obj, call, value) {
+	if body := goroutineBody(call); body != nil {
+		w.goBody(s, body, pos)
 		return []*state{s}
 	}
-	if bound, ok := boundMethod(call.Value); ok {
-		t := w.target(s, bound.lock)
-		if bound.m.take {
-			return w.take(s, t, bound.m, value, pos)
-		}
-		w.release(s, t, bound.m, pos, nil)
+	if w.library(s, obj, call, value) {
 		return []*state{s}
 	}
 	if fn := closureOf(call.Value); fn != nil && w.depth < maxInline {
 		return w.inline(s, fn, call, value)
 	}
+	for name := range w.c.callWrites(call) {
+		s.changed(name)
+	}
 	if sum := w.c.summaryOf(call); sum != nil {
 		return w.applySummary(s, sum, call, value, pos)
+	}
+	if call.StaticCallee() == w.top { // its summary is in the making
+		for _, path := range sortedKeys(w.takes) {
+			w.takenByCallee(s, w.takes[path], call, pos)
+		}
 	}
 	w.unknownCall(s, call)
 	return []*state{s}
@@ -55,7 +59,10 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 
 // library knows the functions that look at errors without deciding anything.
 func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ssa.Value) bool {
-	if _, ok := call.Value.(*ssa.Builtin); ok {
+	if b, ok := call.Value.(*ssa.Builtin); ok {
+		if b.Name() == "append" {
+			w.appended(s, call.Args[1])
+		}
 		return true
 	}
 	if obj == nil || obj.Pkg() == nil || obj.Pkg() == w.c.pass.Pkg || !looksOnly(obj.Pkg().Path()) {
@@ -78,21 +85,26 @@ func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ss
 	return true
 }
 
-// bound is a method value of a lock: l.Unlock without the call.
-type bound struct {
-	m    method
-	lock ssa.Value
+// lockCall returns the lock and the method if call is of one, or of a method value of one.
+func lockCall(call *ssa.CallCommon) (lock ssa.Value, m method, ok bool) {
+	if lock, m, ok = boundMethod(call.Value); ok {
+		return lock, m, true
+	}
+	if m, ok = lockMethod(calleeObject(call)); ok && len(call.Args) > 0 {
+		return call.Args[0], m, true
+	}
+	return nil, method{}, false
 }
 
-func boundMethod(v ssa.Value) (bound, bool) {
-	mc, ok := v.(*ssa.MakeClosure)
-	if !ok || len(mc.Bindings) != 1 {
-		return bound{}, false
+// boundMethod returns them of a method value: l.Unlock without the call.
+func boundMethod(v ssa.Value) (lock ssa.Value, m method, ok bool) {
+	mc, isClosure := v.(*ssa.MakeClosure)
+	if !isClosure || len(mc.Bindings) != 1 || !strings.HasSuffix(mc.Fn.Name(), "$bound") {
+		return nil, method{}, false
 	}
-	fn := mc.Fn.(*ssa.Function)
-	obj, _ := fn.Object().(*types.Func)
-	m, ok := lockMethod(obj)
-	return bound{m, mc.Bindings[0]}, ok && strings.HasSuffix(fn.Name(), "$bound")
+	obj, _ := mc.Fn.(*ssa.Function).Object().(*types.Func)
+	m, ok = lockMethod(obj)
+	return mc.Bindings[0], m, ok
 }
 
 // closureOf returns the function literal that is called, if there is no doubt.
@@ -125,7 +137,7 @@ func (w *walk) inline(s *state, fn *ssa.Function, call *ssa.CallCommon, value ss
 	base := len(s.defers)
 	var states []*state
 	for _, e := range w.explore(fn, s) {
-		if e.panics {
+		if e.panics != "" {
 			continue
 		}
 		e.state.defers = e.state.defers[:min(base, len(e.state.defers))]

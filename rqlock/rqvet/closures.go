@@ -12,9 +12,9 @@ import (
 // out of sight.
 func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 	fn := mc.Fn.(*ssa.Function)
-	if b, ok := boundMethod(mc); ok {
+	if lock, _, ok := boundMethod(mc); ok {
 		if !calledHere(mc) {
-			w.escape(s, b.lock)
+			w.escape(s, lock)
 		}
 		return
 	}
@@ -30,11 +30,16 @@ func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 	if calledHere(mc) || len(fn.Blocks) == 0 {
 		return
 	}
-	w.outOfSight(s, w.c.summarize(fn), func(root string) string { return w.free(s, root, root, mc) })
+	w.closureAnytime(s, w.c.summarize(fn), mc)
+}
+
+// closureAnytime gives up on what a closure may change at any time: locks, and the
+// variables that it captures.
+func (w *walk) closureAnytime(s *state, sum *summary, mc *ssa.MakeClosure) {
+	w.outOfSight(s, sum, func(root string) string { return w.free(s, root, root, mc) })
 	for i, b := range mc.Bindings {
-		at := w.path(s, b)
-		if _, ok := s.mem[at]; ok && writes(fn.FreeVars[i]) {
-			s.store(at, val{})
+		if writes(mc.Fn.(*ssa.Function).FreeVars[i]) {
+			s.store(w.path(s, b), val{})
 		}
 	}
 }
@@ -100,7 +105,7 @@ func calledHere(mc *ssa.MakeClosure) bool {
 	for _, ref := range *mc.Referrers() {
 		switch ref := ref.(type) {
 		case ssa.CallInstruction:
-			if ref.Common().Value != mc {
+			if ref.Common().Value != mc && goroutineBody(ref.Common()) != mc {
 				return false
 			}
 		case *ssa.DebugRef:
@@ -114,23 +119,14 @@ func calledHere(mc *ssa.MakeClosure) bool {
 // deferCall puts a call on the defer stack.
 func (w *walk) deferCall(s *state, instr *ssa.Defer) {
 	d := deferred{call: instr}
-	lock, m, ok := deferredLock(instr)
+	lock, m, ok := lockCall(&instr.Call)
 	if ok && !m.take {
 		d.lock = w.path(s, lock)
 	} else if ok {
-		w.ignored(pretty(lock), m, instr.Pos())
+		w.ignored(s, pretty(lock), m, instr.Pos())
 		return
 	}
 	s.defers = append(s.defers, d)
-}
-
-// deferredLock returns the lock method that instr defers.
-func deferredLock(instr *ssa.Defer) (ssa.Value, method, bool) {
-	if m, ok := lockMethod(calleeObject(&instr.Call)); ok && len(instr.Call.Args) > 0 {
-		return instr.Call.Args[0], m, true
-	}
-	b, ok := boundMethod(instr.Call.Value)
-	return b.lock, b.m, ok
 }
 
 // runDefers runs what the current function has deferred, last first.
@@ -147,7 +143,7 @@ func (w *walk) runDefers(s *state, base int) []*state {
 			ran = true
 			d := s.defers[len(s.defers)-1]
 			s.defers = s.defers[:len(s.defers)-1]
-			if lock, m, ok := deferredLock(d.call); ok {
+			if lock, m, ok := lockCall(&d.call.Call); ok {
 				t := w.target(s, lock)
 				t.path = d.lock
 				w.release(s, t, m, d.call.Pos(), d.call)
@@ -165,17 +161,13 @@ func (w *walk) runDefers(s *state, base int) []*state {
 
 // goCall starts a goroutine, which holds nothing.
 func (w *walk) goCall(s *state, instr *ssa.Go) {
-	w.escapeAll(s, &instr.Call)
-	if fn := closureOf(instr.Call.Value); fn != nil {
-		w.c.explored[fn] = true
-		w.c.summarizeOutside(fn)
-		if mc, ok := instr.Call.Value.(*ssa.MakeClosure); ok { // what it unlocks is reported there
-			w.outOfSight(s, w.c.summaries[fn], func(root string) string { return w.free(s, root, root, mc) })
-		}
+	if lock, m, ok := lockCall(&instr.Call); ok {
+		w.goLock(s, lock, m, instr.Pos())
 		return
 	}
-	if m, ok := lockMethod(calleeObject(&instr.Call)); ok && !m.take {
-		w.newGoroutine(instr.Pos(), "it")
+	w.escapeAll(s, &instr.Call)
+	if fn := closureOf(instr.Call.Value); fn != nil {
+		w.goClosure(s, fn, instr.Call.Value)
 		return
 	}
 	// A function that unlocks for its caller: not for this one.
@@ -191,6 +183,34 @@ func (w *walk) goCall(s *state, instr *ssa.Go) {
 				s.lose(path)
 			}
 		}
+	}
+}
+
+// goBody is a function value that a library starts as a goroutine.
+func (w *walk) goBody(s *state, body ssa.Value, pos token.Pos) {
+	if lock, m, ok := boundMethod(body); ok {
+		w.goLock(s, lock, m, pos)
+	} else if fn := closureOf(body); fn != nil {
+		w.goClosure(s, fn, body)
+	}
+}
+
+// goLock is a method of a lock as a goroutine.
+func (w *walk) goLock(s *state, lock ssa.Value, m method, pos token.Pos) {
+	if m.take {
+		w.ignored(s, pretty(lock), m, pos)
+		return
+	}
+	w.newGoroutine(pos, pretty(lock))
+	s.lose(w.path(s, lock))
+}
+
+// goClosure is a function literal as a goroutine: what it unlocks is reported there.
+func (w *walk) goClosure(s *state, fn *ssa.Function, value ssa.Value) {
+	w.c.explored[fn] = true
+	w.c.summarizeOutside(fn)
+	if mc, ok := value.(*ssa.MakeClosure); ok {
+		w.closureAnytime(s, w.c.summaries[fn], mc)
 	}
 }
 

@@ -18,11 +18,13 @@
 //     means.
 //   - lockops.go has the rules of Lock and Unlock, exits.go those of a function's
 //     end.
+//   - rounds.go has those of a loop's round.
 //   - calls.go says what a call does, closures.go what function literals, defers and
-//     goroutines do, escape.go what is lost with a value that goes out of sight.
+//     goroutines do, escape.go what is lost with a value that goes out of sight, and
+//     writes.go which flags a callee may change.
 //   - summary.go is what a caller has to know of a function, and travels between
 //     packages as a fact; callee.go applies it. order.go finds inversions in the
 //     order of locks.
-//   - misuse.go looks for copied locks and forged pointers, fix.go writes the
+//   - misuse.go looks for copied locks and bad pointers, fix.go writes the
 //     suggested fixes, and api.go knows the lock's methods and what may block.
 package rqvet

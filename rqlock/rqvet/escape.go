@@ -1,13 +1,21 @@
 package rqvet
 
 import (
+	"strings"
+
 	"golang.org/x/tools/go/ssa"
 )
 
 // unknownCall is a call of which nothing is known: what it is given is lost.
 func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 	w.escapeAll(s, call)
-	if call.StaticCallee() != nil {
+	if fn := call.StaticCallee(); fn != nil {
+		fn = generic(fn)
+		if _, making := w.c.summaries[fn]; making { // it calls itself
+			for class := range onlyUnlocks(fn) {
+				w.mayUnlock(s, class)
+			}
+		}
 		return
 	}
 	if !call.IsInvoke() {
@@ -20,10 +28,7 @@ func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 		return
 	}
 	// One of the package's methods of that name may be the one called.
-	for _, fn := range w.c.byName[call.Method.Name()] {
-		if fn.Signature.Recv() == nil {
-			continue
-		}
+	for _, fn := range w.c.methods(call) {
 		for class := range onlyUnlocks(fn) {
 			w.mayUnlock(s, class)
 		}
@@ -60,8 +65,8 @@ func eachLockCall(fn *ssa.Function, f func(m method, class string)) {
 			if !ok {
 				continue
 			}
-			if m, ok := lockMethod(calleeObject(call.Common())); ok {
-				f(m, class(call.Common().Args[0]))
+			if lock, m, ok := lockCall(call.Common()); ok {
+				f(m, class(lock))
 			}
 		}
 	}
@@ -104,5 +109,16 @@ func (w *walk) escape(s *state, v ssa.Value) {
 		l.class = class(v)
 		s.locks[path] = l
 		s.lose(path)
+	}
+}
+
+// appended gives up on the locks of objects that are appended to a slice: whoever goes
+// over it may unlock them.
+func (w *walk) appended(s *state, elems ssa.Value) {
+	list := w.path(s, elems) + "["
+	for at, v := range s.mem {
+		if v.path != "" && strings.HasPrefix(at, list) {
+			s.loseIf(func(path string, _ lockState) bool { return strings.HasPrefix(path, v.path) })
+		}
 	}
 }

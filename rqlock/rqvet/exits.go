@@ -19,7 +19,7 @@ type keptLock struct {
 }
 
 // speaksOfLocks matches names of functions that are expected to keep a lock.
-var speaksOfLocks = regexp.MustCompile(`(^(lock|acquire|hold|begin|pin|reserve)|Lock|Acquire|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
+var speaksOfLocks = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
 
 // checkUnlocks reports unlocks that only some paths have a lock for.
 func (w *walk) checkUnlocks() {
@@ -45,16 +45,20 @@ func (w *walk) checkHeld(exits []exit, e exit, path string) {
 	switch {
 	case anyElement(path) && !sameRound(l.block, e.block): // another loop may have unlocked it
 	case l.again, e.state.fog[l.class] && l.class != "":
-	case e.panics:
+	case e.panics != "":
 		w.found = append(w.found, w.leak(e, l))
 	case passedOn(e, path):
 		w.handed[l.class] = true
 	case w.swapped(e, l):
+	case w.failsHolding(exits, e, path):
+		w.found = append(w.found, w.leak(e, l))
 	case w.outside, w.ownVariable(l.base), w.mixed(exits, e, path):
 		w.found = append(w.found, w.leak(e, l))
 	case speaksOfLocks.MatchString(w.top.Name()), w.top.Parent() != nil, l.class == "", w.public(l):
 	default:
-		w.c.kept = append(w.c.kept, keptLock{l.class, w.id(), w.leak(e, l)})
+		f := w.leak(e, l)
+		f.message += "; if it locks for its caller, its name should say so (lock, acquire)"
+		w.c.kept = append(w.c.kept, keptLock{l.class, w.id(), f})
 	}
 }
 
@@ -69,8 +73,8 @@ func (w *walk) leak(e exit, l lockState) finding {
 		unlock = l.name + ".UnlockPinned()"
 	}
 	format := "return with %s held (%s): call %s on this path, or defer it after the error check"
-	if e.panics {
-		format = "panic with %s held (%s) and nothing deferred to unlock it: defer %s after the error check"
+	if e.panics != "" {
+		format = e.panics + " with %s held (%s) and nothing deferred to unlock it: defer %s after the error check"
 	}
 	return finding{rule: Leak, pos: pos, message: fmt.Sprintf(format, l.name, w.c.at(l.pos, pos), unlock)}
 }
@@ -120,35 +124,67 @@ func (w *walk) swapped(e exit, l lockState) bool {
 	return false
 }
 
-// mixed reports whether another way out that tells the caller the same does not
-// keep the lock.
+// mixed reports whether other ways out that tell the caller the same do not keep the
+// lock: for either value of a result that e leaves open.
 func (w *walk) mixed(exits []exit, e exit, path string) bool {
+	yes, no := false, false
 	for _, other := range exits {
-		if other.panics || !sameResults(e, other) {
+		if other.panics != "" || e.keptBy(other, path) {
 			continue
 		}
-		l := other.state.locks[path]
-		if l.hold != released && !compatible(e.state, other.state) {
-			continue
-		}
-		if l.hold != held && l.hold != unsure && !l.theirs && !(other.state.fog[l.class]) {
+		y, n := tellSame(e, other)
+		yes, no = yes || y, no || n
+	}
+	return yes && no
+}
+
+// failsHolding reports whether e returns an error with a lock held that is not held
+// where there is none: no helper keeps a lock just for its failures.
+func (w *walk) failsHolding(exits []exit, e exit, path string) bool {
+	if e.failure() != notNil {
+		return false
+	}
+	for _, other := range exits {
+		if other.panics == "" && other.failure() == isNil && other.state.locks[path].hold == released && !other.state.locks[path].theirs {
 			return true
 		}
 	}
 	return false
 }
 
-func sameResults(x, y exit) bool {
+// failure is what is known of the error that e returns last.
+func (e exit) failure() known {
+	n := len(e.results)
+	if n == 0 || !isError(e.values[n-1].Type()) {
+		return nothing
+	}
+	return e.results[n-1].known
+}
+
+// keptBy reports whether the lock that e holds may be held at the other end, too, or the
+// caller knows which of the two it is.
+func (e exit) keptBy(other exit, path string) bool {
+	l := other.state.locks[path]
+	if l.hold != released && !compatible(e.state, other.state) {
+		return true
+	}
+	return l.hold == held || l.hold == unsure || l.theirs || other.state.fog[l.class]
+}
+
+// tellSame reports whether x tells a caller the same as y if the result that x leaves
+// open is true or not nil, and if it is false or nil.
+func tellSame(x, y exit) (yes, no bool) {
+	yes, no = true, true
 	for i := range x.results {
-		a, b := x.results[i].known, y.results[i].known
-		if a != b {
-			return false
-		}
-		if a == nothing && x.values[i] != y.values[i] && tells(x.values[i].Type()) {
-			return false // undecided
+		switch a, b := x.results[i].known, y.results[i].known; {
+		case a == nothing && b != nothing:
+			yes = yes && (b == isTrue || b == notNil)
+			no = no && (b == isFalse || b == isNil)
+		case a != b, a == nothing && x.values[i] != y.values[i] && tells(x.values[i].Type()): // or undecided
+			return false, false
 		}
 	}
-	return true
+	return yes, no
 }
 
 // tells reports whether a result of type t can tell a caller what happened.

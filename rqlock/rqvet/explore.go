@@ -33,12 +33,15 @@ type walk struct {
 	edges   []edge
 	handed  map[string]bool
 	unlocks map[token.Pos]unlockSite
+	rounds  rounds
+	nils    map[token.Pos]bool // operations: whether the lock is nil on each path so far
 }
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
 		c: c, fn: fn, top: fn, takes: map[string]taking{}, takings: map[string]order{},
-		handed: map[string]bool{}, unlocks: map[token.Pos]unlockSite{},
+		handed: map[string]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
+		rounds: rounds{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
 }
 
@@ -55,7 +58,7 @@ type exit struct {
 	values  []ssa.Value
 	pos     token.Pos
 	block   *ssa.BasicBlock
-	panics  bool
+	panics  string // what ends it, if it does not return: panic, or the function called
 }
 
 type point struct {
@@ -132,10 +135,7 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 	for i := p.index; i < len(p.block.Instrs); i++ {
 		instr := p.block.Instrs[i]
 		if v, ok := instr.(ssa.Value); ok {
-			if _, phi := instr.(*ssa.Phi); !phi {
-				s.forget(w.c.root(v))
-				delete(s.env, v)
-			}
+			w.renew(s, v)
 		}
 		switch instr := instr.(type) {
 		case *ssa.Phi:
@@ -155,6 +155,12 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 			}
 			s = states[0]
 		case *ssa.Call:
+			if why := w.c.unwinds(&instr.Call); why != "" {
+				if name := blockingCall(calleeObject(&instr.Call)); name != "" {
+					w.mayBlock(s, instr.Pos(), name)
+				}
+				return nil, w.unwind(s, instr, base, why)
+			}
 			states := w.call(s, instr)
 			if len(states) != 1 {
 				return resume(p.block, i+1, states), nil
@@ -165,6 +171,17 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 		}
 	}
 	return nil, nil
+}
+
+// renew forgets what was known of v, which is computed now. A phi and the part of a tuple
+// have got what is known already: on the edge, or with the tuple.
+func (w *walk) renew(s *state, v ssa.Value) {
+	switch v.(type) {
+	case *ssa.Phi, *ssa.Extract:
+		return
+	}
+	w.forget(s, w.c.root(v))
+	delete(s.env, v)
 }
 
 func resume(b *ssa.BasicBlock, index int, states []*state) []point {
@@ -225,7 +242,7 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 	}
 	for _, a := range all {
 		root := w.c.root(a.phi)
-		s.forget(root)
+		w.forget(s, root)
 		delete(s.env, a.phi)
 	}
 	for _, a := range all {
@@ -254,10 +271,6 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 		}
 	case *ssa.BinOp:
 		w.keep(s, instr)
-	case *ssa.Extract:
-		if v, ok := s.env[instr.Tuple]; ok && v.known == nothing && v.path != "" {
-			s.env[instr] = val{path: v.path}
-		}
 	case *ssa.TypeAssert:
 		w.typeAssert(s, instr)
 	case *ssa.Store:
@@ -394,9 +407,14 @@ func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
 		}
 	}
 	w.mayBlock(s, instr.Pos(), "a panic")
+	return w.unwind(s, instr, base, "panic")
+}
+
+// unwind runs what is deferred at the end of a path that does not return.
+func (w *walk) unwind(s *state, instr ssa.Instruction, base int, why string) []exit {
 	var ends []exit
 	for _, end := range w.runDefers(s, base) {
-		ends = append(ends, exit{state: end, pos: instr.Pos(), block: instr.Block(), panics: true})
+		ends = append(ends, exit{state: end, pos: instr.Pos(), block: instr.Block(), panics: why})
 	}
 	return ends
 }
@@ -515,9 +533,8 @@ func (w *walk) testName(s *state, cond ssa.Value) string {
 			return w.testName(s, v.X)
 		}
 	case *ssa.BinOp:
-		if v.Op == token.EQL || v.Op == token.NEQ {
-			return w.equation(s, v)
-		}
+		name, _ := w.relation(s, v)
+		return name
 	}
 	return w.path(s, cond)
 }

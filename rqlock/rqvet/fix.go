@@ -1,6 +1,7 @@
 package rqvet
 
 import (
+	"bytes"
 	"go/ast"
 	"go/token"
 	"go/types"
@@ -13,14 +14,21 @@ import (
 )
 
 // fixIgnored wraps a bare l.Lock() into an error check, where the function returns
-// an error last and the other results have a zero value that can be written.
-func (c *checker) fixIgnored(pos token.Pos) []analysis.SuggestedFix {
+// an error last, the other results have a zero value that can be written, and the return
+// leaves no lock held.
+func (w *walk) fixIgnored(s *state, pos token.Pos) []analysis.SuggestedFix {
+	for _, held := range s.heldPaths() {
+		if !slices.ContainsFunc(s.defers, func(d deferred) bool { return d.lock == held }) {
+			return nil
+		}
+	}
+	c := w.c
 	path := c.enclosing(pos)
 	var stmt *ast.ExprStmt
-	for _, n := range path {
+	for i, n := range path {
 		switch n := n.(type) {
 		case *ast.ExprStmt:
-			if stmt == nil {
+			if stmt == nil && i+1 < len(path) && hasList(path[i+1]) {
 				stmt = n
 			}
 		case *ast.FuncDecl:
@@ -32,6 +40,16 @@ func (c *checker) fixIgnored(pos token.Pos) []analysis.SuggestedFix {
 		}
 	}
 	return nil
+}
+
+// hasList reports whether a statement in parent is one of a list, where an if may stand:
+// not the post statement of a for, say.
+func hasList(parent ast.Node) bool {
+	switch parent.(type) {
+	case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
+		return true
+	}
+	return false
 }
 
 func (c *checker) checkThenReturn(stmt *ast.ExprStmt, fn *ast.FuncType) []analysis.SuggestedFix {
@@ -94,8 +112,12 @@ func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 			continue
 		}
 		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok || !strings.HasPrefix(sel.Sel.Name, "Unlock") {
+		if !ok {
 			return nil
+		}
+		fn, _ := c.pass.TypesInfo.Uses[sel.Sel].(*types.Func)
+		if _, ok := lockMethod(fn); !ok {
+			return nil // a function of the program
 		}
 		return []analysis.SuggestedFix{{Message: "call " + name, TextEdits: []analysis.TextEdit{
 			{Pos: sel.Sel.Pos(), End: sel.Sel.End(), NewText: []byte(name)},
@@ -104,9 +126,9 @@ func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 	return nil
 }
 
-// fixDefer moves a defer that stands between "err := l.Lock()" and "if err != nil"
-// behind the latter.
-func (c *checker) fixDefer(d *ssa.Defer) []analysis.SuggestedFix {
+// fixDefer moves a defer that stands between "err := l.Lock()", which is at taken, and
+// "if err != nil" behind the latter.
+func (c *checker) fixDefer(d *ssa.Defer, taken token.Pos) []analysis.SuggestedFix {
 	path := c.enclosing(d.Pos())
 	for i, n := range path {
 		block, ok := n.(*ast.BlockStmt)
@@ -119,12 +141,17 @@ func (c *checker) fixDefer(d *ssa.Defer) []analysis.SuggestedFix {
 		}
 		stmt, ok := block.List[at].(*ast.DeferStmt)
 		check, isIf := block.List[at+1].(*ast.IfStmt)
-		if !ok || !isIf || !checks(check, block.List[at-1]) {
+		lock := block.List[at-1]
+		if !ok || !isIf || taken < lock.Pos() || lock.End() <= taken || !checks(check, lock) {
+			return nil
+		}
+		line := c.line(stmt, check.Pos())
+		if line == "" {
 			return nil
 		}
 		return []analysis.SuggestedFix{{Message: "put the defer after the check", TextEdits: []analysis.TextEdit{
-			{Pos: stmt.Pos(), End: check.Pos()},
-			{Pos: check.End(), End: check.End(), NewText: []byte("\n\t" + c.source(stmt, check.Pos()))},
+			{Pos: stmt.Pos(), End: stmt.Pos() + token.Pos(len(line))},
+			{Pos: check.End(), End: check.End(), NewText: []byte("\n\t" + strings.TrimSpace(line))},
 		}}}
 	}
 	return nil
@@ -145,14 +172,19 @@ func checks(check *ast.IfStmt, stmt ast.Stmt) bool {
 	return returns
 }
 
-// source is the text of a statement and the comments after it.
-func (c *checker) source(stmt *ast.DeferStmt, end token.Pos) string {
-	from, to := c.pass.Fset.Position(stmt.Pos()), c.pass.Fset.Position(end)
-	src, err := c.pass.ReadFile(from.Filename)
-	if err != nil || to.Offset > len(src) {
-		return "defer " + types.ExprString(stmt.Call)
+// line is the text of a statement and of the comment beside it, up to what comes next,
+// which is before end; "" if the file cannot be read.
+func (c *checker) line(stmt ast.Stmt, end token.Pos) string {
+	file := c.pass.Fset.File(stmt.Pos())
+	src, err := c.pass.ReadFile(file.Name())
+	if err != nil || file.Offset(end) > len(src) {
+		return ""
 	}
-	return strings.TrimSpace(string(src[from.Offset:to.Offset]))
+	stop := file.Offset(end)
+	if i := bytes.IndexByte(src[file.Offset(stmt.End()):stop], '\n'); i >= 0 {
+		stop = file.Offset(stmt.End()) + i + 1
+	}
+	return string(src[file.Offset(stmt.Pos()):stop])
 }
 
 // enclosing is the syntax at pos, innermost first.

@@ -43,12 +43,12 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 		w.order(s, order{Class: t.class}, pos)
 	}
 	old, entry := s.locks[t.path]
-	if !entry {
+	if !entry && !m.try && !expected(value) {
 		w.noteTaking(s, t)
 	}
 	switch {
 	case old.hold == unsure || s.fog[t.class] && !entry:
-		w.unusedResult(t, m, value, pos)
+		w.unusedResult(s, t, m, value, pos)
 		return []*state{s}
 	case old.hold == held:
 		if !m.try && !w.mayDiffer(old, t) && !expected(value) {
@@ -67,7 +67,7 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 	if call, ok := value.(*ssa.Call); ok {
 		yes.block = call.Block()
 	}
-	if w.unusedResult(t, m, value, pos) {
+	if w.unusedResult(s, t, m, value, pos) {
 		s.locks[t.path] = yes
 		return []*state{s}
 	}
@@ -109,21 +109,21 @@ func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string)
 }
 
 // unusedResult reports a result that nothing looks at.
-func (w *walk) unusedResult(t target, m method, value ssa.Value, pos token.Pos) bool {
+func (w *walk) unusedResult(s *state, t target, m method, value ssa.Value, pos token.Pos) bool {
 	if value != nil && len(*value.Referrers()) > 0 {
 		return false
 	}
-	w.ignored(t.name, m, pos)
+	w.ignored(s, t.name, m, pos)
 	return true
 }
 
-func (w *walk) ignored(name string, m method, pos token.Pos) {
+func (w *walk) ignored(s *state, name string, m method, pos token.Pos) {
 	if m.try {
 		w.report(IgnoredError, pos, "the result of %s.TryLock is ignored: false means that the lock is not held; write if %s.TryLock() { … }", name, name)
 		return
 	}
 	f := w.report(IgnoredError, pos, "the error of %s.%s is ignored: after a failure the lock is not held; check the error and do not go on", name, m.name)
-	f.fixes = w.c.fixIgnored(pos)
+	f.fixes = w.fixIgnored(s, pos)
 }
 
 // mayDiffer reports whether one access path may have named two locks: its pointer
@@ -182,12 +182,15 @@ type unlockSite struct {
 // release is a call of Unlock or UnlockPinned, deferred if d is not nil.
 func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer) {
 	old := s.locks[t.path]
-	now := lockState{hold: released, pos: pos, class: t.class, name: t.name, base: t.base}
+	now := lockState{hold: released, pos: pos, pinned: m.pinned, class: t.class, name: t.name, base: t.base}
 	switch old.hold {
 	case unsure:
 		return
 	case held:
-		w.site(pos, t, old.pos)
+		if !old.again { // else only taken back
+			w.site(pos, t, old.pos)
+		}
+		w.rounds.released[old.pos] = true
 		if old.by != "" {
 			w.handed[old.by] = true
 		}
@@ -246,7 +249,7 @@ func (w *walk) releaseFailed(old lockState, t target, pos token.Pos, d *ssa.Defe
 	}
 	f := w.report(EarlyDefer, pos, "the deferred unlock of %s also runs where taking it (%s) failed: put the defer after the error check, or let it see whether the lock is held",
 		t.name, w.c.at(old.pos, pos))
-	f.fixes = w.c.fixDefer(d)
+	f.fixes = w.c.fixDefer(d, old.pos)
 }
 
 // givenHeld reports whether a lock that this path has not touched may be held by

@@ -1,7 +1,6 @@
 package rqvet
 
 import (
-	"fmt"
 	"go/token"
 	"go/types"
 	"strings"
@@ -20,10 +19,67 @@ func (c *checker) checkCopies() {
 		if !strings.Contains(d.Message, lockPackage+".Lock") {
 			return
 		}
-		c.report(finding{rule: CopyLock, pos: d.Pos, end: d.End,
-			message: fmt.Sprintf("%s: a copy is another lock; use a pointer", strings.ReplaceAll(d.Message, lockPackage+".", "rqlock."))})
+		what, _, _ := strings.Cut(strings.ReplaceAll(d.Message, lockPackage+".", "rqlock."), " contains rqlock.noCopy")
+		c.report(finding{rule: CopyLock, pos: d.Pos, end: d.End, message: what + ": a copy is another lock; use a pointer"})
 	}
 	copylock.Analyzer.Run(&pass) // reports only
+}
+
+// checkMoves reports copies that vet's copylocks does not look for: through a channel,
+// by copy, and by append of a whole slice.
+func (c *checker) checkMoves(fn *ssa.Function) {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			switch instr := instr.(type) {
+			case *ssa.Send:
+				c.checkMove(instr.X.Type(), instr.Pos(), "a send on a channel")
+			case *ssa.Call:
+				builtin, ok := instr.Call.Value.(*ssa.Builtin)
+				if !ok || len(instr.Call.Args) < 2 {
+					continue
+				}
+				from, ok := instr.Call.Args[1].Type().Underlying().(*types.Slice)
+				if ok && (builtin.Name() == "copy" || builtin.Name() == "append" && !listed(instr.Call.Args[1])) {
+					c.checkMove(from.Elem(), instr.Pos(), "the builtin "+builtin.Name())
+				}
+			}
+		}
+	}
+}
+
+// listed reports whether v is made of arguments written one by one, of which copylocks
+// speaks.
+func listed(v ssa.Value) bool {
+	slice, ok := v.(*ssa.Slice)
+	if !ok {
+		return false
+	}
+	alloc, ok := slice.X.(*ssa.Alloc)
+	return ok && alloc.Comment == "varargs"
+}
+
+func (c *checker) checkMove(t types.Type, pos token.Pos, how string) {
+	if holdsLock(t) {
+		c.report(finding{rule: CopyLock, pos: pos, message: how + " copies a lock: a copy is another lock; use a pointer"})
+	}
+}
+
+// holdsLock reports whether a value of type t has a lock in it.
+func holdsLock(t types.Type) bool {
+	if isLock(t) {
+		return true
+	}
+	switch t := t.Underlying().(type) {
+	case *types.Array:
+		return holdsLock(t.Elem())
+	case *types.Struct:
+		for f := range t.Fields() {
+			if holdsLock(f.Type()) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkForged reports pointers to locks that are made of anything else.
@@ -42,12 +98,19 @@ func (c *checker) checkForged(fn *ssa.Function) {
 	}
 }
 
-// badLock reports an operation on a nil pointer.
-func (w *walk) badLock(lock ssa.Value, pos token.Pos) bool {
-	k, ok := lock.(*ssa.Const)
-	if !ok || !k.IsNil() {
-		return false
+// badLock notes whether the lock of an operation is a nil pointer, where it crashes.
+func (w *walk) badLock(s *state, lock ssa.Value, pos token.Pos) bool {
+	is := w.eval(s, lock).known == isNil
+	all, again := w.nils[pos]
+	w.nils[pos] = is && (all || !again)
+	return is
+}
+
+// checkNils reports operations on a pointer that is nil on every path.
+func (w *walk) checkNils() {
+	for pos, all := range w.nils {
+		if all {
+			w.report(BadLock, pos, "the lock is a nil pointer: declare a Lock, or make one with new(rqlock.Lock)")
+		}
 	}
-	w.report(BadLock, pos, "the lock is a nil pointer: declare a Lock, or make one with new(rqlock.Lock)")
-	return true
 }

@@ -1,7 +1,6 @@
 package rqvet
 
 import (
-	"cmp"
 	"fmt"
 	"go/token"
 	"path/filepath"
@@ -39,11 +38,11 @@ func (w *walk) order(s *state, o order, pos token.Pos) {
 			without = append(without, l.class)
 		}
 	}
-	old, ok := w.takings[o.Class]
-	if ok {
-		without = slices.DeleteFunc(without, func(c string) bool { return !slices.Contains(old.Without, c) })
+	when := append(slices.DeleteFunc(o.When, func(c condition) bool { return !about(c.Name) }), s.flags()...)
+	if old, ok := w.takings[o.Class]; ok {
+		without, when = common(without, old.Without), common(when, old.When)
 	}
-	w.takings[o.Class] = order{o.Class, without}
+	w.takings[o.Class] = order{o.Class, without, when}
 
 	paths := s.heldPaths()
 	for _, p := range paths {
@@ -61,6 +60,11 @@ func (w *walk) order(s *state, o order, pos token.Pos) {
 	}
 }
 
+// common leaves in x what is in y, too.
+func common[T comparable](x, y []T) []T {
+	return slices.DeleteFunc(x, func(e T) bool { return !slices.Contains(y, e) })
+}
+
 // checkOrder adds this package's edges to those of its imports, one by one, and
 // reports each that closes a cycle.
 func (c *checker) checkOrder() {
@@ -72,7 +76,7 @@ func (c *checker) checkOrder() {
 			}
 		}
 	}
-	slices.SortStableFunc(c.edges, func(x, y edge) int { return cmp.Compare(x.pos, y.pos) })
+	slices.SortStableFunc(c.edges, func(x, y edge) int { return c.compare(x.pos, y.pos) })
 	own := new(lockEdges)
 	reported := map[string]bool{}
 	have := map[string]bool{}
@@ -84,11 +88,14 @@ func (c *checker) checkOrder() {
 		have[key+strings.Join(e.Under, ",")] = true
 		p := c.pass.Fset.Position(e.pos)
 		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
-		back := wayBack(graph, e.To, e.From, e.Under)
-		if back != nil && !reported[key] {
+		if back := wayBack(graph, e.To, e.From, e.Under); back != nil {
+			if reported[key] {
+				continue
+			}
 			reported[key] = true
 			c.report(finding{rule: LockOrder, pos: e.pos,
 				message: fmt.Sprintf("%s is taken while %s is held, but %s (ABBA): take them in one order everywhere", short(e.To), short(e.From), story(back))})
+			continue // one finding for one mistake: what others did first is the order
 		}
 		graph[e.From] = append(graph[e.From], e.Edge)
 		own.Edges = append(own.Edges, e.Edge)

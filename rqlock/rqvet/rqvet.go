@@ -38,6 +38,7 @@ type checker struct {
 	live      map[*ssa.Function]*liveness
 	explored  map[*ssa.Function]bool // closures that were followed from where they are called
 	stored    map[string]bool        // fields that change after their object was made
+	written   map[*ssa.Function]map[string]bool
 	byName    map[string][]*ssa.Function
 	handed    map[string]bool // classes of locks, and functions, that some code unlocks for
 	kept      []keptLock      // held at the end: leaks unless handed
@@ -71,6 +72,7 @@ func run(pass *analysis.Pass) (any, error) {
 		live:      map[*ssa.Function]*liveness{},
 		explored:  map[*ssa.Function]bool{},
 		stored:    map[string]bool{},
+		written:   map[*ssa.Function]map[string]bool{},
 		byName:    map[string][]*ssa.Function{},
 		handed:    map[string]bool{},
 	}
@@ -88,6 +90,7 @@ func (c *checker) checkFunctions(funcs []*ssa.Function) {
 		c.byName[fn.Name()] = append(c.byName[fn.Name()], fn)
 		c.noteStores(fn)
 		c.checkForged(fn)
+		c.checkMoves(fn)
 	}
 	for _, fn := range funcs {
 		if fn.Parent() == nil {
@@ -109,7 +112,7 @@ func (c *checker) report(f finding) { c.findings = append(c.findings, f) }
 // that a comment silences.
 func (c *checker) reportAll() {
 	ignored := c.readIgnores()
-	slices.SortStableFunc(c.findings, func(x, y finding) int { return cmp.Compare(x.pos, y.pos) })
+	slices.SortStableFunc(c.findings, func(x, y finding) int { return c.compare(x.pos, y.pos) })
 	seen := map[string]bool{}
 	for _, f := range c.findings {
 		key := fmt.Sprint(f.pos, f.rule)
@@ -126,6 +129,12 @@ func (c *checker) reportAll() {
 			SuggestedFixes: f.fixes,
 		})
 	}
+}
+
+// compare orders positions by file and place: files are read in any order.
+func (c *checker) compare(x, y token.Pos) int {
+	p, q := c.pass.Fset.Position(x), c.pass.Fset.Position(y)
+	return cmp.Or(cmp.Compare(p.Filename, q.Filename), cmp.Compare(p.Offset, q.Offset))
 }
 
 // at names a position for a message: the line, with the file if it is another.

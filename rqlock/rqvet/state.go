@@ -171,7 +171,16 @@ func (s *state) store(path string, v val) {
 			delete(s.mem, p)
 		}
 	}
-	s.mem[path] = v
+	delete(s.conds, path+"@")
+	if s.mem[path] = v; v == (val{}) {
+		delete(s.mem, path)
+	}
+}
+
+// changed drops what s knows of the fields and variables of a name.
+func (s *state) changed(name string) {
+	maps.DeleteFunc(s.mem, func(path string, _ val) bool { return strings.HasSuffix(path, name) })
+	maps.DeleteFunc(s.conds, func(path string, _ known) bool { return strings.HasSuffix(path, name+"@") })
 }
 
 // seen records that the program has looked at the result of taking lock.
@@ -208,6 +217,16 @@ func (s *state) loseIf(lost func(path string, l lockState) bool) {
 			s.lose(p)
 		}
 	}
+}
+
+// unlocksTheirs reports whether a lock has been released that was held at the beginning.
+func (s *state) unlocksTheirs() bool {
+	for _, l := range s.locks {
+		if l.hold == released && l.theirs {
+			return true
+		}
+	}
+	return false
 }
 
 // heldPaths are the paths of the locks held, sorted.

@@ -14,7 +14,8 @@ import (
 // summary is what callers have to know of a function. It is a fact of its object.
 type summary struct {
 	Ways    []way    // how it may end, if that matters
-	Returns bool     // it may end at all
+	Returns bool     // it may return
+	Panics  bool     // it may panic, with its caller's locks as they were
 	Takes   []taking // locks that it takes and that a caller may hold
 	Orders  []order  // classes of lock that it waits for
 	Blocks  string   // something it does that may block
@@ -25,6 +26,7 @@ type way struct {
 	Results []known
 	When    []condition // what this way knows of parameters and flags
 	Locks   []effect
+	Sets    []condition // what it stores that can be asked for: flags and nil
 	Fog     []string
 }
 
@@ -45,6 +47,7 @@ type effect struct {
 type taking struct {
 	Path, Class, Name string
 	When              []condition
+	Perhaps           bool // it may return without
 }
 
 // order is a class of lock that a function waits for, perhaps after it has released
@@ -52,6 +55,7 @@ type taking struct {
 type order struct {
 	Class   string
 	Without []string
+	When    []condition // what is true each time, of parameters and flags
 }
 
 func (*summary) AFact() {}
@@ -95,9 +99,7 @@ func (c *checker) summaryOf(call *ssa.CallCommon) *summary {
 	if fn == nil {
 		return nil
 	}
-	if origin := fn.Origin(); origin != nil {
-		fn = origin
-	}
+	fn = generic(fn)
 	if fn.Pkg != nil && fn.Pkg.Pkg == c.pass.Pkg && len(fn.Blocks) > 0 {
 		return c.summarize(fn)
 	}
@@ -170,8 +172,10 @@ func (c *checker) follow(fn *ssa.Function, outside bool) *summary {
 		}
 		return sum
 	}
+	w.checkNils()
 	w.checkUnlocks()
 	w.checkExits(exits)
+	w.checkRounds()
 	for _, f := range w.found {
 		c.report(f)
 	}
@@ -215,11 +219,15 @@ func (c *checker) interesting(fn *ssa.Function) bool {
 					return true
 				}
 			case *ssa.Panic:
-				if len(fn.Params) > 0 {
+				if instr.Pos().IsValid() {
 					return true
 				}
 			case *ssa.MakeClosure:
 				return true
+			case *ssa.Store:
+				if _, own := base(instr.Addr).(*ssa.Alloc); !own && isFlag(instr.Val) {
+					return true
+				}
 			case ssa.CallInstruction:
 				call := instr.Common()
 				obj := calleeObject(call)
@@ -235,12 +243,21 @@ func (c *checker) interesting(fn *ssa.Function) bool {
 	return false
 }
 
+// isFlag reports whether v is true, false or nil: what a function that stores it
+// says of the state it leaves.
+func isFlag(v ssa.Value) bool {
+	k, ok := v.(*ssa.Const)
+	return ok && (k.IsNil() || isBool(k.Type()))
+}
+
 // summary says what a caller has to know of the paths that were followed.
 func (w *walk) summary(exits []exit) *summary {
 	sum := &summary{Blocks: w.blocks}
 	for _, path := range sortedKeys(w.takes) {
 		if portable(path) {
-			sum.Takes = append(sum.Takes, w.takes[path])
+			t := w.takes[path]
+			t.Perhaps = slices.ContainsFunc(exits, func(e exit) bool { return e.panics == "" && e.state.locks[path] == lockState{} })
+			sum.Takes = append(sum.Takes, t)
 		}
 	}
 	for _, class := range sortedKeys(w.takings) {
@@ -252,17 +269,22 @@ func (w *walk) summary(exits []exit) *summary {
 			gives[path] = true
 		}
 	}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	for _, e := range exits {
-		if e.panics {
+		if e.panics != "" {
+			sum.Panics = sum.Panics || !e.state.unlocksTheirs()
 			continue
 		}
 		sum.Returns = true
 		way := w.way(e, gives)
-		if key := fmt.Sprint(way); !seen[key] {
-			seen[key] = true
-			sum.Ways = append(sum.Ways, way)
+		key, sets := fmt.Sprint(way), w.sets(e)
+		if i, ok := seen[key]; ok {
+			sum.Ways[i].Sets = common(sum.Ways[i].Sets, sets)
+			continue
 		}
+		seen[key] = len(sum.Ways)
+		way.Sets = sets
+		sum.Ways = append(sum.Ways, way)
 	}
 	switch {
 	case tellNothing(sum.Ways):
@@ -282,7 +304,7 @@ func tellNothing(ways []way) bool {
 	always := false
 	values := map[string]known{}
 	for _, way := range ways {
-		if len(way.Locks) > 0 || len(way.Fog) > 0 {
+		if len(way.Locks) > 0 || len(way.Fog) > 0 || len(way.Sets) > 0 {
 			return false
 		}
 		always = always || len(way.When) == 0
@@ -332,6 +354,17 @@ func (w *walk) way(e exit, gives map[string]bool) way {
 	return out
 }
 
+// sets is what an exit has stored for the caller to ask.
+func (w *walk) sets(e exit) []condition {
+	var all []condition
+	for _, path := range sortedKeys(e.state.mem) {
+		if is := e.state.mem[path].known; portable(path) && is != nothing && is != notNil {
+			all = append(all, condition{path, is})
+		}
+	}
+	return all
+}
+
 // givesMore reports whether a function returns something through which its caller
 // may unlock: a transaction, a guard, a function.
 func givesMore(e exit) bool {
@@ -372,13 +405,18 @@ func (w *walk) noteTaking(s *state, t target) {
 	if _, ok := w.takes[t.path]; ok || !portable(t.path) {
 		return
 	}
-	taken := taking{Path: t.path, Class: t.class, Name: t.name}
+	w.takes[t.path] = taking{Path: t.path, Class: t.class, Name: t.name, When: s.flags()}
+}
+
+// flags are the conditions of s that a caller may know: parameters and flags.
+func (s *state) flags() []condition {
+	var all []condition
 	for _, name := range sortedKeys(s.conds) {
 		if about(name) && !strings.HasPrefix(name, "(") {
-			taken.When = append(taken.When, condition{name, s.conds[name]})
+			all = append(all, condition{name, s.conds[name]})
 		}
 	}
-	w.takes[t.path] = taken
+	return all
 }
 
 // exportSummaries makes facts of the summaries that other packages may need.

@@ -195,6 +195,9 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 func (w *walk) load(s *state, v *ssa.UnOp) val {
 	at := w.path(s, v.X)
 	if stored, ok := s.mem[at]; ok {
+		if stored.known == nothing && stored.path != "" {
+			stored.known = s.conds[stored.path]
+		}
 		return stored
 	}
 	if g, ok := v.X.(*ssa.Global); ok && isError(v.Type()) && strings.HasPrefix(strings.ToLower(g.Name()), "err") {
@@ -241,7 +244,7 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 		}
 	}
 	if v.Op != token.EQL && v.Op != token.NEQ {
-		return val{known: s.conds[w.path(s, v)]}
+		return val{known: w.remembered(s, v)}
 	}
 	x, y := w.eval(s, v.X), w.eval(s, v.Y)
 	result := val{lock: x.lock}
@@ -250,10 +253,7 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 	}
 	switch {
 	case x.known == nothing || y.known == nothing:
-		result.known = s.conds[w.equation(s, v)]
-		if v.Op == token.NEQ {
-			result.known = result.known.not()
-		}
+		result.known = w.remembered(s, v)
 		return result
 	case x.known == notNil && y.known == notNil:
 		return result // two things that are there: equal or not
@@ -263,9 +263,30 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 	return result
 }
 
-// equation is the path of x == y, also for x != y.
-func (w *walk) equation(s *state, v *ssa.BinOp) string {
-	return w.fit(v, "("+w.path(s, v.X)+"=="+w.path(s, v.Y)+")")
+// remembered is what an earlier branch told of a comparison.
+func (w *walk) remembered(s *state, v *ssa.BinOp) known {
+	name, not := w.relation(s, v)
+	if not {
+		return s.conds[name].not()
+	}
+	return s.conds[name]
+}
+
+// relation is the name of a comparison, one for x == y and x != y, and one for
+// x < y, y > x, x >= y and y <= x; not says that v is true where that is false.
+func (w *walk) relation(s *state, v *ssa.BinOp) (name string, not bool) {
+	x, y, op := w.path(s, v.X), w.path(s, v.Y), v.Op
+	switch op {
+	case token.NEQ:
+		op, not = token.EQL, true
+	case token.GTR:
+		x, y, op = y, x, token.LSS
+	case token.GEQ:
+		op, not = token.LSS, true
+	case token.LEQ:
+		x, y, op, not = y, x, token.LSS, true
+	}
+	return w.fit(v, "("+x+op.String()+y+")"), not
 }
 
 // assume records what a branch tells of a condition, under the name that the same
@@ -279,8 +300,11 @@ func (w *walk) assume(s *state, cond ssa.Value, holds known) {
 		}
 		cond, holds = not.X, holds.not()
 	}
-	if v, ok := cond.(*ssa.BinOp); ok && (v.Op == token.EQL || v.Op == token.NEQ) {
-		if v.Op == token.NEQ {
+	is := w.eval(s, cond)
+	is.known = holds
+	s.env[cond] = is
+	if v, ok := cond.(*ssa.BinOp); ok {
+		if _, not := w.relation(s, v); not {
 			holds = holds.not()
 		}
 		w.assumeNil(s, v, holds)
@@ -316,6 +340,9 @@ func (w *walk) comesAgain(cond ssa.Value) bool {
 
 // assumeNil records x == nil of a value whose nilness was not known.
 func (w *walk) assumeNil(s *state, v *ssa.BinOp, holds known) {
+	if v.Op != token.EQL && v.Op != token.NEQ {
+		return
+	}
 	x, y := v.X, v.Y
 	if c, ok := x.(*ssa.Const); ok && c.IsNil() {
 		x, y = y, x
@@ -360,7 +387,10 @@ func pretty(v ssa.Value) string {
 			return v.Comment
 		}
 	case *ssa.FieldAddr:
-		return pretty(v.X) + "." + fieldName(v.X.Type(), v.Field)
+		if of := pretty(v.X); of != nameless {
+			return of + "." + fieldName(v.X.Type(), v.Field)
+		}
+		return fieldName(v.X.Type(), v.Field)
 	case *ssa.IndexAddr:
 		if i, ok := v.Index.(*ssa.Const); ok {
 			return pretty(v.X) + "[" + i.Value.ExactString() + "]"
@@ -368,6 +398,8 @@ func pretty(v ssa.Value) string {
 		return pretty(v.X) + "[…]"
 	case *ssa.UnOp:
 		return pretty(v.X)
+	case *ssa.Lookup:
+		return pretty(v.X) + "[…]"
 	case *ssa.Extract:
 		return pretty(v.Tuple)
 	case *ssa.Call:
@@ -375,8 +407,10 @@ func pretty(v ssa.Value) string {
 			return fn.Name() + "()"
 		}
 	}
-	return "the lock"
+	return nameless
 }
+
+const nameless = "the lock"
 
 // class is the kind of lock at v, as the lock order sees it: a field of a type or a
 // package variable; "" if there is no telling.

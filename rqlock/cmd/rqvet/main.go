@@ -5,7 +5,7 @@
 //
 // Alone it exits with 0 if it has found nothing, 3 if it has, and 1 if the packages
 // do not compile; with -json findings are no failure. -fix applies what can be fixed
-// mechanically, -diff shows it. As a vettool it speaks go vet's protocol. See
+// mechanically, -fix -diff only shows it. As a vettool it speaks go vet's protocol. See
 // docs/rqvet for the rules.
 package main
 

@@ -263,6 +263,17 @@ func TestFix(t *testing.T) {
 	}
 }
 
+// TestDiff shows the fixes and leaves the file as it is.
+func TestDiff(t *testing.T) {
+	dir := module(t, "r/r.go", fixable)
+	if out, _, _ := in(t, dir, command, "-fix", "-diff", "./..."); !strings.Contains(out, "+\tif err := l.Lock(); err != nil {") {
+		t.Errorf("no diff in\n%s", out)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "r/r.go")); err != nil || string(text) != fixable {
+		t.Errorf("%v, changed to\n%s", err, text)
+	}
+}
+
 // TestProtocol: what go vet asks of a vettool before it uses it.
 func TestProtocol(t *testing.T) {
 	dir := module(t, "p/p.go", right)

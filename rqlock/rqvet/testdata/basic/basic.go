@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"os"
+	"runtime"
+	"sync"
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
@@ -59,7 +62,7 @@ func printed(b *box) {
 		fmt.Println(err)
 	}
 	b.n++
-	b.mu.Unlock() // want `taking it \(line 58\) failed.*unheld`
+	b.mu.Unlock() // want `taking it \(line 61\) failed.*unheld`
 }
 
 func onlyTimeouts(b *box) error {
@@ -84,7 +87,7 @@ func double(b *box) error {
 	}
 	b.n++
 	b.mu.Unlock()
-	b.mu.Unlock() // want `unlocked twice on this path \(line 86\).*unheld`
+	b.mu.Unlock() // want `unlocked twice on this path \(line 89\).*unheld`
 	return nil
 }
 
@@ -158,7 +161,7 @@ func early(b *box) error {
 		return err
 	}
 	if b.n < 0 {
-		return errors.New("negative") // want `return with b.mu held \(line 157\): call b.mu.Unlock\(\).*leak`
+		return errors.New("negative") // want `return with b.mu held \(line 160\): call b.mu.Unlock\(\).*leak`
 	}
 	b.mu.Unlock()
 	return nil
@@ -239,7 +242,7 @@ func alias(b *box) error {
 	}
 	defer b.mu.Unlock()
 	p := &b.mu
-	if err := p.Lock(); err != nil { // want `p?.*is held since line 237.*selfdeadlock`
+	if err := p.Lock(); err != nil { // want `p?.*is held since line 240.*selfdeadlock`
 		return err
 	}
 	p.Unlock()
@@ -262,7 +265,7 @@ func throughHelper(b *box) error {
 		return err
 	}
 	defer b.mu.Unlock()
-	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 261.*selfdeadlock`
+	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 264.*selfdeadlock`
 		return err
 	}
 	return b.addTwice() // want `addTwice takes b.mu.*selfdeadlock`
@@ -446,4 +449,339 @@ func longWay(b *box, flags [14]bool) (int, error) {
 	}
 	b.mu.Unlock()
 	return 1, nil
+}
+
+// With two results
+
+func (b *box) fetch() (int, error) {
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	return b.n, nil
+}
+
+func fetchedLeak(b *box) error {
+	n, err := b.fetch()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return nil // want `leak`
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+func fetchedAnyway(b *box) {
+	n, err := b.fetch()
+	if err != nil {
+		fmt.Println(err)
+	}
+	b.n = n
+	b.mu.Unlock() // want `unheld`
+}
+
+func kindOnly(b *box) error {
+	switch err := b.mu.Lock().(type) {
+	case *rqlock.DeadlockError:
+		return err
+	}
+	b.mu.Unlock() // want `unheld`
+	return nil
+}
+
+// The end of a path without return
+
+func goexits(b *box) {
+	if b.mu.Lock() != nil {
+		return
+	}
+	if b.n == 0 {
+		runtime.Goexit() // want `runtime.Goexit with b.mu held.*leak`
+	}
+	b.mu.Unlock()
+}
+
+func logPanics(b *box) {
+	if b.mu.Lock() != nil {
+		return
+	}
+	if b.n == 0 {
+		log.Panicln("empty") // want `log.Panicln with b.mu held.*leak`
+	}
+	b.mu.Unlock()
+}
+
+func bug() { panic("bug") }
+
+func helperPanics(b *box) {
+	if b.mu.Lock() != nil {
+		return
+	}
+	if b.n == 0 {
+		bug() // want `bug with b.mu held.*leak`
+	}
+	b.mu.Unlock()
+}
+
+type vault struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func (v *vault) drop() { v.mu.Unlock() }
+
+// The failure keeps the lock although vault's locks are handed over elsewhere.
+func (v *vault) failsHolding() error {
+	if err := v.mu.Lock(); err != nil {
+		panic(err)
+	}
+	if v.n == 0 {
+		return errors.New("empty") // want `leak`
+	}
+	v.mu.Unlock()
+	return nil
+}
+
+func flagNotSet(b *box) error {
+	done := false
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer func() {
+		if done {
+			b.mu.Unlock()
+		}
+	}()
+	if b.n == 0 {
+		return errors.New("empty") // want `leak`
+	}
+	done = true
+	return nil
+}
+
+// A helper that panics rather than fail
+
+func (b *box) mustLock() {
+	if err := b.mu.Lock(); err != nil {
+		panic(err)
+	}
+}
+
+func mustTwice(b *box) {
+	b.mustLock()
+	defer b.mu.Unlock()
+	b.mustLock() // want `mustLock takes b.mu, which is held.*selfdeadlock`
+	b.mu.Unlock()
+}
+
+// Locks by pointer
+
+func lockBoth(x, y *rqlock.Lock) error {
+	if err := x.Lock(); err != nil {
+		return err
+	}
+	if err := y.Lock(); err != nil {
+		x.Unlock()
+		return err
+	}
+	return nil
+}
+
+type twin struct{ left, right rqlock.Lock }
+
+func halfUnlocked(t *twin) error {
+	if err := lockBoth(&t.left, &t.right); err != nil {
+		return err
+	}
+	t.left.Unlock()
+	return nil // want `return with t.right held.*leak`
+}
+
+// Goroutines that a library starts
+
+func byWaitGroup(b *box, wg *sync.WaitGroup) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	wg.Go(func() {
+		b.n++
+		b.mu.Unlock() // want `only the goroutine that holds a lock.*unheld`
+	})
+	return nil
+}
+
+func byTimer(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	time.AfterFunc(time.Second, b.mu.Unlock) // want `a new goroutine holds no lock and cannot unlock b.mu.*unheld`
+	return nil
+}
+
+func byContext(ctx context.Context, b *box) {
+	context.AfterFunc(ctx, b.work2)
+	context.AfterFunc(ctx, func() {
+		if b.mu.Lock() != nil {
+			return
+		}
+		if b.n == 0 {
+			return // want `leak`
+		}
+		b.mu.Unlock()
+	})
+}
+
+func (b *box) work2() { b.n++ }
+
+// badlock
+
+func unlocksNil() {
+	var l *rqlock.Lock
+	l.Unlock() // want `nil pointer.*badlock`
+}
+
+func nilTested(l *rqlock.Lock) error {
+	if l == nil {
+		return l.Lock() // want `nil pointer.*badlock`
+	}
+	return nil
+}
+
+// What was known in the round before
+
+func secondRound(b *box, next func() (int, error)) error {
+	held := false
+	for {
+		n, err := next()
+		if err != nil {
+			return err // want `leak`
+		}
+		if !held {
+			if err := b.mu.Lock(); err != nil {
+				return err
+			}
+			held = true
+		}
+		if n == 0 {
+			b.mu.Unlock()
+			return nil
+		}
+	}
+}
+
+// Flags that somebody else may have changed
+
+type flagged struct {
+	mu    rqlock.Lock
+	ready bool
+}
+
+var ready bool
+
+func (f *flagged) setIf(n int) {
+	if n > 0 {
+		f.ready = true
+	} else {
+		f.ready = false
+	}
+}
+
+func (f *flagged) assign(x bool)         { f.ready = x }
+func (f *flagged) assignDeep(x bool)     { f.assign(x) }
+func (f *flagged) hand(run func(func())) { run(func() { f.ready = true }) }
+func (f *flagged) note()                 { f.assign(true) }
+func setReady(x bool)                    { ready = x }
+
+type noter interface{ note() }
+
+func setOnSome(f *flagged, n int) {
+	mustLockFlagged(f)
+	f.setIf(n)
+	if f.ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func clearedOnSome(f *flagged, n int) {
+	mustLockFlagged(f)
+	f.setIf(n)
+	if !f.ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func assignedDeep(f *flagged, x bool) {
+	mustLockFlagged(f)
+	f.ready = false
+	f.assignDeep(x)
+	if f.ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func assignedInClosure(f *flagged, run func(func())) {
+	mustLockFlagged(f)
+	f.ready = false
+	f.hand(run)
+	if f.ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func assignedByInterface(f *flagged, n noter) {
+	mustLockFlagged(f)
+	f.ready = false
+	n.note()
+	if f.ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func assignedGlobal(f *flagged, x bool) {
+	mustLockFlagged(f)
+	ready = false
+	setReady(x)
+	if ready {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func changedByClosure(f *flagged, run func(func())) {
+	x := false
+	run(func() { x = ready })
+	if x {
+		return
+	}
+	run(func() { x = ready })
+	mustLockFlagged(f)
+	if x {
+		return // want `leak`
+	}
+	f.mu.Unlock()
+}
+
+func mustLockFlagged(f *flagged) {
+	if err := f.mu.Lock(); err != nil {
+		panic(err)
+	}
+}
+
+// Recursion with the lock held
+
+func (b *box) again(n int) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	if n == 0 {
+		return nil
+	}
+	return b.again(n - 1) // want `again takes b.mu, which is held.*selfdeadlock`
 }

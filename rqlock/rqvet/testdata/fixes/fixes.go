@@ -77,3 +77,55 @@ func kinds(b *box) error {
 	b.n++
 	return nil
 }
+
+func postStatement(b *box) error {
+	for i := 0; i == 0; b.mu.Lock() { // want `ignorederr` `selfdeadlock`
+		b.n++
+		i++
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+func another(b, c *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	c.mu.Lock() // want `ignorederr`
+	c.n++
+	c.mu.Unlock()
+	b.mu.Unlock()
+	return nil
+}
+
+func work() error { return nil }
+
+func checkOfOther(b *box) error {
+	locked := b.mu.Lock()
+	err := work()
+	defer b.mu.Unlock() // want `earlydefer`
+	if err != nil {
+		return err
+	}
+	return locked
+}
+
+func (b *box) Unlock() { b.mu.Unlock() }
+
+func kindInHelper(b *box) error {
+	if err := b.mu.LockPinned(); err != nil {
+		return err
+	}
+	b.Unlock() // want `wrongunlock`
+	return nil
+}
+
+func withComment(b *box) error {
+	err := b.mu.Lock()
+	defer b.mu.Unlock() // want `earlydefer`
+	// Nobody else has it.
+	if err != nil {
+		return err
+	}
+	return nil
+}

@@ -189,3 +189,125 @@ func (s *stepped) yThenX() error {
 	}
 	return s.leaveY()
 }
+
+// Through a helper that knows only pointers.
+type halves struct{ north, south rqlock.Lock }
+
+func with(l *rqlock.Lock, f func()) error {
+	if err := l.Lock(); err != nil {
+		return err
+	}
+	defer l.Unlock()
+	f()
+	return nil
+}
+
+func (h *halves) down() error {
+	if err := h.north.Lock(); err != nil {
+		return err
+	}
+	defer h.north.Unlock()
+	return with(&h.south, func() {})
+}
+
+func (h *halves) up() error {
+	if err := h.south.Lock(); err != nil {
+		return err
+	}
+	defer h.south.Unlock()
+	return with(&h.north, func() {}) // want `order.halves.north is taken while .*south is held, but .*lockorder`
+}
+
+// One mistake, one finding: what contradicts the order does not become a part of it.
+type four struct{ w, x, y rqlock.Lock }
+
+func (f *four) xy() error {
+	if err := f.x.Lock(); err != nil {
+		return err
+	}
+	defer f.x.Unlock()
+	return f.takeY()
+}
+
+func (f *four) yx() error {
+	if err := f.y.Lock(); err != nil {
+		return err
+	}
+	defer f.y.Unlock()
+	if err := f.x.Lock(); err != nil { // want `lockorder`
+		return err
+	}
+	f.x.Unlock()
+	return nil
+}
+
+func (f *four) xw() error {
+	if err := f.x.Lock(); err != nil {
+		return err
+	}
+	defer f.x.Unlock()
+	if err := f.w.Lock(); err != nil {
+		return err
+	}
+	f.w.Unlock()
+	return nil
+}
+
+func (f *four) wy() error {
+	if err := f.w.Lock(); err != nil {
+		return err
+	}
+	defer f.w.Unlock()
+	return f.takeY()
+}
+
+func (f *four) takeY() error {
+	if err := f.y.Lock(); err != nil {
+		return err
+	}
+	f.y.Unlock()
+	return nil
+}
+
+// Right: the helper takes the second lock only if it is told to.
+type wing struct{ stairs, hall rqlock.Lock }
+
+func (g *wing) visit(stairs bool) error {
+	if stairs {
+		if err := g.stairs.Lock(); err != nil {
+			return err
+		}
+		defer g.stairs.Unlock()
+	}
+	return nil
+}
+
+func (g *wing) visitDeep(stairs bool) error { return g.visit(stairs) }
+
+func (g *wing) up() error {
+	if err := g.stairs.Lock(); err != nil {
+		return err
+	}
+	defer g.stairs.Unlock()
+	if err := g.hall.Lock(); err != nil {
+		return err
+	}
+	g.hall.Unlock()
+	return nil
+}
+
+func (g *wing) across() error {
+	if err := g.hall.Lock(); err != nil {
+		return err
+	}
+	defer g.hall.Unlock()
+	return g.visitDeep(false)
+}
+
+func (g *wing) down() error {
+	if err := g.hall.Lock(); err != nil {
+		return err
+	}
+	defer g.hall.Unlock()
+	return g.visitDeep(true) // want `lockorder`
+}

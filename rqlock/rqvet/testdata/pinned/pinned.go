@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ func blocks(c *core, ch chan int, wg *sync.WaitGroup, mu *sync.Mutex, conn net.C
 	if err := c.l.LockPinned(); err != nil {
 		return err
 	}
-	ch <- 1           // want `a send on a channel may block while c.l is held with LockPinned \(line 20\).*blockpinned`
+	ch <- 1           // want `a send on a channel may block while c.l is held with LockPinned \(line 21\).*blockpinned`
 	<-ch              // want `a receive from a channel.*blockpinned`
 	time.Sleep(1)     // want `time.Sleep.*blockpinned`
 	wg.Wait()         // want `sync.WaitGroup.Wait.*blockpinned`
@@ -74,13 +75,14 @@ func panics(c *core) error {
 	return nil
 }
 
-func right(c *core, ch chan int) error {
+func right(c *core, ch chan int, text *strings.Builder) error {
 	time.Sleep(1)
 	if err := c.l.LockPinned(); err != nil {
 		ch <- 1
 		return err
 	}
 	c.n++
+	fmt.Fprintf(text, "%d", c.n)
 	select {
 	case ch <- c.n:
 	default:

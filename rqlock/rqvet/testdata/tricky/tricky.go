@@ -813,18 +813,6 @@ func later(b *box, run func(func())) error {
 	return nil
 }
 
-func afterwards(ctx context.Context, b *box) error {
-	if err := b.mu.Lock(); err != nil {
-		return err
-	}
-	if b.n == 0 {
-		b.mu.Unlock()
-		return nil
-	}
-	context.AfterFunc(ctx, func() { b.mu.Unlock() })
-	return nil
-}
-
 type desk struct{ mu rqlock.Lock }
 
 func give(d *desk, f func(*rqlock.Lock)) error {
@@ -1009,4 +997,434 @@ func reassigned(b, c *box, run func(func())) error {
 	}
 	x.mu.Unlock()
 	return nil
+}
+
+// 58. Two results of a helper, the error among them.
+func (b *box) fetch() (int, error) {
+	if err := b.mu.Lock(); err != nil {
+		return 0, err
+	}
+	return b.n, nil
+}
+
+func fetched(b *box) error {
+	n, err := b.fetch()
+	if err != nil {
+		return err
+	}
+	b.n = n + 1
+	b.mu.Unlock()
+	return nil
+}
+
+func (b *box) peek() (n int, ok bool) {
+	if !b.mu.TryLock() {
+		return 0, false
+	}
+	return b.n, true
+}
+
+func peeked(b *box) {
+	if n, ok := b.peek(); ok {
+		b.n = n + 1
+		b.mu.Unlock()
+	}
+}
+
+// 59. The kind of the error is asked for first.
+func kindFirst(b *box) error {
+	switch err := b.mu.Lock().(type) {
+	case *rqlock.DeadlockError:
+		return err
+	case nil:
+		b.mu.Unlock()
+		return nil
+	default:
+		return err
+	}
+}
+
+func asserted(b *box) error {
+	err := b.mu.Lock()
+	if dead, ok := err.(*rqlock.DeadlockError); ok {
+		return dead
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+func asType(b *box) error {
+	err := b.mu.Lock()
+	if dead, ok := errors.AsType[*rqlock.DeadlockError](err); ok {
+		return dead
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 60. A helper changes the flag that was set, or tested, here.
+func (b *box) note()   { b.locked = true }
+func (b *box) unnote() { b.locked = false }
+
+func flagCleared(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.locked = true
+	if b.n > 0 {
+		b.unlock()
+	}
+	if b.locked {
+		b.unlock()
+	}
+	return nil
+}
+
+func flagSet(b *box) error {
+	if b.locked {
+		b.unnote()
+	}
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.note()
+	if b.locked {
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+type noter interface{ note() }
+
+func flagByInterface(b *box, n noter) error {
+	b.locked = false
+	n.note()
+	if b.locked {
+		return nil
+	}
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// A helper makes what was nil.
+type lazy struct{ mu *rqlock.Lock }
+
+func (l *lazy) create() { l.mu = new(rqlock.Lock) }
+
+func created(l *lazy) error {
+	l.mu = nil
+	l.create()
+	if err := l.mu.Lock(); err != nil {
+		return err
+	}
+	l.mu.Unlock()
+	return nil
+}
+
+// 61. One condition, written in opposite ways.
+func opposite(b *box, n int) error {
+	if n > 0 {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	b.n++
+	if n <= 0 {
+		return nil
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+func swappedSides(b *box, m, n int) error {
+	if m < n {
+		if err := b.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	b.n++
+	if n > m {
+		b.mu.Unlock()
+	}
+	return nil
+}
+
+// 62. A helper that calls itself before it unlocks for its caller.
+func (d *drawer) climb(n int) {
+	if n == 0 {
+		d.mu.Unlock()
+		return
+	}
+	d.climb(n - 1)
+}
+
+func climbed(d *drawer) error {
+	if err := d.mu.Lock(); err != nil {
+		return err
+	}
+	d.climb(3)
+	return nil
+}
+
+// 63. A helper tries, or expects that its caller may hold the lock.
+func (b *box) tryAdd() bool {
+	if !b.mu.TryLock() {
+		return false
+	}
+	b.n++
+	b.mu.Unlock()
+	return true
+}
+
+func (b *box) addReentrant() error {
+	err := b.mu.Lock()
+	if errors.Is(err, rqlock.ErrDeadlock) {
+		b.n++ // held by the caller
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.n++
+	b.mu.Unlock()
+	return nil
+}
+
+func holdsAndTries(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	if b.tryAdd() {
+		return nil
+	}
+	return b.addReentrant()
+}
+
+// 64. A helper that unlocks before it panics.
+func (b *box) fail() {
+	b.mu.Unlock()
+	panic("box")
+}
+
+func fails(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if b.n < 0 {
+		b.fail()
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 65. A goroutine changes a variable of its maker.
+func toldByGoroutine(b *box) error {
+	found := false
+	done := make(chan bool)
+	go func() {
+		found = true
+		close(done)
+	}()
+	<-done
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if found {
+		b.mu.Unlock()
+		return nil
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 66. A pointer that is nil on some paths only.
+func perhapsNil(b *box, n int) error {
+	var l *rqlock.Lock
+	if n > 0 {
+		l = &b.mu
+	}
+	if n > 3 {
+		if err := l.Lock(); err != nil {
+			return err
+		}
+		l.Unlock()
+	}
+	return nil
+}
+
+// 67. The objects that match are kept locked, in a list.
+func matching(bs []*box) (found []*box, err error) {
+	for _, b := range bs {
+		if err := b.mu.Lock(); err != nil {
+			return found, err
+		}
+		if b.n == 0 {
+			b.mu.Unlock()
+			continue
+		}
+		found = append(found, b)
+	}
+	return found, nil
+}
+
+// 68. One of them is kept, the best so far.
+func best(bs []*box) (*box, error) {
+	var top *box
+	for _, b := range bs {
+		if err := b.mu.Lock(); err != nil {
+			if top != nil {
+				top.mu.Unlock()
+			}
+			return nil, err
+		}
+		switch {
+		case top == nil:
+			top = b
+		case b.n > top.n:
+			top.mu.Unlock()
+			top = b
+		default:
+			b.mu.Unlock()
+		}
+	}
+	return top, nil
+}
+
+// 69. What is held has lost its name, and after many conditions the flag that tells of
+// it has lost its value.
+var pick func([]*box) *box
+
+func lockPicked(bs []*box) { must(pick(bs).mu.Lock()) }
+
+func nameless(bs []*box, lock bool, flags [8]bool) {
+	go func() {
+		b := bs[0]
+		if lock {
+			lockPicked(bs)
+		}
+		p, q, r := b, b, b
+		if flags[0] {
+			p = b.next
+		}
+		if flags[1] {
+			q = b.next
+		}
+		if flags[2] {
+			r = q.next
+		}
+		if flags[3] {
+			q = r.next
+		}
+		if flags[4] {
+			p = q.next
+		}
+		p.n = q.n + r.n
+		if lock {
+			b.mu.Unlock()
+		}
+	}()
+}
+
+// 70. Closures that lock, and unlock, if a parameter says so.
+func closurePair(b *box, need bool) bool {
+	lock := func() {
+		if need {
+			must(b.mu.Lock())
+		}
+	}
+	unlock := func() {
+		if need {
+			b.mu.Unlock()
+		}
+	}
+	lock()
+	if b.n == 0 {
+		unlock()
+		return false
+	}
+	b.n++
+	unlock()
+	return true
+}
+
+// 71. A flag that somebody else has set, asked for twice.
+func askedTwice(b *box, run func(func())) {
+	need := false
+	run(func() { need = b.n > 0 })
+	if need {
+		must(b.mu.Lock())
+	}
+	b.n++
+	if need {
+		b.mu.Unlock()
+	}
+}
+
+// 72. A copy of a flag keeps its value when the flag changes.
+func copyOfFlag(b *box) {
+	need := b.locked
+	if need {
+		must(b.mu.Lock())
+	}
+	b.unnote()
+	if need {
+		b.mu.Unlock()
+	}
+}
+
+// 73. Helpers that pin.
+func (b *box) pin() error { return b.mu.LockPinned() }
+func (b *box) unpin()     { b.mu.UnlockPinned() }
+
+func pinnedByHelper(b *box) error {
+	if err := b.pin(); err != nil {
+		return err
+	}
+	b.n++
+	b.unpin()
+	return nil
+}
+
+// 74. The locked object is put on a list, whose owner unlocks it.
+func queued(b *box, list *[]*box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	if b.n == 0 {
+		*list = append(*list, b)
+		return nil
+	}
+	b.mu.Unlock()
+	return nil
+}
+
+// 75. A helper that returns at once for an argument that it is given.
+func (b *box) addSome(n int) error {
+	if n == 0 {
+		return nil
+	}
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	b.n += n
+	return nil
+}
+
+func addsNone(b *box) error {
+	if err := b.mu.Lock(); err != nil {
+		return err
+	}
+	defer b.mu.Unlock()
+	return b.addSome(0)
 }

@@ -1,0 +1,215 @@
+// Package loops takes another lock in each round, and unlocks none for a caller.
+package loops
+
+import (
+	"errors"
+
+	"github.com/rqlock/rqlock/rqlock"
+)
+
+// A type for each case: who hands out one lock of a type is trusted with the others.
+type base struct {
+	n    int
+	skip bool
+}
+
+type (
+	wrongSlice struct {
+		mu rqlock.Lock
+		base
+	}
+	wrongMap struct {
+		mu rqlock.Lock
+		base
+	}
+	kept struct {
+		mu rqlock.Lock
+		base
+	}
+	closed struct {
+		mu rqlock.Lock
+		base
+	}
+	ended struct {
+		mu rqlock.Lock
+		base
+	}
+	listed struct {
+		mu rqlock.Lock
+		base
+	}
+	few struct {
+		mu rqlock.Lock
+		base
+	}
+	chosen struct {
+		mu rqlock.Lock
+		base
+	}
+)
+
+func overSlice(cells []*wrongSlice) (sum int, err error) {
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil { // want `mu is still held when the next round of the loop takes another.*leak`
+			return 0, err
+		}
+		if c.skip {
+			continue
+		}
+		sum += c.n
+		c.mu.Unlock()
+	}
+	return sum, nil
+}
+
+func overMap(cells map[string]*wrongMap) (sum int, err error) {
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil { // want `still held when the next round.*leak`
+			return 0, err
+		}
+		if c.skip {
+			continue
+		}
+		sum += c.n
+		c.mu.Unlock()
+	}
+	return sum, nil
+}
+
+// Right from here on.
+
+// All stay locked, for later.
+func keepAll(cells []*kept) error {
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unlocked at the end.
+func deferred(cells []*closed) (err error) {
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			return err
+		}
+		if c.skip {
+			c.mu.Unlock()
+			continue
+		}
+		defer c.mu.Unlock()
+	}
+	return nil
+}
+
+func deferredClosure(cells []*ended) (err error) {
+	n := 0
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			return err
+		}
+		if c.skip {
+			c.mu.Unlock()
+			continue
+		}
+		defer func() { n += c.n; c.mu.Unlock() }()
+	}
+	return nil
+}
+
+// Kept in a list, or the last of them in a variable.
+func matching(cells []*listed) (err error) {
+	var found []*listed
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			return err
+		}
+		if c.skip {
+			c.mu.Unlock()
+			continue
+		}
+		found = append(found, c)
+	}
+	for _, c := range found {
+		c.n++
+		c.mu.Unlock()
+	}
+	return nil
+}
+
+func best(cells []*chosen) error {
+	var top *chosen
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			return err
+		}
+		if top != nil && c.n <= top.n {
+			c.mu.Unlock()
+			continue
+		}
+		if top != nil {
+			top.mu.Unlock()
+		}
+		top = c
+	}
+	if top != nil {
+		top.mu.Unlock()
+	}
+	return nil
+}
+
+// All were held when it began, and are held when it ends.
+type ring struct {
+	mu    rqlock.Lock
+	cells []*slot
+}
+
+type slot struct {
+	mu rqlock.Lock
+	n  int
+}
+
+func (r *ring) turn() error {
+	for _, s := range r.cells {
+		s.mu.Unlock()
+		if err := s.mu.Lock(); err != nil {
+			return err
+		}
+		if s.n == 0 {
+			s.mu.Unlock()
+			return errors.New("empty")
+		}
+	}
+	return nil
+}
+
+func (r *ring) waits() error {
+	for range 10 {
+		r.mu.Unlock()
+		if err := r.mu.Lock(); err != nil {
+			return err
+		}
+		if len(r.cells) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+func limited(cells []*few) error {
+	var found []*few
+	for _, c := range cells {
+		if err := c.mu.Lock(); err != nil {
+			break
+		}
+		found = append(found, c)
+		if len(found) == 3 {
+			break
+		}
+	}
+	for _, c := range found {
+		c.mu.Unlock()
+	}
+	return nil
+}
