@@ -222,7 +222,7 @@ func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
 }
 
 func (m *Map[K, V]) replace(b *bucket[K, V], e *elem[K, V], v V) {
-	if m.values.Atomic() {
+	if m.values.Atomic() { // no new version: a reader gets the old value or the new (release: pairs with Lookup's load)
 		e.value.Store(&m.values, v)
 	} else {
 		b.heads.change(func(at head) head {
