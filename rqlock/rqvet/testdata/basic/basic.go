@@ -785,3 +785,15 @@ func (b *box) again(n int) error {
 	}
 	return b.again(n - 1) // want `again takes b.mu, which is held.*selfdeadlock`
 }
+
+// The error is open, but for either value there is another way that does not keep the lock.
+func openError(b *box, ctx context.Context) error {
+	if err := b.mu.LockContext(ctx); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // want `return with b.mu held.*leak`
+	}
+	b.mu.Unlock()
+	return nil
+}
