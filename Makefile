@@ -19,7 +19,7 @@ TEST := $(GO) test -p 1
 # The library is one module, its generator another (go.work joins them).
 LIB := ./...
 # The model does not depend on the machine: once, natively, is enough.
-BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/model)
+BUT_MODEL = $$($(GO) list $(LIB) | grep -v /rqlock/internal/model)
 ALL := ./... ./gen/...
 
 .PHONY: help generate test check diff list bench bench-containers bench-asm torture torture-tests model model-suite model-mutants model-long model-list model-cost fuzz vet cross test-native test-race test-purego test-386 test-arm64 test-gen test-cmd test-rqvet
@@ -44,10 +44,10 @@ list: ## print the table with each architecture's instructions
 	@$(HERE) $(GO) run ./gen -list
 
 bench: ## rqlock beside other locks: tables, plots and data in docs/bench (10 minutes; the machine must be quiet)
-	$(GO) run -tags lockdep ./rqlock/cmd/rqbench -o docs/bench
+	$(GO) run -tags lockdep ./rqlock/cmd/bench/rqbench -o docs/bench
 
 bench-containers: ## the containers beside sync.Map, xsync, bart and others: docs/bench/containers.md (5 minutes; the machine must be quiet)
-	$(GO) run ./rqlock/cmd/containers -o docs/bench/containers.md
+	$(GO) run ./rqlock/cmd/bench/containers -o docs/bench/containers.md
 
 bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
@@ -62,7 +62,7 @@ EACH ?= 1s
 torture-tests: ## torture tests of primitives and lock, and litmus tests, EACH for so long
 	$(GO) test -count=1 -run 'Torture|Litmus' ./asm ./rqlock ./rqlock/torture -torture.time $(EACH)
 
-MODEL := $(GO) test ./rqlock/model -count=1 -v
+MODEL := $(GO) test ./rqlock/internal/model -count=1 -v
 # Two at a time: one explores programs, the other tries mutants.
 model: ## explore the lock's interleavings and memory orders, and kill its mutants (5 minutes)
 	@$(MAKE) --no-print-directory -j2 -O model-suite model-mutants
@@ -79,12 +79,12 @@ model-mutants:
 HOURS ?= 12h
 # The test program itself: go test would hide from it that somebody watches.
 model-long: ## the larger programs, for HOURS together (default 12h), then more random executions
-	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && $(GO) test -c -o "$$d/model" ./rqlock/model && cd rqlock/model && \
+	@d=$$(mktemp -d) && trap 'rm -rf "$$d"' EXIT && $(GO) test -c -o "$$d/model" ./rqlock/internal/model && cd rqlock/internal/model && \
 	"$$d/model" -test.v -test.run 'Suite' -model.tier long -model.budget $(HOURS) -test.timeout 0 && \
 	"$$d/model" -test.v -test.run 'Walks' -model.walks 300000 -test.timeout 0
 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
-	$(GO) run ./rqlock/cmd/modelcost docs
+	$(GO) run ./rqlock/cmd/bench/modelcost docs
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME

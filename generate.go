@@ -3,4 +3,4 @@
 package generate
 
 //go:generate go run ./gen
-//go:generate go generate ./rqlock/cmd/internal/bench
+//go:generate go generate -C rqlock/cmd/bench ./...

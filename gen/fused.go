@@ -15,17 +15,17 @@ import (
 var fused = map[string][]emit.Fused{
 	ownLock: {
 		{
-			Name: "lockFused", Sig: "func(l *Lock) (err error)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
+			Name: "lockFused", Sig: "func(l *Mutex) (err error)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
 			Doc: []string{"lockFused is LockFast; where that fails, lockContended goes on."},
 		},
 		{
-			Name: "unlockFused", Sig: "func(l *Lock)", Fast: "UnlockFast", Op: spec.UnlockFast, Else: "unlockForeign",
+			Name: "unlockFused", Sig: "func(l *Mutex)", Fast: "UnlockFast", Op: spec.UnlockFast, Else: "unlockForeign",
 			Doc: []string{"unlockFused is UnlockFast; where that fails, unlockForeign goes on."},
 		},
 	},
 	ownBaseline: {
 		{
-			Name: "lockFused", Sig: "func(l *Lock)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
+			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
 			Doc: []string{"lockFused is LockFast; where that fails, lockContended goes on."},
 		},
 	},

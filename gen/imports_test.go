@@ -9,7 +9,7 @@ import (
 
 const module = "github.com/rqlock/rqlock"
 
-const twin = module + "/rqlock/model/internal/"
+const twin = module + "/rqlock/internal/model/"
 
 // twins are what stands for the packages that the lock imports.
 var twins = []string{
@@ -41,19 +41,19 @@ var arrows = map[string][]string{
 
 	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
 
-	module + "/rqlock/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
-	twin + "mc":              nil,
-	twin + "sim":             {twin + "mc"},
-	twin + "asm":             {twin + "mc"},
-	twin + "atomic":          {twin + "mc"},
-	twin + "context":         {twin + "mc"},
-	twin + "park":            {twin + "context", twin + "mc", twin + "wait"},
-	twin + "runtime":         {twin + "mc"},
-	twin + "sync":            {twin + "mc"},
-	twin + "time":            {twin + "mc"},
-	twin + "wait":            {module + "/rqlock/internal/wait", twin + "mc"},
-	twin + "qspin":           twins,
-	twin + "lock":            twins,
+	module + "/rqlock/internal/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
+	twin + "mc":                       nil,
+	twin + "sim":                      {twin + "mc"},
+	twin + "asm":                      {twin + "mc"},
+	twin + "atomic":                   {twin + "mc"},
+	twin + "context":                  {twin + "mc"},
+	twin + "park":                     {twin + "context", twin + "mc", twin + "wait"},
+	twin + "runtime":                  {twin + "mc"},
+	twin + "sync":                     {twin + "mc"},
+	twin + "time":                     {twin + "mc"},
+	twin + "wait":                     {module + "/rqlock/internal/wait", twin + "mc"},
+	twin + "qspin":                    twins,
+	twin + "lock":                     twins,
 }
 
 // TestImports lists every package of the library on every architecture with

@@ -23,8 +23,8 @@ const (
 	page        = "zprimitives.md"         // the reference page
 	ownDocs     = "docs"                   // where this repository keeps it
 	ownLock     = "rqlock"                 // the lock's package, and its directory
-	ownBaseline = "rqlock/qspin"           // the lock that it is measured against
-	ownTwins    = "rqlock/model/internal/" // what the explorer runs
+	ownBaseline = "rqlock/internal/qspin"  // the lock that it is measured against
+	ownTwins    = "rqlock/internal/model/" // what the explorer runs
 )
 
 // tree is a set of generated files, by path.

@@ -62,7 +62,7 @@ func testAbandon(t *testing.T, n, quit int) {
 }
 
 // getAll checks that the actors all get l, in whatever order, and releases it.
-func getAll(t *testing.T, l *Lock, actors []*actor) {
+func getAll(t *testing.T, l *Mutex, actors []*actor) {
 	t.Helper()
 	for len(actors) > 0 {
 		await(t, "a waiter to get the lock", func() bool {
@@ -164,7 +164,7 @@ func testAbandonRace(t *testing.T, n int) {
 }
 
 // quitSoon takes l unless that lasts.
-func quitSoon(l *Lock, w *hand) error {
+func quitSoon(l *Mutex, w *hand) error {
 	d := time.Duration(w.IntN(100)) * time.Microsecond
 	if w.IntN(2) == 0 {
 		return l.LockTimeout(d)

@@ -38,8 +38,8 @@ func TestAllocsContended(t *testing.T) {
 	defer cancel()
 	contended := append(ways[:2:2], struct {
 		name string
-		lock func(*Lock) error
-	}{"LockContext", func(l *Lock) error { return l.LockContext(ctx) }})
+		lock func(*Mutex) error
+	}{"LockContext", func(l *Mutex) error { return l.LockContext(ctx) }})
 	for _, way := range contended {
 		for _, nodes := range []uint32{maxNodes, 2} {
 			t.Run(fmt.Sprint(way.name, "/", nodes), func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestAllocsContended(t *testing.T) {
 	}
 }
 
-func testAllocsContended(t *testing.T, lock func(*Lock) error) {
+func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
 	const workers, rounds = 16, 40
 	l := newLock(t)
 	var wg, warm sync.WaitGroup

@@ -20,10 +20,10 @@ const calling = 1
 // bells has the index of the record of a waiter to wake.
 var bells [256]uint32
 
-func (l *Lock) bell() *uint32 { return &bells[hash(l.addr())%uint32(len(bells))] }
+func (l *Mutex) bell() *uint32 { return &bells[hash(l.addr())%uint32(len(bells))] }
 
 // call asks the owner of l to wake w when it unlocks.
-func (l *Lock) call(w *waiter) {
+func (l *Mutex) call(w *waiter) {
 	owner := atomic.LoadUintptr(&l.word.Owner)
 	if owner == 0 {
 		return
@@ -36,7 +36,7 @@ func (l *Lock) call(w *waiter) {
 
 // answer unlocks l for its owner g if that has been called, and reports whether
 // it has.
-func (l *Lock) answer(g uintptr) bool {
+func (l *Mutex) answer(g uintptr) bool {
 	if atomic.LoadUintptr(&l.word.Owner) != g|calling { // acquire: pairs with call [bell]
 		return false
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // called reports whether somebody has asked the owner of l to be woken.
-func called(l *Lock) bool { return atomic.LoadUintptr(&l.word.Owner)&calling != 0 }
+func called(l *Mutex) bool { return atomic.LoadUintptr(&l.word.Owner)&calling != 0 }
 
 // TestBell: an unlock wakes the waiter that has asked for it, and clears the mark.
 func TestBell(t *testing.T) {

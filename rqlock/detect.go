@@ -19,7 +19,7 @@ var edges [edgeBuckets]bucket
 var edgeMask = uint32(edgeBuckets - 1)
 
 // beginWait publishes that g waits for l.
-func (l *Lock) beginWait(g uintptr, lim *limit) (*waiter, error) {
+func (l *Mutex) beginWait(g uintptr, lim *limit) (*waiter, error) {
 	w, err := newWaiter(g, l, lim)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ type step struct {
 	w     *waiter
 	g     uintptr
 	epoch uint32
-	lock  *Lock
+	lock  *Mutex
 }
 
 // next follows the owner of s.lock to the lock that it waits for, if it does.
@@ -155,7 +155,7 @@ func (w *waiter) path(start step) []step {
 // findCycle looks for a cycle that w's edge closes. If there is one it picks
 // the victim, the same whoever looks (G5): the waiter that came last. If that
 // is w, it returns the error; else it tells the victim, and w waits on.
-func (w *waiter) findCycle(l *Lock) error {
+func (w *waiter) findCycle(l *Mutex) error {
 	start := step{w: w, g: w.g, epoch: w.epoch, lock: l}
 	if !w.closes(start) {
 		return nil
@@ -218,7 +218,7 @@ func (w *waiter) convict(epoch uint32, err *DeadlockError) {
 }
 
 // reason returns why w must stop waiting for l, or nil.
-func (w *waiter) reason(l *Lock, lim *limit) error {
+func (w *waiter) reason(l *Mutex, lim *limit) error {
 	if v := w.verdict.Load(); v != nil && v.epoch == w.epoch {
 		return failDeadlock(v.err)
 	}

@@ -18,15 +18,15 @@ import (
 // ways are all ways to acquire a lock that may wait.
 var ways = []struct {
 	name string
-	lock func(*Lock) error
+	lock func(*Mutex) error
 }{
-	{"Lock", (*Lock).Lock},
-	{"LockTimeout", func(l *Lock) error { return l.LockTimeout(never) }},
-	{"LockContext", func(l *Lock) error { return l.LockContext(context.Background()) }},
+	{"Lock", (*Mutex).Lock},
+	{"LockTimeout", func(l *Mutex) error { return l.LockTimeout(never) }},
+	{"LockContext", func(l *Mutex) error { return l.LockContext(context.Background()) }},
 }
 
 // addr is how reports identify l.
-func addr(l *Lock) uintptr { return uintptr(unsafe.Pointer(l)) }
+func addr(l *Mutex) uintptr { return uintptr(unsafe.Pointer(l)) }
 
 func deadlock(t testing.TB, err error) *DeadlockError {
 	t.Helper()
@@ -46,10 +46,10 @@ func TestSelf(t *testing.T) {
 	cancel()
 	expired := []struct {
 		name string
-		lock func(*Lock) error
+		lock func(*Mutex) error
 	}{
-		{"LockTimeout(0)", func(l *Lock) error { return l.LockTimeout(0) }},
-		{"LockContext(cancelled)", func(l *Lock) error { return l.LockContext(cancelled) }},
+		{"LockTimeout(0)", func(l *Mutex) error { return l.LockTimeout(0) }},
+		{"LockContext(cancelled)", func(l *Mutex) error { return l.LockContext(cancelled) }},
 	}
 	for _, way := range append(expired, ways...) {
 		t.Run(way.name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestSelf(t *testing.T) {
 }
 
 // checkParty compares a party of a cycle; its stack must name the function in.
-func checkParty(t testing.TB, p Party, waiter uint64, l *Lock, owner uint64, in string) {
+func checkParty(t testing.TB, p Party, waiter uint64, l *Mutex, owner uint64, in string) {
 	t.Helper()
 	if p.Goroutine != waiter || p.Lock.Addr != addr(l) || p.Owner != owner {
 		t.Errorf("report says: goroutine %d waits for lock %v held by %d; want: goroutine %d, lock %#x, held by %d",
@@ -95,7 +95,7 @@ func checkParty(t testing.TB, p Party, waiter uint64, l *Lock, owner uint64, in 
 // ring is a cycle in the making: actor i holds lock i.
 type ring struct {
 	actors []*actor
-	locks  []Lock
+	locks  []Mutex
 }
 
 func newRing(t testing.TB, n int) *ring {
@@ -109,7 +109,7 @@ func newRing(t testing.TB, n int) *ring {
 }
 
 // want is the lock that actor i is to wait for.
-func (r *ring) want(i int) *Lock { return &r.locks[(i+1)%len(r.locks)] }
+func (r *ring) want(i int) *Mutex { return &r.locks[(i+1)%len(r.locks)] }
 
 // check compares a report with the ring as seen from the victim.
 func (r *ring) check(t testing.TB, err error, victim int, in string) {
@@ -160,10 +160,10 @@ func TestCycleStepwise(t *testing.T) {
 func TestCycleNoNodes(t *testing.T) {
 	setStallTimeout(t, never)
 	setMaxNodes(t, 1)
-	testCycleStepwise(t, 5, (*Lock).Lock)
+	testCycleStepwise(t, 5, (*Mutex).Lock)
 }
 
-func testCycleStepwise(t *testing.T, n int, lock func(*Lock) error) {
+func testCycleStepwise(t *testing.T, n int, lock func(*Mutex) error) {
 	r := newRing(t, n)
 	step := func(i int) func() error {
 		return func() error { return lock(r.want(i)) }
@@ -346,7 +346,7 @@ type graph struct {
 	t       testing.TB
 	seed    int
 	actors  []*actor
-	locks   []Lock
+	locks   []Mutex
 	owner   []int       // by lock, -1 = free
 	waits   []int       // by actor: lock, -1 = runs
 	lengths map[int]int // deadlocks by length of the cycle
@@ -357,7 +357,7 @@ func newGraph(t testing.TB, seed int) *graph {
 	g := &graph{
 		Rand: r, t: t, seed: seed, lengths: map[int]int{},
 		// No check of leaks for each: other graphs are under way.
-		locks:  make([]Lock, 1+r.IntN(6)),
+		locks:  make([]Mutex, 1+r.IntN(6)),
 		actors: newActors(t, 1+r.IntN(6)),
 	}
 	g.owner = slices.Repeat([]int{-1}, len(g.locks))
@@ -513,18 +513,18 @@ func TestReport(t *testing.T) {
 }
 
 //go:noinline
-func waitInFirst(l *Lock) error { return l.Lock() }
+func waitInFirst(l *Mutex) error { return l.Lock() }
 
 //go:noinline
-func waitInSecond(l *Lock) error { return l.Lock() }
+func waitInSecond(l *Mutex) error { return l.Lock() }
 
 // TestNames: a name may be changed and taken back, of any lock anywhere.
 func TestNames(t *testing.T) {
 	type box struct {
 		n int
-		l Lock
+		l Mutex
 	}
-	for name, l := range map[string]*Lock{"heap": new(Lock), "field": &new(box).l, "global": &globalLock} {
+	for name, l := range map[string]*Mutex{"heap": new(Mutex), "field": &new(box).l, "global": &globalLock} {
 		for _, want := range []string{"", "one", "two", ""} {
 			if want != "" || l.info().Name != "" {
 				l.SetName(want)
@@ -536,4 +536,4 @@ func TestNames(t *testing.T) {
 	}
 }
 
-var globalLock Lock
+var globalLock Mutex

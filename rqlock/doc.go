@@ -1,7 +1,7 @@
 // Package rqlock has a mutual exclusion lock that fails instead of hanging.
 //
 // A [sync.Mutex] that one goroutine locks twice, that two take in opposite orders,
-// or whose holder never comes back, hangs the program for ever. Here, [Lock.Lock]
+// or whose holder never comes back, hangs the program for ever. Here, [Mutex.Lock]
 // returns an error, the caller does not hold the lock, everybody else is unharmed,
 // and the lock stays usable:
 //
@@ -17,7 +17,7 @@
 //
 // A deadlock is reported at once, by the goroutine that would close the cycle, of
 // whatever length: exactly one of them gets a [*DeadlockError] and the others
-// their locks. The error names the goroutines, the locks ([Lock.SetName]) and where
+// their locks. The error names the goroutines, the locks ([Mutex.SetName]) and where
 // each waits; print it with %+v. No order between locks is reported for its own
 // sake, only goroutines that really wait for one another.
 //
@@ -25,12 +25,12 @@
 // which nobody was granted the lock although goroutines waited for it. A long queue
 // that moves is no stall, and a stopped process is none.
 //
-// [Lock.LockTimeout] and [Lock.LockContext] bound the wait besides. [OnViolation]
+// [Mutex.LockTimeout] and [Mutex.LockContext] bound the wait besides. [OnViolation]
 // sets a function to be told of every failure; [ReadEvents] counts outcomes.
 //
 // # Compared with sync.Mutex
 //
-//	                      sync.Mutex         rqlock.Lock
+//	                      sync.Mutex         rqlock.Mutex
 //	zero value            unlocked           unlocked
 //	size                  8 bytes            16 bytes
 //	Lock                  returns nothing    returns an error: check it

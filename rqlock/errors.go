@@ -137,7 +137,7 @@ func writeStack(w io.Writer, stack []uintptr) {
 	frames := runtime.CallersFrames(stack)
 	for own := true; ; {
 		f, more := frames.Next()
-		own = own && (strings.Contains(f.Function, "rqlock.(*Lock).lock") || strings.HasSuffix(f.Function, "rqlock.lockContended") || strings.HasSuffix(f.Function, "rqlock.lockFused"))
+		own = own && (strings.Contains(f.Function, "rqlock.(*Mutex).lock") || strings.HasSuffix(f.Function, "rqlock.lockContended") || strings.HasSuffix(f.Function, "rqlock.lockFused"))
 		if own && more {
 			continue
 		}
@@ -174,7 +174,7 @@ func reportViolation(err error) {
 	}
 }
 
-func (l *Lock) failSelf() error {
+func (l *Mutex) failSelf() error {
 	count(evSelf)
 	var p place
 	p.record()
@@ -187,17 +187,17 @@ func failDeadlock(err *DeadlockError) error {
 	return err
 }
 
-func (l *Lock) failStall(waited time.Duration) error {
+func (l *Mutex) failStall(waited time.Duration) error {
 	count(evStall)
 	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: waited, Stall: true}
 }
 
-func (l *Lock) failDeadline(lim *limit) error {
+func (l *Mutex) failDeadline(lim *limit) error {
 	count(evDeadline)
 	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: lim.deadline.Sub(lim.start)}
 }
 
-func (l *Lock) failContext(lim *limit) error {
+func (l *Mutex) failContext(lim *limit) error {
 	count(evCancelled)
 	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
@@ -217,16 +217,16 @@ func newDeadlock(steps []step) *DeadlockError {
 // names holds the names of locks, which have no room for one.
 var names struct {
 	sync.Mutex
-	of map[weak.Pointer[Lock]]string
+	of map[weak.Pointer[Mutex]]string
 }
 
 // SetName gives l a name for reports; "" takes it back.
-func (l *Lock) SetName(name string) {
+func (l *Mutex) SetName(name string) {
 	key := weak.Make(l)
 	names.Lock()
 	defer names.Unlock()
 	if names.of == nil {
-		names.of = map[weak.Pointer[Lock]]string{}
+		names.of = map[weak.Pointer[Mutex]]string{}
 	}
 	if _, known := names.of[key]; !known {
 		runtime.AddCleanup(l, forget, key)
@@ -234,22 +234,22 @@ func (l *Lock) SetName(name string) {
 	names.of[key] = name
 }
 
-func forget(key weak.Pointer[Lock]) {
+func forget(key weak.Pointer[Mutex]) {
 	names.Lock()
 	defer names.Unlock()
 	delete(names.of, key)
 }
 
-func (l *Lock) info() LockInfo {
+func (l *Mutex) info() LockInfo {
 	names.Lock()
 	defer names.Unlock()
 	return LockInfo{Addr: l.addr(), Name: names.of[weak.Make(l)]}
 }
 
-func (l *Lock) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
+func (l *Mutex) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
 
 // badUnlock panics because the caller, me, does not own l. Nothing has changed.
-func (l *Lock) badUnlock(me uintptr) {
+func (l *Mutex) badUnlock(me uintptr) {
 	switch owner := l.owner(); owner {
 	case 0:
 		panic(fmt.Sprintf("rqlock: unlock of unlocked lock %v", l.info()))

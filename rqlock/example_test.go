@@ -9,7 +9,7 @@ import (
 
 // Registry calls its visitors with its lock held, as many containers do.
 type Registry struct {
-	lock  rqlock.Lock
+	lock  rqlock.Mutex
 	names []string
 }
 
@@ -38,7 +38,7 @@ func (r *Registry) Each(visit func(name string) error) error {
 }
 
 // A callback re-enters the container that calls it. With a sync.Mutex the program
-// would hang here; with a Lock the callback gets an error, and the registry is as
+// would hang here; with a Mutex the callback gets an error, and the registry is as
 // good as before.
 func Example() {
 	var r Registry

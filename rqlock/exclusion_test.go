@@ -47,7 +47,7 @@ func crew(t *testing.T, n int, body func(w *hand)) {
 // counted is a lock and what it guards: plain counters that are equal outside
 // of sections only.
 type counted struct {
-	l             *Lock
+	l             *Mutex
 	entered, left int
 	want          atomic.Int64
 }
@@ -67,23 +67,23 @@ func (g *counted) section(t testing.TB, w *hand) {
 }
 
 // tries are all ways to acquire a lock, also in vain.
-var tries = []func(l *Lock, w *hand) (got bool, err error){
-	func(l *Lock, w *hand) (bool, error) {
+var tries = []func(l *Mutex, w *hand) (got bool, err error){
+	func(l *Mutex, w *hand) (bool, error) {
 		err := l.Lock()
 		return err == nil, err
 	},
-	func(l *Lock, w *hand) (bool, error) { return l.TryLock(), nil },
-	func(l *Lock, w *hand) (bool, error) {
+	func(l *Mutex, w *hand) (bool, error) { return l.TryLock(), nil },
+	func(l *Mutex, w *hand) (bool, error) {
 		err := l.LockTimeout(time.Duration(w.IntN(500)-10) * time.Microsecond)
 		return err == nil, err
 	},
-	func(l *Lock, w *hand) (bool, error) {
+	func(l *Mutex, w *hand) (bool, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(w.IntN(500))*time.Microsecond)
 		defer cancel()
 		err := l.LockContext(ctx)
 		return err == nil, err
 	},
-	func(l *Lock, w *hand) (bool, error) {
+	func(l *Mutex, w *hand) (bool, error) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		err := l.LockContext(ctx)
@@ -160,7 +160,7 @@ func checkFailure(t *testing.T, err error) {
 
 // TestSize: a lock has 16 bytes at most.
 func TestSize(t *testing.T) {
-	if size := unsafe.Sizeof(Lock{}); size > 16 {
+	if size := unsafe.Sizeof(Mutex{}); size > 16 {
 		t.Errorf("a lock has %d bytes", size)
 	}
 }

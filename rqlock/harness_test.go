@@ -33,14 +33,14 @@ func random(stream int) *rand.Rand {
 
 // newLocks returns locks for a test, which checks at its end that nothing is
 // left in them or of their waiters.
-func newLocks(t testing.TB, n int) []Lock {
+func newLocks(t testing.TB, n int) []Mutex {
 	t.Helper()
-	locks := make([]Lock, n)
+	locks := make([]Mutex, n)
 	t.Cleanup(func() { checkLeaks(t, locks) })
 	return locks
 }
 
-func newLock(t testing.TB) *Lock {
+func newLock(t testing.TB) *Mutex {
 	t.Helper()
 	return &newLocks(t, 1)[0]
 }
@@ -50,7 +50,7 @@ var leaky bool
 
 // checkLeaks fails if a lock is not as new, apart from its count of grants, or
 // if any trace of a wait is left. All goroutines of the test must be gone.
-func checkLeaks(t testing.TB, locks []Lock) {
+func checkLeaks(t testing.TB, locks []Mutex) {
 	t.Helper()
 	if t.Failed() || leaky {
 		leaky = true // may have left its goroutines in the middle of anything
@@ -281,19 +281,19 @@ func (a *actor) do(step func() error) error {
 	return a.result()
 }
 
-func (a *actor) lock(l *Lock) {
+func (a *actor) lock(l *Mutex) {
 	a.t.Helper()
 	must(a.t, a.do(l.Lock))
 }
 
-func (a *actor) unlock(l *Lock) {
+func (a *actor) unlock(l *Mutex) {
 	a.t.Helper()
 	a.do(func() error { l.Unlock(); return nil })
 }
 
 // waits has the actor begin a step that must wait for l, and returns once it
 // does.
-func (a *actor) waits(l *Lock, step func() error) {
+func (a *actor) waits(l *Mutex, step func() error) {
 	a.t.Helper()
 	a.start(step)
 	await(a.t, "an actor to wait", func() bool {
@@ -306,7 +306,7 @@ func (a *actor) waits(l *Lock, step func() error) {
 
 // queued reports whether the actor waits for l, and is the last of the queue if
 // it can queue.
-func (a *actor) queued(l *Lock) bool {
+func (a *actor) queued(l *Mutex) bool {
 	w := lookup(a.g)
 	return w != nil && w.lock.Load() == l &&
 		(!w.canQueue() || tailOf(asm.LoadRelaxed32(&l.word.Val)) == w.index)
@@ -322,7 +322,7 @@ func anyWaiter() *waiter {
 }
 
 // beginWait is Lock.beginWait where there are records enough.
-func beginWait(l *Lock, g uintptr) *waiter {
+func beginWait(l *Mutex, g uintptr) *waiter {
 	w, err := l.beginWait(g, nil)
 	if err != nil {
 		panic(err)

@@ -25,7 +25,7 @@ func panicOf(t testing.TB, f func()) (msg string) {
 
 // badUnlock has l unlocked by somebody who must not: that panics, says all of
 // the parts, and changes nothing.
-func badUnlock(t testing.TB, l *Lock, parts ...any) {
+func badUnlock(t testing.TB, l *Mutex, parts ...any) {
 	t.Helper()
 	before := l.word
 	msg := panicOf(t, l.Unlock)
@@ -87,7 +87,7 @@ func TestUnlockForeign(t *testing.T) {
 	waiter.unlock(l)
 }
 
-// TestVetCopies: go vet reports copies of a Lock.
+// TestVetCopies: go vet reports copies of a Mutex.
 func TestVetCopies(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip(err)
@@ -109,9 +109,9 @@ func TestVetCopies(t *testing.T) {
 
 import "github.com/rqlock/rqlock/rqlock"
 
-type box struct{ l rqlock.Lock }
+type box struct{ l rqlock.Mutex }
 
-func byValue(l rqlock.Lock) {}
+func byValue(l rqlock.Mutex) {}
 
 func assign(b *box) { c := *b; c.l.Unlock() }
 `)
@@ -122,7 +122,7 @@ func assign(b *box) { c := *b; c.l.Unlock() }
 	if err == nil {
 		t.Error("go vet is content with copies")
 	}
-	for _, want := range []string{"copies.go:7:", "copies.go:9:", "rqlock.Lock"} {
+	for _, want := range []string{"copies.go:7:", "copies.go:9:", "rqlock.Mutex"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("go vet does not report %s: %s", want, out)
 		}

@@ -9,15 +9,15 @@ import (
 // goroutine keeps its thread and cannot be preempted, so that a lock taken while
 // it is free is never held by a goroutine that does not run. (After a wait there
 // is a moment between getting the lock and being pinned.) Release it with
-// [Lock.UnlockPinned], and nothing else.
+// [Mutex.UnlockPinned], and nothing else.
 //
 // The section must not block, yield, panic, allocate much, or call anything that
 // may: each of a channel operation, a system call, another lock that has to be
-// waited for, a panic (recovered or not), [Lock.Unlock] in place of UnlockPinned,
+// waited for, a panic (recovered or not), [Mutex.Unlock] in place of UnlockPinned,
 // and UnlockPinned without LockPinned, crashes the program with an error of the
 // runtime such as "schedule: holding locks". Nor does the garbage collector get at
 // the thread before the section ends. Some hundred nanoseconds are fine.
-func (l *Lock) LockPinned() error {
+func (l *Mutex) LockPinned() error {
 	proc.Pin()
 	if asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
 		return nil
@@ -31,7 +31,7 @@ func (l *Lock) LockPinned() error {
 }
 
 // UnlockPinned releases a lock that LockPinned has acquired.
-func (l *Lock) UnlockPinned() {
+func (l *Mutex) UnlockPinned() {
 	l.Unlock()
 	proc.Unpin()
 }

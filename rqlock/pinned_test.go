@@ -13,7 +13,7 @@ import (
 // pinned section is not preempted, so the goroutine beside it does not run.
 func TestPinned(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	var l Lock
+	var l Mutex
 	var turns atomic.Int64
 	var over atomic.Bool
 	var done sync.WaitGroup
@@ -45,7 +45,7 @@ func TestPinned(t *testing.T) {
 
 // TestPinnedFails checks that a failed LockPinned leaves the goroutine unpinned.
 func TestPinnedFails(t *testing.T) {
-	var l Lock
+	var l Mutex
 	if err := l.Lock(); err != nil {
 		t.Fatal(err)
 	}

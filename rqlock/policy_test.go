@@ -176,7 +176,7 @@ func TestForgetNames(t *testing.T) {
 	before := size()
 	const n = 1000
 	for range n {
-		new(Lock).SetName("short-lived")
+		new(Mutex).SetName("short-lived")
 	}
 	await(t, "the names of dead locks to go", func() bool {
 		runtime.GC()

@@ -13,7 +13,7 @@ const busy = asm.LockedMask | asm.PendingMask
 
 // lockSlow acquires l after the fast path has failed. lim bounds the wait; nil
 // means the stall timeout alone.
-func (l *Lock) lockSlow(lim *limit) error {
+func (l *Mutex) lockSlow(lim *limit) error {
 	err := l.acquireSlow(lim)
 	// Out of the queue and the graph: what is called now may do anything.
 	switch err.(type) {
@@ -25,7 +25,7 @@ func (l *Lock) lockSlow(lim *limit) error {
 	return err
 }
 
-func (l *Lock) acquireSlow(lim *limit) error {
+func (l *Mutex) acquireSlow(lim *limit) error {
 	g := asm.CurrentG()
 	if l.owner() == g { // only g stores or clears g
 		return l.failSelf()
@@ -59,7 +59,7 @@ func (l *Lock) acquireSlow(lim *limit) error {
 
 // spin tries for a short while to take l past the queue, as a running goroutine
 // may until the door is closed (G9).
-func (l *Lock) spin() bool {
+func (l *Mutex) spin() bool {
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
 		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
@@ -70,7 +70,7 @@ func (l *Lock) spin() bool {
 }
 
 // enqueue puts w at the end of the queue and reports whether it is the head.
-func (l *Lock) enqueue(w *waiter) bool {
+func (l *Mutex) enqueue(w *waiter) bool {
 	asm.StoreRelaxed32(&w.state, stateWaiting) // ordered by the exchange of the tail
 	asm.StoreRelaxed32(&w.next, 0)             // ordered by the exchange of the tail
 
@@ -91,7 +91,7 @@ func (l *Lock) enqueue(w *waiter) bool {
 
 // awaitHead waits until w is the head of the queue. On an error w has left the
 // queue, or its predecessor will take it out.
-func (l *Lock) awaitHead(w *waiter, lim *limit) error {
+func (l *Mutex) awaitHead(w *waiter, lim *limit) error {
 	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, wait.Queued) // acquire: pairs with promote [handoff]
 	for state != stateHead {
 		if err := w.reason(l, lim); err != nil {
@@ -127,7 +127,7 @@ func (w *waiter) abandon() bool {
 // awaitLock waits for the lock itself, as the head of the queue or (a waiter
 // that cannot queue) beside it. Those who do so poll the lock word, so that an
 // unlock never has to wake anybody.
-func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
+func (l *Mutex) awaitLock(w *waiter, lim *limit, queued bool) error {
 	b := wait.Backoff{}
 	door := false // closed by us: pending is set, and only we may take the lock
 	p := progress{last: w.seen(), began: stallClock.now()}
@@ -168,10 +168,10 @@ func (l *Lock) awaitLock(w *waiter, lim *limit, queued bool) error {
 }
 
 // owner returns CurrentG of the owner, or 0 if there is none.
-func (l *Lock) owner() uintptr { return atomic.LoadUintptr(&l.word.Owner) &^ calling }
+func (l *Mutex) owner() uintptr { return atomic.LoadUintptr(&l.word.Owner) &^ calling }
 
 // take takes the lock that was seen free.
-func (l *Lock) take(door bool) bool {
+func (l *Mutex) take(door bool) bool {
 	if !door {
 		return asm.LockFast(&l.word) // t,0,0 -> t,0,1; acquire [unlock]
 	}
@@ -186,7 +186,7 @@ func (l *Lock) take(door bool) bool {
 }
 
 // granted ends the wait of the new owner and lets the next waiter be the head.
-func (l *Lock) granted(w *waiter, queued bool) {
+func (l *Mutex) granted(w *waiter, queued bool) {
 	asm.StoreRelaxed32(&l.word.Aux, l.word.Aux+1) // only the owner writes it
 	w.endWait()
 	if !queued {
@@ -199,7 +199,7 @@ func (l *Lock) granted(w *waiter, queued bool) {
 
 // handOver takes the head w out of the queue and makes the next waiter the
 // head, passing over those that gave up. w is not the caller's any more.
-func (l *Lock) handOver(w *waiter) {
+func (l *Mutex) handOver(w *waiter) {
 	last := w.seen()
 	for {
 		w.sees(last)
@@ -214,7 +214,7 @@ func (l *Lock) handOver(w *waiter) {
 // unlink takes the first node out of the queue and frees it. It returns the
 // node behind, or nil if there is none or if it has not linked itself yet: then
 // it will find the link closed, be the head, and free the first node.
-func (l *Lock) unlink(w *waiter) *waiter {
+func (l *Mutex) unlink(w *waiter) *waiter {
 	// w,p,l -> 0,p,l
 	if asm.TryCmpxchgTailRelaxed(&l.word.Val, w.tail(), 0) {
 		w.free()
@@ -246,7 +246,7 @@ func (w *waiter) promote(last sighting) bool {
 }
 
 // quit ends the wait of a waiter that is in no queue.
-func (l *Lock) quit(w *waiter, err error) error {
+func (l *Mutex) quit(w *waiter, err error) error {
 	w.endWait()
 	w.free()
 	return err

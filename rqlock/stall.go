@@ -16,7 +16,7 @@ type grant struct {
 	count uint32
 }
 
-func (l *Lock) grant() grant { return grant{l.owner(), asm.LoadRelaxed32(&l.word.Aux)} }
+func (l *Mutex) grant() grant { return grant{l.owner(), asm.LoadRelaxed32(&l.word.Aux)} }
 
 // A sighting is the last known grant of a lock, and when it was seen, on the stall
 // clock. It is handed from head to head.
@@ -38,7 +38,7 @@ type progress struct {
 
 // look returns a time up to which the lock has not been granted again since the
 // last sighting. (A poller may stand still between any two of its steps.)
-func (p *progress) look(l *Lock) (now int64) {
+func (p *progress) look(l *Mutex) (now int64) {
 	now = stallClock.now()
 	if got := l.grant(); got != p.last.grant || p.last.at == 0 {
 		p.last = sighting{got, stallClock.now()}
@@ -57,7 +57,7 @@ func (p *progress) closed(now int64) {
 
 // stall returns an error if for the stall timeout the lock has not been granted,
 // though the poller has waited for it.
-func (p *progress) stall(l *Lock, waited, now int64) error {
+func (p *progress) stall(l *Mutex, waited, now int64) error {
 	if still := min(waited, now-p.last.at); still >= stallTimeout.Load() {
 		return l.failStall(time.Duration(still))
 	}

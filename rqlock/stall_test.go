@@ -56,7 +56,7 @@ type attempt struct {
 }
 
 // begin has the actor attempt to lock l, and returns once it waits.
-func begin(name string, a *actor, l *Lock) *attempt {
+func begin(name string, a *actor, l *Mutex) *attempt {
 	at := &attempt{name: name, a: a}
 	a.waits(l, func() error {
 		start := time.Now()
@@ -68,7 +68,7 @@ func begin(name string, a *actor, l *Lock) *attempt {
 }
 
 // stalled checks that each attempt ends because of the stall, in time (G6).
-func stalled(t *testing.T, l *Lock, holder *actor, m *lagMeter, attempts []*attempt) {
+func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*attempt) {
 	t.Helper()
 	for _, at := range attempts {
 		at.a.result()

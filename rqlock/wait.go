@@ -10,7 +10,7 @@ import (
 )
 
 // pause waits until the next poll of l's word.
-func (l *Lock) pause(w *waiter, b *wait.Backoff, lim *limit) {
+func (l *Mutex) pause(w *waiter, b *wait.Backoff, lim *limit) {
 	d := b.Next()
 	if d == 0 {
 		runtime.Gosched()
@@ -58,7 +58,7 @@ func (lim *limit) remaining() time.Duration {
 }
 
 // expired returns why the limit forbids to wait on, or nil.
-func (lim *limit) expired(l *Lock) error {
+func (lim *limit) expired(l *Mutex) error {
 	switch {
 	case lim == nil:
 		return nil

@@ -30,9 +30,9 @@ type waiter struct {
 	park.Parker // blocks the goroutine
 
 	// The wait edge: goroutine g waits for lock, if that is not nil.
-	epoch uint32               // number of this wait; changes before the edge appears
-	g     uintptr              // CurrentG
-	lock  atomic.Pointer[Lock] // sequentially consistent [edge]
+	epoch uint32                // number of this wait; changes before the edge appears
+	g     uintptr               // CurrentG
+	lock  atomic.Pointer[Mutex] // sequentially consistent [edge]
 
 	verdict atomic.Pointer[verdict] // set by whoever finds this waiter to be the victim of a cycle
 
@@ -97,7 +97,7 @@ func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 // any; if it can, the one that g had last, whose lines are where g runs. Beyond
 // maxRecords waiters it waits until one is free: slower, never wrong (G10). It
 // returns nil if the limit or the stall timeout is reached before.
-func newWaiter(g uintptr, l *Lock, lim *limit) (*waiter, error) {
+func newWaiter(g uintptr, l *Mutex, lim *limit) (*waiter, error) {
 	if w := edges[hash(g)&edgeMask].takeSpare(); w != nil {
 		return w, nil
 	}

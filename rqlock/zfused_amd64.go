@@ -5,7 +5,7 @@
 package rqlock
 
 // lockFused is LockFast; where that fails, lockContended goes on.
-func lockFused(l *Lock) (err error)
+func lockFused(l *Mutex) (err error)
 
 // unlockFused is UnlockFast; where that fails, unlockForeign goes on.
-func unlockFused(l *Lock)
+func unlockFused(l *Mutex)

@@ -6,7 +6,7 @@
 
 // lockFused is LockFast; where that fails, lockContended goes on.
 //
-// func lockFused(l *Lock) (err error)
+// func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
 	MOVQ l+0(FP), AX
 	MOVL $0x00000001, CX
@@ -33,7 +33,7 @@ held:
 
 // unlockFused is UnlockFast; where that fails, unlockForeign goes on.
 //
-// func unlockFused(l *Lock)
+// func unlockFused(l *Mutex)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 

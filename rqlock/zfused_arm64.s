@@ -6,7 +6,7 @@
 
 // lockFused is LockFast; where that fails, lockContended goes on.
 //
-// func lockFused(l *Lock) (err error)
+// func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
 	MOVD l+0(FP), R0
 	MOVD $0x01, R1
@@ -59,7 +59,7 @@ miss:
 
 // unlockFused is UnlockFast; where that fails, unlockForeign goes on.
 //
-// func unlockFused(l *Lock)
+// func unlockFused(l *Mutex)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVD l+0(FP), R0
 

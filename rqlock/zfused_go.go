@@ -7,7 +7,7 @@ package rqlock
 import "github.com/rqlock/rqlock/asm"
 
 // lockFused is LockFast; where that fails, lockContended goes on.
-func lockFused(l *Lock) (err error) {
+func lockFused(l *Mutex) (err error) {
 	if asm.LockFast(&l.word) {
 		return nil
 	}
@@ -15,7 +15,7 @@ func lockFused(l *Lock) (err error) {
 }
 
 // unlockFused is UnlockFast; where that fails, unlockForeign goes on.
-func unlockFused(l *Lock) {
+func unlockFused(l *Mutex) {
 	if !asm.UnlockFast(&l.word) {
 		unlockForeign(l)
 	}

@@ -48,7 +48,7 @@ var typesPackage = func() *types.Package {
 	name := types.NewTypeName(token.NoPos, pkg, "Word", nil)
 	types.NewNamed(name, word, nil)
 	pkg.Scope().Insert(name)
-	lock := types.NewTypeName(token.NoPos, pkg, "Lock", nil) // of package rqlock
+	lock := types.NewTypeName(token.NoPos, pkg, "Mutex", nil) // of package rqlock
 	types.NewNamed(lock, word, nil)
 	pkg.Scope().Insert(lock)
 	return pkg

@@ -22,10 +22,10 @@ type List[T any] struct {
 
 // A head is one of the lists. It has its cache lines for itself.
 type head[T any] struct {
-	lock  rqlock.Lock
+	lock  rqlock.Mutex
 	first *Node[T] // guarded by lock
 	len   int      // guarded by lock
-	_     [128 - unsafe.Sizeof(rqlock.Lock{}) - 2*unsafe.Sizeof(uintptr(0))]byte
+	_     [128 - unsafe.Sizeof(rqlock.Mutex{}) - 2*unsafe.Sizeof(uintptr(0))]byte
 }
 
 // New returns an empty list of so many lists; 0 means one for each processor, that

@@ -22,9 +22,9 @@ type elem[K comparable, V any] struct {
 // has more, those hang on the link of the last slot's element (see store). It changes
 // under its lock.
 type bucket[K comparable, V any] struct {
-	_     [64 - unsafe.Sizeof(rqlock.Lock{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte // first: at the end nothing would take a word
+	_     [64 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte // first: at the end nothing would take a word
 	heads heads
-	lock  rqlock.Lock
+	lock  rqlock.Mutex
 	slots [slots]atomic.Pointer[elem[K, V]]
 }
 

@@ -232,7 +232,7 @@ func testWhole(t *testing.T, buckets int) {
 }
 
 // lockOf returns the lock of k's bucket, and a key of another bucket.
-func lockOf[V any](m *Map[int, V], k int) (l *rqlock.Lock, other int) {
+func lockOf[V any](m *Map[int, V], k int) (l *rqlock.Mutex, other int) {
 	b := m.bucket(m.hash(k))
 	for other = k + 1; m.bucket(m.hash(other)) == b; other++ {
 	}

@@ -57,7 +57,7 @@ type box[V any] struct {
 // A cell has an owner's value in a map: none yet, then one or several in turn, and then
 // it is gone for good.
 type cell[O, V any] struct {
-	lock    rqlock.Lock            // of those who change the value, but not of kill
+	lock    rqlock.Mutex           // of those who change the value, but not of kill
 	value   atomic.Pointer[box[V]] // nil = none yet; &m.gone
 	m       *Map[O, V]
 	owner   weak.Pointer[O]

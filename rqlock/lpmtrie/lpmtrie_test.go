@@ -418,7 +418,7 @@ func writes(t *testing.T, s subject) map[string]func(k string) error {
 func TestLockFails(t *testing.T) {
 	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
 	table, m := tableSubject{NewTable[int](8)}, mapSubject{New[int](32, 8)}
-	for s, lock := range map[subject]*rqlock.Lock{table: &table.lock, m: &m.lock} {
+	for s, lock := range map[subject]*rqlock.Mutex{table: &table.lock, m: &m.lock} {
 		want := &model{map[string]int{}, 8}
 		name := func(k string) string {
 			if s == subject(table) {

@@ -37,7 +37,7 @@ const (
 
 // A room is what the writers of one or several tries share.
 type room struct {
-	lock  rqlock.Lock
+	lock  rqlock.Mutex
 	len   atomic.Int64 // of prefixes; changes under lock
 	limit int64
 	_     [64]byte // writers that wait do not disturb readers of what follows

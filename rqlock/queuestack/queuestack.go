@@ -48,7 +48,7 @@ func (s *Stack[T]) Peek() (T, error) { return s.take((*ring[T]).newest, false) }
 
 // A ring has values in the order in which they were pushed.
 type ring[T any] struct {
-	lock  rqlock.Lock
+	lock  rqlock.Mutex
 	of    []T
 	first int // index of the oldest
 	len   int

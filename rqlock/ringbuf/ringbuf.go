@@ -32,7 +32,7 @@ type Ring struct {
 	asleep atomic.Uint64 // 1 + the position that the consumer waits at; 0 = awake
 	_      [64]byte
 
-	lock    rqlock.Lock   // orders reservations
+	lock    rqlock.Mutex  // orders reservations
 	prod    atomic.Uint64 // where the next record begins, and closed; grows under lock
 	seen    uint64        // cons, when it was last looked at; guarded by lock
 	dropped atomic.Uint64

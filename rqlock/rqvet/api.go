@@ -28,7 +28,7 @@ var methods = map[string]method{
 	"UnlockPinned": {name: "UnlockPinned", pinned: true},
 }
 
-// lockMethod returns the method of rqlock.Lock that fn is.
+// lockMethod returns the method of rqlock.Mutex that fn is.
 func lockMethod(fn *types.Func) (method, bool) {
 	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != lockPackage {
 		return method{}, false
@@ -47,7 +47,7 @@ func isLock(t types.Type) bool {
 		return false
 	}
 	obj := named.Obj()
-	return obj.Name() == "Lock" && obj.Pkg() != nil && obj.Pkg().Path() == lockPackage
+	return obj.Name() == "Mutex" && obj.Pkg() != nil && obj.Pkg().Path() == lockPackage
 }
 
 func isLockPointer(t types.Type) bool {
@@ -76,7 +76,7 @@ func blockingCall(fn *types.Func) string {
 	}
 	if m, ok := lockMethod(fn); ok {
 		if m.take && !m.try {
-			return "Lock." + m.name
+			return "Mutex." + m.name
 		}
 		return ""
 	}

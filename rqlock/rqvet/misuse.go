@@ -92,7 +92,7 @@ func (c *checker) checkForged(fn *ssa.Function) {
 			}
 			if basic, ok := conv.X.Type().Underlying().(*types.Basic); ok && basic.Kind() == types.UnsafePointer {
 				c.report(finding{rule: BadLock, pos: conv.Pos(),
-					message: "a *rqlock.Lock made from an unsafe.Pointer may not point to a lock: take the address of a Lock variable or field"})
+					message: "a *rqlock.Mutex made from an unsafe.Pointer may not point to a lock: take the address of a Mutex variable or field"})
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (w *walk) badLock(s *state, lock ssa.Value, pos token.Pos) bool {
 func (w *walk) checkNils() {
 	for pos, all := range w.nils {
 		if all {
-			w.report(BadLock, pos, "the lock is a nil pointer: declare a Lock, or make one with new(rqlock.Lock)")
+			w.report(BadLock, pos, "the lock is a nil pointer: declare a Mutex, or make one with new(rqlock.Mutex)")
 		}
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
-	"github.com/rqlock/rqlock/rqlock/qspin"
+	"github.com/rqlock/rqlock/rqlock/internal/qspin"
 )
 
-// A Locker is what is tortured: rqlock.Lock, or something in its dress.
+// A Locker is what is tortured: rqlock.Mutex, or something in its dress.
 type Locker interface {
 	Lock() error
 	LockTimeout(time.Duration) error
@@ -31,14 +31,14 @@ type Kind struct {
 
 // Kinds is the table of locks.
 var Kinds = []Kind{
-	{Name: "rqlock", Doc: "rqlock.Lock, as this program has been built", Resilient: true, New: newRqlock},
-	{Name: "purego", Doc: "rqlock.Lock without assembly", Resilient: true, New: newRqlock, missing: noPurego},
-	{Name: "qspin", Doc: "the same queue without resilience", New: func() Locker { return new(patient[qspin.Lock, *qspin.Lock]) }},
+	{Name: "rqlock", Doc: "rqlock.Mutex, as this program has been built", Resilient: true, New: newRqlock},
+	{Name: "purego", Doc: "rqlock.Mutex without assembly", Resilient: true, New: newRqlock, missing: noPurego},
+	{Name: "qspin", Doc: "the same queue without resilience", New: func() Locker { return new(patient[qspin.Mutex, *qspin.Mutex]) }},
 	{Name: "mutex", Doc: "sync.Mutex", New: func() Locker { return new(patient[sync.Mutex, *sync.Mutex]) }},
 	{Name: "busted", Doc: "excludes nobody: must fail", New: func() Locker { return busted{} }},
 }
 
-func newRqlock() Locker { return new(rqlock.Lock) }
+func newRqlock() Locker { return new(rqlock.Mutex) }
 
 // KindNamed returns a kind by its name.
 func KindNamed(name string) (Kind, error) {

@@ -173,7 +173,7 @@ func newSpies() *spies { return &spies{gone: map[string]int{}, procs: map[int]bo
 func (s *spies) kind() Kind {
 	return Kind{Name: "spy", Resilient: true, New: func() Locker {
 		s.made++
-		return spy{new(rqlock.Lock), s, s.made}
+		return spy{new(rqlock.Mutex), s, s.made}
 	}}
 }
 
@@ -272,7 +272,7 @@ func (c crowded) Unlock()                           {}
 func TestPutsBack(t *testing.T) {
 	k := Kinds[0]
 	run(t, Params{Lock: k.Name, StallTimeout: 10 * time.Millisecond, Seed: *seed}, k, 20*time.Millisecond)
-	var l rqlock.Lock
+	var l rqlock.Mutex
 	held, release := make(chan bool), make(chan bool)
 	go func() {
 		l.Lock() //rqvet:ignore ignorederr nobody else has it

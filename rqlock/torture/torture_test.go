@@ -89,9 +89,9 @@ func TestLongHold(t *testing.T) {
 
 // A wrong is a lock with a fault.
 type wrong struct {
-	*rqlock.Lock
-	err   func(l *rqlock.Lock, err error) error // what becomes of a result
-	block *atomic.Int64                         // locks that are left before it hangs
+	*rqlock.Mutex
+	err   func(l *rqlock.Mutex, err error) error // what becomes of a result
+	block *atomic.Int64                          // locks that are left before it hangs
 	until <-chan struct{}
 }
 
@@ -99,19 +99,14 @@ func (w wrong) judge(err error) error {
 	if w.block != nil && w.block.Add(-1) < 0 {
 		<-w.until
 	}
-	return w.err(w.Lock, err)
+	return w.err(w.Mutex, err)
 }
 
-// (The embedded field has the name of its method.)
-type wrongLock struct{ wrong }
-
-func (w wrongLock) Lock() error                       { return w.judge(w.wrong.Lock.Lock()) }
-func (w wrongLock) LockTimeout(d time.Duration) error { return w.judge(w.wrong.Lock.LockTimeout(d)) }
-func (w wrongLock) LockContext(ctx context.Context) error {
-	return w.judge(w.wrong.Lock.LockContext(ctx))
+func (w wrong) Lock() error                       { return w.judge(w.Mutex.Lock()) }
+func (w wrong) LockTimeout(d time.Duration) error { return w.judge(w.Mutex.LockTimeout(d)) }
+func (w wrong) LockContext(ctx context.Context) error {
+	return w.judge(w.Mutex.LockContext(ctx))
 }
-func (w wrongLock) TryLock() bool { return w.wrong.Lock.TryLock() }
-func (w wrongLock) Unlock()       { w.wrong.Lock.Unlock() }
 
 // TestWrongLocks: what a lock can do wrong is found, and told.
 func TestWrongLocks(t *testing.T) {
@@ -130,66 +125,66 @@ func TestWrongLocks(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		params func(p *Params)
-		err    func(l *rqlock.Lock, err error) error
+		err    func(l *rqlock.Mutex, err error) error
 		hangs  int64 // after so many
 		want   string
 	}{
 		{"right", func(*Params) {}, nil, 0, ""},
-		{"false deadlock", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
+		{"false deadlock", only(func(*Params) {}), func(l *rqlock.Mutex, err error) error {
 			if err == nil && every(100) {
 				l.Unlock()
 				return &rqlock.DeadlockError{}
 			}
 			return err
 		}, 0, "a writer, which takes its locks in order, failed"},
-		{"false timeout", only(func(*Params) {}), func(l *rqlock.Lock, err error) error {
+		{"false timeout", only(func(*Params) {}), func(l *rqlock.Mutex, err error) error {
 			if err == nil && every(100) {
 				l.Unlock()
 				return &rqlock.TimeoutError{Stall: true, Waited: time.Second}
 			}
 			return err
 		}, 0, "a stall that was none"},
-		{"deaf to itself", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
+		{"deaf to itself", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Mutex, err error) error {
 			if deadlock(err) != nil {
 				return &rqlock.TimeoutError{}
 			}
 			return err
 		}, 0, "locking what is held already was no deadlock"},
-		{"no victim", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"no victim", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if deadlock(err) != nil {
 				return &rqlock.TimeoutError{}
 			}
 			return err
 		}, 0, "a cycle has not one victim"},
-		{"part of the cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"part of the cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if d := deadlock(err); d != nil && len(d.Cycle) > 2 {
 				return &rqlock.DeadlockError{Cycle: d.Cycle[1:]}
 			}
 			return err
 		}, 0, "in a cycle"},
-		{"early stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"early stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if d := timeout(err); d != nil {
 				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
 			}
 			return err
 		}, 0, "a waiter of a holder who stays saw no stall"},
-		{"stays locked", only(func(p *Params) { p.Nested, p.Locks, p.StallTimeout = 1, 1, 50*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"stays locked", only(func(p *Params) { p.Nested, p.Locks, p.StallTimeout = 1, 1, 50*time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if err == nil && every(200) {
 				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
 			}
 			return err
 		}, 0, "a stall that was none"},
-		{"tells nobody", func(p *Params) {}, func(l *rqlock.Lock, err error) error {
+		{"tells nobody", func(p *Params) {}, func(l *rqlock.Mutex, err error) error {
 			rqlock.OnViolation(nil)
 			return err
 		}, 0, "OnViolation was told of"},
-		{"granted again", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Lock, err error) error {
+		{"granted again", only(func(p *Params) { p.Selfs = 10 }), func(l *rqlock.Mutex, err error) error {
 			if d := deadlock(err); d != nil && len(d.Cycle) == 1 {
 				return nil
 			}
 			return err
 		}, 0, "locking what is held already was no deadlock"},
-		{"two stories about one cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"two stories about one cycle", only(func(p *Params) { p.Cycles = time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if d := deadlock(err); d != nil {
 				twice.Store(int64(len(d.Cycle)))
 			} else if n := twice.Load(); err == nil && n > 1 && twice.CompareAndSwap(n, 0) {
@@ -198,7 +193,7 @@ func TestWrongLocks(t *testing.T) {
 			}
 			return err
 		}, 0, "a cycle has not one victim"},
-		{"fails after a stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Lock, err error) error {
+		{"fails after a stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if timeout(err) != nil {
 				twice.Store(1)
 			} else if err == nil && twice.CompareAndSwap(1, 0) {
@@ -207,25 +202,25 @@ func TestWrongLocks(t *testing.T) {
 			}
 			return err
 		}, 0, "after a stall the lock failed"},
-		{"stall instead of a limit", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Lock, err error) error {
+		{"stall instead of a limit", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Mutex, err error) error {
 			if d := timeout(err); d != nil && !d.Stall {
 				return &rqlock.TimeoutError{Stall: true, Waited: d.Waited}
 			}
 			return err
 		}, 0, "a stall that was none"},
-		{"another error", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Lock, err error) error {
+		{"another error", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Mutex, err error) error {
 			if err != nil {
 				return context.DeadlineExceeded
 			}
 			return err
 		}, 0, "a writer, which takes its locks in order, failed"},
-		{"panics", only(func(p *Params) {}), func(l *rqlock.Lock, err error) error {
+		{"panics", only(func(p *Params) {}), func(l *rqlock.Mutex, err error) error {
 			if every(200) {
 				panic("oh")
 			}
 			return err
 		}, 0, "a panic"},
-		{"one hangs", only(func(p *Params) { p.HangAfter, p.Writers, p.Locks, p.LongHold = 300*time.Millisecond, 4, 100, 0 }), func(l *rqlock.Lock, err error) error {
+		{"one hangs", only(func(p *Params) { p.HangAfter, p.Writers, p.Locks, p.LongHold = 300*time.Millisecond, 4, 100, 0 }), func(l *rqlock.Mutex, err error) error {
 			if once.CompareAndSwap(false, true) {
 				l.Unlock()
 				<-until
@@ -242,15 +237,15 @@ func TestWrongLocks(t *testing.T) {
 			until = make(chan struct{})
 			ends := until
 			k := Kind{Name: test.name, Resilient: true, New: func() Locker {
-				w := wrong{Lock: new(rqlock.Lock), err: test.err, until: ends}
+				w := wrong{Mutex: new(rqlock.Mutex), err: test.err, until: ends}
 				if w.err == nil {
-					w.err = func(_ *rqlock.Lock, err error) error { return err }
+					w.err = func(_ *rqlock.Mutex, err error) error { return err }
 				}
 				if test.hangs > 0 {
 					w.block = new(atomic.Int64)
 					w.block.Store(test.hangs)
 				}
-				return wrongLock{w}
+				return w
 			}}
 			p := short(k)
 			test.params(&p)

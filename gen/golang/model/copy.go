@@ -1,4 +1,4 @@
-// Package model makes what rqlock/model explores: a copy of package rqlock's
+// Package model makes what rqlock/internal/model explores: a copy of package rqlock's
 // slow path in which every shared access is a call of the explorer, and a twin
 // of the primitives.
 package model
@@ -27,7 +27,7 @@ import (
 const (
 	library  = "github.com/rqlock/rqlock/"
 	lockPath = library + "rqlock"
-	twins    = lockPath + "/model/internal/"
+	twins    = lockPath + "/internal/model/"
 	engine   = "mc" // the explorer, under twins
 )
 
@@ -46,12 +46,12 @@ type Source struct {
 var Sources = []Source{
 	{
 		Dir: "rqlock", Name: "lock",
-		files:  []string{"lock.go", "slowpath.go", "stall.go", "waiter.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
+		files:  []string{"mutex.go", "slowpath.go", "stall.go", "waiter.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
 		shared: []string{"waiter", "Word", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
 	},
 	{
-		Dir: "rqlock/qspin", Name: "qspin",
-		files:  []string{"lock.go", "slowpath.go", "node.go", "wait.go", "zfused_go.go"},
+		Dir: "rqlock/internal/qspin", Name: "qspin",
+		files:  []string{"mutex.go", "slowpath.go", "node.go", "wait.go", "zfused_go.go"},
 		shared: []string{"node", "Word", "arena"}, constants: []string{"index"}, pausing: []string{"Gosched", "Sleep"},
 	},
 }

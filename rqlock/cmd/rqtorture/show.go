@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/rqlock/rqlock/rqlock/cmd/internal/progress"
+	"github.com/rqlock/rqlock/rqlock/internal/progress"
 	"github.com/rqlock/rqlock/rqlock/torture"
 )
 

@@ -40,7 +40,7 @@ const right = `package p
 import "github.com/rqlock/rqlock/rqlock"
 
 type Box struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -74,7 +74,7 @@ const fixable = `package r
 
 import "github.com/rqlock/rqlock/rqlock"
 
-var l rqlock.Lock
+var l rqlock.Mutex
 
 func Ignored() (int, error) {
 	l.Lock()

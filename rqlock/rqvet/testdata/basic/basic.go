@@ -15,12 +15,12 @@ import (
 )
 
 type box struct {
-	mu, other rqlock.Lock
+	mu, other rqlock.Mutex
 	n         int
 	next      *box
 }
 
-var global rqlock.Lock
+var global rqlock.Mutex
 
 // ignorederr
 
@@ -113,7 +113,7 @@ func sometimes(b *box, x int) error {
 }
 
 func neverLocked() {
-	var l rqlock.Lock
+	var l rqlock.Mutex
 	l.Unlock() // want `unlocked where it was not locked.*unheld`
 }
 
@@ -168,7 +168,7 @@ func early(b *box) error {
 }
 
 type till struct {
-	drawer rqlock.Lock
+	drawer rqlock.Mutex
 	n      int
 }
 
@@ -217,7 +217,7 @@ func inLoop(bs []*box) error {
 }
 
 func ownLock() error {
-	var l rqlock.Lock
+	var l rqlock.Mutex
 	if err := l.Lock(); err != nil {
 		return err
 	}
@@ -313,7 +313,7 @@ func wrong(b *box) error {
 }
 
 func wrongLocals() error {
-	var a, b rqlock.Lock
+	var a, b rqlock.Mutex
 	if err := a.Lock(); err != nil {
 		return err
 	}
@@ -525,7 +525,7 @@ func helperPanics(b *box) {
 }
 
 type vault struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -577,7 +577,7 @@ func mustTwice(b *box) {
 
 // Locks by pointer
 
-func lockBoth(x, y *rqlock.Lock) error {
+func lockBoth(x, y *rqlock.Mutex) error {
 	if err := x.Lock(); err != nil {
 		return err
 	}
@@ -588,7 +588,7 @@ func lockBoth(x, y *rqlock.Lock) error {
 	return nil
 }
 
-type twin struct{ left, right rqlock.Lock }
+type twin struct{ left, right rqlock.Mutex }
 
 func halfUnlocked(t *twin) error {
 	if err := lockBoth(&t.left, &t.right); err != nil {
@@ -637,11 +637,11 @@ func (b *box) work2() { b.n++ }
 // badlock
 
 func unlocksNil() {
-	var l *rqlock.Lock
+	var l *rqlock.Mutex
 	l.Unlock() // want `nil pointer.*badlock`
 }
 
-func nilTested(l *rqlock.Lock) error {
+func nilTested(l *rqlock.Mutex) error {
 	if l == nil {
 		return l.Lock() // want `nil pointer.*badlock`
 	}
@@ -673,7 +673,7 @@ func secondRound(b *box, next func() (int, error)) error {
 // Flags that somebody else may have changed
 
 type flagged struct {
-	mu    rqlock.Lock
+	mu    rqlock.Mutex
 	ready bool
 }
 

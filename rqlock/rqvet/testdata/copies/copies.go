@@ -4,7 +4,7 @@ package copies
 import "github.com/rqlock/rqlock/rqlock"
 
 type node struct {
-	lock rqlock.Lock
+	lock rqlock.Mutex
 	n    int
 }
 
@@ -41,7 +41,7 @@ func appendedAll(to []node, from [4]node) []node { // want `copylock`
 }
 
 func appendedOne(to []node, n *node) []node {
-	return append(to, *n) // want `call of append copies lock value: rqvet.test/copies.node contains rqlock.Lock: a copy.*copylock`
+	return append(to, *n) // want `call of append copies lock value: rqvet.test/copies.node contains rqlock.Mutex: a copy.*copylock`
 }
 
 func pointers(to, from []*node, ch chan *node) []*node {

@@ -4,7 +4,7 @@ package fixes
 import "github.com/rqlock/rqlock/rqlock"
 
 type box struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 

@@ -3,7 +3,7 @@ package ignore
 
 import "github.com/rqlock/rqlock/rqlock"
 
-var l, m rqlock.Lock
+var l, m rqlock.Mutex
 
 func silenced() {
 	//rqvet:ignore ignorederr nobody else knows this lock yet

@@ -10,18 +10,18 @@ import (
 )
 
 type elem struct {
-	lock rqlock.Lock
+	lock rqlock.Mutex
 	n    int
 }
 
 var (
-	lockA, lockB rqlock.Lock
+	lockA, lockB rqlock.Mutex
 	array        [4]elem
 )
 
 // res_spin_lock_arg: the argument has to be a lock that exists.
 func arg() error {
-	var l *rqlock.Lock
+	var l *rqlock.Mutex
 	if err := l.Lock(); err != nil { // want "nil pointer.*badlock"
 		return err
 	}
@@ -126,7 +126,7 @@ func oooUnlock() error {
 
 // res_spin_lock_bad_off
 func badOff(e *elem) error {
-	l := (*rqlock.Lock)(unsafe.Add(unsafe.Pointer(&e.lock), 1)) // want `made from an unsafe.Pointer.*badlock`
+	l := (*rqlock.Mutex)(unsafe.Add(unsafe.Pointer(&e.lock), 1)) // want `made from an unsafe.Pointer.*badlock`
 	if err := l.Lock(); err != nil {
 		return err
 	}
@@ -136,12 +136,12 @@ func badOff(e *elem) error {
 
 // res_spin_lock_var_off
 func varOff(e *elem, off uintptr) bool {
-	return (*rqlock.Lock)(unsafe.Pointer(uintptr(unsafe.Pointer(e)) + off)).TryLock() // want `badlock`
+	return (*rqlock.Mutex)(unsafe.Pointer(uintptr(unsafe.Pointer(e)) + off)).TryLock() // want `badlock`
 }
 
 // res_spin_lock_no_lock_map and _no_lock_kptr: an object without a lock.
 func noLock(n *[4]uint32) error {
-	l := (*rqlock.Lock)(unsafe.Pointer(n)) // want `badlock`
+	l := (*rqlock.Mutex)(unsafe.Pointer(n)) // want `badlock`
 	return l.Lock()
 }
 

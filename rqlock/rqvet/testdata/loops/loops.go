@@ -15,35 +15,35 @@ type base struct {
 
 type (
 	wrongSlice struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	wrongMap struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	kept struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	closed struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	ended struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	listed struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	few struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 	chosen struct {
-		mu rqlock.Lock
+		mu rqlock.Mutex
 		base
 	}
 )
@@ -161,12 +161,12 @@ func best(cells []*chosen) error {
 
 // All were held when it began, and are held when it ends.
 type ring struct {
-	mu    rqlock.Lock
+	mu    rqlock.Mutex
 	cells []*slot
 }
 
 type slot struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 

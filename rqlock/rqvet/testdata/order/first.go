@@ -3,7 +3,7 @@ package order
 import "github.com/rqlock/rqlock/rqlock"
 
 // The order is that of the files by name, in which the first one to be seen is right.
-type files struct{ first, last rqlock.Lock }
+type files struct{ first, last rqlock.Mutex }
 
 func (f *files) inFirst() error {
 	if err := f.first.Lock(); err != nil {

@@ -7,7 +7,7 @@ import (
 	"rqvet.test/order/lib"
 )
 
-type pair struct{ a, b, c rqlock.Lock }
+type pair struct{ a, b, c rqlock.Mutex }
 
 func ab(p *pair) error {
 	if err := p.a.Lock(); err != nil {
@@ -96,7 +96,7 @@ func leaksAcross(t *lib.Table, stop bool) error {
 }
 
 // Right: the second is only tried, which waits for nobody.
-type tried struct{ a, b rqlock.Lock }
+type tried struct{ a, b rqlock.Mutex }
 
 func (t *tried) ab() error {
 	if err := t.a.Lock(); err != nil {
@@ -123,8 +123,8 @@ func (t *tried) ba() error {
 
 // Right: both orders under one lock.
 var (
-	gate         rqlock.Lock
-	inner, outer rqlock.Lock
+	gate         rqlock.Mutex
+	inner, outer rqlock.Mutex
 )
 
 func gated1() error {
@@ -160,7 +160,7 @@ func gated2() error {
 }
 
 // Right: the first is released before the second is taken, by a callee, too.
-type stepped struct{ x, y rqlock.Lock }
+type stepped struct{ x, y rqlock.Mutex }
 
 func (s *stepped) xy() error {
 	if err := s.x.Lock(); err != nil {
@@ -191,9 +191,9 @@ func (s *stepped) yThenX() error {
 }
 
 // Through a helper that knows only pointers.
-type halves struct{ north, south rqlock.Lock }
+type halves struct{ north, south rqlock.Mutex }
 
-func with(l *rqlock.Lock, f func()) error {
+func with(l *rqlock.Mutex, f func()) error {
 	if err := l.Lock(); err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (h *halves) up() error {
 }
 
 // One mistake, one finding: what contradicts the order does not become a part of it.
-type four struct{ w, x, y rqlock.Lock }
+type four struct{ w, x, y rqlock.Mutex }
 
 func (f *four) xy() error {
 	if err := f.x.Lock(); err != nil {
@@ -270,7 +270,7 @@ func (f *four) takeY() error {
 }
 
 // Right: the helper takes the second lock only if it is told to.
-type wing struct{ stairs, hall rqlock.Lock }
+type wing struct{ stairs, hall rqlock.Mutex }
 
 func (g *wing) visit(stairs bool) error {
 	if stairs {

@@ -13,7 +13,7 @@ import (
 )
 
 type core struct {
-	l, m rqlock.Lock
+	l, m rqlock.Mutex
 	n    int
 }
 

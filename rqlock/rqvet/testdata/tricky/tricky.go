@@ -14,7 +14,7 @@ import (
 )
 
 type box struct {
-	mu      rqlock.Lock
+	mu      rqlock.Mutex
 	n       int
 	locked  bool
 	next    *box
@@ -24,7 +24,7 @@ type box struct {
 }
 
 type part struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -308,7 +308,7 @@ func cleanup(t *testing.T, b *box) {
 
 // 17. Generic code.
 type guarded[T any] struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	v  T
 }
 
@@ -335,7 +335,7 @@ func lockAll[T any](gs ...*guarded[T]) error {
 
 // 18. An embedded lock.
 type embedding struct {
-	rqlock.Lock
+	rqlock.Mutex
 	n int
 }
 
@@ -598,7 +598,7 @@ func knows(b *box) error {
 // 36. Each round has a lock of its own.
 func fresh() error {
 	for range 3 {
-		var l rqlock.Lock
+		var l rqlock.Mutex
 		if err := l.Lock(); err != nil {
 			return err
 		}
@@ -717,7 +717,7 @@ func usesPause(b *box) error {
 
 // 45. A transaction: the object that comes back knows the lock.
 type ledger struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -756,7 +756,7 @@ func twoNames(l *ledger, e *entry) error {
 
 // 47. A helper whose name says nothing of locks.
 type drawer struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -778,7 +778,7 @@ func usePrepare(d *drawer) error {
 
 // 48. The same, under a condition that the caller knows.
 type cabinet struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -813,9 +813,9 @@ func later(b *box, run func(func())) error {
 	return nil
 }
 
-type desk struct{ mu rqlock.Lock }
+type desk struct{ mu rqlock.Mutex }
 
-func give(d *desk, f func(*rqlock.Lock)) error {
+func give(d *desk, f func(*rqlock.Mutex)) error {
 	if err := d.mu.Lock(); err != nil {
 		return err
 	}
@@ -841,7 +841,7 @@ func appended(b *box) error {
 
 // 50. One of the package's methods may be the one called.
 type shelf struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -865,7 +865,7 @@ func throughInterface(s *shelf, f finisher) error {
 
 // 51. The object that a function makes and locks comes back, under any name.
 type ticket struct {
-	mu rqlock.Lock
+	mu rqlock.Mutex
 	n  int
 }
 
@@ -1116,9 +1116,9 @@ func flagByInterface(b *box, n noter) error {
 }
 
 // A helper makes what was nil.
-type lazy struct{ mu *rqlock.Lock }
+type lazy struct{ mu *rqlock.Mutex }
 
-func (l *lazy) create() { l.mu = new(rqlock.Lock) }
+func (l *lazy) create() { l.mu = new(rqlock.Mutex) }
 
 func created(l *lazy) error {
 	l.mu = nil
@@ -1249,7 +1249,7 @@ func toldByGoroutine(b *box) error {
 
 // 66. A pointer that is nil on some paths only.
 func perhapsNil(b *box, n int) error {
-	var l *rqlock.Lock
+	var l *rqlock.Mutex
 	if n > 0 {
 		l = &b.mu
 	}

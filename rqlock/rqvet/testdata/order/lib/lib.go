@@ -4,7 +4,7 @@ package lib
 import "github.com/rqlock/rqlock/rqlock"
 
 type Table struct {
-	Rows, Index rqlock.Lock
+	Rows, Index rqlock.Mutex
 	n           int
 }
 

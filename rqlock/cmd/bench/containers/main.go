@@ -1,0 +1,78 @@
+// Containers measures the containers beside the libraries that one would otherwise use,
+// and writes a page of tables:
+//
+//	go run ./rqlock/cmd/bench/containers -o docs/bench/containers.md
+//
+// All contenders take turns in each round; a ratio is the median of ours/theirs in the
+// same round, so that below 1 ours is faster.
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+
+	"github.com/rqlock/rqlock/rqlock/internal/progress"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 11, "rounds in which the contenders take turns")
+	seed := flag.Uint64("seed", 1, "of keys, prefixes and addresses")
+	out := flag.String("o", "", "file to write (default standard output)")
+	flag.Parse()
+	if flag.NArg() > 0 || *rounds < 1 {
+		fmt.Fprintln(os.Stderr, "containers: want -rounds of 1 or more, and no arguments")
+		os.Exit(2)
+	}
+	page := measure(*rounds, *seed)
+	if *out == "" {
+		os.Stdout.Write(page)
+		return
+	}
+	if err := os.WriteFile(*out, page, 0o666); err != nil {
+		fmt.Fprintln(os.Stderr, "containers:", err)
+		os.Exit(1)
+	}
+}
+
+// A group is a container and its rivals.
+type group struct {
+	title string
+	notes string
+	build func(rnd *rand.Rand) []comparison
+}
+
+var groups = []group{
+	{"hashtab", mapNotes, maps},
+	{"freelist", "Each of GOMAXPROCS goroutines takes an element and gives it back.", lists},
+	{"lpmtrie, IPv4", trieNotes, func(rnd *rand.Rand) []comparison { return tries(rnd, false) }},
+	{"lpmtrie, IPv6", "The same for IPv6.", func(rnd *rand.Rand) []comparison { return tries(rnd, true) }},
+	{"ringbuf", "From that many producers to one consumer, per record.", rings},
+	{"localstorage", "The value of an object in one map, one of 1024 objects.", storages},
+}
+
+func measure(rounds int, seed uint64) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `# The containers beside others
+
+Written by `+"`make bench-containers`"+`: %s, GOMAXPROCS %d, %s/%s, seed %d. Medians of %d rounds, in each of which all take turns; ns per operation, and in
+brackets ours/theirs: below 1 ours is faster.
+`, runtime.Version(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, seed, rounds)
+	bar := progress.New(os.Stderr, int64(len(groups)))
+	for _, g := range groups {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g.title, g.notes)
+		cs := g.build(rand.New(rand.NewPCG(seed, 0)))
+		for i, c := range cs {
+			if i == 0 || !sameNames(c, cs[i-1]) {
+				c.writeHead(&b)
+			}
+			c.writeRow(&b, c.measure(rounds))
+		}
+		bar.Add(1)
+	}
+	bar.Finish()
+	return b.Bytes()
+}

@@ -1,0 +1,252 @@
+// Package bench measures rqlock beside its baseline qspin, sync.Mutex and what
+// else Go programs lock with, in turns, and reports tables, ratios, data and plots:
+//
+//	go run ./rqlock/cmd/bench/rqbench                    # everything, some minutes
+//	go run ./rqlock/cmd/bench/rqbench -only grid         # one part
+//	go run ./rqlock/cmd/bench/rqbench -locks rqlock,mutex -runs 3
+//	go run ./rqlock/cmd/bench/rqbench -o docs/bench      # a page, plots and data
+//
+// The parts and what becomes of their results:
+//
+//	contenders, handmade, zlocks   the locks; genlocks writes zlocks.go
+//	work, measure, kernel          one run of one lock
+//	session, parts, failure        paired runs of all locks
+//	results, published             what came out, and what the kernel's authors found
+//	table, tables                  results as tables
+//	formats                        results as JSON, CSV and for benchstat
+//	plots, page                    results to look at
+//	machine, files, main           around them
+//
+// Some of the measurements are benchmarks, too (go test -bench . ./rqlock/cmd/bench/internal/bench).
+package bench
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/progress"
+)
+
+// options are the command line's.
+type options struct {
+	session
+	parts   []part
+	dir     string
+	outputs []output // files beside it
+}
+
+// An output is a file that the results are written to, in some format.
+type output struct {
+	flag, path, help string
+	format           func(*Report) ([]byte, error)
+}
+
+// Main runs the parts that the command line asks for, and returns the exit code:
+// 2 for bad use, 1 for failure.
+func Main() int { return run(os.Args[1:], os.Stdout, os.Stderr) }
+
+func run(args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "rqbench: %v (-h lists the flags)\n", err)
+		return 2
+	}
+	if err := o.run(stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "rqbench:", err)
+		return 1
+	}
+	return 0
+}
+
+// parse reads the command line; -h prints the flags to help.
+func parse(args []string, help io.Writer) (*options, error) {
+	o := new(options)
+	fs := flag.NewFlagSet("rqbench", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.IntVar(&o.runs, "runs", 10, "paired `runs` that each ratio is the median of")
+	fs.DurationVar(&o.time, "time", 30*time.Millisecond, "`length` of a run")
+	fs.DurationVar(&o.fairTime, "fair", 2*time.Second, "`length` of a run that measures fairness")
+	fs.StringVar(&o.cell, "cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
+	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+" (default all)")
+	locks := fs.String("locks", "", "`locks` to measure, of "+strings.Join(names(contenders()), ",")+" (default all)")
+	fs.StringVar(&o.dir, "o", "", "`directory` for a page with plots, and all data")
+	o.outputs = []output{
+		{"csv", "", "`file` for the results as CSV, a line for each run", (*Report).csv},
+		{"json", "", "`file` for the results as JSON", (*Report).json},
+		{"benchstat", "", "`file` for the results in the format of go test -bench", (*Report).benchstat},
+	}
+	for i := range o.outputs {
+		out := &o.outputs[i]
+		fs.StringVar(&out.path, out.flag, "", out.help+" (- is standard output, instead of the tables)")
+	}
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(help, "Rqbench measures locks. Flags:")
+		fs.SetOutput(help)
+		fs.PrintDefaults()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, o.complete(fs.Args(), *only, *locks)
+}
+
+// complete checks what the flag package does not.
+func (o *options) complete(args []string, only, locks string) (err error) {
+	switch {
+	case len(args) > 0:
+		return fmt.Errorf("unexpected argument %q", args[0])
+	case o.runs < 1:
+		return errors.New("-runs must be 1 or more")
+	case o.time <= 0 || o.fairTime <= 0:
+		return errors.New("-time and -fair must be more than 0")
+	}
+	o.outputs = slices.DeleteFunc(o.outputs, func(out output) bool { return out.path == "" })
+	for i, out := range o.outputs {
+		if slices.ContainsFunc(o.outputs[:i], func(other output) bool { return other.path == out.path }) {
+			return fmt.Errorf("-%s: another flag writes to %s", out.flag, out.path)
+		}
+	}
+	ps, err := choose("-only", only, partNames())
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if slices.Contains(ps, p.name) {
+			o.parts = append(o.parts, p)
+		}
+	}
+	ls, err := choose("-locks", locks, names(contenders()))
+	if err != nil {
+		return err
+	}
+	o.locks = named(ls...)
+	if len(o.cells()) == 0 {
+		return fmt.Errorf("-cell: no cell of the grid has %q in its name", o.cell)
+	}
+	if o.steps() == 0 {
+		return errors.New("-locks: none of them takes part in what -only names")
+	}
+	return nil
+}
+
+// steps counts what there is to measure.
+func (o *options) steps() (n int) {
+	for _, p := range o.parts {
+		n += p.steps(&o.session)
+	}
+	return n
+}
+
+// choose splits a list of names; an empty one is all.
+func choose(name, list string, all []string) ([]string, error) {
+	if list == "" {
+		return all, nil
+	}
+	chosen := strings.Split(list, ",")
+	for _, s := range chosen {
+		if !slices.Contains(all, s) {
+			return nil, fmt.Errorf("%s: %q is none of %s", name, s, strings.Join(all, ","))
+		}
+	}
+	return chosen, nil
+}
+
+// run measures and reports.
+func (o *options) run(stdout, stderr io.Writer) error {
+	if err := o.checkOutputs(); err != nil {
+		return err
+	}
+	tables := stdout
+	if slices.ContainsFunc(o.outputs, func(out output) bool { return out.path == "-" }) {
+		tables = io.Discard // data only
+	}
+	r, err := o.measure(tables, stderr)
+	if err != nil {
+		return err
+	}
+	return o.write(r, stdout)
+}
+
+// checkOutputs finds out what cannot be written, before anything is measured.
+func (o *options) checkOutputs() error {
+	var paths []string
+	for _, out := range o.outputs {
+		if out.path != "-" {
+			paths = append(paths, out.path)
+		}
+	}
+	if o.dir != "" {
+		if err := os.MkdirAll(o.dir, 0o777); err != nil {
+			return fmt.Errorf("%s: %w", o.dir, pathless(err))
+		}
+		paths = append(paths, filepath.Join(o.dir, "README.md"))
+	}
+	for _, p := range paths {
+		if err := checkWritable(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs the parts, and prints the table of each when it is done.
+func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
+	r := &Report{Machine: thisMachine(), Runs: o.runs, Time: o.time, Locks: names(o.locks)}
+	w := bufio.NewWriter(tables)
+	fmt.Fprintf(w, "%s %s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
+		r.Machine.Go, r.Machine.Arch, r.Machine.Cores, perSpin, o.runs)
+	o.bar = progress.New(stderr, int64(o.steps()))
+	defer o.bar.Clear()
+	for _, p := range o.parts {
+		r.Results = append(r.Results, p.run(&o.session)...)
+		if !r.Results.has(p.name) {
+			continue
+		}
+		fmt.Fprintln(w)
+		p.table(r).text(w)
+		o.bar.Clear()
+		if err := w.Flush(); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// write writes what the command line asks for: everything is made before the
+// first file is written.
+func (o *options) write(r *Report, stdout io.Writer) error {
+	files := map[string][]byte{}
+	for _, out := range o.outputs {
+		b, err := out.format(r)
+		if err != nil {
+			return err
+		}
+		if out.path != "-" {
+			files[out.path] = b
+		} else if _, err := stdout.Write(b); err != nil {
+			return err
+		}
+	}
+	if o.dir != "" {
+		page, err := r.page()
+		if err != nil {
+			return err
+		}
+		for name, b := range page {
+			files[filepath.Join(o.dir, name)] = b
+		}
+	}
+	return writeFiles(files)
+}

@@ -1,0 +1,183 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/progress"
+)
+
+// TestContenders checks that all methods of each contender lock it.
+func TestContenders(t *testing.T) {
+	for _, c := range contenders() {
+		t.Run(c.name, func(t *testing.T) {
+			l := c.new()
+			n := 0
+			crowd(4, func(int) {
+				for range 1000 {
+					l.Lock()
+					n++ // plain, so that the race detector has a look, too
+					l.Unlock()
+				}
+			})
+			if n != 4000 {
+				t.Errorf("%d of 4000 sections", n)
+			}
+			for name, f := range map[string]func(){"pairs": func() { l.pairs(1) }, "rounds": func() { l.rounds(1, 0, 0) }} {
+				l.Lock()
+				done := make(chan struct{})
+				go func() { f(); close(done) }()
+				select {
+				case <-done:
+					t.Errorf("%s went on while the lock was held", name)
+				case <-time.After(20 * time.Millisecond):
+				}
+				l.Unlock()
+				<-done
+			}
+		})
+	}
+}
+
+// TestDetectors checks that the detectors of deadlocks are switched on: they
+// allocate for each acquisition.
+func TestDetectors(t *testing.T) {
+	for _, c := range named(peer, "linkdata") {
+		l := c.new()
+		if n := testing.AllocsPerRun(100, func() { l.pairs(1) }); n < 1 {
+			t.Errorf("%s allocates %v times: it does nothing", c.name, n)
+		}
+	}
+}
+
+// TestKernel checks that what the kernel's benchmarks change comes out as it
+// was, with as many operations as counted.
+func TestKernel(t *testing.T) {
+	for _, b := range kernelBenches {
+		for name, fresh := range kernelLocks {
+			t.Run(b.name+"/"+name, func(t *testing.T) {
+				k := fresh()
+				o := inTime(8, 20*time.Millisecond, func(w *writer) int { return b.run(k, w, &stop) })
+				if o.iters == 0 || o.values[0].v <= 0 {
+					t.Errorf("%d operations, %v", o.iters, o.values)
+				}
+				if state := kernelState(k); state != (fdTable{}) {
+					t.Errorf("descriptors left open: %x", state.open)
+				}
+			})
+		}
+	}
+}
+
+func kernelState(k kernelLock) fdTable {
+	switch k := k.(type) {
+	case *rqKernel:
+		return k.left()
+	case *qspinKernel:
+		return k.left()
+	}
+	panic("which?")
+}
+
+func (k *rqKernel) left() fdTable    { return leftOpen(k.files, k.locks, k.refs) }
+func (k *qspinKernel) left() fdTable { return leftOpen(k.files, k.locks, k.refs) }
+
+func leftOpen(files fdTable, locks fileLocks, refs int) fdTable {
+	if locks.first != nil || refs != 0 {
+		panic(fmt.Sprint("records or references left: ", locks, refs))
+	}
+	return files
+}
+
+// TestPublished checks the kernel's tables: complete, and their summary fits
+// the points.
+func TestPublished(t *testing.T) {
+	for _, b := range kernelBenches {
+		for _, arch := range []string{"x86", "arm64"} {
+			p := publishedTable(b.name, arch)
+			for _, n := range kernelThreads {
+				if r := p.at(n); r < p.worst-0.01 || r > p.best+0.01 {
+					t.Errorf("%s %s: ratio %.2f at %d threads is not between %v and %v", b.name, arch, r, n, p.worst, p.best)
+				}
+			}
+		}
+	}
+}
+
+// TestWork checks the calibration: work must not be shorter than it says.
+func TestWork(t *testing.T) {
+	const want = 20 * time.Millisecond
+	best := time.Hour
+	for range 5 {
+		start := time.Now()
+		work(spins(want))
+		best = min(best, time.Since(start))
+	}
+	if best < want*8/10 {
+		t.Errorf("%v of work took %v", want, best)
+	}
+}
+
+func TestStatistics(t *testing.T) {
+	for _, c := range []struct {
+		what      string
+		got, want float64
+	}{
+		{"median of 3", series{3, 1, 2}.median(), 2},
+		{"median of 4", series{4, 1, 3, 2}.median(), 2.5},
+		{"ratio by rounds", ratio(series{2, 20, 6}, series{1, 10, 2}), 2},
+		{"geometric mean", geomean(series{2, 8}), 4},
+		{"quantile", float64(quantile([]time.Duration{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 0.9)), 10},
+		{"quantile of all", float64(quantile([]time.Duration{1, 2}, 1)), 2},
+	} {
+		if math.Abs(c.got-c.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", c.what, c.got, c.want)
+		}
+	}
+	if r := ratio(series{1}, nil); !math.IsNaN(r) {
+		t.Errorf("ratio to what was not measured: %v", r)
+	}
+}
+
+// TestPaired checks that each round measures each contender once, and that no
+// contender is always the first.
+func TestPaired(t *testing.T) {
+	var order []string
+	s := &session{}
+	s.bar = progress.New(io.Discard, 1)
+	cs := contenders()
+	res := s.paired("test", "", len(cs), cs, func(c contender) outcome {
+		order = append(order, c.name)
+		return outcome{1, []value{{nsPerOp, float64(len(order))}}}
+	})
+	first := map[string]bool{}
+	for r := range cs {
+		round := order[r*len(cs) : (r+1)*len(cs)]
+		first[round[0]] = true
+		if slices.Compare(slices.Sorted(slices.Values(round)), slices.Sorted(slices.Values(names(cs)))) != 0 {
+			t.Errorf("round %d: %v", r, round)
+		}
+	}
+	for _, c := range cs {
+		if len(res.runs("test", "", c.name, nsPerOp)) != len(cs) || !first[c.name] {
+			t.Errorf("%s: %v, first in a round: %v", c.name, res, first[c.name])
+		}
+	}
+}
+
+// TestCalibrate checks that a run of a slow lock takes about as long as one of
+// a fast lock.
+func TestCalibrate(t *testing.T) {
+	c := cell{2, 4, 0, 0}
+	const d = 5 * time.Millisecond
+	for _, k := range named(mutex, peer) {
+		n := c.calibrate(k, d)
+		if got := c.run(k.new(), n); got > 20*d {
+			t.Errorf("%s: %d rounds took %v, want about %v", k.name, n, got, d)
+		}
+	}
+}

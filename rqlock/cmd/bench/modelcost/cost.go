@@ -1,0 +1,147 @@
+package main
+
+import (
+	"math/rand/v2"
+	"slices"
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/cmd/bench/internal/sim"
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/model/lock"
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/qspin"
+)
+
+// A Cost is what a lock costs when all cores want it all the time.
+type Cost struct {
+	Lock      string
+	Cores     int
+	Transfers float64 // of cache lines from core to core, per acquisition
+	Time      float64 // simulated, ns per acquisition
+}
+
+// CostCores are the numbers of cores that are simulated.
+var CostCores = []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
+
+// CostLocks are the locks that are simulated. The first is rqlock.
+var CostLocks = []string{"rqlock", "qspin", "ticket", "test-and-set"}
+
+// What a core does in a section, and on average between two, ns.
+const (
+	costInside  = 100
+	costOutside = 200
+)
+
+// Simulate measures a lock on simulated cores: the mean of a few runs. It depends
+// a little on where the variables lie.
+func Simulate(name string, cores int) Cost {
+	sum := Cost{Lock: name, Cores: cores}
+	runs := queueRuns
+	if allSpin[name] {
+		runs = 1 // expensive, and all alike
+	}
+	for seed := range runs {
+		one := simulate(name, cores, uint64(seed))
+		sum.Transfers += one.Transfers / float64(runs)
+		sum.Time += one.Time / float64(runs)
+	}
+	return sum
+}
+
+// allSpin has the locks on which all that wait spin.
+var allSpin = map[string]bool{"ticket": true, "test-and-set": true}
+
+func simulate(name string, cores int, seed uint64) Cost {
+	var m sim.Machine
+	l := newSimulated(name, cores, &m)
+	var from, to struct{ transfers, time int64 }
+	total := 0
+	core := func() {
+		rnd := rand.New(rand.NewPCG(seed, uint64(mc.Self())))
+		for total < 2*l.rounds {
+			l.lock()
+			mc.PauseFor(0, costInside)
+			switch total++; total {
+			case l.rounds: // the first half was to warm up
+				from.transfers, from.time = m.Transfers, m.Now()
+			case 2 * l.rounds:
+				to.transfers, to.time = m.Transfers, m.Now()
+			}
+			l.unlock()
+			mc.PauseFor(0, rnd.Int64N(2*costOutside))
+		}
+	}
+	m.Run(slices.Repeat([]func(){core}, cores))
+	return Cost{
+		Transfers: float64(to.transfers-from.transfers) / float64(l.rounds),
+		Time:      float64(to.time-from.time) / float64(l.rounds),
+	}
+}
+
+// A simulated lock, and how many acquisitions to measure: so many that a queue
+// moves, or if all cores spin, that each gets it some times.
+type simulated struct {
+	lock, unlock func()
+	rounds       int
+}
+
+const queueRounds, queueRuns, spinRounds = 20_000, 4, 1000
+
+// newSimulated returns a lock in a cache line of its own.
+func newSimulated(name string, cores int, m *sim.Machine) simulated {
+	rounds := max(queueRounds, 20*cores)
+	switch name {
+	case "rqlock":
+		l := alone[lock.Mutex]()
+		lock.Simulate()
+		return simulated{
+			func() {
+				if err := l.Lock(0); err != nil {
+					panic(err)
+				}
+			},
+			func() { l.Unlock(0) },
+			rounds,
+		}
+	case "qspin":
+		l := alone[qspin.Mutex]()
+		return simulated{func() { l.Lock(0) }, func() { l.Unlock(0) }, rounds}
+	case "ticket":
+		l := alone[struct{ next, serving uint32 }]()
+		return simulated{
+			func() {
+				mine := uint32(mc.Update(0, "next", unsafe.Pointer(&l.next), 32, mc.Relaxed, func(v uint64) (uint64, bool) { return v + 1, true }))
+				for asm.LoadAcquire32(0, &l.serving) != mine {
+					m.Spin(unsafe.Pointer(&l.serving))
+				}
+			},
+			func() { asm.StoreRelease32(0, &l.serving, asm.LoadRelaxed32(0, &l.serving)+1) },
+			max(spinRounds, 2*cores),
+		}
+	case "test-and-set":
+		l := alone[uint32]()
+		return simulated{
+			func() {
+				for asm.XchgLockedAcquire(0, l, asm.LockedVal) != 0 {
+					mc.PauseFor(0, costPause)
+				}
+			},
+			func() { asm.UnlockRelease(0, l) },
+			max(spinRounds, 2*cores),
+		}
+	}
+	panic("no lock " + name + " to simulate")
+}
+
+// costPause is the wait between two looks of a lock that spins.
+const costPause = 30
+
+// alone returns a T that has its cache line, and the next, for itself.
+func alone[T any]() *T {
+	b := new(struct {
+		before [64]byte
+		x      [256]byte
+	})
+	p := unsafe.Pointer(&b.x)
+	return (*T)(unsafe.Add(p, -uintptr(p)&63))
+}

@@ -1,0 +1,102 @@
+// Package atomic is the twin of sync/atomic in which the explorer makes the
+// accesses. All of them are sequentially consistent, as Go's are.
+package atomic
+
+import (
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+)
+
+type word interface {
+	~int64 | ~uint64 | ~uint32 | ~uintptr
+}
+
+func bits[T word]() int { return int(8 * unsafe.Sizeof(*new(T))) }
+
+func load[T word](site mc.Site, name string, p *T) T {
+	return T(mc.LoadWord(site, name, unsafe.Pointer(p), bits[T](), mc.SeqCst))
+}
+
+func store[T word](site mc.Site, name string, p *T, v T) {
+	mc.StoreWord(site, name, unsafe.Pointer(p), bits[T](), uint64(v), mc.SeqCst)
+}
+
+func compareAndSwap[T word](site mc.Site, name string, p *T, old, new T) bool {
+	return mc.Update(site, name, unsafe.Pointer(p), bits[T](), mc.SeqCst, func(v uint64) (uint64, bool) {
+		return uint64(new), T(v) == old
+	}) == uint64(old)
+}
+
+// LoadUintptr is atomic.LoadUintptr.
+func LoadUintptr(site mc.Site, p *uintptr) uintptr { return load(site, "LoadUintptr", p) }
+
+// StoreUintptr is atomic.StoreUintptr.
+func StoreUintptr(site mc.Site, p *uintptr, v uintptr) { store(site, "StoreUintptr", p, v) }
+
+// CompareAndSwapUintptr is atomic.CompareAndSwapUintptr.
+func CompareAndSwapUintptr(site mc.Site, p *uintptr, old, new uintptr) bool {
+	return compareAndSwap(site, "CompareAndSwapUintptr", p, old, new)
+}
+
+// LoadUint32 is atomic.LoadUint32.
+func LoadUint32(site mc.Site, p *uint32) uint32 { return load(site, "LoadUint32", p) }
+
+// CompareAndSwapUint32 is atomic.CompareAndSwapUint32.
+func CompareAndSwapUint32(site mc.Site, p *uint32, old, new uint32) bool {
+	return compareAndSwap(site, "CompareAndSwapUint32", p, old, new)
+}
+
+// AddUint32 is atomic.AddUint32.
+func AddUint32(site mc.Site, p *uint32, delta uint32) uint32 {
+	return delta + uint32(mc.Update(site, "AddUint32", unsafe.Pointer(p), 32, mc.SeqCst, func(v uint64) (uint64, bool) {
+		return uint64(uint32(v) + delta), true
+	}))
+}
+
+// Int64 is atomic.Int64.
+type Int64 struct{ v int64 }
+
+// Load is atomic.Int64.Load.
+func (x *Int64) Load(site mc.Site) int64 { return load(site, "Int64.Load", &x.v) }
+
+// Store is atomic.Int64.Store.
+func (x *Int64) Store(site mc.Site, v int64) { store(site, "Int64.Store", &x.v, v) }
+
+// Uint64 is atomic.Uint64.
+type Uint64 struct{ v uint64 }
+
+// Load is atomic.Uint64.Load.
+func (x *Uint64) Load(site mc.Site) uint64 { return load(site, "Uint64.Load", &x.v) }
+
+// Store is atomic.Uint64.Store.
+func (x *Uint64) Store(site mc.Site, v uint64) { store(site, "Uint64.Store", &x.v, v) }
+
+// CompareAndSwap is atomic.Uint64.CompareAndSwap.
+func (x *Uint64) CompareAndSwap(site mc.Site, old, new uint64) bool {
+	return compareAndSwap(site, "Uint64.CompareAndSwap", &x.v, old, new)
+}
+
+// Pointer is atomic.Pointer.
+type Pointer[T any] struct{ p unsafe.Pointer }
+
+// Load is atomic.Pointer.Load.
+func (x *Pointer[T]) Load(site mc.Site) *T {
+	return (*T)(mc.LoadPtr(site, "Pointer.Load", unsafe.Pointer(&x.p), mc.SeqCst))
+}
+
+// Store is atomic.Pointer.Store.
+func (x *Pointer[T]) Store(site mc.Site, v *T) {
+	mc.StorePtr(site, "Pointer.Store", unsafe.Pointer(&x.p), unsafe.Pointer(v), mc.SeqCst)
+}
+
+// CompareAndSwap is atomic.Pointer.CompareAndSwap.
+func (x *Pointer[T]) CompareAndSwap(site mc.Site, old, new *T) bool {
+	return mc.CasPtr(site, "Pointer.CompareAndSwap", unsafe.Pointer(&x.p), unsafe.Pointer(old), unsafe.Pointer(new), mc.SeqCst)
+}
+
+// Peek returns the pointer without a step, for what never changes and for checks.
+func (x *Pointer[T]) Peek() *T { return (*T)(x.p) }
+
+// Poke sets the pointer without a step, before an execution begins.
+func (x *Pointer[T]) Poke(v *T) { x.p = unsafe.Pointer(v) }

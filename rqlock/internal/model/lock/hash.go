@@ -1,0 +1,90 @@
+package lock
+
+import (
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/model/context"
+	"github.com/rqlock/rqlock/rqlock/internal/model/time"
+	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
+)
+
+// What a live variable adds to a thread's control state. Shared records do not
+// move between executions, so their addresses stand for them.
+
+func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
+
+func hashMutexPtr(l *Mutex) uint64          { return hashPtr(l) }
+func hashWaiterPtr(w *waiter) uint64       { return hashPtr(w) }
+func hashFreeListPtr(l *freeList) uint64   { return hashPtr(l) }
+func hashBucketPtr[T any](b *T) uint64     { return hashPtr(b) }
+func hashChunkPtr(c *chunk) uint64         { return hashPtr(c) }
+func hashUint32Ptr(p *uint32) uint64       { return hashPtr(p) }
+func hashContext(c context.Context) uint64 { return hashPtr(c) }
+
+func hashBool(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func hashTime(t time.Time) uint64 { return uint64(t.NS) }
+
+func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
+
+// An error is what it says.
+func hashError(err error) uint64 {
+	switch err := err.(type) {
+	case nil:
+		return 0
+	case *DeadlockError:
+		return hashDeadlockErrorPtr(err)
+	case *TimeoutError:
+		return 2 + hashBool(err.Stall)
+	}
+	return 1
+}
+
+func hashDeadlockErrorPtr(err *DeadlockError) uint64 {
+	h := uint64(5)
+	for _, t := range err.Threads {
+		h = h*31 + uint64(t)
+	}
+	return h
+}
+
+func hashVerdictPtr(v *verdict) uint64 {
+	if v == nil {
+		return 0
+	}
+	return hashDeadlockErrorPtr(v.err)*31 + uint64(v.epoch) + 1
+}
+
+func hashLimitPtr(lim *limit) uint64 {
+	if lim == nil {
+		return 0
+	}
+	return 1 + uint64(lim.deadline.NS)*31 + hashPtr(lim.ctx)
+}
+
+func hashGrant(g grant) uint64 { return uint64(g.owner)*31 + uint64(g.count) }
+
+func hashSighting(s sighting) uint64 { return hashGrant(s.grant)*31 + uint64(s.at) }
+
+func hashProgress(p progress) uint64 {
+	return (hashSighting(p.last)*31+uint64(p.began))*2 + hashBool(p.shut)
+}
+
+func hashProgressPtr(p *progress) uint64 { return hashProgress(*p) }
+
+func hashStep(s step) uint64 {
+	return ((hashPtr(s.w)*31+uint64(s.g))*31+uint64(s.epoch))*31 + hashPtr(s.lock)
+}
+
+func hashSteps(steps []step) uint64 {
+	h := uint64(len(steps))
+	for _, s := range steps {
+		h = h*1000003 + hashStep(s)
+	}
+	return h
+}

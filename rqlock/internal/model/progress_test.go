@@ -1,0 +1,25 @@
+package model
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+)
+
+// progress shows how far an exploration is, if somebody watches: it returns what
+// World.Progress is to be.
+func progress() func(mc.Result) {
+	info, err := os.Stderr.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	var last time.Time
+	return func(r mc.Result) {
+		if time.Since(last) > time.Second/4 {
+			last = time.Now()
+			fmt.Fprintf(os.Stderr, "\r\033[K%v", r)
+		}
+	}
+}

@@ -1,0 +1,10 @@
+// Package runtime is the twin of package runtime.
+package runtime
+
+import "github.com/rqlock/rqlock/rqlock/internal/model/mc"
+
+// yield is what a call of Gosched takes, ns.
+const yield = 100
+
+// Gosched ends a round of polling.
+func Gosched(site mc.Site) { mc.PauseFor(site, yield) }

@@ -1,0 +1,68 @@
+// Package wait is the twin of rqlock/internal/wait. In an exploration how often and
+// how long one waits is no question of correctness: a thread tries Spins times,
+// yields once, and then sleeps long. In a simulation it waits as the original does.
+package wait
+
+import (
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
+)
+
+// The values of the original that decide what happens.
+const (
+	Queued = 1
+	Door   = wait.Door
+	Long   = wait.Long
+)
+
+// Spins is how often a thread tries to take a lock before it queues.
+var Spins = 1
+
+// relax is what one PAUSE takes, ns.
+const relax = 30
+
+func simulated() bool { return mc.Outside != nil }
+
+// Tries returns Spins.
+func Tries() int {
+	if simulated() {
+		return wait.Tries()
+	}
+	return Spins
+}
+
+// Pauses is wait.Pauses.
+func Pauses(i int) int { return wait.Pauses(i) }
+
+// Relax takes its time in a simulation only.
+func Relax(n int) {
+	if simulated() && n > 0 {
+		mc.PauseFor(0, int64(n)*relax)
+	}
+}
+
+// Refresh does nothing.
+func Refresh(int64) {}
+
+// Backoff yields once.
+type Backoff struct {
+	Yielded bool
+	real    wait.Backoff
+}
+
+// Pauses is Backoff.Pauses.
+func (b *Backoff) Pauses() int { return b.real.Pauses() }
+
+// Next returns 0 and then the length of a long sleep.
+func (b *Backoff) Next() time.Duration {
+	if simulated() {
+		return b.real.Next()
+	}
+	if !b.Yielded {
+		b.Yielded = true
+		return 0
+	}
+	return Long
+}
