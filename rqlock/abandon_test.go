@@ -106,7 +106,7 @@ func TestAbandonTimeout(t *testing.T) {
 					})
 				}
 				var e *TimeoutError
-				if err := actors[at].result(); !errors.As(err, &e) || e.Stall || e.Waited != d || e.Lock.Addr != addr(l) || e.Owner != parseGoid() {
+				if err := actors[at].result(); !errors.As(err, &e) || e.Stall || e.Wait.For != d || e.Wait.Lock.Addr != addr(l) || !e.Wait.heldByOnly(parseGoid()) {
 					t.Errorf("got %+v, want a timeout after %v", err, d)
 				}
 				// At most the longest nap later, and what a busy machine adds.

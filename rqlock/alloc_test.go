@@ -80,7 +80,7 @@ func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
 	join(t, &wg)
 	runtime.ReadMemStats(&after)
 	e := since(events)
-	waits := e.Queued + e.NoNode
+	waits := e.Queued + e.Unqueued
 	if waits < workers*rounds/4 {
 		t.Fatalf("only %d waits among %d acquisitions", waits, workers*rounds)
 	}

@@ -95,7 +95,7 @@ func TestCycleUnwinds(t *testing.T) {
 				for j := 1; j < n; j++ {
 					await(t, "the others to sleep", func() bool { return called(&locks[j]) })
 				}
-				time.Sleep(DefaultTimeout / 8)
+				time.Sleep(DefaultStallTimeout / 8)
 			}
 			if errs[i] = next.Lock(); errs[i] == nil {
 				next.Unlock()

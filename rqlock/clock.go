@@ -53,12 +53,12 @@ func maxTick() int64 { return min(int64(64*time.Millisecond), stallTimeout.Load(
 
 var stallTimeout = func() *atomic.Int64 {
 	d := new(atomic.Int64)
-	d.Store(int64(DefaultTimeout))
+	d.Store(int64(DefaultStallTimeout))
 	return d
 }()
 
-// DefaultTimeout is the stall timeout unless SetStallTimeout changes it.
-const DefaultTimeout = 250 * time.Millisecond
+// DefaultStallTimeout is the stall timeout unless SetStallTimeout changes it.
+const DefaultStallTimeout = 250 * time.Millisecond
 
 // SetStallTimeout sets how long a lock may be granted to nobody, while
 // goroutines wait for it, before they give up with a [*TimeoutError]. It holds

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -56,7 +55,7 @@ func TestSelf(t *testing.T) {
 			l := newLock(t)
 			must(t, l.Lock())
 			var err error
-			if got, want := eventsOf(func() { err = way.lock(l) }), (Events{Self: 1}); got != want {
+			if got, want := eventsOf(func() { err = way.lock(l) }), (Events{SelfDeadlock: 1}); got != want {
 				t.Errorf("events %+v, want %+v", got, want)
 			}
 			me := parseGoid()
@@ -64,7 +63,7 @@ func TestSelf(t *testing.T) {
 			if len(d.Cycle) != 1 {
 				t.Fatalf("cycle of %d: %v", len(d.Cycle), d)
 			}
-			checkParty(t, d.Cycle[0], me, l, me, "TestSelf")
+			checkWait(t, d.Cycle[0], me, l, me, "TestSelf")
 			if l.TryLock() {
 				t.Error("TryLock took a lock that its caller holds")
 			}
@@ -75,22 +74,25 @@ func TestSelf(t *testing.T) {
 	}
 }
 
-// checkParty compares a party of a cycle; its stack must name the function in.
-func checkParty(t testing.TB, p Party, waiter uint64, l *Mutex, owner uint64, in string) {
+// checkWait compares a wait that was reported; its stack must name the function in.
+func checkWait(t testing.TB, w Wait, waiter uint64, l *Mutex, owner uint64, in string) {
 	t.Helper()
-	if p.Goroutine != waiter || p.Lock.Addr != addr(l) || p.Owner != owner {
-		t.Errorf("report says: goroutine %d waits for lock %v held by %d; want: goroutine %d, lock %#x, held by %d",
-			p.Goroutine, p.Lock, p.Owner, waiter, addr(l), owner)
+	if w.Goroutine != waiter || w.Lock.Addr != addr(l) || !w.heldByOnly(owner) {
+		t.Errorf("report says: goroutine %d waits for lock %v, %v; want: goroutine %d, lock %#x, held by %d",
+			w.Goroutine, w.Lock, w.heldBy(), waiter, addr(l), owner)
 	}
-	frames := runtime.CallersFrames(p.Stack)
-	for more := len(p.Stack) > 0; more; {
-		var f runtime.Frame
-		if f, more = frames.Next(); strings.Contains(f.Function, in) {
+	for i, f := range w.Stack {
+		if i == 0 && internalCall(f.Function) {
+			t.Errorf("the stack of goroutine %d begins inside the lock, in %s", waiter, f.Function)
+		}
+		if strings.Contains(f.Function, in) {
 			return
 		}
 	}
 	t.Errorf("the stack of goroutine %d does not name %s", waiter, in)
 }
+
+func (w Wait) heldByOnly(id uint64) bool { return len(w.Holders) == 1 && w.Holders[0].Goroutine == id }
 
 // ring is a cycle in the making: actor i holds lock i.
 type ring struct {
@@ -121,7 +123,7 @@ func (r *ring) check(t testing.TB, err error, victim int, in string) {
 	}
 	for i, p := range d.Cycle {
 		at := (victim + i) % n
-		checkParty(t, p, r.actors[at].id, r.want(at), r.actors[(at+1)%n].id, in)
+		checkWait(t, p, r.actors[at].id, r.want(at), r.actors[(at+1)%n].id, in)
 		if want := fmt.Sprint("lock ", (at+1)%n); p.Lock.Name != want {
 			t.Errorf("lock is named %q, want %q", p.Lock.Name, want)
 		}
@@ -173,7 +175,7 @@ func testCycleStepwise(t *testing.T, n int, lock func(*Mutex) error) {
 	}
 	var err error
 	got := eventsOf(func() { err = r.actors[n-1].do(step(n - 1)) })
-	if got.Cycle != 1 || got.Queued+got.NoNode != 0 {
+	if got.CycleDeadlock != 1 || got.Queued+got.Unqueued != 0 {
 		t.Errorf("events %+v, want one cycle, found before the closing waiter waits", got)
 	}
 	r.check(t, err, n-1, "testCycleStepwise")
@@ -186,8 +188,8 @@ func TestCycleAtOnce(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, n := range []int{2, 3, 8, 64} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			reports := make(chan Report, n)
-			setOnViolation(t, func(r Report) { reports <- r })
+			reports := make(chan error, n)
+			setOnViolation(t, func(err error) { reports <- err })
 			for range 256 / n {
 				testCycleAtOnce(t, n, reports)
 			}
@@ -195,7 +197,7 @@ func TestCycleAtOnce(t *testing.T) {
 	}
 }
 
-func testCycleAtOnce(t *testing.T, n int, reports chan Report) {
+func testCycleAtOnce(t *testing.T, n int, reports chan error) {
 	r := newRing(t, n)
 	type outcome struct {
 		actor int
@@ -217,7 +219,7 @@ func testCycleAtOnce(t *testing.T, n int, reports chan Report) {
 		r.check(t, first.err, first.actor, "testCycleAtOnce")
 		must(t, nilIf(r.actors[first.actor].result(), ErrDeadlock))
 		r.resolve(t, first.actor)
-		if len(reports) != 1 || (<-reports).Err != first.err {
+		if len(reports) != 1 || <-reports != first.err {
 			t.Error("the victim's error is not the one violation reported")
 		}
 	case <-time.After(patience):
@@ -489,7 +491,7 @@ func TestReport(t *testing.T) {
 	d := deadlock(t, err)
 	r.resolve(t, 1)
 
-	line := fmt.Sprintf("rqlock: deadlock: goroutine %d waits for lock %q (%#x) held by %d, goroutine %d waits for lock %q (%#x) held by %d",
+	line := fmt.Sprintf("rqlock: deadlock: goroutine %d waits for lock %q (%#x), held by goroutine %d, goroutine %d waits for lock %q (%#x), held by goroutine %d",
 		r.actors[1].id, "lock 0", addr(&r.locks[0]), r.actors[0].id,
 		r.actors[0].id, "lock 1", addr(&r.locks[1]), r.actors[1].id)
 	for _, verb := range []string{"%v", "%s"} {
@@ -508,8 +510,8 @@ func TestReport(t *testing.T) {
 	if first < 0 || second < 0 || first < second || !strings.Contains(whole, "detect_test.go:") {
 		t.Errorf("the whole report lacks the stacks, the victim's first: %s", whole)
 	}
-	checkParty(t, d.Cycle[0], r.actors[1].id, &r.locks[0], r.actors[0].id, "waitInSecond")
-	checkParty(t, d.Cycle[1], r.actors[0].id, &r.locks[1], r.actors[1].id, "waitInFirst")
+	checkWait(t, d.Cycle[0], r.actors[1].id, &r.locks[0], r.actors[0].id, "waitInSecond")
+	checkWait(t, d.Cycle[1], r.actors[0].id, &r.locks[1], r.actors[1].id, "waitInFirst")
 }
 
 //go:noinline

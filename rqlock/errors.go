@@ -24,17 +24,24 @@ var (
 // of a cycle of goroutines that wait for one another. The caller does not hold
 // the lock; the other goroutines of the cycle are unharmed.
 type DeadlockError struct {
-	// Cycle has the caller first, and then each the owner of the lock that the
-	// one before waits for. With one party, the caller holds the lock already.
-	Cycle []Party
+	// Cycle begins with the caller's wait. Each goroutine holds the lock that the
+	// one before it waits for, and the caller the one that the last waits for. A
+	// cycle of one says that the caller holds the lock already.
+	Cycle []Wait
 }
 
-// Party is a goroutine of a cycle.
-type Party struct {
-	Goroutine uint64    // id of the goroutine that waits (0 = unknown)
-	Lock      LockInfo  // what it waits for
-	Owner     uint64    // id of the goroutine that holds that lock
-	Stack     []uintptr // where it waits, for runtime.CallersFrames
+// A Wait is the wait of one goroutine for one lock.
+type Wait struct {
+	Goroutine uint64          // id of the goroutine that waits; 0 = unknown
+	Lock      LockInfo        // what it waits for
+	For       time.Duration   // how long it has waited
+	Stack     []runtime.Frame // where it waits, innermost call first
+	Holders   []Holder        // who holds the lock: at most one goroutine
+}
+
+// A Holder is a goroutine that holds a lock which others wait for.
+type Holder struct {
+	Goroutine uint64 // its id; 0 = unknown
 }
 
 // LockInfo identifies a lock in a report.
@@ -55,16 +62,16 @@ func (e *DeadlockError) Error() string {
 	if len(e.Cycle) == 0 {
 		return ErrDeadlock.Error()
 	}
-	if p := e.Cycle[0]; len(e.Cycle) == 1 {
-		return fmt.Sprintf("rqlock: deadlock: goroutine %d already holds lock %v", p.Goroutine, p.Lock)
+	if w := e.Cycle[0]; len(e.Cycle) == 1 {
+		return fmt.Sprintf("rqlock: deadlock: goroutine %d already holds lock %v", w.Goroutine, w.Lock)
 	}
 	var b strings.Builder
 	b.WriteString("rqlock: deadlock: ")
-	for i, p := range e.Cycle {
+	for i, w := range e.Cycle {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "goroutine %d waits for lock %v held by %d", p.Goroutine, p.Lock, p.Owner)
+		fmt.Fprintf(&b, "goroutine %d waits for lock %v, %s", w.Goroutine, w.Lock, w.heldBy())
 	}
 	return b.String()
 }
@@ -76,29 +83,36 @@ func (e *DeadlockError) Is(target error) bool {
 
 // Format prints the whole report, stacks included, for %+v.
 func (e *DeadlockError) Format(s fmt.State, verb rune) {
-	format(s, verb, e.Error(), func() {
-		for _, p := range e.Cycle {
-			fmt.Fprintf(s, "\n\ngoroutine %d waits for lock %v, held by goroutine %d:", p.Goroutine, p.Lock, p.Owner)
-			writeStack(s, p.Stack)
-		}
-	})
+	format(s, verb, e.Error(), e.Cycle...)
+}
+
+// heldBy says who holds the lock that is waited for.
+func (w *Wait) heldBy() string {
+	if len(w.Holders) == 0 {
+		return "free, but not handed over"
+	}
+	return fmt.Sprintf("held by goroutine %d", w.Holders[0].Goroutine)
 }
 
 // TimeoutError says that an acquisition gave up. The caller does not hold the
 // lock.
 type TimeoutError struct {
-	Lock   LockInfo
-	Owner  uint64        // id of the goroutine that held the lock (0 = unknown)
-	Waited time.Duration // without progress, or the limit of LockTimeout
-	Stall  bool          // the lock was granted to nobody for the stall timeout
+	Wait  Wait // For is the limit of LockTimeout, or with Stall the time without progress
+	Stall bool // the lock was granted to nobody for the stall timeout
 }
 
 // Error says who held the lock and for how long.
 func (e *TimeoutError) Error() string {
+	w := &e.Wait
 	if e.Stall {
-		return fmt.Sprintf("rqlock: timeout: lock %v, held by goroutine %d, was granted to nobody for %v", e.Lock, e.Owner, e.Waited.Round(time.Millisecond))
+		return fmt.Sprintf("rqlock: timeout: lock %v, %s, was granted to nobody for %v", w.Lock, w.heldBy(), w.For.Round(time.Millisecond))
 	}
-	return fmt.Sprintf("rqlock: timeout: lock %v, held by goroutine %d, was not acquired within %v", e.Lock, e.Owner, e.Waited)
+	return fmt.Sprintf("rqlock: timeout: lock %v, %s, was not acquired within %v", w.Lock, w.heldBy(), w.For)
+}
+
+// Format prints the whole report, the caller's stack included, for %+v.
+func (e *TimeoutError) Format(s fmt.State, verb rune) {
+	format(s, verb, e.Error(), e.Wait)
 }
 
 // Is matches ErrTimeout and syscall.ETIMEDOUT.
@@ -118,11 +132,17 @@ func (e *contextError) Error() string {
 }
 func (e *contextError) Unwrap() error { return e.cause }
 
-func format(s fmt.State, verb rune, line string, details func()) {
+func format(s fmt.State, verb rune, line string, waits ...Wait) {
 	switch {
 	case verb == 'v' && s.Flag('+'):
 		io.WriteString(s, line)
-		details()
+		for i := range waits {
+			w := &waits[i]
+			fmt.Fprintf(s, "\n\ngoroutine %d waits for lock %v, %s:", w.Goroutine, w.Lock, w.heldBy())
+			for _, f := range w.Stack {
+				fmt.Fprintf(s, "\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)
+			}
+		}
 	case verb == 'q':
 		fmt.Fprintf(s, "%q", line)
 	default:
@@ -130,71 +150,75 @@ func format(s fmt.State, verb rune, line string, details func()) {
 	}
 }
 
-func writeStack(w io.Writer, stack []uintptr) {
-	if len(stack) == 0 {
-		return
+// resolve returns the calls of a stack from the exported method on that waits.
+func resolve(pcs []uintptr) []runtime.Frame {
+	if len(pcs) == 0 {
+		return nil
 	}
-	frames := runtime.CallersFrames(stack)
-	for own := true; ; {
+	stack := make([]runtime.Frame, 0, len(pcs))
+	frames := runtime.CallersFrames(pcs)
+	for {
 		f, more := frames.Next()
-		own = own && (strings.Contains(f.Function, "rqlock.(*Mutex).lock") || strings.HasSuffix(f.Function, "rqlock.lockContended") || strings.HasSuffix(f.Function, "rqlock.lockFused"))
-		if own && more {
-			continue
+		if len(stack) > 0 || !internalCall(f.Function) {
+			stack = append(stack, f)
 		}
-		fmt.Fprintf(w, "\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)
 		if !more {
-			return
+			return stack
 		}
 	}
 }
 
-// A Report is what OnViolation's function gets: the error that the caller of
-// the acquisition gets, too.
-type Report struct {
-	Err error // a *DeadlockError or *TimeoutError
+// internalCall tells an unexported function of this package.
+func internalCall(function string) bool {
+	_, name, own := strings.Cut(function, "rqlock/rqlock.")
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return own && name != "" && !('A' <= name[0] && name[0] <= 'Z')
 }
 
-var onViolation atomic.Pointer[func(Report)]
+var onViolation atomic.Pointer[func(error)]
 
-// OnViolation sets a function to be called on each deadlock and timeout, by the
-// goroutine that gets the error, while it holds no lock of this package's own. If
-// f itself brings about a violation it is called for that one, too. nil turns it
-// off.
-func OnViolation(f func(Report)) {
-	if f == nil {
-		onViolation.Store(nil)
-		return
+// OnViolation sets a function to be called with each [*DeadlockError] and each
+// [*TimeoutError], by the goroutine that gets the error, while it holds no lock of
+// this package's own. If f itself brings about a violation it is called for that
+// one, too. nil turns it off. OnViolation returns the function that was set
+// before, or nil, so that a program can chain the two or put it back.
+func OnViolation(f func(error)) (previous func(error)) {
+	var p *func(error)
+	if f != nil {
+		p = &f
 	}
-	onViolation.Store(&f)
+	if old := onViolation.Swap(p); old != nil {
+		previous = *old
+	}
+	return previous
 }
 
 func reportViolation(err error) {
 	if f := onViolation.Load(); f != nil {
-		(*f)(Report{err})
+		(*f)(err)
 	}
 }
 
 func (l *Mutex) failSelf() error {
-	count(evSelf)
-	var p place
-	p.record()
-	id, stack := p.read()
-	return &DeadlockError{Cycle: []Party{{Goroutine: id, Lock: l.info(), Owner: id, Stack: stack}}}
+	count(evSelfDeadlock)
+	w := l.callersWait(0)
+	w.Holders = []Holder{{w.Goroutine}}
+	return &DeadlockError{Cycle: []Wait{w}}
 }
 
 func failDeadlock(err *DeadlockError) error {
-	count(evCycle)
+	count(evCycleDeadlock)
 	return err
 }
 
 func (l *Mutex) failStall(waited time.Duration) error {
 	count(evStall)
-	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: waited, Stall: true}
+	return &TimeoutError{Wait: l.callersWait(waited), Stall: true}
 }
 
 func (l *Mutex) failDeadline(lim *limit) error {
 	count(evDeadline)
-	return &TimeoutError{Lock: l.info(), Owner: goidOf(l.owner()), Waited: lim.deadline.Sub(lim.start)}
+	return &TimeoutError{Wait: l.callersWait(lim.deadline.Sub(lim.start))}
 }
 
 func (l *Mutex) failContext(lim *limit) error {
@@ -202,14 +226,28 @@ func (l *Mutex) failContext(lim *limit) error {
 	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
 
+// callersWait describes the wait of the calling goroutine, which ends now.
+func (l *Mutex) callersWait(d time.Duration) Wait {
+	var p place
+	p.record()
+	w := Wait{Lock: l.info(), For: d}
+	w.Goroutine, w.Stack = p.read()
+	if owner := l.owner(); owner != 0 {
+		w.Holders = []Holder{{goidOf(owner)}}
+	}
+	return w
+}
+
 // newDeadlock describes a cycle; the victim's step comes first.
 func newDeadlock(steps []step) *DeadlockError {
-	e := &DeadlockError{Cycle: make([]Party, len(steps))}
+	e := &DeadlockError{Cycle: make([]Wait, len(steps))}
+	now := stallClock.now()
 	for i, s := range steps {
-		p := &e.Cycle[i]
-		p.Lock = s.lock.info()
-		p.Goroutine, p.Stack = s.w.where.read()
-		e.Cycle[(i+len(steps)-1)%len(steps)].Owner = p.Goroutine
+		w := &e.Cycle[i]
+		w.Lock = s.lock.info()
+		w.For = time.Duration(now - s.w.since.Load())
+		w.Goroutine, w.Stack = s.w.where.read()
+		e.Cycle[(i+len(steps)-1)%len(steps)].Holders = []Holder{{w.Goroutine}}
 	}
 	return e
 }

@@ -9,16 +9,16 @@ import (
 // Events counts outcomes of acquisitions since the program started. What the
 // fast path acquires is not counted: it would have to write a shared line.
 type Events struct {
-	Spun      uint64 // acquired by spinning, past the queue if there was one
-	Queued    uint64 // entered a queue
-	Parked    uint64 // blocked in a queue (once for each time)
-	Pending   uint64 // waited so long that they closed the door to others
-	NoNode    uint64 // waited beside the queue, for want of a node
-	Self      uint64 // failed: the caller held the lock already (AA)
-	Cycle     uint64 // failed: victim of a cycle (ABBA and longer)
-	Stall     uint64 // failed: no grant for the stall timeout
-	Deadline  uint64 // failed: LockTimeout's limit
-	Cancelled uint64 // failed: LockContext's context
+	Spun          uint64 // acquired by spinning, past the queue if there was one
+	Queued        uint64 // entered a queue
+	Parked        uint64 // blocked in a queue; one wait may block several times
+	Closed        uint64 // waited for 1 ms at the queue's head, and closed the lock to newcomers
+	Unqueued      uint64 // waited beside the queue, because all queue nodes were in use
+	SelfDeadlock  uint64 // failed: the caller held the lock already (AA)
+	CycleDeadlock uint64 // failed: the victim of a cycle of two or more goroutines (ABBA)
+	Stall         uint64 // failed: the lock was granted to nobody for the stall timeout
+	Deadline      uint64 // failed: LockTimeout's limit had passed
+	Cancelled     uint64 // failed: LockContext's context was done
 }
 
 type event int
@@ -27,10 +27,10 @@ const (
 	evSpun event = iota
 	evQueued
 	evParked
-	evPending
-	evNoNode
-	evSelf
-	evCycle
+	evClosed
+	evUnqueued
+	evSelfDeadlock
+	evCycleDeadlock
 	evStall
 	evDeadline
 	evCancelled
@@ -55,7 +55,8 @@ func ReadEvents() Events {
 		}
 	}
 	return Events{
-		Spun: sum[evSpun], Queued: sum[evQueued], Parked: sum[evParked], Pending: sum[evPending], NoNode: sum[evNoNode],
-		Self: sum[evSelf], Cycle: sum[evCycle], Stall: sum[evStall], Deadline: sum[evDeadline], Cancelled: sum[evCancelled],
+		Spun: sum[evSpun], Queued: sum[evQueued], Parked: sum[evParked], Closed: sum[evClosed], Unqueued: sum[evUnqueued],
+		SelfDeadlock: sum[evSelfDeadlock], CycleDeadlock: sum[evCycleDeadlock], Stall: sum[evStall],
+		Deadline: sum[evDeadline], Cancelled: sum[evCancelled],
 	}
 }

@@ -23,7 +23,7 @@ func TestEvents(t *testing.T) {
 		want     func(Events) uint64
 		violates bool
 	}{
-		{"self", func() error { return holder.do(l.Lock) }, func(e Events) uint64 { return e.Self }, true},
+		{"self", func() error { return holder.do(l.Lock) }, func(e Events) uint64 { return e.SelfDeadlock }, true},
 		{"stall", func() error { return a.do(l.Lock) }, func(e Events) uint64 { return e.Stall }, true},
 		{"deadline", func() error {
 			return a.do(func() error { return l.LockTimeout(time.Millisecond) })
@@ -38,21 +38,21 @@ func TestEvents(t *testing.T) {
 			r.actors[0].waits(r.want(0), func() error { return r.want(0).LockTimeout(never) })
 			SetStallTimeout(never)
 			return r.actors[1].do(r.want(1).Lock)
-		}, func(e Events) uint64 { return e.Cycle }, true},
+		}, func(e Events) uint64 { return e.CycleDeadlock }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var reports []Report
-			setOnViolation(t, func(r Report) { reports = append(reports, r) })
+			var reports []error
+			setOnViolation(t, func(err error) { reports = append(reports, err) })
 			before := ReadEvents()
 			err := c.fail()
 			e := since(before)
 			if err == nil {
 				t.Fatal("no failure")
 			}
-			if sum := e.Self + e.Cycle + e.Stall + e.Deadline + e.Cancelled; c.want(e) != 1 || sum != 1 {
+			if sum := e.SelfDeadlock + e.CycleDeadlock + e.Stall + e.Deadline + e.Cancelled; c.want(e) != 1 || sum != 1 {
 				t.Errorf("counted %+v", e)
 			}
-			if c.violates && (len(reports) != 1 || reports[0].Err != err) || !c.violates && len(reports) != 0 {
+			if c.violates && (len(reports) != 1 || reports[0] != err) || !c.violates && len(reports) != 0 {
 				t.Errorf("reported %v, returned %v", reports, err)
 			}
 		})
@@ -73,10 +73,10 @@ func TestEventsOfWaits(t *testing.T) {
 		a.waits(l, l.Lock)
 	}
 	await(t, "the second to park", func() bool { return since(before).Parked != 0 })
-	await(t, "one to close the door", func() bool { return since(before).Pending != 0 })
+	await(t, "one to close the door", func() bool { return since(before).Closed != 0 })
 	e := since(before)
-	e.Parked, e.Pending = 0, 0 // may come more than once
-	if want := (Events{Queued: 2, NoNode: 1}); e != want {
+	e.Parked, e.Closed = 0, 0 // may come more than once
+	if want := (Events{Queued: 2, Unqueued: 1}); e != want {
 		t.Errorf("counted %+v, want %+v", e, want)
 	}
 	l.Unlock()

@@ -114,7 +114,7 @@ func testExclusion(t *testing.T) {
 	}
 	before := ReadEvents()
 	// A machine that has other work may take longer to have had all failures.
-	allFailures := func() bool { e := since(before); return e.Self > 0 && e.Cycle > 0 && e.Cancelled > 0 }
+	allFailures := func() bool { e := since(before); return e.SelfDeadlock > 0 && e.CycleDeadlock > 0 && e.Cancelled > 0 }
 	for n := 0; n == 0 || n < 20 && !allFailures(); n++ {
 		crew(t, 12, func(w *hand) {
 			for w.running() {

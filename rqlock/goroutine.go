@@ -25,15 +25,15 @@ type place struct {
 func (p *place) record() {
 	p.mu.Lock()
 	p.g = asm.CurrentG()
-	p.n = runtime.Callers(4, p.pcs[:]) // from lockSlow on
+	p.n = runtime.Callers(3, p.pcs[:]) // without this method and its caller
 	p.mu.Unlock()
 }
 
 // read returns the goroutine's id and stack.
-func (p *place) read() (id uint64, stack []uintptr) {
+func (p *place) read() (id uint64, stack []runtime.Frame) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return goidOf(p.g), append(stack, p.pcs[:p.n]...)
+	return goidOf(p.g), resolve(p.pcs[:p.n])
 }
 
 // goidOffset is where the runtime's g has the goroutine's id. The runtime tells

@@ -150,9 +150,9 @@ func setMaxNodes(t testing.TB, n uint32) {
 }
 
 // setOnViolation has f called on violations for the rest of the test.
-func setOnViolation(t testing.TB, f func(Report)) {
-	OnViolation(f)
-	t.Cleanup(func() { OnViolation(nil) })
+func setOnViolation(t testing.TB, f func(error)) {
+	previous := OnViolation(f)
+	t.Cleanup(func() { OnViolation(previous) })
 }
 
 // eventsOf returns what f added to the counters.
@@ -166,16 +166,16 @@ func eventsOf(f func()) Events {
 func since(before Events) Events {
 	now := ReadEvents()
 	return Events{
-		Spun:      now.Spun - before.Spun,
-		Queued:    now.Queued - before.Queued,
-		Parked:    now.Parked - before.Parked,
-		Pending:   now.Pending - before.Pending,
-		NoNode:    now.NoNode - before.NoNode,
-		Self:      now.Self - before.Self,
-		Cycle:     now.Cycle - before.Cycle,
-		Stall:     now.Stall - before.Stall,
-		Deadline:  now.Deadline - before.Deadline,
-		Cancelled: now.Cancelled - before.Cancelled,
+		Spun:          now.Spun - before.Spun,
+		Queued:        now.Queued - before.Queued,
+		Parked:        now.Parked - before.Parked,
+		Closed:        now.Closed - before.Closed,
+		Unqueued:      now.Unqueued - before.Unqueued,
+		SelfDeadlock:  now.SelfDeadlock - before.SelfDeadlock,
+		CycleDeadlock: now.CycleDeadlock - before.CycleDeadlock,
+		Stall:         now.Stall - before.Stall,
+		Deadline:      now.Deadline - before.Deadline,
+		Cancelled:     now.Cancelled - before.Cancelled,
 	}
 }
 

@@ -22,7 +22,7 @@ func TestSelfFirst(t *testing.T) {
 	for _, owner := range []uintptr{asm.CurrentG(), asm.CurrentG() | calling} {
 		l.word.Owner = owner // and free, as no holder ever sees it: a try would succeed
 		var err error
-		if e := eventsOf(func() { err = l.lockSlow(nil) }); e != (Events{Self: 1}) {
+		if e := eventsOf(func() { err = l.lockSlow(nil) }); e != (Events{SelfDeadlock: 1}) {
 			t.Errorf("counted %+v, want one lock held already", e)
 		}
 		deadlock(t, err)
@@ -189,9 +189,12 @@ func TestOnViolationOff(t *testing.T) {
 	l := newLock(t)
 	must(t, l.Lock())
 	reports := 0
-	setOnViolation(t, func(Report) { reports++ })
+	setOnViolation(t, func(error) { reports++ })
 	deadlock(t, l.Lock()) //rqvet:ignore selfdeadlock it is what the test is about
-	OnViolation(nil)
+	previous := OnViolation(nil)
+	if previous == nil || OnViolation(previous) != nil || OnViolation(nil) == nil {
+		t.Error("OnViolation does not return the function that was set before")
+	}
 	deadlock(t, l.Lock()) //rqvet:ignore selfdeadlock it is what the test is about
 	if reports != 1 {
 		t.Errorf("%d reports, want 1", reports)

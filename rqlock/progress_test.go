@@ -148,5 +148,5 @@ func testBypass(t *testing.T) {
 	if n := bypasses.Load(); n > 0 {
 		t.Errorf("%d of %d sections passed a closed door", n, sections.Load())
 	}
-	t.Logf("the door was closed %d times, %d sections", since(before).Pending, sections.Load())
+	t.Logf("the door was closed %d times, %d sections", since(before).Closed, sections.Load())
 }

@@ -45,7 +45,7 @@ func (l *Mutex) acquireSlow(lim *limit) error {
 		return l.quit(w, err)
 	}
 	if !w.canQueue() {
-		count(evNoNode)
+		count(evUnqueued)
 		return l.awaitLock(w, lim, false)
 	}
 	count(evQueued)
@@ -144,7 +144,7 @@ func (l *Mutex) awaitLock(w *waiter, lim *limit, queued bool) error {
 			p.closed(now)
 			if door {
 				b = wait.Backoff{} // while we sleep nobody has the lock
-				count(evPending)
+				count(evClosed)
 			}
 		}
 		err := w.reason(l, lim)

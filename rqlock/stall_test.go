@@ -83,7 +83,7 @@ func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*att
 		if at.took < stall || at.took > 2*stall+lag {
 			t.Errorf("%s: timed out after %v, want %v to %v (and up to %v of lag)", at.name, at.took, stall, 2*stall, lag)
 		}
-		if !e.Stall || e.Waited < stall || e.Owner != holder.id || e.Lock.Addr != addr(l) || !e.Timeout() {
+		if !e.Stall || e.Wait.For < stall || !e.Wait.heldByOnly(holder.id) || e.Wait.Lock.Addr != addr(l) || !e.Timeout() {
 			t.Errorf("%s: wrong report %+v", at.name, *e)
 		}
 	}

@@ -35,7 +35,7 @@ func TestVerdict(t *testing.T) {
 			victim, finder := r.actors[0], r.actors[1]
 			victim.waits(r.want(0), r.want(0).Lock)
 			w := lookup(victim.g)
-			w.convict(w.epoch-1, &DeadlockError{Cycle: []Party{{}}})
+			w.convict(w.epoch-1, &DeadlockError{Cycle: []Wait{{}}})
 			time.Sleep(40 * time.Millisecond) // to wake and sleep again
 			if len(victim.results) != 0 {
 				t.Fatalf("got %v by a verdict on an earlier wait", victim.result())
@@ -44,7 +44,7 @@ func TestVerdict(t *testing.T) {
 			before := ReadEvents()
 			finder.waits(r.want(1), r.want(1).Lock)
 			r.check(t, victim.result(), 0, "newActors")
-			if e := since(before); e.Cycle != 1 {
+			if e := since(before); e.CycleDeadlock != 1 {
 				t.Errorf("counted %+v, want one cycle", e)
 			}
 			if len(finder.results) != 0 {

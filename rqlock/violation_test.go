@@ -16,7 +16,7 @@ func TestViolationLocks(t *testing.T) {
 	must(t, l.Lock())
 	var once sync.Once
 	called := make(chan bool)
-	setOnViolation(t, func(Report) {
+	setOnViolation(t, func(error) {
 		once.Do(func() {
 			close(called)
 			if err := l.Lock(); err != nil {

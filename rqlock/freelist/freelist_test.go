@@ -170,7 +170,7 @@ func TestLockFails(t *testing.T) {
 // TestPushNeverFails: with all lists out of reach, Push goes on until one is not.
 func TestPushNeverFails(t *testing.T) {
 	rqlock.SetStallTimeout(10 * time.Millisecond)
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	l := New[int](2)
 	for i := range l.heads {
 		if err := l.heads[i].lock.Lock(); err != nil {

@@ -313,7 +313,7 @@ var ops = map[string]func(m *Map[thing, int], o *thing, f func()) error{
 // another, with a value and without. The error says why and nothing has changed; all
 // that takes no lock works; and so does everything afterwards.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	rqlock.SetStallTimeout(time.Millisecond)
 	for name, op := range ops {
 		for _, present := range []bool{false, true} {
@@ -488,7 +488,7 @@ func TestStale(t *testing.T) {
 
 // TestWaiters: those who wait for a value that is removed begin anew.
 func TestWaiters(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	rqlock.SetStallTimeout(patience)
 	m := New[thing, *token](local, nil)
 	for range 10 {
@@ -946,7 +946,7 @@ func TestTwoEnds(t *testing.T) {
 // destroyed, maps closed, and callbacks use both. Each value that was attached is
 // destroyed once, and nothing else is.
 func TestTorture(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	rqlock.SetStallTimeout(patience)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -416,7 +416,7 @@ func writes(t *testing.T, s subject) map[string]func(k string) error {
 // one that is not: held by this goroutine, and by one that stays. The error says why,
 // the trie is the same one, readers see all of it, and afterwards all works.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	table, m := tableSubject{NewTable[int](8)}, mapSubject{New[int](32, 8)}
 	for s, lock := range map[subject]*rqlock.Mutex{table: &table.lock, m: &m.lock} {
 		want := &model{map[string]int{}, 8}
@@ -459,7 +459,7 @@ func TestLockFails(t *testing.T) {
 				<-held
 				rqlock.SetStallTimeout(time.Millisecond)
 				check(op, f(name(k)), rqlock.ErrTimeout, before)
-				rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+				rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 				close(end)
 				<-gone
 			}
@@ -514,7 +514,7 @@ func TestReenter(t *testing.T) {
 // patient keeps a machine that is slow from failing a lock that others wait for.
 func patient(t *testing.T) {
 	rqlock.SetStallTimeout(time.Minute)
-	t.Cleanup(func() { rqlock.SetStallTimeout(rqlock.DefaultTimeout) })
+	t.Cleanup(func() { rqlock.SetStallTimeout(rqlock.DefaultStallTimeout) })
 }
 
 // TestCross: two goroutines that compute in two tables in opposite orders. One is

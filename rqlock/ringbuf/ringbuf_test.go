@@ -647,7 +647,7 @@ func TestCancelled(t *testing.T) {
 // TestLockFails has the lock fail, for this goroutine and for another. The error says
 // why, nothing is reserved, and all that takes no lock works.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	rqlock.SetStallTimeout(time.Millisecond)
 	for name, op := range map[string]func(*Ring) error{
 		"Reserve": func(r *Ring) error { _, err := r.Reserve(1); return err },

@@ -16,7 +16,7 @@ func (c *checker) checkCopies() {
 	pass := *c.pass
 	pass.Analyzer = copylock.Analyzer
 	pass.Report = func(d analysis.Diagnostic) {
-		if !strings.Contains(d.Message, lockPackage+".Lock") {
+		if !strings.Contains(d.Message, lockPackage+".Mutex") {
 			return
 		}
 		what, _, _ := strings.Cut(strings.ReplaceAll(d.Message, lockPackage+".", "rqlock."), " contains rqlock.noCopy")

@@ -39,7 +39,7 @@ func (g *guard) release() {
 // stall, and there was one: the holder, or who it waits for, did not run.
 func (g *guard) late(asked int64, err error, after time.Duration) bool {
 	var timeout *rqlock.TimeoutError
-	return errors.As(err, &timeout) && timeout.Stall && timeout.Waited >= after && g.quiet(asked, timeout.Waited-slack)
+	return errors.As(err, &timeout) && timeout.Stall && timeout.Wait.For >= after && g.quiet(asked, timeout.Wait.For-slack)
 }
 
 type section interface {

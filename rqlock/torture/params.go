@@ -82,7 +82,7 @@ func (p Params) complete(k Kind) (Params, error) {
 	set(&p.Nested, 1)
 	set(&p.Locks, p.Nested)
 	set(&p.CycleMax, 8)
-	set(&p.StallTimeout, rqlock.DefaultTimeout)
+	set(&p.StallTimeout, rqlock.DefaultStallTimeout)
 	set(&p.Seed, uint64(time.Now().UnixNano()))
 	v := reflect.ValueOf(&p).Elem()
 	for i := range v.NumField() {

@@ -49,8 +49,8 @@ func TestAudit(t *testing.T) {
 		{"another lock", func(r *Runner) { r.newGuard().Lock() }, "a lock is left locked"},
 		{"a deadlock returned", func(r *Runner) { r.reports.count(rqlock.ErrDeadlock) }, "OnViolation was told of more or less"},
 		{"a timeout returned", func(r *Runner) { r.reports.count(rqlock.ErrTimeout) }, "OnViolation was told of more or less"},
-		{"a deadlock told", func(r *Runner) { r.reports.told(rqlock.Report{Err: &rqlock.DeadlockError{}}) }, "OnViolation was told of more or less"},
-		{"a timeout told", func(r *Runner) { r.reports.told(rqlock.Report{Err: &rqlock.TimeoutError{}}) }, "OnViolation was told of more or less"},
+		{"a deadlock told", func(r *Runner) { r.reports.told(&rqlock.DeadlockError{}) }, "OnViolation was told of more or less"},
+		{"a timeout told", func(r *Runner) { r.reports.told(&rqlock.TimeoutError{}) }, "OnViolation was told of more or less"},
 	} {
 		r := runner(t, Params{Lock: "rqlock"}, Kinds[0])
 		test.do(r)
@@ -79,8 +79,8 @@ func TestAlone(t *testing.T) {
 // TestJudgeCycle: one victim, told of all; nobody else.
 func TestJudgeCycle(t *testing.T) {
 	const timeout = time.Second
-	cycle2 := &rqlock.DeadlockError{Cycle: make([]rqlock.Party, 2)}
-	real := &rqlock.TimeoutError{Stall: true, Waited: timeout}
+	cycle2 := &rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 2)}
+	real := &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: timeout}}
 	for _, test := range []struct {
 		name          string
 		waits, beside []error
@@ -91,7 +91,7 @@ func TestJudgeCycle(t *testing.T) {
 		{"as it must be", []error{cycle2, nil}, []error{nil}, true, "", 1, 0},
 		{"none", []error{nil, nil}, nil, false, "a cycle has not one victim", 1, 0},
 		{"both", []error{cycle2, cycle2}, nil, false, "a cycle has not one victim", 1, 0},
-		{"told of another", []error{&rqlock.DeadlockError{Cycle: make([]rqlock.Party, 3)}, nil}, nil, false, "in a cycle; a cycle has not one victim", 1, 0},
+		{"told of another", []error{&rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 3)}, nil}, nil, false, "in a cycle; a cycle has not one victim", 1, 0},
 		{"another error besides", []error{cycle2, context.Canceled}, nil, false, "in a cycle", 1, 0},
 		{"a bystander", []error{cycle2, nil}, []error{nil, cycle2}, false, "beside a cycle", 1, 0},
 		{"late, and no cycle", []error{real, nil}, nil, false, "", 0, 1},

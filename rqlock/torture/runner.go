@@ -56,8 +56,8 @@ type reports struct {
 
 func (r *reports) count(err error) { countKinds(err, &r.deadlocks, &r.timeouts) }
 
-func (r *reports) told(report rqlock.Report) {
-	countKinds(report.Err, &r.toldDeadlocks, &r.toldTimeouts)
+func (r *reports) told(err error) {
+	countKinds(err, &r.toldDeadlocks, &r.toldTimeouts)
 }
 
 func countKinds(err error, deadlocks, timeouts *atomic.Int64) {
@@ -100,9 +100,8 @@ func (r *Runner) Params() Params { return r.p }
 // GOMAXPROCS.
 func (r *Runner) Run(ctx context.Context) Stats {
 	rqlock.SetStallTimeout(r.p.StallTimeout)
-	rqlock.OnViolation(r.reports.told)
-	defer rqlock.SetStallTimeout(rqlock.DefaultTimeout)
-	defer rqlock.OnViolation(nil)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	defer rqlock.OnViolation(rqlock.OnViolation(r.reports.told))
 	for i := range r.slots {
 		r.spawn(func() { r.write(i, 0) })
 	}
@@ -337,10 +336,10 @@ func since(now, before rqlock.Events) rqlock.Events {
 	now.Spun -= before.Spun
 	now.Queued -= before.Queued
 	now.Parked -= before.Parked
-	now.Pending -= before.Pending
-	now.NoNode -= before.NoNode
-	now.Self -= before.Self
-	now.Cycle -= before.Cycle
+	now.Closed -= before.Closed
+	now.Unqueued -= before.Unqueued
+	now.SelfDeadlock -= before.SelfDeadlock
+	now.CycleDeadlock -= before.CycleDeadlock
 	now.Stall -= before.Stall
 	now.Deadline -= before.Deadline
 	now.Cancelled -= before.Cancelled

@@ -91,7 +91,7 @@ func (s *Stats) Lines() []string {
 			d.LongHolds, d.Pauses, d.Shuffles, d.Successors, d.Collections, d.Procs))
 	}
 	if e := s.Events; e != nil {
-		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  pending: %d  no node: %d", e.Spun, e.Queued, e.Parked, e.Pending, e.NoNode))
+		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued))
 	}
 	if len(s.Sizes) > 0 {
 		line := "Victims of cycles of"

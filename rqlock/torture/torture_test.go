@@ -43,8 +43,8 @@ func run(t *testing.T, p Params, k Kind, d time.Duration) Stats {
 	defer cancel()
 	s := r.Run(ctx)
 	t.Cleanup(r.all.Wait) // what hung has an end by then
-	if s.Ok() && s.Events != nil && s.Events.Self != uint64(s.Selfs.Made) {
-		t.Errorf("%d events of this run, but %d sections locked again what they held", s.Events.Self, s.Selfs.Made)
+	if s.Ok() && s.Events != nil && s.Events.SelfDeadlock != uint64(s.Selfs.Made) {
+		t.Errorf("%d events of this run, but %d sections locked again what they held", s.Events.SelfDeadlock, s.Selfs.Made)
 	}
 	t.Logf("seed %d\n%s", p.Seed, strings.Join(s.Lines(), "\n"))
 	return s
@@ -140,7 +140,7 @@ func TestWrongLocks(t *testing.T) {
 		{"false timeout", only(func(*Params) {}), func(l *rqlock.Mutex, err error) error {
 			if err == nil && every(100) {
 				l.Unlock()
-				return &rqlock.TimeoutError{Stall: true, Waited: time.Second}
+				return &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: time.Second}}
 			}
 			return err
 		}, 0, "a stall that was none"},
@@ -164,13 +164,13 @@ func TestWrongLocks(t *testing.T) {
 		}, 0, "in a cycle"},
 		{"early stall", only(func(p *Params) { p.Stalls, p.StallTimeout = time.Millisecond, 20*time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if d := timeout(err); d != nil {
-				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
+				return &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: time.Millisecond}}
 			}
 			return err
 		}, 0, "a waiter of a holder who stays saw no stall"},
 		{"stays locked", only(func(p *Params) { p.Nested, p.Locks, p.StallTimeout = 1, 1, 50*time.Millisecond }), func(l *rqlock.Mutex, err error) error {
 			if err == nil && every(200) {
-				return &rqlock.TimeoutError{Stall: true, Waited: time.Millisecond}
+				return &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: time.Millisecond}}
 			}
 			return err
 		}, 0, "a stall that was none"},
@@ -189,7 +189,7 @@ func TestWrongLocks(t *testing.T) {
 				twice.Store(int64(len(d.Cycle)))
 			} else if n := twice.Load(); err == nil && n > 1 && twice.CompareAndSwap(n, 0) {
 				l.Unlock()
-				return &rqlock.DeadlockError{Cycle: make([]rqlock.Party, n)}
+				return &rqlock.DeadlockError{Cycle: make([]rqlock.Wait, n)}
 			}
 			return err
 		}, 0, "a cycle has not one victim"},
@@ -204,7 +204,7 @@ func TestWrongLocks(t *testing.T) {
 		}, 0, "after a stall the lock failed"},
 		{"stall instead of a limit", only(func(p *Params) { p.GiveUps, p.Nested, p.Locks = 2, 1, 1 }), func(l *rqlock.Mutex, err error) error {
 			if d := timeout(err); d != nil && !d.Stall {
-				return &rqlock.TimeoutError{Stall: true, Waited: d.Waited}
+				return &rqlock.TimeoutError{Stall: true, Wait: d.Wait}
 			}
 			return err
 		}, 0, "a stall that was none"},
@@ -357,7 +357,7 @@ func TestParams(t *testing.T) {
 		}
 	}
 	r, err := New(Params{Lock: "rqlock"})
-	if p := r.Params(); err != nil || p.Writers == 0 || p.Locks != 1 || p.Nested != 1 || p.StallTimeout != rqlock.DefaultTimeout || p.Seed == 0 {
+	if p := r.Params(); err != nil || p.Writers == 0 || p.Locks != 1 || p.Nested != 1 || p.StallTimeout != rqlock.DefaultStallTimeout || p.Seed == 0 {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
@@ -376,7 +376,7 @@ func TestLines(t *testing.T) {
 		"Injected, reported/made:  self: 0/0  cycle: 5/6  stall: 0/0",
 		"Gave up, of those who might:  deadline: 1/3  cancelled: 0/0  busy: 0/0;  late: 0  spoilt cycles: 0",
 		"Disturbed:  long holds: 0  pauses: 4  shuffles: 0  successors: 0  collections: 0  procs: 0",
-		"Events:  spun: 0  queued: 5  parked: 0  pending: 0  no node: 0",
+		"Events:  spun: 0  queued: 5  parked: 0  closed: 0  unqueued: 0",
 		"Victims of cycles of  2: 3/4  3: 2/2",
 		"Waits:   <128ns: 5  <8µs: 6  longer: 7",
 	}

@@ -13,7 +13,7 @@ import (
 
 func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 
-func hashMutexPtr(l *Mutex) uint64          { return hashPtr(l) }
+func hashMutexPtr(l *Mutex) uint64         { return hashPtr(l) }
 func hashWaiterPtr(w *waiter) uint64       { return hashPtr(w) }
 func hashFreeListPtr(l *freeList) uint64   { return hashPtr(l) }
 func hashBucketPtr[T any](b *T) uint64     { return hashPtr(b) }

@@ -108,9 +108,9 @@ const (
 	evSpun = iota
 	evQueued
 	evParked
-	evPending
-	evNoNode
-	evCycle
+	evClosed
+	evUnqueued
+	evCycleDeadlock
 )
 
 // counters are as the original's, for simulations.
@@ -120,7 +120,7 @@ var counters [64][128]byte
 var OnClosed func()
 
 func count(event int) {
-	if event == evPending && OnClosed != nil && mc.Outside == nil {
+	if event == evClosed && OnClosed != nil && mc.Outside == nil {
 		OnClosed()
 	}
 	if mc.Outside != nil {

@@ -7,7 +7,7 @@ import "github.com/rqlock/rqlock/rqlock/internal/model/mc"
 // Sources has the files that were copied, and the SHA-256 of each.
 var Sources = map[string]string{
 	"rqlock/mutex.go":     "ecd04430a3db1e667e3f955ef39975fc1a0d07a454bd501685651b5e5f621e09",
-	"rqlock/slowpath.go":  "0d09eb60a12470905f2f6d5f81832d6ba4ea9511302193b4a2e7fff3ede6d879",
+	"rqlock/slowpath.go":  "502ad2585fa0616034b13baedc9df07695a46914656fa4d3b285cc0e97759663",
 	"rqlock/stall.go":     "c9a7785b8803c818acdc32712e24a9c4f76613139721f841a0142c230864e9ec",
 	"rqlock/waiter.go":    "b9a4086e4d7972bfc5bc46d68f94f8eb60fe758f64990669f130e81bbec6d239",
 	"rqlock/detect.go":    "76187833715c773b46157ee80a7c43d0b4d1ea256731e48b91330df4a7fee0b3",

@@ -51,7 +51,7 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *limit) error {
 		return l.quit(mc.Mark(16, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 	}
 	if mc.Keep(10) && (!w.canQueue()) {
-		count(evNoNode)
+		count(evUnqueued)
 		return l.awaitLock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, false)
 	}
 	count(evQueued)
@@ -175,7 +175,7 @@ func (l *Mutex) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
 				if mc.Keep(33) {
 					b = wait.Backoff{}
 				}
-				count(evPending)
+				count(evClosed)
 			}
 		}
 		err := w.reason(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)

@@ -126,5 +126,5 @@ func callerPlace() string {
 
 // ownFrame reports whether f is the explorer's. (Its tests' programs are not.)
 func ownFrame(f runtime.Frame) bool {
-	return strings.Contains(f.Function, "/internal/mc.") && !strings.HasSuffix(f.File, "_test.go")
+	return strings.Contains(f.Function, "/model/mc.") && !strings.HasSuffix(f.File, "_test.go")
 }

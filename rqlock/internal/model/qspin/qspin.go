@@ -16,7 +16,7 @@ func init() { mc.RegisterSites(FirstSite, Sites) }
 
 func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 
-func hashMutexPtr(l *Mutex) uint64        { return hashPtr(l) }
+func hashMutexPtr(l *Mutex) uint64       { return hashPtr(l) }
 func hashNodePtr(n *node) uint64         { return hashPtr(n) }
 func hashFreeListPtr(l *freeList) uint64 { return hashPtr(l) }
 func hashChunkPtr(c *chunk) uint64       { return hashPtr(c) }

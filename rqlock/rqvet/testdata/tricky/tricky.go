@@ -340,7 +340,7 @@ type embedding struct {
 }
 
 func embedded(e *embedding) error {
-	if err := e.Lock.Lock(); err != nil {
+	if err := e.Lock(); err != nil {
 		return err
 	}
 	defer e.Unlock()

@@ -73,8 +73,14 @@ const makingCell = "case=making"
 func makingTime() time.Duration {
 	start := time.Now()
 	var pcs [16]uintptr
-	n := runtime.Callers(0, pcs[:])
-	made = &rqlock.DeadlockError{Cycle: []rqlock.Party{{Stack: append([]uintptr(nil), pcs[:n]...)}}}
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(0, pcs[:])])
+	w := rqlock.Wait{Stack: make([]runtime.Frame, 0, len(pcs)), Holders: make([]rqlock.Holder, 1)}
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		w.Stack = append(w.Stack, f)
+	}
+	made = &rqlock.DeadlockError{Cycle: []rqlock.Wait{w}}
 	return time.Since(start)
 }
 
