@@ -51,7 +51,7 @@ func TestAllocsContended(t *testing.T) {
 }
 
 func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
-	const workers, rounds = 16, 40
+	workers, rounds := 16, briefly(40, 10)
 	l := newLock(t)
 	var wg, warm sync.WaitGroup
 	warm.Add(workers)
@@ -81,7 +81,7 @@ func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
 	runtime.ReadMemStats(&after)
 	e := since(events)
 	waits := e.Queued + e.Unqueued
-	if waits < workers*rounds/4 {
+	if waits < uint64(workers*rounds/4) {
 		t.Fatalf("only %d waits among %d acquisitions", waits, workers*rounds)
 	}
 	// The runtime and join allocate some, and so does a record's first sleep.

@@ -27,6 +27,9 @@ func TestIdle(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector computes, too")
 	}
+	if testing.Short() {
+		t.Skip("measures for some seconds")
+	}
 	// Where a wake-up is dear, as under an emulator, 45 of them are the limit.
 	naps := cpu(t, func() {
 		for range 45 {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // ways are all ways to acquire a lock that may wait.
@@ -305,7 +307,7 @@ func TestNoFalseDeadlock(t *testing.T) {
 // right outcome, which an obvious search tells.
 func TestGraphs(t *testing.T) {
 	setStallTimeout(t, never)
-	t.Logf("-torture.seed=%d", *tortureSeed)
+	base := seed.Of(t)
 	const graphs = 1000
 	var mu sync.Mutex
 	next, lengths := 0, map[int]int{}
@@ -321,7 +323,7 @@ func TestGraphs(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			for i := take(); i < graphs && !t.Failed(); i = take() {
-				g := newGraph(t, i)
+				g := newGraph(t, base, i)
 				g.play(40)
 				g.finish()
 				mu.Lock()
@@ -346,7 +348,7 @@ func TestGraphs(t *testing.T) {
 type graph struct {
 	*rand.Rand
 	t       testing.TB
-	seed    int
+	number  int
 	actors  []*actor
 	locks   []Mutex
 	owner   []int       // by lock, -1 = free
@@ -354,10 +356,10 @@ type graph struct {
 	lengths map[int]int // deadlocks by length of the cycle
 }
 
-func newGraph(t testing.TB, seed int) *graph {
-	r := random(seed)
+func newGraph(t testing.TB, base uint64, number int) *graph {
+	r := seed.New(base, number)
 	g := &graph{
-		Rand: r, t: t, seed: seed, lengths: map[int]int{},
+		Rand: r, t: t, number: number, lengths: map[int]int{},
 		// No check of leaks for each: other graphs are under way.
 		locks:  make([]Mutex, 1+r.IntN(6)),
 		actors: newActors(t, 1+r.IntN(6)),
@@ -412,7 +414,7 @@ func (g *graph) lock(a, l int) {
 		g.deadlock(g.actors[a].do(step), parties)
 	case g.owner[l] == -1:
 		if err := g.actors[a].do(step); err != nil {
-			g.t.Fatalf("graph %d: %s of a free lock: %v", g.seed, way.name, err)
+			g.t.Fatalf("graph %d: %s of a free lock: %v", g.number, way.name, err)
 		}
 		g.owner[l] = a
 	default:
@@ -431,7 +433,7 @@ func (g *graph) deadlock(err error, parties []int) {
 		want = append(want, g.actors[a].id)
 	}
 	if !reflect.DeepEqual(got, want) {
-		g.t.Fatalf("graph %d: cycle of goroutines %d, want %d", g.seed, got, want)
+		g.t.Fatalf("graph %d: cycle of goroutines %d, want %d", g.number, got, want)
 	}
 	g.lengths[len(parties)]++
 }
@@ -440,7 +442,7 @@ func (g *graph) tryLock(a, l int) {
 	got := false
 	g.actors[a].do(func() error { got = g.locks[l].TryLock(); return nil })
 	if want := g.owner[l] == -1; got != want {
-		g.t.Fatalf("graph %d: TryLock is %v, want %v", g.seed, got, want)
+		g.t.Fatalf("graph %d: TryLock is %v, want %v", g.number, got, want)
 	}
 	if got {
 		g.owner[l] = a
@@ -458,7 +460,7 @@ func (g *graph) unlock(a, l int) {
 		for b := range g.actors {
 			if g.waits[b] == l && len(g.actors[b].results) != 0 {
 				if err := g.actors[b].result(); err != nil {
-					g.t.Fatalf("graph %d: a waiter without a cycle got %v", g.seed, err)
+					g.t.Fatalf("graph %d: a waiter without a cycle got %v", g.number, err)
 				}
 				g.owner[l], g.waits[b] = b, -1
 				return true
@@ -478,7 +480,7 @@ func (g *graph) finish() {
 	}
 	for l := range g.locks {
 		if w := &g.locks[l].word; g.owner[l] != -1 || w.Val != 0 || w.Owner != 0 {
-			g.t.Fatalf("graph %d: lock %d is left with word %#x, owner %#x", g.seed, l, w.Val, w.Owner)
+			g.t.Fatalf("graph %d: lock %d is left with word %#x, owner %#x", g.number, l, w.Val, w.Owner)
 		}
 	}
 }

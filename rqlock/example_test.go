@@ -1,8 +1,13 @@
 package rqlock_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
 )
@@ -50,4 +55,160 @@ func Example() {
 	// Output:
 	// deadlock: true
 	// afterwards: <nil> [a b]
+}
+
+// A type may embed the lock.
+func ExampleMutex() {
+	type account struct {
+		rqlock.Mutex
+		balance int
+	}
+	var a account
+	if err := a.Lock(); err != nil {
+		fmt.Println(err) // a is not locked: leave it alone
+		return
+	}
+	defer a.Unlock()
+	a.balance += 10
+	fmt.Println(a.balance)
+	// Output: 10
+}
+
+// Whoever waits for a request's sake gives up when the request is cancelled.
+func ExampleMutex_LockContext() {
+	var l rqlock.Mutex
+	held, done := make(chan bool), make(chan bool)
+	go func() {
+		if err := l.Lock(); err != nil {
+			fmt.Println(err)
+		}
+		held <- true
+		<-done
+		l.Unlock()
+		held <- false
+	}()
+	<-held
+
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 10*time.Millisecond, errors.New("the client went away"))
+	defer cancel()
+	l.SetName("accounts")
+	err := l.LockContext(ctx)
+	fmt.Println(withoutAddresses(err.Error()))
+
+	done <- true
+	<-held
+	// Output: rqlock: lock "accounts" (0x...): the client went away
+}
+
+// A limit bounds the whole wait.
+func ExampleMutex_LockTimeout() {
+	var l rqlock.Mutex
+	held, done := make(chan bool), make(chan bool)
+	go func() {
+		if err := l.Lock(); err != nil {
+			fmt.Println(err)
+		}
+		held <- true
+		<-done
+		l.Unlock()
+		held <- false
+	}()
+	<-held
+
+	err := l.LockTimeout(5 * time.Millisecond)
+	fmt.Println(errors.Is(err, rqlock.ErrTimeout))
+
+	done <- true
+	<-held
+	fmt.Println(l.LockTimeout(5 * time.Millisecond))
+	l.Unlock()
+	// Output:
+	// true
+	// <nil>
+}
+
+// A deadlock's error says who waits for what and who holds it, and %+v adds where
+// each of them waits.
+func ExampleDeadlockError() {
+	var from, to rqlock.Mutex
+	from.SetName("from")
+	to.SetName("to")
+
+	// transfer locks two accounts, in whatever order it is called with.
+	transfer := func(first, second *rqlock.Mutex, both *sync.WaitGroup) error {
+		if err := first.Lock(); err != nil {
+			return err
+		}
+		defer first.Unlock()
+		both.Done()
+		both.Wait() // each of the two has its first lock
+		if err := second.Lock(); err != nil {
+			return err
+		}
+		defer second.Unlock()
+		return nil
+	}
+	var both sync.WaitGroup
+	both.Add(2)
+	results := make(chan error)
+	go func() { results <- transfer(&from, &to, &both) }()
+	go func() { results <- transfer(&to, &from, &both) }()
+
+	for range 2 {
+		err := <-results
+		var deadlock *rqlock.DeadlockError
+		if !errors.As(err, &deadlock) {
+			fmt.Println("one of the two:", err)
+			continue
+		}
+		fmt.Println("the other: a cycle of", len(deadlock.Cycle))
+		report := fmt.Sprintf("%+v", err)
+		fmt.Println(strings.Contains(report, `waits for lock "from"`), strings.Contains(report, `waits for lock "to"`),
+			strings.Count(report, "ExampleDeadlockError"), strings.Contains(report, "example_test.go:"))
+	}
+	// Unordered output:
+	// one of the two: <nil>
+	// the other: a cycle of 2
+	// true true 4 true
+}
+
+// A program hears of each deadlock and each stall in one place, whoever handles
+// the error.
+func ExampleOnViolation() {
+	previous := rqlock.OnViolation(func(err error) {
+		fmt.Println("logged:", withoutAddresses(err.Error()))
+	})
+	defer rqlock.OnViolation(previous)
+
+	var l rqlock.Mutex
+	l.SetName("cache")
+	if err := l.Lock(); err != nil {
+		return
+	}
+	defer l.Unlock()
+	if err := l.Lock(); err != nil { //rqvet:ignore selfdeadlock it is what the example shows
+		fmt.Println("handled:", errors.Is(err, rqlock.ErrDeadlock))
+	}
+	// Output:
+	// logged: rqlock: deadlock: goroutine 1 already holds lock "cache" (0x...)
+	// handled: true
+}
+
+// The counters say what has become of acquisitions that could not succeed at once.
+func ExampleReadEvents() {
+	before := rqlock.ReadEvents()
+	var l rqlock.Mutex
+	for range 3 {
+		if err := l.Lock(); err == nil {
+			defer l.Unlock()
+		}
+	}
+	fmt.Println(rqlock.ReadEvents().SelfDeadlock - before.SelfDeadlock)
+	// Output: 2
+}
+
+// withoutAddresses makes a report the same each time.
+func withoutAddresses(report string) string {
+	report = regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(report, "0x...")
+	return regexp.MustCompile(`goroutine [0-9]+`).ReplaceAllString(report, "goroutine 1")
 }

@@ -2,7 +2,6 @@ package rqlock
 
 import (
 	"flag"
-	"math/rand/v2"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -13,10 +12,7 @@ import (
 	"github.com/rqlock/rqlock/asm"
 )
 
-var (
-	tortureSeed = flag.Uint64("torture.seed", rand.Uint64(), "seed of the torture tests' random choices")
-	tortureTime = flag.Duration("torture.time", 100*time.Millisecond, "how long each torture run lasts")
-)
+var tortureTime = flag.Duration("torture.time", 100*time.Millisecond, "how long each torture run lasts")
 
 // patience is how long to wait for what should come soon, never is how long
 // nothing should come to its end by itself.
@@ -25,10 +21,12 @@ const (
 	never    = time.Hour
 )
 
-// random returns the test's source of random choices; stream tells apart those
-// of one test.
-func random(stream int) *rand.Rand {
-	return rand.New(rand.NewPCG(*tortureSeed, uint64(stream)))
+// briefly returns n, or few under -short.
+func briefly(n, few int) int {
+	if testing.Short() {
+		return few
+	}
+	return n
 }
 
 // newLocks returns locks for a test, which checks at its end that nothing is

@@ -39,7 +39,7 @@ func TestProgress(t *testing.T) {
 				l := newLock(t)
 				var wg sync.WaitGroup
 				a, b := 0, 0
-				const workers, rounds = 8, 20
+				workers, rounds := 8, briefly(20, 4)
 				for range workers {
 					wg.Go(func() {
 						for range rounds {
@@ -133,7 +133,7 @@ func testBypass(t *testing.T) {
 	}
 	before := ReadEvents()
 	// Most rounds have to wait for more than the door's timeout.
-	for range 30 {
+	for range briefly(30, 5) {
 		await(t, "the hammering to begin", func() bool {
 			return asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask != 0
 		})

@@ -1,6 +1,6 @@
 package rqlock
 
-// How much there is room for, and where: the model has its own.
+// Sizes. The model has its own, as small as its programs allow.
 const (
 	chunkSize  = 64   // records made at once
 	maxChunks  = 3072 // chunks

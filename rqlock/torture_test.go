@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // scenario is a row of the generator's table of torture tests, see
@@ -124,7 +126,7 @@ func tortureBusted(t *testing.T, s scenario) {
 
 // run has the workers do their rounds until -torture.time is over.
 func (s scenario) run(t *testing.T, newLocker func(i int) locker) *result {
-	t.Logf("-torture.seed=%d", *tortureSeed)
+	base := seed.Of(t)
 	if s.stallMillis != 0 {
 		setStallTimeout(t, time.Duration(s.stallMillis)*time.Millisecond)
 	}
@@ -137,7 +139,7 @@ func (s scenario) run(t *testing.T, newLocker func(i int) locker) *result {
 	end := time.Now().Add(*tortureTime)
 	for id := range s.workers {
 		wg.Go(func() {
-			rnd := random(id)
+			rnd := seed.New(base, id)
 			for round := 0; round == 0 || time.Now().Before(end); round++ {
 				s.round(guards, s.choose(rnd, id, len(guards)), rnd, r)
 			}

@@ -3,13 +3,13 @@ package rqlock
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // TestVerdict: who finds a cycle whose victim is another tells it, wherever that
@@ -88,7 +88,7 @@ func sameBucket(n int) (gs []uintptr) {
 // the same, by a walk too, while others come and go (G3).
 func TestFullBucket(t *testing.T) {
 	const n = 3*bucketSlots + 2
-	rnd := random(0)
+	rnd := seed.Rand(t)
 	locks := newLocks(t, n)
 	gs := sameBucket(n)
 	records := make([]*waiter, n)
@@ -168,6 +168,7 @@ func TestFlicker(t *testing.T) {
 		locks[i].word.Owner = gs[i]
 	}
 	w := beginWait(&locks[1], gs[0])
+	rnd := seed.Rand(t)
 	var over atomic.Bool
 	var verdicts atomic.Int32
 	var wg sync.WaitGroup
@@ -176,7 +177,7 @@ func TestFlicker(t *testing.T) {
 	b.lock.Store(nil)
 	wg.Go(func() {
 		seen := [2]*verdict{a.verdict.Load(), b.verdict.Load()}
-		for rnd := random(0); !over.Load(); {
+		for !over.Load() {
 			for i, f := range []*waiter{a, b} {
 				// As beginWait and endWait do, but for the table.
 				atomic.AddUint32(&f.epoch, 1)
@@ -219,7 +220,7 @@ func TestManyLocks(t *testing.T) {
 	for i := range locks {
 		must(t, locks[i].Lock())
 	}
-	for _, i := range rand.Perm(len(locks)) {
+	for _, i := range seed.Rand(t).Perm(len(locks)) {
 		if err := locks[i].Lock(); nilIf(err, ErrDeadlock) != nil || err == nil {
 			t.Fatalf("lock %d is held, but got %v", i, err)
 		}
