@@ -27,7 +27,7 @@ LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /inte
 PARTS := vet cross test-native test-bench test-race test-purego test-386 test-arm64 test-gen-long test-oldest test-newest
 
 .PHONY: help generate test check diff list lint bench bench-containers bench-asm torture torture-tests model model-suite \
-	model-mutants model-long model-list model-cost fuzz $(PARTS)
+	model-mutants model-cost-test model-long model-list model-cost fuzz $(PARTS)
 
 help: ## say what there is
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -82,15 +82,20 @@ MODEL := $(GO) test ./rqlock/internal/model -count=1 -v
 # Two at a time: one explores programs, the other tries mutants.
 model: ## explore the lock's interleavings and memory orders, kill its mutants, simulate its cost (5 minutes)
 	@$(MAKE) --no-print-directory -j2 -O model-suite model-mutants
+	@$(MAKE) --no-print-directory model-cost-test
 
 model-suite:
-	$(MODEL) -run 'Suite|Walks|Marks|Qspin' -model.tier full -model.walks 3000 -timeout 15m
-
-model-list: ## write docs/model-mutants.md: the mutants, and what kills each
-	$(MODEL) -run 'Mutants' -model.mutants 20000 -model.seed 1 -model.list ../../docs/model-mutants.md -timeout 15m
+	$(MODEL) -run 'Suite|Walks|Marks|Symmetry|Qspin' -model.tier full -model.walks 3000 -timeout 15m
+	$(GO) test ./rqlock/internal/model/mc -count=1 -mc.programs 500 -timeout 5m
 
 model-mutants:
-	$(MODEL) -run 'Mutants' -model.mutants 20000 -timeout 15m
+	$(MODEL) -run 'Mutants$$$$' -model.mutants 20000 -timeout 15m
+
+model-cost-test:
+	cd $(BENCH) && $(GO) test ./modelcost -count=1 -v -run Cost -cores 1024 -timeout 10m
+
+model-list: ## write docs/model-mutants.md: the mutants, and what kills each
+	$(MODEL) -run 'Mutants$$$$' -model.mutants 20000 -seed 1 -model.list ../../../docs/model-mutants.md -timeout 15m
 
 HOURS ?= 12h
 # The test program itself: go test would hide from it that somebody watches.

@@ -9,6 +9,7 @@ require (
 	github.com/mmcloughlin/avo v0.6.0
 	github.com/schollz/progressbar/v3 v3.18.0
 	golang.org/x/arch v0.20.0
+	golang.org/x/mod v0.31.0
 	golang.org/x/sys v0.39.0
 	golang.org/x/tools v0.40.0
 )
@@ -16,7 +17,6 @@ require (
 require (
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	golang.org/x/mod v0.31.0 // indirect
 	golang.org/x/sync v0.19.0 // indirect
 	golang.org/x/term v0.28.0 // indirect
 )

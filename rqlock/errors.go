@@ -159,7 +159,7 @@ func resolve(pcs []uintptr) []runtime.Frame {
 	frames := runtime.CallersFrames(pcs)
 	for {
 		f, more := frames.Next()
-		if len(stack) > 0 || !internalCall(f.Function) {
+		if (len(stack) > 0 || !internalCall(f.Function)) && f.Function != "runtime.goexit" {
 			stack = append(stack, f)
 		}
 		if !more {

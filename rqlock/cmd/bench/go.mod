@@ -1,5 +1,4 @@
-// What only the project itself runs: benchmarks beside other locks, plots, the
-// simulator. It is never published, and users of the library inherit none of it.
+// This module has what only the project itself runs; see doc.go. It is never published.
 module github.com/rqlock/rqlock/rqlock/cmd/bench
 
 go 1.26.0

@@ -1,19 +1,17 @@
-// Package model explores the lock: rqlock's own source, copied by gen with each
-// shared access made a step of the explorer in internal/mc, run by small programs
-// under sequential consistency, TSO and a release/acquire memory.
+// Package model explores the lock: small programs run a copy of rqlock's own source, in
+// which each shared access is a step of the explorer in package mc, under sequential
+// consistency, TSO and a release/acquire memory.
 //
-//	go test ./rqlock/internal/model                 # the short tier
-//	make model                             # and the mutants, under 5 minutes on two cores
-//	make model-long                        # larger programs, for hours
+//	go test ./rqlock/internal/model    # some of the programs, in seconds
+//	make model                         # all but the largest, and all mutants, in minutes
+//	make model-long                    # the largest programs, for hours
 //
-// What is the lock's own: lock.go, slowpath.go, waiter.go, detect.go, bell.go and
-// wait.go, with every primitive in the ordering of its row in the table. What is
-// the model's: time, which passes by choice; parking; goroutine identity; how
-// long to spin (one try); the text of reports. Tables are as small as the
-// programs allow, and the free list's only chunk is made before a program begins.
+// gen copies the files that have the lock's algorithm; gen/golang/model lists them. Each
+// primitive has the ordering of its row in the table. The model replaces the rest: time,
+// which passes by choice, parking, the identity of goroutines, how long to spin (one try
+// at most), and the text of errors. Tables are as small as the programs allow, and all
+// waiter records are made before a program begins.
 //
-// The checks: mutual exclusion, as an owner and as a data race on a plain
-// variable; nobody stuck; every cycle reported, to exactly one victim that was in
-// it; no timeout without the time; no more than one acquisition past a closed
-// door; at the end no lock held, no record, edge or node left.
+// The checks are in checks.go and lock/reset.go, the programs in suite.go, and the mutants
+// in mutants.go. What the model explored, and what it cannot show, is in docs/model.md.
 package model

@@ -8,8 +8,8 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
-// progress shows how far an exploration is, if somebody watches: it returns what
-// World.Progress is to be.
+// progress returns a World.Progress that shows on a terminal how far an exploration has
+// come. It is nil if standard error is none.
 func progress() func(mc.Result) {
 	info, err := os.Stderr.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {

@@ -9,13 +9,13 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-// baseline is where TestQspin's programs run.
+// baseline has the variables of TestQspin's programs.
 var baseline struct {
 	lock qspin.Mutex
 	data uint64
 }
 
-// qspinProgram has threads that take the lock a number of times.
+// qspinProgram returns a program whose threads acquire the lock rounds times each.
 func qspinProgram(threads, rounds int) *mc.Program {
 	one := func() {
 		mc.Enter(-1)
@@ -53,19 +53,32 @@ func qspinProgram(threads, rounds int) *mc.Program {
 	}
 }
 
-// TestQspin explores the baseline, too: what is compared with the lock is one.
+// TestQspin: qspin is correct, too, so that a comparison with it is fair.
 func TestQspin(t *testing.T) {
-	sizes := [][2]int{{2, 1}, {2, 2}}
-	if *tierName != "short" {
-		sizes = append(sizes, [2]int{3, 1})
-	}
-	for _, size := range sizes {
-		for _, memory := range memories {
-			w := mc.World{Memory: memory, Marks: true, Ticks: []int64{int64(wait.Door)}, MaxTicks: 1, Patient: true}
-			if size[0] > 2 && memory != mc.SC {
-				w.MaxStates = 500_000
+	limit := chosenTier(t)
+	for _, test := range []struct {
+		threads, rounds int
+		sc, tso, ra     tier
+		states          int64 // at most, under TSO and RA; 0 = all
+	}{
+		{2, 1, quick, quick, quick, 0},
+		{2, 2, usual, full, full, 0},
+		{3, 1, full, full, full, 500_000},
+	} {
+		for memory, from := range map[mc.Model]tier{mc.SC: test.sc, mc.TSO: test.tso, mc.RA: test.ra} {
+			if from > limit {
+				continue
 			}
-			report(t, w.Run(qspinProgram(size[0], size[1]), mc.Exhaustive()))
+			w := mc.World{Memory: memory, Marks: true, Ticks: []int64{int64(wait.Barging)}, MaxTicks: 1, TickWhenIdle: true}
+			w.MaxTime = timeUntil(deadline(t))
+			if memory != mc.SC {
+				w.MaxStates = test.states
+			}
+			r := w.Run(qspinProgram(test.threads, test.rounds), mc.Exhaustive())
+			report(t, r)
+			if r.Failure == nil && !r.Complete && w.MaxStates == 0 {
+				t.Errorf("not explored to its end: %v", r)
+			}
 		}
 	}
 }

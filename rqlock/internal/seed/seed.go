@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 )
 
@@ -31,14 +32,23 @@ func fromEnv() uint64 {
 	return n
 }
 
-// Of returns the seed of a random test: the flag's, or a new one. The test's log
-// has it, which go test shows when the test fails.
+// given has the seed of each test that runs and has asked for it.
+var given sync.Map // from testing.TB to uint64
+
+// Of returns the seed of a random test, the same one each time that t asks: the
+// flag's, or a new one. The test's log has it, which go test shows when the test
+// fails.
 func Of(t testing.TB) uint64 {
 	t.Helper()
+	if n, ok := given.Load(t); ok {
+		return n.(uint64)
+	}
 	n := *fixed
 	for n == 0 {
 		n = rand.Uint64()
 	}
+	given.Store(t, n)
+	t.Cleanup(func() { given.Delete(t) })
 	t.Logf("to repeat: -seed %d", n)
 	return n
 }

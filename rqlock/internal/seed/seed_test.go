@@ -14,28 +14,31 @@ type log struct {
 
 func (l *log) Logf(format string, args ...any) { fmt.Fprintf(&l.text, format, args...) }
 
-// TestOf: a seed is new unless the flag gives it, and the log says how to repeat it.
+// TestOf: a test has one seed, which is new unless the flag gives it, and the log
+// says how to repeat it.
 func TestOf(t *testing.T) {
 	defer func(old uint64) { *fixed = old }(*fixed)
 	*fixed = 0
 	l := &log{TB: t}
 	first := Of(l)
-	if first == 0 || first == Of(t) {
-		t.Errorf("the seed is %d twice, or 0", first)
+	if first == 0 || first != Of(l) || first == Of(t) {
+		t.Errorf("the seed %d is 0, not the same when asked again, or another test's, too", first)
 	}
-	if want := fmt.Sprint("-seed ", first); !strings.Contains(l.text.String(), want) {
-		t.Errorf("the log is %q and has no %q", l.text.String(), want)
-	}
-	*fixed = 7
-	if got := Of(t); got != 7 {
-		t.Errorf("the flag says 7, the seed is %d", got)
+	if want := fmt.Sprintf("to repeat: -seed %d", first); l.text.String() != want {
+		t.Errorf("the log is %q, want %q", l.text.String(), want)
 	}
 	if Rand(t).Uint64() != Rand(t).Uint64() {
-		t.Error("two generators of one seed differ")
+		t.Error("two generators of one test differ")
 	}
 	if New(7, 1).Uint64() == New(7, 2).Uint64() {
 		t.Error("the generators of two goroutines are one")
 	}
+	*fixed = 7
+	t.Run("flag", func(t *testing.T) {
+		if got := Of(t); got != 7 {
+			t.Errorf("the flag says 7, the seed is %d", got)
+		}
+	})
 }
 
 // TestFromEnv: the environment sets the flag's default, and a wrong value is told.

@@ -11,23 +11,29 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// A contender is one of those compared.
+// shorter divides the amounts of work in tests.
+var shorter = 1
+
+// work returns the amount of some work that a turn does.
+func work(n int) int { return n / shorter }
+
+// A contender is one of the containers that are compared.
 type contender struct {
 	name string
-	turn func() (ops int) // is measured
-	undo func()           // is not; nil = nothing to undo
+	turn func() (ops int) // what is measured
+	undo func()           // undoes what turn did, and is not measured; may be nil
 }
 
-// A comparison is of contenders that do the same. The first is ours.
+// A comparison is between contenders that do the same. The first is ours.
 type comparison struct {
 	what string
 	of   []contender
 }
 
-// A result is what a contender took, ns per operation, and what ours took by that.
+// A result is the time of a contender's operation, and the ratio of ours to it.
 type result struct{ ns, ratio float64 }
 
-// measure lets the contenders take turns, each first in some of the rounds.
+// measure lets the contenders take turns. Each round begins with another one.
 func (c comparison) measure(rounds int) []result {
 	ns := make([][]float64, len(c.of))
 	for _, x := range c.of {
@@ -51,10 +57,13 @@ func (c comparison) measure(rounds int) []result {
 	return results
 }
 
+// timeNow is time.Now, except in tests.
+var timeNow = time.Now
+
 func (x contender) once() (ns float64) {
-	start := time.Now()
+	start := timeNow()
 	ops := x.turn()
-	d := time.Since(start)
+	d := timeNow().Sub(start)
 	if x.undo != nil {
 		x.undo()
 	}
@@ -65,8 +74,8 @@ func median(x []float64) float64 {
 	return benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds), 0.95).Center
 }
 
-// parallel runs f in as many goroutines as there are processors, each with a number,
-// and returns how much each has done, on average.
+// parallel runs f in GOMAXPROCS goroutines, each of which has a number. It returns the mean
+// of their operations.
 func parallel(f func(id int) (ops int)) int {
 	var wg sync.WaitGroup
 	procs := runtime.GOMAXPROCS(0)

@@ -9,7 +9,7 @@ import (
 )
 
 func lists(*rand.Rand) []comparison {
-	const calls = 300_000
+	calls := work(300_000)
 	n := 4 * runtime.GOMAXPROCS(0)
 	all := func(name string, popPush func()) contender {
 		return contender{name: name, turn: func() int {

@@ -1,10 +1,10 @@
-// Containers measures the containers beside the libraries that one would otherwise use,
-// and writes a page of tables:
+// Containers measures rqlock's containers beside libraries that do the same, and writes a
+// page of tables:
 //
-//	go run ./rqlock/cmd/bench/containers -o docs/bench/containers.md
+//	go run -C rqlock/cmd/bench ./containers -o ../../../docs/bench/containers.md
 //
-// All contenders take turns in each round; a ratio is the median of ours/theirs in the
-// same round, so that below 1 ours is faster.
+// All contenders take turns in each round. A ratio is the median of ours/theirs in the
+// same round, so rqlock's container is faster if it is below 1.
 package main
 
 import (
@@ -20,8 +20,8 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 11, "rounds in which the contenders take turns")
-	seed := flag.Uint64("seed", 1, "of keys, prefixes and addresses")
-	out := flag.String("o", "", "file to write (default standard output)")
+	seed := flag.Uint64("seed", 1, "seed of keys, prefixes and addresses")
+	out := flag.String("o", "", "`file` to write (default standard output), relative to the folder that go run -C sets")
 	flag.Parse()
 	if flag.NArg() > 0 || *rounds < 1 {
 		fmt.Fprintln(os.Stderr, "containers: want -rounds of 1 or more, and no arguments")
@@ -38,7 +38,7 @@ func main() {
 	}
 }
 
-// A group is a container and its rivals.
+// A group is a container with what it is measured beside.
 type group struct {
 	title string
 	notes string
@@ -50,16 +50,17 @@ var groups = []group{
 	{"freelist", "Each of GOMAXPROCS goroutines takes an element and gives it back.", lists},
 	{"lpmtrie, IPv4", trieNotes, func(rnd *rand.Rand) []comparison { return tries(rnd, false) }},
 	{"lpmtrie, IPv6", "The same for IPv6.", func(rnd *rand.Rand) []comparison { return tries(rnd, true) }},
-	{"ringbuf", "From that many producers to one consumer, per record.", rings},
-	{"localstorage", "The value of an object in one map, one of 1024 objects.", storages},
+	{"ringbuf", "From so many producers to one consumer, per record.", rings},
+	{"localstorage", "The value of one of 1024 objects in one map.", storages},
 }
 
 func measure(rounds int, seed uint64) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# The containers beside others
 
-Written by `+"`make bench-containers`"+`: %s, GOMAXPROCS %d, %s/%s, seed %d. Medians of %d rounds, in each of which all take turns; ns per operation, and in
-brackets ours/theirs: below 1 ours is faster.
+`+"`make bench-containers`"+` has written this page: %s, GOMAXPROCS %d, %s/%s, seed %d. The
+contenders take turns in each of %d rounds. Numbers are medians, in ns per operation. In
+brackets are the medians of ours/theirs in the same round: below 1 ours is faster.
 `, runtime.Version(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, seed, rounds)
 	bar := progress.New(os.Stderr, int64(len(groups)))
 	for _, g := range groups {

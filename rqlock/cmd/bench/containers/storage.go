@@ -13,7 +13,7 @@ type object struct {
 }
 
 func storages(*rand.Rand) []comparison {
-	const calls = 300_000
+	calls := work(300_000)
 	objects := make([]object, 1024)
 	local := localstorage.New(func(o *object) *localstorage.Owner { return &o.local }, func(int) {})
 	var shared sync.Map

@@ -12,9 +12,12 @@ import (
 	"github.com/rqlock/rqlock/rqlock/lpmtrie"
 )
 
-const trieNotes = `100,000 prefixes, their lengths distributed as in the global routing tables. bart.Table and bart.Fast change in place, which is not for use beside lookups; "persistent" is
-bart.Table as one uses it beside them: each change makes another table. lpmtrie's is always so. Bar: a lookup takes at most 2.00 of bart's.`
+const trieNotes = `100,000 prefixes, with lengths distributed as in the global routing tables. bart.Table and
+bart.Fast change in place, which is not allowed during lookups. "persistent" is bart.Table as
+it is used with concurrent lookups: each change makes another table. lpmtrie always works like
+that. Bar: a lookup takes at most 2.00 of bart's time.`
 
+// triePrefixes is the number of prefixes in a table.
 const triePrefixes = 100_000
 
 // A table is a routing table as the benchmarks use it.
@@ -26,8 +29,8 @@ type table struct {
 	delete func(netip.Prefix)
 }
 
-func tables() []table {
-	ours := lpmtrie.NewTable[int](2 * triePrefixes)
+func tables(prefixes int) []table {
+	ours := lpmtrie.NewTable[int](2 * prefixes)
 	plain, fast, now := new(bart.Table[int]), new(bart.Fast[int]), new(bart.Table[int])
 	return []table{
 		{"lpmtrie", ours.Lookup, ours.Get, func(p netip.Prefix, v int) { must(ours.Update(p, v, lpmtrie.Any)) }, func(p netip.Prefix) { must(ours.Delete(p)) }},
@@ -40,9 +43,10 @@ func tables() []table {
 }
 
 func tries(rnd *rand.Rand, v6 bool) []comparison {
-	all := prefixes(rnd, triePrefixes+triePrefixes/10, v6)
-	in, extra := all[:triePrefixes], all[triePrefixes:]
-	ts := tables()
+	n := work(triePrefixes)
+	all := prefixes(rnd, n+n/10, v6)
+	in, extra := all[:n], all[n:]
+	ts := tables(n)
 	for _, t := range ts {
 		for i, p := range in {
 			t.insert(p, i)
@@ -98,9 +102,9 @@ func tries(rnd *rand.Rand, v6 bool) []comparison {
 	}
 }
 
-// addresses returns some that match, and some that do not. All tables must agree.
+// addresses returns addresses that match a prefix, and some that do not. All tables must agree.
 func addresses(rnd *rand.Rand, ts []table, in []netip.Prefix, v6 bool) (hits, misses []netip.Addr) {
-	const n = 1 << 16
+	n := work(1 << 16)
 	addr := addr4
 	if v6 {
 		addr = addr6
@@ -118,7 +122,7 @@ func addresses(rnd *rand.Rand, ts []table, in []netip.Prefix, v6 bool) (hits, mi
 	return hits, misses
 }
 
-// found looks an address up in all tables.
+// found looks up an address in all tables, and panics if they differ.
 func found(ts []table, a netip.Addr) bool {
 	v, ok := ts[0].lookup(a)
 	for _, t := range ts[1:] {
@@ -129,9 +133,10 @@ func found(ts []table, a netip.Addr) bool {
 	return ok
 }
 
-// lengths4 and lengths6 are how many of about 1000 prefixes have a length, made up after
-// the global routing tables (IPv4: /24 60 %, /22 and /23 a fifth, most others /16 to /21;
-// IPv6: /48 nearly half, /32 an eighth, most others multiples of 4 between).
+// lengths4 and lengths6 say for each length how many of about 1000 prefixes have it. They
+// imitate the global routing tables. In IPv4, 60 % have /24, a fifth has /22 or /23, and most
+// others have /16 to /21. In IPv6, nearly half have /48, an eighth has /32, and most others
+// have a multiple of 4 between these.
 var (
 	lengths4 = map[int]int{8: 1, 9: 1, 10: 1, 11: 1, 12: 2, 13: 2, 14: 3, 15: 4, 16: 16, 17: 10, 18: 16, 19: 28, 20: 45, 21: 52, 22: 110, 23: 100, 24: 600, 25: 2, 26: 2, 27: 1, 28: 1, 29: 1, 32: 1}
 	lengths6 = map[int]int{20: 2, 24: 3, 28: 8, 29: 25, 30: 5, 31: 3, 32: 130, 33: 15, 34: 12, 35: 6, 36: 50, 37: 5, 38: 10, 39: 5, 40: 90, 41: 4, 42: 15, 43: 4, 44: 100, 45: 8, 46: 20, 47: 20, 48: 450, 56: 4, 64: 6}
@@ -151,7 +156,7 @@ func pick(rnd *rand.Rand, of map[int]int) int {
 	panic("sum")
 }
 
-// addr4 is in 1/8 to 223/8.
+// addr4 returns a random address in 1/8 to 223/8.
 func addr4(rnd *rand.Rand) netip.Addr {
 	var a [4]byte
 	binary.BigEndian.PutUint32(a[:], rnd.Uint32())
@@ -159,7 +164,7 @@ func addr4(rnd *rand.Rand) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// addr6 is in 2000::/3, in the blocks that the registries have.
+// addr6 returns a random address in the blocks of 2000::/3 that the registries have.
 func addr6(rnd *rand.Rand) netip.Addr {
 	var a [16]byte
 	binary.BigEndian.PutUint64(a[:], rnd.Uint64())
@@ -169,8 +174,8 @@ func addr6(rnd *rand.Rand) netip.Addr {
 	return netip.AddrFrom16(a)
 }
 
-// prefixes returns n distinct ones. Three quarters of the long ones are in the block of
-// a short one that is there, as customers' are in a provider's.
+// prefixes returns n distinct prefixes. Three quarters of the long ones are inside of a short
+// one, as a customer's prefix is inside of its provider's.
 func prefixes(rnd *rand.Rand, n int, v6 bool) []netip.Prefix {
 	addr, lengths, short := addr4, lengths4, 16
 	if v6 {
@@ -178,7 +183,7 @@ func prefixes(rnd *rand.Rand, n int, v6 bool) []netip.Prefix {
 	}
 	var out []netip.Prefix
 	var blocks []netip.Prefix
-	seen := map[netip.Prefix]bool{}
+	used := map[netip.Prefix]bool{}
 	for len(out) < n {
 		bits := pick(rnd, lengths)
 		a := addr(rnd)
@@ -186,10 +191,10 @@ func prefixes(rnd *rand.Rand, n int, v6 bool) []netip.Prefix {
 			a = inside(rnd, blocks[rnd.IntN(len(blocks))])
 		}
 		p := netip.PrefixFrom(a, bits).Masked()
-		if seen[p] {
+		if used[p] {
 			continue
 		}
-		seen[p] = true
+		used[p] = true
 		out = append(out, p)
 		if bits <= short {
 			blocks = append(blocks, p)

@@ -12,46 +12,46 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/qspin"
 )
 
-// A Cost is what a lock costs when all cores want it all the time.
-type Cost struct {
-	Lock      string
-	Cores     int
-	Transfers float64 // of cache lines from core to core, per acquisition
-	Time      float64 // simulated, ns per acquisition
+// A cost is what a lock costs when all cores want it all the time.
+type cost struct {
+	transfers float64 // of cache lines from core to core, per acquisition
+	time      float64 // simulated, ns per acquisition
 }
 
-// CostCores are the numbers of cores that are simulated.
-var CostCores = []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
+// allCores are the numbers of cores that are simulated.
+var allCores = []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}
 
-// CostLocks are the locks that are simulated. The first is rqlock.
-var CostLocks = []string{"rqlock", "qspin", "ticket", "test-and-set"}
+// allLocks are the locks that are simulated. The first is rqlock.
+var allLocks = []string{"rqlock", "qspin", "ticket", "test-and-set"}
 
-// What a core does in a section, and on average between two, ns.
+// The time of a core in a section, and on average between two, ns.
 const (
-	costInside  = 100
-	costOutside = 200
+	insideTime  = 100
+	outsideTime = 200
 )
 
-// Simulate measures a lock on simulated cores: the mean of a few runs. It depends
-// a little on where the variables lie.
-func Simulate(name string, cores int) Cost {
-	sum := Cost{Lock: name, Cores: cores}
-	runs := queueRuns
+// queueRuns is how often a queued lock is simulated for the page.
+const queueRuns = 4
+
+// simulate measures a lock on simulated cores. The cost is the mean of so many runs, as it
+// depends a little on the addresses of the variables. Locks on which all waiters spin take
+// long and vary less, so one run is enough for them.
+func simulate(name string, cores, runs int) (mean cost) {
 	if allSpin[name] {
-		runs = 1 // expensive, and all alike
+		runs = 1
 	}
 	for seed := range runs {
-		one := simulate(name, cores, uint64(seed))
-		sum.Transfers += one.Transfers / float64(runs)
-		sum.Time += one.Time / float64(runs)
+		c := simulateOnce(name, cores, uint64(seed))
+		mean.transfers += c.transfers / float64(runs)
+		mean.time += c.time / float64(runs)
 	}
-	return sum
+	return mean
 }
 
-// allSpin has the locks on which all that wait spin.
+// allSpin has the locks on which all waiters spin.
 var allSpin = map[string]bool{"ticket": true, "test-and-set": true}
 
-func simulate(name string, cores int, seed uint64) Cost {
+func simulateOnce(name string, cores int, seed uint64) cost {
 	var m sim.Machine
 	l := newSimulated(name, cores, &m)
 	var from, to struct{ transfers, time int64 }
@@ -60,7 +60,7 @@ func simulate(name string, cores int, seed uint64) Cost {
 		rnd := rand.New(rand.NewPCG(seed, uint64(mc.Self())))
 		for total < 2*l.rounds {
 			l.lock()
-			mc.PauseFor(0, costInside)
+			mc.PauseFor(0, insideTime)
 			switch total++; total {
 			case l.rounds: // the first half was to warm up
 				from.transfers, from.time = m.Transfers, m.Now()
@@ -68,24 +68,24 @@ func simulate(name string, cores int, seed uint64) Cost {
 				to.transfers, to.time = m.Transfers, m.Now()
 			}
 			l.unlock()
-			mc.PauseFor(0, rnd.Int64N(2*costOutside))
+			mc.PauseFor(0, rnd.Int64N(2*outsideTime))
 		}
 	}
 	m.Run(slices.Repeat([]func(){core}, cores))
-	return Cost{
-		Transfers: float64(to.transfers-from.transfers) / float64(l.rounds),
-		Time:      float64(to.time-from.time) / float64(l.rounds),
+	return cost{
+		transfers: float64(to.transfers-from.transfers) / float64(l.rounds),
+		time:      float64(to.time-from.time) / float64(l.rounds),
 	}
 }
 
-// A simulated lock, and how many acquisitions to measure: so many that a queue
-// moves, or if all cores spin, that each gets it some times.
+// A simulated is a lock, with the number of acquisitions to measure. It is so large that
+// the queue moves or, if all waiters spin, that each core gets the lock a few times.
 type simulated struct {
 	lock, unlock func()
 	rounds       int
 }
 
-const queueRounds, queueRuns, spinRounds = 20_000, 4, 1000
+const queueRounds, spinRounds = 20_000, 1000
 
 // newSimulated returns a lock in a cache line of its own.
 func newSimulated(name string, cores int, m *sim.Machine) simulated {
@@ -123,7 +123,7 @@ func newSimulated(name string, cores int, m *sim.Machine) simulated {
 		return simulated{
 			func() {
 				for asm.XchgLockedAcquire(0, l, asm.LockedVal) != 0 {
-					mc.PauseFor(0, costPause)
+					mc.PauseFor(0, spinTime)
 				}
 			},
 			func() { asm.UnlockRelease(0, l) },
@@ -133,8 +133,8 @@ func newSimulated(name string, cores int, m *sim.Machine) simulated {
 	panic("no lock " + name + " to simulate")
 }
 
-// costPause is the wait between two looks of a lock that spins.
-const costPause = 30
+// spinTime is the time between two tries of test-and-set, ns.
+const spinTime = 30
 
 // alone returns a T that has its cache line, and the next, for itself.
 func alone[T any]() *T {

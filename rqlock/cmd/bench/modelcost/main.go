@@ -1,8 +1,7 @@
-// Modelcost writes what locks cost on many simulated cores, as a table and plots:
+// Modelcost simulates what locks cost on many cores, and writes a page with a table and
+// plots into a directory:
 //
-//	go run ./rqlock/cmd/bench/modelcost docs
-//
-// See Simulate in package model.
+//	go run -C rqlock/cmd/bench ./modelcost ../../../docs
 package main
 
 import (
@@ -19,7 +18,7 @@ import (
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: modelcost DIRECTORY")
+		fmt.Fprintln(os.Stderr, "usage: modelcost DIRECTORY (relative to the folder it runs in, which go run -C sets)")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {
@@ -28,18 +27,21 @@ func main() {
 	}
 }
 
-// write simulates everything and writes the files.
+// write simulates all locks and writes the files.
 func write(dir string) error {
-	costs := map[string][]Cost{}
-	for _, name := range CostLocks {
-		for _, cores := range CostCores {
-			costs[name] = append(costs[name], Simulate(name, cores))
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: not a directory", dir)
+	}
+	costs := map[string][]cost{}
+	for _, name := range allLocks {
+		for _, cores := range allCores {
+			costs[name] = append(costs[name], simulate(name, cores, queueRuns))
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "model-cost.md"), table(costs), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "model-cost.md"), append([]byte(text), table(costs)...), 0o666); err != nil {
 		return err
 	}
-	p, err := picture(costs)
+	p, err := plotOf(costs)
 	if err != nil {
 		return err
 	}
@@ -51,55 +53,67 @@ func write(dir string) error {
 	return nil
 }
 
-func table(costs map[string][]Cost) []byte {
-	var b bytes.Buffer
-	b.WriteString(`# What the lock costs on many cores, simulated
+// text is the page without its table.
+const text = `# What the lock costs on many cores, simulated
 
-Written by ` + "`make model-cost`" + `. The copy of the lock that the model explores runs on simulated cores, all of which want the lock all the time (sections of
-100 ns, 0 to 400 ns between them), and the cache lines that cores take from one another are counted: 60 ns each, one at a time for a line, first come first
-served. The layout of records is the copy's, which is about the original's. Each number is per acquisition.
+` + "`make model-cost`" + ` has written this page. The copy of the lock that the model explores
+runs on simulated cores. All of them want the lock all the time: a section takes 100 ns, and
+0 to 400 ns pass before the next one. The simulation counts the cache lines that cores take
+from one another. A transfer takes 60 ns, and transfers of one line happen one after the
+other, first come first served. The layout of waiter records is the copy's, which is about
+the original's. Each number is per acquisition.
 
-The lines moved stay below three however many cores wait, the same from 256 to 1024, and within 1.2 of qspin's, the same lock without resilience. What that took: an unlock,
-which reads the owner before it stores, asks for the line to write at once (else a line that a spinner has taken meanwhile moves twice), and a waiter gets the record
-that it had last, from the bucket that it writes its wait edge into anyhow. qspin has its nodes from one list for all, which is about 0.2 of its lines from 128 cores on.
+The lines moved stay below three however many cores wait. They are the same from 256 to 1024
+cores, and within 1.2 times those of qspin, the same lock without resilience. Two things made
+that possible. An unlock reads the owner before it stores, and asks for the cache line to
+write at once. Otherwise a line that a spinning core has taken meanwhile moves twice. And a
+waiter gets the record that it had last, from the bucket into which it then writes its wait
+edge. qspin takes its nodes from one list for all cores, which accounts for about 0.2 of its
+lines from 128 cores on.
 
 ![transfers of cache lines per acquisition](model-cost.svg)
 
-| cores |`)
-	for _, name := range CostLocks {
+`
+
+// table returns the page's table.
+func table(costs map[string][]cost) []byte {
+	var b bytes.Buffer
+	b.WriteString("| cores |")
+	for _, name := range allLocks {
 		fmt.Fprintf(&b, " %s |", name)
 	}
 	b.WriteString(" rqlock/qspin |\n|---|")
-	for range CostLocks {
+	for range allLocks {
 		b.WriteString("---|")
 	}
 	b.WriteString("---|\n")
-	for i, cores := range CostCores {
+	for i, cores := range allCores {
 		fmt.Fprintf(&b, "| %d |", cores)
-		for _, name := range CostLocks {
-			fmt.Fprintf(&b, " %.1f lines, %.0f ns |", costs[name][i].Transfers, costs[name][i].Time)
+		for _, name := range allLocks {
+			fmt.Fprintf(&b, " %.1f lines, %.0f ns |", costs[name][i].transfers, costs[name][i].time)
 		}
-		fmt.Fprintf(&b, " %.2f |\n", costs["rqlock"][i].Transfers/costs["qspin"][i].Transfers)
+		fmt.Fprintf(&b, " %.2f |\n", costs["rqlock"][i].transfers/costs["qspin"][i].transfers)
 	}
 	return b.Bytes()
 }
 
-func picture(costs map[string][]Cost) (*plot.Plot, error) {
+// plotOf plots the transfers over the cores.
+func plotOf(costs map[string][]cost) (*plot.Plot, error) {
 	p := plot.New()
 	p.X.Label.Text, p.Y.Label.Text = "cores", "cache lines moved per acquisition"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
 	var ticks []plot.Tick
-	for _, n := range CostCores {
+	for _, n := range allCores {
 		ticks = append(ticks, plot.Tick{Value: float64(n), Label: fmt.Sprint(n)})
 	}
 	p.X.Tick.Marker = plot.ConstantTicks(ticks)
 	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
-	for i, name := range CostLocks {
+	for i, name := range allLocks {
 		var xy plotter.XYs
-		for _, c := range costs[name] {
-			xy = append(xy, plotter.XY{X: float64(c.Cores), Y: c.Transfers})
+		for j, c := range costs[name] {
+			xy = append(xy, plotter.XY{X: float64(allCores[j]), Y: c.transfers})
 		}
 		line, points, err := plotter.NewLinePoints(xy)
 		if err != nil {

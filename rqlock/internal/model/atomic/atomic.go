@@ -1,5 +1,5 @@
-// Package atomic is the twin of sync/atomic in which the explorer makes the
-// accesses. All of them are sequentially consistent, as Go's are.
+// Package atomic is the twin of sync/atomic in which the explorer makes the accesses. All
+// are sequentially consistent, as Go's are.
 package atomic
 
 import (
@@ -95,7 +95,8 @@ func (x *Pointer[T]) CompareAndSwap(site mc.Site, old, new *T) bool {
 	return mc.CasPtr(site, "Pointer.CompareAndSwap", unsafe.Pointer(&x.p), unsafe.Pointer(old), unsafe.Pointer(new), mc.SeqCst)
 }
 
-// Peek returns the pointer without a step, for what never changes and for checks.
+// Peek returns the pointer without a step. It is for pointers that do not change, and for
+// checks.
 func (x *Pointer[T]) Peek() *T { return (*T)(x.p) }
 
 // Poke sets the pointer without a step, before an execution begins.

@@ -1,5 +1,5 @@
-// Package context is the twin of package context, with contexts that a thread of
-// the program cancels.
+// Package context is the twin of package context. A thread of the program cancels the
+// contexts.
 package context
 
 import (
@@ -10,12 +10,14 @@ import (
 )
 
 // Canceled is context.Canceled.
+//
+//lint:ignore ST1012 the original has this name
 var Canceled = errors.New("context canceled")
 
-// Context is a context. Its done channel is only its name.
+// Context is context.Context. Its done channel only identifies it.
 type Context = *Cancel
 
-// A Cancel can be cancelled.
+// A Cancel is a context that can be cancelled.
 type Cancel struct {
 	cancelled uint32
 	done      chan struct{}

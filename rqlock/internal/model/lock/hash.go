@@ -8,8 +8,9 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-// What a live variable adds to a thread's control state. Shared records do not
-// move between executions, so their addresses stand for them.
+// These functions hash live variables, for a thread's control state. Their names are made
+// from the variables' types by gen. Shared records have the same addresses in all
+// executions, so their addresses stand for them.
 
 func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 
@@ -32,7 +33,7 @@ func hashTime(t time.Time) uint64 { return uint64(t.NS) }
 
 func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
 
-// An error is what it says.
+// hashError covers everything that checks need of an error.
 func hashError(err error) uint64 {
 	switch err := err.(type) {
 	case nil:

@@ -8,12 +8,12 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
-// records are all there are.
+// records are all waiter records of an exploration.
 var records = new(chunk)
 
 func init() { mc.RegisterSites(FirstSite, Sites) }
 
-// Declare names the variables that are not in a lock.
+// Declare names the variables that are not in a Mutex.
 func Declare() {
 	name := func(p unsafe.Pointer, format string, args ...any) { mc.Name(p, fmt.Sprintf(format, args...)) }
 	for i := range records {
@@ -48,10 +48,10 @@ func Declare() {
 	name(unsafe.Pointer(&registry.made), "made")
 }
 
-// The records that are on the free lists, or spare.
+// The records on the free lists, and the spare records of buckets, as sets of bits.
 var freeNodes, freeEdges, spares uint32
 
-// onList returns the records on the free list with that top.
+// onList returns the records on the free list with the given top.
 func onList(top uint64) (set uint32) {
 	for index := uint32(top); index != 0 && set>>index&1 == 0; index = records[index-1].parent {
 		set |= 1 << index
@@ -59,8 +59,8 @@ func onList(top uint64) (set uint32) {
 	return set
 }
 
-// declareDead says that nobody reads the place in the queue of a record that is
-// free. Who follows edges may come across the rest of it.
+// declareDead says that the fields of a free record are dead, except those that a walk
+// over edges may still read.
 func (w *waiter) declareDead() {
 	dead := func() bool { return (freeNodes|freeEdges|spares)>>w.index&1 != 0 }
 	for _, p := range []unsafe.Pointer{
@@ -71,9 +71,9 @@ func (w *waiter) declareDead() {
 	}
 }
 
-// Declare names a lock's words. Its functions are told when somebody locks it, when a
-// thread becomes the owner, and when a thread opens the door.
-func (l *Mutex) Declare(name string, locked func(), granted, opens func(thread int)) {
+// Declare names a lock's words. locked is called when the locked byte is set, granted when
+// a thread becomes the owner, and reopened when a thread reopens the lock.
+func (l *Mutex) Declare(name string, locked func(), granted, reopened func(thread int)) {
 	mc.OnChange(unsafe.Pointer(&l.word.Owner), func(_ int, old, v uint64) {
 		if now := v &^ calling; now != 0 && now != old&^calling {
 			granted(int(now/2) - 1)
@@ -84,7 +84,7 @@ func (l *Mutex) Declare(name string, locked func(), granted, opens func(thread i
 			locked()
 		}
 		if old&asm.PendingMask != 0 && v&asm.PendingMask == 0 {
-			opens(thread)
+			reopened(thread)
 		}
 	})
 	mc.Name(unsafe.Pointer(&l.word.Val), name)
@@ -92,8 +92,8 @@ func (l *Mutex) Declare(name string, locked func(), granted, opens func(thread i
 	mc.Name(unsafe.Pointer(&l.word.Owner), name+".owner")
 }
 
-// Reset puts everything but the locks into its first state: that many records
-// can queue, the others are for edges only.
+// Reset makes the first state of everything but the locks. Of the records, so many as
+// nodes says can queue, and the others have edges only.
 func Reset(nodes int) {
 	*records = chunk{}
 	registry.made = chunkSize
@@ -112,20 +112,20 @@ func Reset(nodes int) {
 	bells = [len(bells)]uint32{}
 }
 
-// Simulate is Reset for a simulation: there is room for many threads.
+// Simulate is Reset for a simulation, with records for all of its threads.
 func Simulate() {
 	Reset(maxRecords)
 	edgeMask = edgeBuckets - 1
 	clear(edges[:])
 }
 
-// Reset frees the lock.
+// Reset makes the lock free.
 func (l *Mutex) Reset() { l.word = asm.Word{} }
 
-// Pending reports whether the door is closed, without a step.
-func (l *Mutex) Pending() bool { return l.word.Val&asm.PendingMask != 0 }
+// Closed reports whether the lock is closed, without a step.
+func (l *Mutex) Closed() bool { return l.word.Val&asm.PendingMask != 0 }
 
-// Leaks returns what is left in the records, or "".
+// Leaks describes a record or edge that is still in use, or returns "".
 func Leaks() string {
 	free := map[uint32]int{}
 	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
@@ -164,14 +164,12 @@ func Leaks() string {
 	return ""
 }
 
-// Owned reports whether the running thread has the lock, without a step.
-func (l *Mutex) Owned() bool { return l.word.Owner&^calling == asm.CurrentG() }
+// FewNodes reports whether some waiters may have to wait without queueing. They poll beside
+// the queue's head, and each closes the lock for itself.
+func (l *Mutex) FewNodes() bool { return maxNodes < chunkSize/2 }
 
-// Short reports whether some waiters cannot queue, and have doors of their own.
-func (l *Mutex) Short() bool { return maxNodes < chunkSize/2 }
-
-// Stray returns what the tail must not be, or "".
-func (l *Mutex) Stray() string {
+// WrongTail describes a tail that names no record which can queue, or returns "".
+func (l *Mutex) WrongTail() string {
 	if tail := tailOf(l.word.Val); tail > maxNodes {
 		return fmt.Sprintf("the tail is %d, but only %d can queue", tail, maxNodes)
 	}
@@ -183,7 +181,7 @@ func (l *Mutex) String() string {
 	return fmt.Sprintf("%s, %d grants, owner %d", FormatWord(uint64(l.word.Val)), l.word.Aux, l.word.Owner)
 }
 
-// Records renders how often each record has been used, and the free list.
+// Records renders the number of uses of each record, and the top of the free list.
 func Records() (s string) {
 	for i := range records {
 		s += fmt.Sprint(records[i].epoch, " ")
@@ -191,7 +189,7 @@ func Records() (s string) {
 	return s + fmt.Sprint("free ", uint32(registry.nodes.top.Load(0)))
 }
 
-// Left returns what is left in the lock, or "".
+// Left describes a lock that is not free, or returns "".
 func (l *Mutex) Left() string {
 	if l.word.Val != 0 || l.word.Owner != 0 {
 		return fmt.Sprintf("a lock is left with %s, owner %d", FormatWord(uint64(l.word.Val)), l.word.Owner)
@@ -199,8 +197,8 @@ func (l *Mutex) Left() string {
 	return ""
 }
 
-// FormatNamed renders the value of a variable by its name: FormatWord for those of
-// one letter and a digit, "" for others.
+// FormatNamed renders the value of a lock word, which it knows by the name that Declare
+// has been given. For other variables it returns "".
 func FormatNamed(name string, v uint64) string {
 	if len(name) == 2 && name[0] == 'L' {
 		return FormatWord(v)

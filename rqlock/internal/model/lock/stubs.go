@@ -1,6 +1,7 @@
-// Package lock is the lock as the explorer runs it: the copy that gen makes of
-// package rqlock, and this file, which stands for the rest of it: reports, events,
-// the clock and parking.
+// Package lock is the lock as the explorer runs it: gen's copy of package rqlock in the
+// z* files, and what replaces the files that are not copied. stubs.go replaces errors,
+// events, call stacks and the clock. reset.go makes the first state, and has checks of the
+// last. hash.go has the hashes of live variables.
 package lock
 
 import (
@@ -12,8 +13,8 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-// Room for the largest simulation. Explorations use one chunk, and exploredBuckets
-// of the table, so that they meet all of its cases.
+// Tables have room for the largest simulation. Explorations use one chunk of records and
+// exploredBuckets of the table of edges, so that all of its cases occur.
 const (
 	chunkSize  = 8
 	maxChunks  = 512
@@ -24,42 +25,42 @@ const (
 	bucketSlots     = 1
 )
 
-// A bucket is a cache line here, too.
+// A bucket fills a cache line, as the original's does.
 type bucket struct {
 	slots         [bucketSlots]uint32
 	passed, spare uint32
 	_             [cacheLine - 4*(bucketSlots+2)]byte
 }
 
-// hash is the same for all in explorations, so that they share a bucket, and those
-// that run the same program differ in nothing.
+// hash is the same for all threads in explorations. So they share a bucket, and threads
+// that do the same differ in nothing but their numbers.
 func hash(x uintptr) uint32 {
-	if mc.Outside == nil {
+	if mc.Simulation == nil {
 		return 0
 	}
 	return uint32(uint64(x) * 0x9e3779b97f4a7c15 >> 40)
 }
 
-// DeadlockError is a report without its text.
+// DeadlockError is rqlock.DeadlockError without what is shown to users.
 type DeadlockError struct {
 	Threads []int
-	AtOnce  bool // found without a walk: the thread holds the lock
+	AtOnce  bool // the thread held the lock itself, so there was no walk
 }
 
 func (*DeadlockError) Error() string { return "deadlock" }
 
-// TimeoutError is a report without its text.
+// TimeoutError is rqlock.TimeoutError without what is shown to users.
 type TimeoutError struct{ Stall bool }
 
 func (*TimeoutError) Error() string { return "timeout" }
 
-// contextError is a report without its text, too.
+// contextError is the original's, without what is shown to users.
 type contextError struct{ cause error }
 
 func (e *contextError) Error() string { return e.cause.Error() }
 func (e *contextError) Unwrap() error { return e.cause }
 
-// The errors are made once: which there are is all that the explorer asks.
+// Checks need no more of these errors than their kind, so they are made once.
 var (
 	errStall    = &TimeoutError{Stall: true}
 	errDeadline = &TimeoutError{}
@@ -83,7 +84,8 @@ func newDeadlock(steps []step) *DeadlockError {
 	return e
 }
 
-// OnCycle is told of every cycle that a walk has confirmed, the victim first.
+// OnCycle is called for each cycle that a second walk has confirmed, with the victim
+// first.
 var OnCycle func(threads []int)
 
 func (l *Mutex) badUnlock(uintptr) {
@@ -92,18 +94,19 @@ func (l *Mutex) badUnlock(uintptr) {
 
 func (l *Mutex) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
 
-// place says nothing: reports have no stacks here. A simulation counts its lines.
+// place replaces the original's record of a call stack. It has no stack here, but a
+// simulation counts its cache lines.
 type place struct{ lines [3][8]uint64 }
 
 func (p *place) record() {
-	if mc.Outside != nil {
+	if mc.Simulation != nil {
 		for i := range p.lines {
-			mc.Outside.Access("place", unsafe.Pointer(&p.lines[i]), true)
+			mc.Simulation.Access("place", unsafe.Pointer(&p.lines[i]), true)
 		}
 	}
 }
 
-// Nobody counts events.
+// Events are not counted.
 const (
 	evSpun = iota
 	evQueued
@@ -113,40 +116,40 @@ const (
 	evCycleDeadlock
 )
 
-// counters are as the original's, for simulations.
+// counters have the original's layout, for simulations.
 var counters [64][128]byte
 
-// OnClosed is told when a thread has closed the door.
+// OnClosed is called when a thread has closed a lock.
 var OnClosed func()
 
 func count(event int) {
-	if event == evClosed && OnClosed != nil && mc.Outside == nil {
+	if event == evClosed && OnClosed != nil && mc.Simulation == nil {
 		OnClosed()
 	}
-	if mc.Outside != nil {
+	if mc.Simulation != nil {
 		i := hash(asm.CurrentG()) % uint32(len(counters))
-		mc.Outside.Access("count", unsafe.Pointer(&counters[i]), true)
+		mc.Simulation.Access("count", unsafe.Pointer(&counters[i]), true)
 	}
 }
 
-// stallClock is the explorer's clock, from 1 on. That it does not jump is tested
-// elsewhere.
+// stallClock is the explorer's clock, beginning at 1. Tests of package rqlock check that
+// the original's does not jump.
 var stallClock clock
 
 type clock struct{ last [8]uint64 }
 
 func (c *clock) now() int64 {
-	if mc.Outside != nil {
-		mc.Outside.Access("clock", unsafe.Pointer(&c.last), false)
+	if mc.Simulation != nil {
+		mc.Simulation.Access("clock", unsafe.Pointer(&c.last), false)
 	}
-	if OnClock != nil && mc.Outside == nil {
-		OnClock()
+	if OnClockRead != nil && mc.Simulation == nil {
+		OnClockRead()
 	}
 	return mc.Now() + 1
 }
 
-// OnClock is told when a thread looks at the clock.
-var OnClock func()
+// OnClockRead is called when a thread reads the clock.
+var OnClockRead func()
 
 // StallTimeout is the stall timeout of all programs.
 const StallTimeout = 4 * wait.Long

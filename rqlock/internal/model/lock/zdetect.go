@@ -9,108 +9,49 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"slices"
 
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-var edges [edgeBuckets]bucket
-
-var edgeMask = uint32(edgeBuckets - 1)
-
 func (l *Mutex) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
-	mc.Enter(105)
+	mc.Enter(113)
 	defer mc.Leave()
-	w, err := newWaiter(mc.Mark(106, hashMutexPtr(l), uint64(g), hashLimitPtr(lim)), g, l, lim)
-	if mc.Keep(100) && (err != nil) {
+	w, err := newWaiter(mc.Mark(114, hashMutexPtr(l), uint64(g), hashLimitPtr(lim)), g, l, lim)
+	if mc.Keep(109) && (err != nil) {
 		return nil, err
 	}
 	now := stallClock.now()
 	wait.Refresh(now)
-	if mc.Keep(101) {
-		w.since.Store(mc.Mark(107, hashMutexPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
+	if mc.Keep(110) {
+		w.since.Store(mc.Mark(115, hashMutexPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
 	}
-	if mc.Keep(102) {
+	if mc.Keep(111) {
 		w.sees(sighting{})
 	}
 	w.where.record()
-	if mc.Keep(103) {
-		atomic.AddUint32(mc.Mark(108, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
+	if mc.Keep(112) {
+		atomic.AddUint32(mc.Mark(116, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
 	}
-	if mc.Keep(104) {
-		atomic.StoreUintptr(mc.Mark(109, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
+	if mc.Keep(113) {
+		atomic.StoreUintptr(mc.Mark(117, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
 	}
-	if mc.Keep(105) {
-		w.insert(mc.Mark(110, hashMutexPtr(l), hashWaiterPtr(w)))
+	if mc.Keep(114) {
+		w.insert(mc.Mark(118, hashMutexPtr(l), hashWaiterPtr(w)))
 	}
-	if mc.Keep(106) {
+	if mc.Keep(115) {
 
-		w.lock.Store(mc.Mark(111, hashMutexPtr(l), hashWaiterPtr(w)), l)
+		w.lock.Store(mc.Mark(119, hashMutexPtr(l), hashWaiterPtr(w)), l)
 	}
 	return w, nil
 }
 
 func (w *waiter) endWait(_ mc.Site) {
-	mc.Enter(111)
+	mc.Enter(119)
 	defer mc.Leave()
-	if mc.Keep(107) {
-		w.lock.Store(mc.Mark(112, hashWaiterPtr(w)), nil)
+	if mc.Keep(116) {
+		w.lock.Store(mc.Mark(120, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(108) {
-		w.remove(mc.Mark(113, hashWaiterPtr(w)))
-	}
-}
-
-func (w *waiter) insert(_ mc.Site) {
-	mc.Enter(113)
-	defer mc.Leave()
-	if mc.Keep(109) {
-		*mc.Write(&w.home) = hash(*mc.Read(&w.g)) & edgeMask
-	}
-	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
-		b := &edges[at]
-		for i := range b.slots {
-			s := &b.slots[i]
-			if mc.Keep(111) && (asm.LoadRelaxed32(mc.Mark(114, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(115, s, 0, w.index)) {
-				if mc.Keep(110) {
-					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
-				}
-				return
-			}
-		}
-		if mc.Keep(112) {
-			atomic.AddUint32(mc.Mark(116, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
-		}
-	}
-}
-
-func (w *waiter) remove(_ mc.Site) {
-	mc.Enter(116)
-	defer mc.Leave()
-	if mc.Keep(113) {
-		asm.StoreRelaxed32(mc.Mark(117, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
-	}
-	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
-		if mc.Keep(114) {
-			atomic.AddUint32(mc.Mark(118, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
-		}
-	}
-}
-
-func lookup(_ mc.Site, g uintptr) *waiter {
-	mc.Enter(118)
-	defer mc.Leave()
-	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
-		b := &edges[at]
-		for i := range b.slots {
-			if index := atomic.LoadUint32(mc.Mark(119, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(116) && (index != 0) {
-				if w := waiterAt(index); mc.Keep(115) && (atomic.LoadUintptr(mc.Mark(120, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
-					return w
-				}
-			}
-		}
-		if mc.Keep(117) && (atomic.LoadUint32(mc.Mark(121, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
-			return nil
-		}
+	if mc.Keep(117) {
+		w.remove(mc.Mark(121, hashWaiterPtr(w)))
 	}
 }
 

@@ -21,10 +21,10 @@ func (o Order) String() string {
 func (o Order) acquires() bool { return o == Acquire || o >= AcqRel }
 func (o Order) releases() bool { return o >= Release }
 
-// A Site is a place in the program, from 1; 0 is unknown.
+// A Site is the number of a position in the program's source, from 1. 0 is unknown.
 type Site int32
 
-// SiteInfo says where a site is.
+// SiteInfo is the position of a site.
 type SiteInfo struct {
 	File string
 	Line int
@@ -32,18 +32,18 @@ type SiteInfo struct {
 	Text string // of the statement
 }
 
-// An Access is a primitive at a site, which may be several of them.
+// An Access is an access that a primitive makes at a site. A primitive with several
+// accesses gives each another name.
 type Access struct {
 	Site Site
 	Prim string
 }
 
-func (a Access) String() string { return a.Prim + cur.place(a.Site) }
+func (a Access) String() string { return a.Prim + cur.sitePosition(a.Site) }
 
 var sites []SiteInfo
 
-// RegisterSites adds to the table of sites, of which s begins with first. A
-// function is known by its first site.
+// RegisterSites adds s to the table of sites, from number first on.
 func RegisterSites(first Site, s []SiteInfo) {
 	if need := int(first) - 1 + len(s); need > len(sites) {
 		sites = append(sites, make([]SiteInfo, need-len(sites))...)
@@ -51,18 +51,18 @@ func RegisterSites(first Site, s []SiteInfo) {
 	copy(sites[first-1:], s)
 }
 
-// bitsPtr marks a location that holds a pointer.
+// bitsPtr is the width of a location that holds a pointer.
 const bitsPtr = 0
 
-// LoadWord is an atomic load of the variable at p, which has the given width
-// (8, 16, 32 or 64 bits) and lives in memory that no execution allocates.
+// LoadWord is an atomic load of the variable at p. The variable has the given width
+// (8, 16, 32 or 64 bits), and its memory must not be allocated by an execution.
 //
-// Outside of a thread (in Setup and Final) it, like all accesses, just accesses
-// the variable: between executions it has the newest value. See also Outside.
+// Outside of threads (in Setup and Final, and in a [Simulation]) all accesses are plain
+// accesses of the variable itself. Between executions it has the newest value.
 func LoadWord(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint64 {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, false)
+		charge(prim, p, false)
 		return peek(p, bits)
 	}
 	return t.load(site, prim, p, bits, o)
@@ -72,34 +72,33 @@ func LoadWord(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint6
 func StoreWord(site Site, prim string, p unsafe.Pointer, bits int, v uint64, o Order) {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, true)
+		charge(prim, p, true)
 		poke(p, bits, v)
 		return
 	}
 	t.store(site, prim, p, bits, v, ^uint64(0), o)
 }
 
-// StoreMasked is an atomic store to the part of the word at p that mask covers:
-// a store to one byte of a lock word. Unlike an Update it has a place in the
-// store buffer under TSO. Under RA it is a read-modify-write that does not
-// acquire.
+// StoreMasked is an atomic store to the part of the word at p that mask covers, such
+// as a byte of a lock word. Unlike an Update it goes into the store buffer under TSO.
+// Under RA it is a read-modify-write that does not acquire.
 func StoreMasked(site Site, prim string, p unsafe.Pointer, bits int, mask, v uint64, o Order) {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, true)
+		charge(prim, p, true)
 		poke(p, bits, peek(p, bits)&^mask|v&mask)
 		return
 	}
 	t.store(site, prim, p, bits, v&mask, mask, o)
 }
 
-// Update is an atomic read-modify-write: it stores what f makes of the old
-// value, and returns the old value. If f, which must be pure, does not want to
-// write, it was a compare-and-exchange that failed: a relaxed load.
+// Update is an atomic read-modify-write. It stores what f makes of the old value, and
+// returns the old value. f must be pure. If it returns write as false, the access is a
+// compare-and-exchange that failed, which is a relaxed load.
 func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(old uint64) (v uint64, write bool)) uint64 {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, true)
+		charge(prim, p, true)
 		old := peek(p, bits)
 		if v, write := f(old); write {
 			poke(p, bits, v)
@@ -109,7 +108,7 @@ func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(
 	l := t.begin(opUpdate, site, prim, p, bits, o)
 	t.op.f = f
 	t.point()
-	t.notDead(l)
+	t.mustBeInUse(l)
 	old := t.m.mem.newest(t, l)
 	v, write := f(old)
 	t.update(l, old, v, write)
@@ -120,7 +119,7 @@ func Update(site Site, prim string, p unsafe.Pointer, bits int, o Order, f func(
 func LoadPtr(site Site, prim string, p unsafe.Pointer, o Order) unsafe.Pointer {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, false)
+		charge(prim, p, false)
 		return *(*unsafe.Pointer)(p)
 	}
 	return t.m.ptrs.at(t.load(site, prim, p, bitsPtr, o))
@@ -130,20 +129,20 @@ func LoadPtr(site Site, prim string, p unsafe.Pointer, o Order) unsafe.Pointer {
 func StorePtr(site Site, prim string, p, v unsafe.Pointer, o Order) {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, true)
+		charge(prim, p, true)
 		*(*unsafe.Pointer)(p) = v
 		return
 	}
 	t.store(site, prim, p, bitsPtr, t.m.ptrs.intern(v, t), ^uint64(0), o)
 }
 
-// SwapPtr stores v and returns the old pointer, in one step.
+// SwapPtr stores v and returns the old pointer in one step.
 func SwapPtr(site Site, prim string, p, v unsafe.Pointer, o Order) unsafe.Pointer {
 	old, _ := updatePtr(site, prim, p, v, o, func(unsafe.Pointer) bool { return true })
 	return old
 }
 
-// CasPtr stores v if the pointer is old, in one step, and reports whether it was.
+// CasPtr stores v if the pointer is old, in one step, and reports whether it did.
 func CasPtr(site Site, prim string, p, old, v unsafe.Pointer, o Order) bool {
 	_, ok := updatePtr(site, prim, p, v, o, func(have unsafe.Pointer) bool { return have == old })
 	return ok
@@ -152,7 +151,7 @@ func CasPtr(site Site, prim string, p, old, v unsafe.Pointer, o Order) bool {
 func updatePtr(site Site, prim string, p, v unsafe.Pointer, o Order, want func(unsafe.Pointer) bool) (unsafe.Pointer, bool) {
 	t := cur.self
 	if t == nil {
-		outside(prim, p, true)
+		charge(prim, p, true)
 		old := *(*unsafe.Pointer)(p)
 		ok := want(old)
 		if ok {
@@ -165,14 +164,14 @@ func updatePtr(site Site, prim string, p, v unsafe.Pointer, o Order, want func(u
 	t.op.v = id
 	t.op.f = func(old uint64) (uint64, bool) { return id, want(t.m.ptrs.at(old)) }
 	t.point()
-	t.notDead(l)
+	t.mustBeInUse(l)
 	old := t.m.mem.newest(t, l)
 	ok := want(t.m.ptrs.at(old))
 	t.update(l, old, id, ok)
 	return t.m.ptrs.at(old), ok
 }
 
-// begin fills in the pending operation of an atomic access.
+// begin sets the pending operation to an atomic access.
 func (t *thread) begin(kind opKind, site Site, prim string, p unsafe.Pointer, bits int, o Order) *location {
 	l := t.m.locate(p, bits)
 	t.op = op{kind: kind, order: t.m.order(site, prim, o), site: site, prim: prim, loc: l}
@@ -182,7 +181,7 @@ func (t *thread) begin(kind opKind, site Site, prim string, p unsafe.Pointer, bi
 func (t *thread) load(site Site, prim string, p unsafe.Pointer, bits int, o Order) uint64 {
 	l := t.begin(opLoad, site, prim, p, bits, o)
 	t.point()
-	t.notDead(l)
+	t.mustBeInUse(l)
 	t.atomicRead(l)
 	v := t.m.mem.load(t, l, t.op.order, t.alt)
 	t.observe(uint64(l.id), t.m.canonical(l, v))
@@ -197,7 +196,7 @@ func (t *thread) store(site Site, prim string, p unsafe.Pointer, bits int, v, ma
 	t.op.v, t.op.mask = v, mask
 	t.point()
 	if mask != ^uint64(0) {
-		t.notDead(l)
+		t.mustBeInUse(l)
 	}
 	t.atomicWrite(l)
 	old := t.m.mem.newest(t, l)
@@ -208,14 +207,14 @@ func (t *thread) store(site Site, prim string, p unsafe.Pointer, bits int, v, ma
 	}
 }
 
-// update ends a read-modify-write that has read old.
+// update is the second half of a read-modify-write that has read old.
 func (t *thread) update(l *location, old, v uint64, write bool) {
 	if write {
 		t.atomicWrite(l)
 		t.m.mem.update(t, l, v, t.op.order)
 	} else {
 		t.atomicRead(l)
-		t.m.mem.failed(t, l)
+		t.m.mem.failedUpdate(t, l)
 		v = old
 	}
 	t.observe(uint64(l.id), t.m.canonical(l, old))

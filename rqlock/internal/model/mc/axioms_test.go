@@ -8,22 +8,25 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-// The models again, as axioms: slow, and with nothing in common with the
-// explorer. All executions are made up (which write each read reads from, and in
-// which order the writes of each cell are), and those thrown away that an axiom
-// forbids.
+// This file describes the memory models again, by axioms. The description is slow, and
+// has nothing in common with the explorer. It generates all candidate executions, each
+// with a write for each read to read from and an order of the writes of each cell, and
+// drops those that an axiom forbids.
 
 // An event is an instruction that is executed, or the initial write of a cell.
 type event struct {
 	instr
 	thread int // -1: initial
 	reg    int
-	got    uint64 // read
-	val    uint64 // written
+	got    uint64 // value that it reads
+	val    uint64 // value that it writes
 	wrote  bool
-	known  bool // got, val and wrote are
+	known  bool // got, val and wrote have been evaluated
 }
 
 func (e *event) isPart() bool  { return e.do == store && e.mask != all }
@@ -32,7 +35,8 @@ func (e *event) isWrite() bool { return !e.loads() && e.do != get && (e.wrote ||
 func (e *event) isRMW() bool   { return e.isRead() && e.wrote }
 func (e *event) isPlain() bool { return e.do == get || e.do == put }
 
-// acquires: neither a compare that fails nor a store does.
+// acquires reports whether the event acquires. Neither a compare that fails nor a store
+// does.
 func (e *event) acquires() bool { return (e.loads() || e.isRMW() && !e.isPart()) && e.o.acquires() }
 func (e *event) releases() bool { return e.wrote && e.o.releases() }
 
@@ -73,32 +77,32 @@ func acyclic(rs ...relation) bool {
 	return true
 }
 
-// A verdict is what the executions of a litmus test lead to.
-type verdict struct {
+// A prediction is what the axioms allow a litmus test to lead to.
+type prediction struct {
 	outcomes map[string]bool
 	race     bool
 }
 
-// A candidate is what might be an execution.
+// A candidate is a candidate execution.
 type candidate struct {
 	*litmus
 	model  Model
-	cut    []int // in each thread, where a condition fails, or it waits for ever
+	cut    []int // in each thread, the condition that fails, or for which it waits for ever
 	events []event
 	from   []int   // the write that each read reads from
 	order  [][]int // the writes of each cell
-	verdict
+	prediction
 }
 
-// judge returns the verdict of the axioms.
-func judge(l *litmus, model Model) verdict {
+// predict returns what the axioms allow.
+func predict(l *litmus, model Model) prediction {
 	c := &candidate{litmus: l, model: model, cut: make([]int, len(l.threads))}
 	c.outcomes = map[string]bool{}
 	c.cutThread(0)
-	return c.verdict
+	return c.prediction
 }
 
-// cutThread tries all ways in which the threads from i on can end.
+// cutThread tries all positions at which the threads from i on can end.
 func (c *candidate) cutThread(i int) {
 	if i == len(c.threads) {
 		c.start()
@@ -112,7 +116,7 @@ func (c *candidate) cutThread(i int) {
 	}
 }
 
-// start makes the events, and then all candidates of them.
+// start makes the events, and then all candidates that have them.
 func (c *candidate) start() {
 	c.events = nil
 	for on := range cell(len(cells)) {
@@ -158,9 +162,9 @@ func (c *candidate) readFrom(i int) {
 	}
 }
 
-// evaluate finds the values. It reports whether there are any: not if values
-// depend on each other, a read is of a compare that fails, or a condition or what
-// is waited for is not as it must be.
+// evaluate computes the values of the events, and reports whether the candidate has
+// any. It has none if values depend on one another, if a read reads from a compare that
+// fails, or if a condition does not hold where it must, or holds where it must not.
 func (c *candidate) evaluate() bool {
 	for range c.events {
 		for i := range c.events {
@@ -216,7 +220,7 @@ func (c *candidate) regs() []int {
 // orderWrites tries all orders of the writes of the cells from on on.
 func (c *candidate) orderWrites(on cell) {
 	if int(on) == len(cells) {
-		c.judge()
+		c.check()
 		return
 	}
 	var writes []int
@@ -225,7 +229,7 @@ func (c *candidate) orderWrites(on cell) {
 			writes = append(writes, i)
 		}
 	}
-	permute(writes[1:], func() { // the initial one is the first
+	permute(writes[1:], func() { // the initial write is the first
 		c.order = append(c.order[:on], writes)
 		c.orderWrites(on + 1)
 	})
@@ -257,29 +261,30 @@ func (c *candidate) relate(f func(a, b int, x, y *event) bool) relation {
 	return r
 }
 
-// judge adds to the verdict, if the candidate is an execution.
-func (c *candidate) judge() {
-	place := make([]int, len(c.events)) // of a write, in its cell's order
+// check adds to the prediction if the candidate is an execution.
+func (c *candidate) check() {
+	rank := make([]int, len(c.events)) // of a write, in its cell's order
 	for _, writes := range c.order {
 		for i, w := range writes {
-			place[w] = i
+			rank[w] = i
 		}
 	}
 	reads := func(b int, y *event) bool { return y.isRead() }
 	po := c.relate(func(a, b int, x, y *event) bool { return a < b && x.thread == y.thread && x.thread >= 0 })
 	rf := c.relate(func(a, b int, x, y *event) bool { return reads(b, y) && c.from[b] == a })
 	mo := c.relate(func(a, b int, x, y *event) bool {
-		return x.on == y.on && x.wrote && y.wrote && place[a] < place[b]
+		return x.on == y.on && x.wrote && y.wrote && rank[a] < rank[b]
 	})
-	fr := c.relate(func(a, b int, x, y *event) bool { // what a reads is older than b
-		return reads(a, x) && y.wrote && x.on == y.on && place[c.from[a]] < place[b]
+	fr := c.relate(func(a, b int, x, y *event) bool { // a reads from a write older than b
+		return reads(a, x) && y.wrote && x.on == y.on && rank[c.from[a]] < rank[b]
 	})
-	for i := range c.events { // nothing comes between a read-modify-write and what it reads
-		if e := &c.events[i]; e.isRMW() && place[i] != place[c.from[i]]+1 {
+	for i := range c.events { // no write comes between a read-modify-write and what it reads
+		if e := &c.events[i]; e.isRMW() && rank[i] != rank[c.from[i]]+1 {
 			return
 		}
 	}
-	// Who acquires from a release, or from the read-modify-writes that follow it, comes after it.
+	// A release synchronizes with an acquire that reads from it, or from a read-modify-write
+	// of its release sequence.
 	sw := c.relate(func(a, b int, x, y *event) bool {
 		if !x.releases() || !reads(b, y) || !y.acquires() || x.thread == y.thread {
 			return false
@@ -329,8 +334,8 @@ func (c *candidate) ends() bool {
 	return true
 }
 
-// tso: there is one order of all that reaches memory. A load may come before an
-// older store of its thread, if no read-modify-write or SeqCst store is between.
+// tso: there is one order of all accesses to memory. A load may come before an older
+// store of its thread unless there is a read-modify-write or a SeqCst store between them.
 func (c *candidate) tso(po, rf, mo, fr relation) bool {
 	sameCell := c.relate(func(a, b int, x, y *event) bool { return po.has(a, b) && x.on == y.on })
 	kept := c.relate(func(a, b int, x, y *event) bool {
@@ -342,11 +347,11 @@ func (c *candidate) tso(po, rf, mo, fr relation) bool {
 	return acyclic(sameCell, rf, mo, fr) && acyclic(kept, external, mo, fr)
 }
 
-// ra: what happens before agrees with what is read and with the order of writes.
-// And what is particular to the explorer: executions are made step by step, so
-// nothing is read before it is written, and the steps that are of the newest
-// message come before all newer ones. SeqCst reads see what is ordered before
-// earlier SeqCst writes, so all orders of those are tried.
+// ra: happens-before agrees with what is read and with the order of writes. Two rules
+// are the explorer's own. Since it takes an execution step by step, no write is read
+// before its step, and a step that must read or become the newest message comes before
+// the steps of all newer ones. SeqCst reads read nothing older than what is ordered
+// before earlier SeqCst writes, so all orders of the SeqCst events are tried.
 func (c *candidate) ra(po, rf, mo, fr, hb relation) bool {
 	eco := closure(rf, mo, fr)
 	coherent := func(hb relation) bool {
@@ -379,7 +384,7 @@ func (c *candidate) ra(po, rf, mo, fr, hb relation) bool {
 		}
 	}
 	return anyOrder(seqCst, steps, func() bool {
-		inOrder := make(relation, len(c.events)) // the later reads, of each write
+		inOrder := make(relation, len(c.events)) // from each write to all later reads
 		taken := make(relation, len(c.events))
 		for i, a := range seqCst {
 			for _, b := range seqCst[i+1:] {
@@ -395,8 +400,8 @@ func (c *candidate) ra(po, rf, mo, fr, hb relation) bool {
 
 // anyOrder reports whether ok is true for some order of s that agrees with before.
 func anyOrder(s []int, before relation, ok func() bool) bool {
-	var place func(at int) bool
-	place = func(at int) bool {
+	var choose func(at int) bool
+	choose = func(at int) bool {
 		if at == len(s) {
 			return ok()
 		}
@@ -407,7 +412,7 @@ func anyOrder(s []int, before relation, ok func() bool) bool {
 			}
 			if free {
 				s[at], s[i] = s[i], s[at]
-				if place(at + 1) {
+				if choose(at + 1) {
 					return true
 				}
 				s[at], s[i] = s[i], s[at]
@@ -415,15 +420,15 @@ func anyOrder(s []int, before relation, ok func() bool) bool {
 		}
 		return false
 	}
-	return place(0)
+	return choose(0)
 }
 
-// compareWithAxioms checks that the explorer finds what the axioms allow, and
-// nothing else: with and without its cache, and if the threads forget what they
-// can. (The axioms do not say whether what is waited for comes.)
+// compareWithAxioms checks that the explorer finds what the axioms allow and nothing
+// else: without its cache, with it, and with marks. (The axioms do not say whether a
+// thread that waits does so for ever.)
 func compareWithAxioms(t *testing.T, l *litmus, model Model) {
 	t.Helper()
-	want := judge(l, model)
+	want := predict(l, model)
 	stuck := 0
 	for _, e := range []struct {
 		s      Strategy
@@ -448,7 +453,8 @@ func compareWithAxioms(t *testing.T, l *litmus, model Model) {
 	}
 }
 
-// kept returns the outcomes in order, without the registers that are not kept.
+// kept returns the outcomes in order, without the registers that a marked program does
+// not keep.
 func (l *litmus) kept(outcomes map[string]bool, marked bool) []string {
 	if !marked {
 		return slices.Sorted(maps.Keys(outcomes))
@@ -478,14 +484,15 @@ func isStuck(r Result) bool {
 	return r.Failure != nil && strings.HasPrefix(r.Failure.Message, "stuck: ")
 }
 
-// has reports whether an instruction does something.
+// has reports whether the program has an instruction that does the given action.
 func (l *litmus) has(do action) bool {
 	return slices.ContainsFunc(l.threads, func(code []instr) bool {
 		return slices.ContainsFunc(code, func(in instr) bool { return in.do == do })
 	})
 }
 
-// hasParts: the axioms say nothing of parts in a store buffer.
+// hasParts reports whether the program stores to a part of a word. The TSO axioms do not
+// cover that.
 func (l *litmus) hasParts() bool {
 	return slices.ContainsFunc(l.threads, func(code []instr) bool {
 		return slices.ContainsFunc(code, func(in instr) bool { return in.do == store && in.mask != all })
@@ -524,25 +531,21 @@ func TestAxiomsOfLitmus(t *testing.T) {
 	}
 }
 
-var (
-	seedFlag     = flag.Uint64("mc.seed", 0, "seed of the random tests; 0: any")
-	programsFlag = flag.Int("mc.programs", 60, "number of random programs")
-)
+var programs = flag.Int("mc.programs", 40, "number of random programs (a quarter with -short)")
 
-// anySeed returns the seed that the flag asks for, or any.
-func anySeed(t *testing.T) uint64 {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("-mc.seed=%d", seed)
-	return seed
-}
-
-// TestAxiomsOfRandomPrograms is the same for programs that nobody has thought of.
+// TestAxiomsOfRandomPrograms is the same for random programs.
 func TestAxiomsOfRandomPrograms(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(anySeed(t), 0))
-	for n := range *programsFlag {
+	rnd := seed.Rand(t)
+	count := *programs
+	if testing.Short() {
+		count /= 4
+	}
+	deadline, limited := t.Deadline()
+	for n := range count {
+		if limited && time.Until(deadline) < 5*time.Second {
+			t.Logf("stopped before the deadline, after %d of %d programs", n, count)
+			return
+		}
 		l := randomLitmus(rnd, fmt.Sprint("random program ", n))
 		for _, model := range models {
 			if model != TSO || !l.hasParts() {

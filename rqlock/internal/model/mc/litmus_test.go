@@ -17,8 +17,8 @@ type litmus struct {
 	name    string
 	threads [][]instr
 	weak    string // part of an outcome, or "race"
-	seen    string // the models that show it
-	note    string // where machines differ from RA
+	shownBy string // models in which it happens
+	note    string // how machines differ from RA
 }
 
 // An instr is an instruction of a litmus test.
@@ -34,13 +34,13 @@ type action uint8
 
 const (
 	load  action = iota
-	await        // a load, again and again until it gets v
+	await        // loads until one returns v
 	store
-	swap    // with a mask: of the part that it covers
+	swap    // of the part that the mask covers
 	compare // and swap
 	get     // a plain read
 	put     // a plain write
-	when    // ends the thread, unless it has read v last
+	when    // ends the thread unless the value that it read last is v
 )
 
 // reads reports whether the instruction reads into the thread's next register.
@@ -56,7 +56,7 @@ const (
 	x cell = iota
 	y
 	z
-	d // usually the plain one
+	d // usually for plain accesses
 )
 
 const (
@@ -82,8 +82,8 @@ func onlyIf(v uint64) instr                    { return instr{do: when, v: v} }
 
 type threads = [][]instr
 
-// Registers are numbered over all threads: r0 gets what the first read of the
-// first thread that reads has read. x, y, z and d are the values at the end.
+// The reads of all threads are numbered from 0 on, in program order and thread after
+// thread. Read n stores its value in register rn. x, y, z and d are the values at the end.
 var litmusTests = []litmus{
 	// Message passing.
 	{"MP", threads{{st(x, 1, rlx), st(y, 1, rel)}, {ld(y, acq), ld(x, rlx)}}, "r0=1 r1=0", "", ""},
@@ -145,7 +145,7 @@ var litmusTests = []litmus{
 	{"LB", threads{{ld(x, rlx), st(y, 1, rlx)}, {ld(y, rlx), st(x, 1, rlx)}}, "r0=1 r1=1", "", "cannot show it: C11 and arm64 allow it"},
 	{"LB/release, acquire", threads{{ld(x, acq), st(y, 1, rel)}, {ld(y, acq), st(x, 1, rel)}}, "r0=1 r1=1", "", ""},
 
-	// Whether all see stores at once.
+	// Stores that reach some threads earlier than others.
 	{"IRIW", threads{{st(x, 1, rel)}, {st(y, 1, rel)}, {ld(x, acq), ld(y, acq)}, {ld(y, acq), ld(x, acq)}}, "r0=1 r1=0 r2=1 r3=0", "RA", "arm64 forbids it"},
 	{"IRIW/seq_cst", threads{{st(x, 1, seq)}, {st(y, 1, seq)}, {ld(x, seq), ld(y, seq)}, {ld(y, seq), ld(x, seq)}}, "r0=1 r1=0 r2=1 r3=0", "", ""},
 	{"IRIW/seq_cst loads", threads{{st(x, 1, rel)}, {st(y, 1, rel)}, {ld(x, seq), ld(y, seq)}, {ld(y, seq), ld(x, seq)}}, "r0=1 r1=0 r2=1 r3=0", "RA", "arm64 forbids it"},
@@ -156,11 +156,11 @@ var litmusTests = []litmus{
 	{"WRC/relaxed store", threads{{st(x, 1, rel)}, {ld(x, acq), st(y, 1, rlx)}, {ld(y, acq), ld(x, rlx)}}, "r0=1 r1=1 r2=0", "RA", "arm64 forbids it"},
 	{"WRC/relaxed load", threads{{st(x, 1, rel)}, {ld(x, acq), st(y, 1, rel)}, {ld(y, rlx), ld(x, rlx)}}, "r0=1 r1=1 r2=0", "RA", ""},
 
-	// Coherence: no model may show any of it.
+	// Coherence: none of this may happen in any model.
 	{"CoRR", threads{{st(x, 1, rlx)}, {ld(x, rlx), ld(x, rlx)}}, "r0=1 r1=0", "", ""},
 	{"CoRR/two readers", threads{{st(x, 1, rlx)}, {st(x, 2, rlx)}, {ld(x, rlx), ld(x, rlx)}, {ld(x, rlx), ld(x, rlx)}}, "r0=1 r1=2 r2=2 r3=1", "", ""},
 	{"CoWW", threads{{st(x, 1, rlx), st(x, 2, rlx)}}, "x=1", "", ""},
-	{"CoWW/seen", threads{{st(x, 1, rlx), st(x, 2, rlx)}, {ld(x, rlx), ld(x, rlx)}}, "r0=2 r1=1", "", ""},
+	{"CoWW/two loads", threads{{st(x, 1, rlx), st(x, 2, rlx)}, {ld(x, rlx), ld(x, rlx)}}, "r0=2 r1=1", "", ""},
 	{"CoRW", threads{{ld(x, rlx), st(x, 1, rlx)}, {st(x, 2, rlx)}}, "r0=2 x=2", "", ""},
 	{"CoRW/own", threads{{ld(x, rlx), st(x, 1, rlx)}}, "r0=1", "", ""},
 	{"CoWR", threads{{st(x, 1, rlx), ld(x, rlx)}, {st(x, 2, rlx)}}, "r0=0", "", ""},
@@ -178,15 +178,15 @@ var litmusTests = []litmus{
 	{"part and part/low", threads{{stPart(x, 0xff, 1, rlx)}, {stPart(x, 0xff00, 0x100, rlx)}}, "x=256", "", ""},
 	{"part and part/high", threads{{stPart(x, 0xff, 1, rlx)}, {stPart(x, 0xff00, 0x100, rlx)}}, "x=1", "", ""},
 	{"part/own", threads{{stPart(x, 0xff, 1, rlx), ld(x, rlx)}, {xchgPart(x, 0xff00, 0x100, rlx)}}, "r0=0", "", ""},
-	{"part/both seen", threads{{stPart(x, 0xff, 1, rlx), ld(x, rlx)}, {xchgPart(x, 0xff00, 0x100, rlx)}}, "r0=257", "SC TSO RA", ""},
+	{"part/both", threads{{stPart(x, 0xff, 1, rlx), ld(x, rlx)}, {xchgPart(x, 0xff00, 0x100, rlx)}}, "r0=257", "SC TSO RA", ""},
 	{"part/acquires nothing", threads{{st(y, 1, rlx), stPart(x, 1, 1, rel)}, {ld(x, rlx), onlyIf(1), stPart(x, 2, 2, seq), ld(y, rlx)}}, "r0=1 r1=0", "RA", ""},
 
-	// Plain data: a race, exactly if nothing orders the accesses.
+	// Plain data: a race exactly if nothing orders the accesses.
 	{"data", threads{{wr(d, 1), st(y, 1, rel)}, {ld(y, acq), onlyIf(1), rd(d)}}, "race", "", ""},
 	{"data/write", threads{{rd(d), st(y, 1, rel)}, {ld(y, acq), onlyIf(1), wr(d, 1)}}, "race", "", ""},
 	{"data/relaxed store", threads{{wr(d, 1), st(y, 1, rlx)}, {ld(y, acq), onlyIf(1), rd(d)}}, "race", "SC TSO RA", ""},
 	{"data/relaxed load", threads{{wr(d, 1), st(y, 1, rel)}, {ld(y, rlx), onlyIf(1), rd(d)}}, "race", "SC TSO RA", ""},
-	{"data/not asked", threads{{wr(d, 1), st(y, 1, rel)}, {ld(y, acq), rd(d)}}, "race", "SC TSO RA", ""},
+	{"data/no condition", threads{{wr(d, 1), st(y, 1, rel)}, {ld(y, acq), rd(d)}}, "race", "SC TSO RA", ""},
 	{"data/exchanges", threads{{wr(d, 1), xchg(y, 1, rel)}, {xchg(y, 2, acq), onlyIf(1), rd(d)}}, "race", "", ""},
 	{"data/failed compare", threads{{wr(d, 1), st(y, 1, rel)}, {cas(y, 7, 8, seq), onlyIf(1), rd(d)}}, "race", "SC TSO RA", ""},
 	{"data/release sequence", threads{{wr(d, 1), st(y, 1, rel)}, {xchg(y, 2, rlx), onlyIf(1)}, {ld(y, acq), onlyIf(2), rd(d)}}, "race", "SC TSO RA", "the exchange may come first"},
@@ -209,8 +209,8 @@ func (c cell) String() string    { return "xyzd"[c : c+1] }
 
 func (l *litmus) program() *Program { return l.compile(false) }
 
-// compile makes the program. If it is marked then it says by At what it will
-// still use, and keeps only what each thread reads last.
+// compile makes the program. If it is marked, it says by At what it will still use, and
+// keeps only the value that each thread reads last.
 func (l *litmus) compile(marked bool) *Program {
 	p := testProgram(l.name)
 	next := 0
@@ -231,7 +231,7 @@ func testProgram(name string, threads ...func()) *Program {
 			for c := range cell(len(cells)) {
 				Name(c.p(), c.String())
 			}
-			GhostVar("registers", func() uint64 { // what a thread has read is no longer part of its state when it has ended
+			GhostVar("registers", func() uint64 { // as a thread that has ended has no state
 				var h uint64
 				for _, v := range regs {
 					h = mix(h, uint64(v))
@@ -274,7 +274,7 @@ func countReads(code []instr) (n int) {
 	return n
 }
 
-// outcome names the values of the registers that have been read and of the cells.
+// outcome lists the values of the registers that have one, and of the cells.
 func outcome(regs []int, cells []uint64) string {
 	var words []string
 	for i, v := range regs {
@@ -288,7 +288,7 @@ func outcome(regs []int, cells []uint64) string {
 	return strings.Join(words, " ")
 }
 
-// run is a thread of a litmus test; its registers are from reg on.
+// run is a thread of a litmus test. Its registers begin with number reg.
 func run(code []instr, reg int, marked bool) {
 	var last uint64
 	for i, in := range code {
@@ -339,7 +339,7 @@ func run(code []instr, reg int, marked bool) {
 	}
 }
 
-// markInstr is the mark before an instruction: only a condition uses what was
+// markInstr is the mark before an instruction. Only a condition uses the value that was
 // read last.
 func markInstr(in instr, site int, last uint64) {
 	Forget()
@@ -350,7 +350,7 @@ func markInstr(in instr, site int, last uint64) {
 	}
 }
 
-// shows reports whether an outcome, or the failure, is the weak one.
+// shows reports whether the weak outcome or the race has happened.
 func (l *litmus) shows(r Result) bool {
 	if l.weak == "race" {
 		return isRace(r)
@@ -377,19 +377,19 @@ func containsWords(text, words string) bool {
 	return true
 }
 
-// outcomes returns the names of the outcomes, in order.
+// outcomes returns the outcomes in order.
 func outcomes(r Result) []string { return slices.Sorted(maps.Keys(r.Outcomes)) }
 
-// TestLitmus: each model shows the weak outcome exactly if the table says so,
-// and the state cache hides none.
+// TestLitmus: the weak outcome happens in exactly the models that the table says, and
+// the state cache hides no outcome.
 func TestLitmus(t *testing.T) {
 	for i := range litmusTests {
 		l := &litmusTests[i]
 		for _, model := range models {
 			t.Run(l.name+"/"+model.String(), func(t *testing.T) {
 				r := World{Memory: model}.Run(l.program(), Exhaustive())
-				if want := strings.Contains(l.seen, model.String()); l.shows(r) != want {
-					t.Errorf("%s is seen: %v, want %v %s; outcomes %q, %v", l.weak, !want, want, l.note, outcomes(r), r)
+				if want := strings.Contains(l.shownBy, model.String()); l.shows(r) != want {
+					t.Errorf("%s happens: %v, want %v %s; outcomes %q, %v", l.weak, !want, want, l.note, outcomes(r), r)
 				}
 				switch {
 				case r.Failure != nil && l.weak != "race":

@@ -2,7 +2,64 @@ package mc
 
 import "unsafe"
 
-// What generated code calls, in the middle of expressions.
+// A frame is the control state of one function call. base is that of its callers.
+type frame struct{ base, h uint64 }
+
+// Enter says that the current thread enters the function fn, whose first site is
+// fn+1.
+func Enter(fn int32) {
+	t := cur.self
+	if t == nil {
+		return
+	}
+	f := t.frames[len(t.frames)-1]
+	if t.m.Marks {
+		t.frames = append(t.frames, frame{base: mix(f.base, f.h), h: uint64(uint32(fn))})
+	} else {
+		t.frames = append(t.frames, frame{base: f.base, h: f.h})
+	}
+	if t.atomicFrom == 0 && t.m.atomic != nil && fn >= 0 && t.m.atomic[fn] {
+		t.atomicFrom = len(t.frames)
+	}
+}
+
+// Leave says that the current thread leaves the function that it entered last. What the
+// function may return becomes part of the caller's control state.
+func Leave() {
+	t := cur.self
+	if t == nil {
+		return
+	}
+	top := len(t.frames) - 1
+	h := t.frames[top].h
+	t.frames = t.frames[:top]
+	f := &t.frames[top-1]
+	if t.m.Marks {
+		f.h = mix(f.h, h)
+	} else {
+		f.h = h
+	}
+	if t.atomicFrom > top {
+		t.atomicFrom, t.inside = 0, false
+	}
+}
+
+// At is called before each call and each access. It says that what the current function
+// will do depends on nothing but its position and the given values, which are those of
+// its live variables. What the function observes until the next At is added to them.
+func At(site Site, live ...uint64) {
+	t := cur.self
+	if t == nil || !t.m.Marks {
+		return
+	}
+	h := uint64(site)
+	for _, v := range live {
+		h = mix(h, v)
+	}
+	t.frames[len(t.frames)-1].h = mix(h, uint64(len(live)))
+}
+
+// Generated code calls the functions below in the middle of expressions.
 
 // Mark is [At], and returns the site for the call that is marked.
 func Mark(site Site, live ...uint64) Site {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Minimise returns a schedule that fails in the same way as the given one, with
-// fewer steps, switches between threads, or choices, if it finds one.
+// Minimise returns a schedule that fails in the same way as the given one, with fewer
+// steps, switches between threads or choices if it finds one.
 func (w World) Minimise(p *Program, text string) (string, error) {
 	s, err := parseSchedule(text)
 	if err != nil {
@@ -29,7 +29,7 @@ func (w World) Minimise(p *Program, text string) (string, error) {
 // maxMinimise bounds the steps that minimising may take.
 const maxMinimise = 3_000_000
 
-// minimise shortens a failing schedule as long as that is easy.
+// minimise shortens a failing schedule until no small change makes it better.
 func (m *machine) minimise(s schedule) schedule {
 	n := &minimiser{m: m, kind: kindOf(m.failure), best: s, left: maxMinimise}
 	if s.fair {
@@ -41,7 +41,7 @@ func (m *machine) minimise(s schedule) schedule {
 	return n.best
 }
 
-// kindOf is what two failures must have in common to be the same bug.
+// kindOf returns what the messages of two failures of the same kind have in common.
 func kindOf(failure string) string {
 	kind := digits.ReplaceAllString(failure, "#")
 	kind = strings.TrimPrefix(kind, "T#: ")
@@ -60,7 +60,7 @@ type minimiser struct {
 	buf  []choice
 }
 
-// shorten finds a short beginning from which the program makes no progress.
+// shorten finds a short prefix of a fair schedule after which there is no progress.
 func (n *minimiser) shorten() {
 	whole := n.best.steps
 	for length := 0; length < len(whole) && n.left > 0; length = 2*length + 1 {
@@ -74,17 +74,17 @@ func (n *minimiser) shorten() {
 	}
 }
 
-// round tries every small change once, and reports whether one was better.
+// round tries every small change once, and reports whether one made it better.
 func (n *minimiser) round() bool {
 	better := false
 	for at := 0; at < len(n.best.steps) && n.left > 0; at++ {
 		better = n.try(n.without(at, n.block(at))) || n.try(n.without(at, 1)) ||
-			n.try(n.later(at)) || n.try(n.plainer(at)) || better
+			n.try(n.later(at)) || n.try(n.firstAlternative(at)) || better
 	}
 	return better
 }
 
-// block returns how many steps from at on are the same actor's.
+// block counts the steps from at on that are of the same actor.
 func (n *minimiser) block(at int) int {
 	steps := n.best.steps
 	end := at + 1
@@ -94,13 +94,13 @@ func (n *minimiser) block(at int) int {
 	return end - at
 }
 
-// without leaves steps out; what else is needed will happen later.
+// without leaves out count steps.
 func (n *minimiser) without(at, count int) []choice {
 	steps := n.best.steps
 	return append(append([]choice(nil), steps[:at]...), steps[at+count:]...)
 }
 
-// later moves the block at at behind the one that follows it.
+// later swaps the block at at with the next one.
 func (n *minimiser) later(at int) []choice {
 	steps := n.best.steps
 	mid := at + n.block(at)
@@ -114,8 +114,8 @@ func (n *minimiser) later(at int) []choice {
 	return append(s, steps[end:]...)
 }
 
-// plainer takes the first alternative at a step.
-func (n *minimiser) plainer(at int) []choice {
+// firstAlternative replaces the alternative of a step by the first.
+func (n *minimiser) firstAlternative(at int) []choice {
 	c := n.best.steps[at]
 	if c.alt() == 0 || c.what() != stepRun {
 		return nil
@@ -125,13 +125,13 @@ func (n *minimiser) plainer(at int) []choice {
 	return s
 }
 
-// try runs a schedule, taking it for a wish, and keeps what really happened if it
-// fails as it should and is better.
-func (n *minimiser) try(wish []choice) bool {
-	if wish == nil || n.left <= 0 {
+// try runs an execution after a proposed schedule. It keeps the execution's own schedule
+// if that fails in the same way and is better.
+func (n *minimiser) try(proposal []choice) bool {
+	if proposal == nil || n.left <= 0 {
 		return false
 	}
-	taken := n.lenient(wish)
+	taken := n.lenient(proposal)
 	n.left -= len(taken)
 	if n.m.failure == "" || kindOf(n.m.failure) != n.kind || !simpler(taken, n.best.steps) {
 		return false
@@ -140,9 +140,10 @@ func (n *minimiser) try(wish []choice) bool {
 	return true
 }
 
-// lenient follows a wish where it can, and else goes on with the thread that ran
-// last. It returns the steps that it has taken.
-func (n *minimiser) lenient(wish []choice) (taken []choice) {
+// lenient takes the steps of a proposed schedule. It skips those that are not possible.
+// After the last one it continues with the thread that ran last. It returns the steps
+// that it has taken.
+func (n *minimiser) lenient(proposal []choice) (taken []choice) {
 	m := n.m
 	m.begin()
 	defer m.abandon()
@@ -152,12 +153,12 @@ func (n *minimiser) lenient(wish []choice) (taken []choice) {
 			m.end()
 			break
 		}
-		for len(wish) > 0 && !contains(n.buf, wish[0]) {
-			wish = wish[1:]
+		for len(proposal) > 0 && !contains(n.buf, proposal[0]) {
+			proposal = proposal[1:]
 		}
 		c := n.buf[0]
-		if len(wish) > 0 {
-			c, wish = wish[0], wish[1:]
+		if len(proposal) > 0 {
+			c, proposal = proposal[0], proposal[1:]
 		}
 		taken = append(taken, c)
 		m.step(c)
@@ -165,13 +166,15 @@ func (n *minimiser) lenient(wish []choice) (taken []choice) {
 	return taken
 }
 
-// simpler reports whether a has fewer switches and choices than b and is not
-// longer, or has no more of them and is shorter.
+// simpler reports whether a costs less than b and is not longer, or costs the same and
+// is shorter.
 func simpler(a, b []choice) bool {
 	ca, cb := cost(a), cost(b)
 	return ca < cb && len(a) <= len(b) || ca == cb && len(a) < len(b)
 }
 
+// cost counts the switches between actors, the ticks, and the alternatives other than
+// the first.
 func cost(steps []choice) int {
 	n := 0
 	for i, c := range steps {

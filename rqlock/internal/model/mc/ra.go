@@ -2,46 +2,48 @@ package mc
 
 import "slices"
 
-// ra is release/acquire memory: each location has its stores in modification
-// order, each thread a view of how far into that order it has come.
+// ra is a release/acquire memory. Each location has its messages in modification order,
+// and each thread has a view; see the package's documentation.
 type ra struct {
 	m     *machine
-	views []*view // of messages; the first used ones are taken
+	views []*view // allocated for messages; the first used of them are in use
 	used  int
 
-	published [maxLocations]uint8 // what SeqCst stores have published: no SeqCst load misses it
+	published [maxLocations]uint8 // oldest messages that a SeqCst load may still read
 }
 
-// A message is a store. What acquires from it learns its view; nil is empty.
+// A message is a store.
 type message struct {
 	v    uint64
-	rmw  bool // nothing may come between it and the message before
-	view *view
+	rmw  bool  // by a read-modify-write: no message may come between it and the one before
+	view *view // an acquire load joins it to its thread's view; nil is an empty one
 }
 
-// A view has for each location the index of the oldest message that may still
-// be read. Indices are relative to the messages that are kept (see prune).
+// A view has for each location the index of the oldest message that may still be read,
+// and the plain accesses that happen before. (The term is the literature's.) Indices
+// count the messages that are kept; see prune.
 type view struct {
-	know know
-	pos  [maxLocations]uint8
+	before accessSet
+	pos    [maxLocations]uint8
 }
 
 var noView view
 
 func (v *view) join(w *view, locations int) {
-	v.know.join(&w.know)
+	v.before.join(&w.before)
 	for i := range v.pos[:locations] {
 		v.pos[i] = max(v.pos[i], w.pos[i])
 	}
 }
 
-// below reports whether w, which may be nil, covers v, apart from location own.
+// below reports whether joining v to w would not change w, apart from location own. w
+// may be nil.
 func (v *view) below(w *view, own, locations int) bool {
 	if w == nil {
 		w = &noView
 	}
-	for i := range v.know {
-		if v.know[i]&^w.know[i] != 0 {
+	for i := range v.before {
+		if v.before[i]&^w.before[i] != 0 {
 			return false
 		}
 	}
@@ -54,7 +56,7 @@ func (v *view) below(w *view, own, locations int) bool {
 }
 
 func (v *view) hash(locations int) uint64 {
-	h := v.know.hash()
+	h := v.before.hash()
 	for i := 0; i < locations; i += 8 {
 		if w := le64(v.pos[i:]); w != 0 {
 			h = mix(h^w, uint64(i)+1)
@@ -90,12 +92,12 @@ func (r *ra) oldest(t *thread, l *location, o Order) int {
 	return int(t.view.pos[l.id])
 }
 
-// order puts t behind all SeqCst stores so far, for a SeqCst access: what was
-// ordered before those, t has seen from now on.
+// order orders all earlier SeqCst stores, and what was ordered before them, before a
+// SeqCst access of t.
 func (r *ra) order(t *thread) { raise(t.view.pos[:len(r.m.locs)], r.published[:]) }
 
-// publish puts a SeqCst store of t, and what is ordered before it, before all
-// SeqCst accesses to come.
+// publish orders a SeqCst store of t, and what was ordered before it, before all later
+// SeqCst accesses.
 func (r *ra) publish(t *thread) { raise(r.published[:len(r.m.locs)], t.view.pos[:]) }
 
 func raise(to, by []uint8) {
@@ -104,7 +106,7 @@ func raise(to, by []uint8) {
 	}
 }
 
-// loads counts the messages that may be read; alternative 0 is the newest.
+// loads counts the messages that may be read. Alternative 0 is the newest.
 func (r *ra) loads(t *thread, l *location, o Order) int {
 	return len(l.msgs) - r.oldest(t, l, o)
 }
@@ -118,7 +120,7 @@ func (r *ra) load(t *thread, l *location, o Order, alt int) uint64 {
 	return l.msgs[i].v
 }
 
-// read makes t see message i of l.
+// read makes t read message i of l.
 func (r *ra) read(t *thread, l *location, i int, acquires bool) {
 	if w := l.msgs[i].view; acquires && w != nil {
 		t.view.join(w, len(r.m.locs))
@@ -128,16 +130,16 @@ func (r *ra) read(t *thread, l *location, i int, acquires bool) {
 }
 
 func (r *ra) watch(t *thread, l *location, i int) {
-	if l.watch>>t.id&1 != 0 && int(t.seen[l.id]) < i {
-		t.fire() // it will not read the older one again, which it has read too
+	if l.watch>>t.id&1 != 0 && int(t.lastRead[l.id]) < i {
+		t.wakeUp() // it has read an older message in this round, and may not do so in the next
 	}
 	t.watch(l)
-	if !t.fired {
-		t.seen[l.id] = uint8(i)
+	if !t.woken {
+		t.lastRead[l.id] = uint8(i)
 	}
 }
 
-// stores counts the gaps that a store may go into; alternative 0 is the end.
+// stores counts the gaps that a store may go into. Alternative 0 is the end.
 func (r *ra) stores(t *thread, l *location, o Order, mask uint64) int {
 	if o == SeqCst || mask != ^uint64(0) {
 		return 1
@@ -159,7 +161,7 @@ func (r *ra) store(t *thread, l *location, v, mask uint64, o Order, alt int) {
 	if mask != ^uint64(0) {
 		last := len(l.msgs) - 1
 		t.view.pos[l.id] = uint8(last)
-		if l.watch>>t.id&1 != 0 { // the other parts may be news; but a store is no read
+		if l.watch>>t.id&1 != 0 { // the other parts may have changed; but a store alone is no read
 			r.watch(t, l, last)
 		}
 		r.append(t, l, l.v&^mask|v, o)
@@ -177,7 +179,7 @@ func (r *ra) store(t *thread, l *location, v, mask uint64, o Order, alt int) {
 	r.insert(t, l, i, message{v: v}, o)
 }
 
-// insert makes msg message i of l, and t see it.
+// insert makes msg message i of l, which t has then read.
 func (r *ra) insert(t *thread, l *location, i int, msg message, o Order) {
 	if i < len(l.msgs) {
 		r.shift(l, i)
@@ -189,24 +191,25 @@ func (r *ra) insert(t *thread, l *location, i int, msg message, o Order) {
 		} else {
 			msg.view.join(&t.view, len(r.m.locs))
 		}
-		msg.view.pos[l.id] = 0 // who reads the message has seen it
+		msg.view.pos[l.id] = 0 // reading the message says as much
 	}
 	l.msgs = slices.Insert(l.msgs, i, msg)
 	if o == SeqCst {
 		r.publish(t)
 	}
 	if l.watch>>t.id&1 != 0 {
-		t.seen[l.id] = uint8(i) // its own store is no news
+		t.lastRead[l.id] = uint8(i) // its own store does not end its Pause
 	}
 	if i == len(l.msgs)-1 {
 		r.m.set(t, l, msg.v)
 	}
 }
 
-// maxMessages bounds the messages of a location, and so how late a thread can be.
+// maxMessages bounds the messages of a location.
 const maxMessages = 32
 
-// makeRoom lets l have one more message: a store is seen by everybody in the end.
+// makeRoom makes l have fewer than maxMessages. If threads may still read all of them,
+// it makes them forget the oldest.
 func (r *ra) makeRoom(l *location) {
 	if len(l.msgs) < maxMessages {
 		return
@@ -215,14 +218,14 @@ func (r *ra) makeRoom(l *location) {
 	if len(l.msgs) < maxMessages {
 		return
 	}
-	r.m.hurried++
+	r.m.truncated++
 	for _, t := range r.m.threads {
 		t.view.pos[l.id] = max(t.view.pos[l.id], 1)
 	}
 	r.prune(l)
 }
 
-// shift makes room for a message i in all that has indices.
+// shift adjusts all indices of messages of l to a new message i.
 func (r *ra) shift(l *location, i int) {
 	up := func(at *uint8) {
 		if int(*at) >= i {
@@ -231,7 +234,7 @@ func (r *ra) shift(l *location, i int) {
 	}
 	for _, t := range r.m.threads {
 		up(&t.view.pos[l.id])
-		up(&t.seen[l.id])
+		up(&t.lastRead[l.id])
 	}
 	for _, v := range r.views[:r.used] {
 		up(&v.pos[l.id])
@@ -239,9 +242,9 @@ func (r *ra) shift(l *location, i int) {
 	up(&r.published[l.id])
 }
 
-// updates counts the messages that a read-modify-write may go on from: as a store,
-// it may come before stores that are late, if nothing has taken its place. One that
-// is SeqCst goes on from the newest, as a SeqCst store is the newest.
+// updates counts the messages that a read-modify-write may read. As a store may, it may
+// go into a gap before later messages. If it is SeqCst it reads the newest, as a SeqCst
+// store becomes the newest.
 func (r *ra) updates(t *thread, l *location, o Order) int {
 	if o == SeqCst {
 		return 1
@@ -255,7 +258,7 @@ func (r *ra) updates(t *thread, l *location, o Order) int {
 	return n
 }
 
-// canUpdate reports whether the pending read-modify-write may go on from message i.
+// canUpdate reports whether the pending read-modify-write may read message i.
 func (r *ra) canUpdate(t *thread, l *location, i int) bool {
 	if r.gapBefore(l, i+1) {
 		return true
@@ -264,7 +267,7 @@ func (r *ra) canUpdate(t *thread, l *location, i int) bool {
 	return !writes
 }
 
-// source returns the message that the pending read-modify-write goes on from.
+// source returns the message that the pending read-modify-write reads.
 func (r *ra) source(t *thread, l *location) int {
 	for i, n := len(l.msgs)-1, 0; i >= int(t.view.pos[l.id]); i-- {
 		if r.canUpdate(t, l, i) {
@@ -274,7 +277,7 @@ func (r *ra) source(t *thread, l *location) int {
 			n++
 		}
 	}
-	return len(l.msgs) - 1 // it was hurried
+	return len(l.msgs) - 1 // makeRoom has removed an alternative
 }
 
 func (r *ra) newest(t *thread, l *location) uint64 {
@@ -285,7 +288,7 @@ func (r *ra) newest(t *thread, l *location) uint64 {
 	return l.v
 }
 
-// update inserts a message that goes on with the release sequence.
+// update inserts the message of a read-modify-write.
 func (r *ra) update(t *thread, l *location, v uint64, o Order) {
 	i := r.source(t, l)
 	r.read(t, l, i, o.acquires())
@@ -299,7 +302,8 @@ func (r *ra) update(t *thread, l *location, v uint64, o Order) {
 	r.follow(t, l, i, v, o)
 }
 
-// follow makes the message of a read-modify-write that goes on from message i.
+// follow makes the message of a read-modify-write that has read message i. It continues
+// that message's release sequence.
 func (r *ra) follow(t *thread, l *location, i int, v uint64, o Order) {
 	msg := message{v: v, rmw: true}
 	if w := l.msgs[i].view; w != nil {
@@ -308,7 +312,7 @@ func (r *ra) follow(t *thread, l *location, i int, v uint64, o Order) {
 	r.insert(t, l, i+1, msg, o)
 }
 
-// append is the second half of a read-modify-write: t has seen the newest message.
+// append is the second half of a read-modify-write that has read the newest message.
 func (r *ra) append(t *thread, l *location, v uint64, o Order) {
 	last := len(l.msgs) - 1
 	if r.same(t, l, v, o) {
@@ -320,34 +324,35 @@ func (r *ra) append(t *thread, l *location, v uint64, o Order) {
 	r.follow(t, l, last, v, o)
 }
 
-// same reports whether the newest message of l already is what a
-// read-modify-write of v by t would append. As nothing can come between the two,
-// nobody could tell them apart: one is enough, and polling by exchanges is finite.
+// same reports whether a read-modify-write by t would append a message of l that has
+// the same value and view as the newest. No message can come between the two, so no
+// thread could tell them apart, and one will do. This makes polling by exchanges finite.
 func (r *ra) same(t *thread, l *location, v uint64, o Order) bool {
 	last := &l.msgs[len(l.msgs)-1]
 	return v == last.v && (!o.releases() || t.view.below(last.view, l.id, len(r.m.locs)))
 }
 
-func (r *ra) failed(t *thread, l *location) { r.read(t, l, r.source(t, l), false) }
+func (r *ra) failedUpdate(t *thread, l *location) { r.read(t, l, r.source(t, l), false) }
 
-func (r *ra) plain(t *thread, l *location) bool {
+func (r *ra) readsNewest(t *thread, l *location) bool {
 	return int(t.view.pos[l.id]) == len(l.msgs)-1
 }
 
-// overwritten makes a plain write the newest message; its value comes later.
-func (r *ra) overwritten(t *thread, l *location) {
+// plainWrite makes a plain write by t the newest message. refresh sets its value.
+func (r *ra) plainWrite(t *thread, l *location) {
 	r.makeRoom(l)
 	r.insert(t, l, len(l.msgs), message{v: l.v}, Relaxed)
 }
 
-// pauses returns in how many ways a polling thread can learn something new. It
-// will do so in finite time, so rounds that read the same again are left out: if
-// it is not bound to see a newer message already, it sees one of a location of its choice.
+// pauses counts the alternatives of a Pause that ends. A polling thread reads a newer
+// message after a finite number of rounds, so the rounds before are left out. If its
+// view does not force it to read a newer message, the alternatives are the locations
+// of which it could read one.
 func (r *ra) pauses(t *thread) int {
 	n := 0
 	for _, l := range t.watched {
-		if int(t.seen[l.id]) < len(l.msgs)-1 {
-			if t.view.pos[l.id] > t.seen[l.id] {
+		if int(t.lastRead[l.id]) < len(l.msgs)-1 {
+			if t.view.pos[l.id] > t.lastRead[l.id] {
 				return 1
 			}
 			n++
@@ -358,12 +363,12 @@ func (r *ra) pauses(t *thread) int {
 
 func (r *ra) resume(t *thread, alt int) {
 	for _, l := range t.watched {
-		if t.view.pos[l.id] > t.seen[l.id] {
+		if t.view.pos[l.id] > t.lastRead[l.id] {
 			return
 		}
 	}
 	for _, l := range t.watched {
-		if int(t.seen[l.id]) < len(l.msgs)-1 {
+		if int(t.lastRead[l.id]) < len(l.msgs)-1 {
 			if alt == 0 {
 				t.view.pos[l.id]++
 				return
@@ -375,16 +380,16 @@ func (r *ra) resume(t *thread, alt int) {
 
 func (r *ra) flush(*thread) {}
 
-func (r *ra) forget(lo, hi int, mask *know) {
+func (r *ra) forget(lo, hi int, mask *accessSet) {
 	for _, v := range r.views[:r.used] {
 		for i := lo; i <= hi; i++ {
-			v.know[i] &^= mask[i]
+			v.before[i] &^= mask[i]
 		}
 	}
 }
 
-// prune forgets the messages of l that no thread can read any more, nor put a
-// store before.
+// prune drops the messages of l that no thread can read, or put a store before, any
+// more.
 func (r *ra) prune(l *location) {
 	low := len(l.msgs) - 1
 	for _, t := range r.m.threads {
@@ -396,11 +401,11 @@ func (r *ra) prune(l *location) {
 		return
 	}
 	for _, t := range r.m.threads {
-		if l.watch>>t.id&1 != 0 && int(t.seen[l.id]) < low {
-			t.fire() // it will not read that again
+		if l.watch>>t.id&1 != 0 && int(t.lastRead[l.id]) < low {
+			t.wakeUp() // it cannot read that message again
 		}
 		lower(&t.view.pos[l.id], low)
-		lower(&t.seen[l.id], low)
+		lower(&t.lastRead[l.id], low)
 	}
 	for _, v := range r.views[:r.used] {
 		lower(&v.pos[l.id], low)
@@ -433,23 +438,23 @@ func (r *ra) hash() uint64 {
 // hashOf is 0 for a location as it was before the execution.
 func (r *ra) hashOf(l *location) uint64 {
 	n := len(r.m.locs)
-	if len(l.msgs) == 1 && r.published[l.id] == 0 && r.m.canonical(l, l.v) == l.init && l.msgs[0].empty(n) {
+	if len(l.msgs) == 1 && r.published[l.id] == 0 && r.m.canonical(l, l.v) == l.init && l.msgs[0].viewless(n) {
 		return 0
 	}
 	h := mix(uint64(l.id), uint64(r.published[l.id]))
 	for i := range l.msgs {
 		msg := &l.msgs[i]
-		known := uint64(0)
-		if !msg.empty(n) {
-			known = msg.view.hash(n)
+		viewHash := uint64(0)
+		if !msg.viewless(n) {
+			viewHash = msg.view.hash(n)
 		}
-		h = mix(mix(mix(h, r.m.canonical(l, msg.v)), b2u(msg.rmw)), known)
+		h = mix(mix(mix(h, r.m.canonical(l, msg.v)), b2u(msg.rmw)), viewHash)
 	}
 	return h
 }
 
-// empty reports whether an acquire learns nothing from the message.
-func (msg *message) empty(locations int) bool {
+// viewless reports whether the message's view is empty.
+func (msg *message) viewless(locations int) bool {
 	if msg.view != nil && msg.view.hash(locations) == 0 {
 		msg.view = nil
 	}

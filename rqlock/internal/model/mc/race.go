@@ -5,28 +5,28 @@ import (
 	"unsafe"
 )
 
-// A know is a set of plain accesses: those that are ordered before a point of a
-// thread, or that an acquire load learns from a message. Each plain variable has
-// one slot for its last write, and one for each thread's last read since.
-type know [knowWords]uint64
+// An accessSet is a set of plain accesses: those that happen before a point of a thread,
+// or before the load of a message by an acquire. Each plain variable has a slot for its
+// last write and one for each thread's last read since.
+type accessSet [setWords]uint64
 
 const (
-	knowWords = 16
-	maxSlots  = 64 * knowWords
+	setWords = 16
+	maxSlots = 64 * setWords
 )
 
-func (k *know) join(other *know) {
-	for i := range k {
-		k[i] |= other[i]
+func (s *accessSet) join(other *accessSet) {
+	for i := range s {
+		s[i] |= other[i]
 	}
 }
 
-func (k *know) has(slot int) bool { return k[slot/64]>>(slot%64)&1 != 0 }
-func (k *know) set(slot int)      { k[slot/64] |= 1 << (slot % 64) }
+func (s *accessSet) has(slot int) bool { return s[slot/64]>>(slot%64)&1 != 0 }
+func (s *accessSet) set(slot int)      { s[slot/64] |= 1 << (slot % 64) }
 
-func (k *know) hash() uint64 {
+func (s *accessSet) hash() uint64 {
 	var h uint64
-	for i, w := range k {
+	for i, w := range s {
 		if w != 0 {
 			h = mix(h^w, uint64(i)+1)
 		}
@@ -34,86 +34,85 @@ func (k *know) hash() uint64 {
 	return h
 }
 
-// A plain is what the race detector has on a variable.
+// A plain is the race detector's record of a variable.
 type plain struct {
-	first int // slot of the last write; those of the reads follow
-	mask  know
-	init  uint64 // canonical value before the execution
-	gen   uint64 // the execution that touched it last
-	site  [maxThreads + 1]Site
-	wrote int // who wrote last
+	first  int                  // slot of the last write; those of the reads follow
+	mask   accessSet            // all slots of the variable
+	init   uint64               // canonical value before the execution
+	gen    uint64               // the execution that accessed it last
+	site   [maxThreads + 1]Site // of the access in each slot
+	writer int                  // the thread that wrote last
 }
 
-// races finds plain accesses that nothing orders.
+// races finds pairs of conflicting accesses that nothing orders.
 type races struct {
 	slots  int // of each variable
 	plains []*location
-	fresh  []*location // touched in this execution
-	open   know        // accesses that not every thread knows of
+	fresh  []*location // accessed in this execution
+	open   accessSet   // accesses that do not yet happen before every thread's next step
 }
 
 func (r *races) reset() {
 	r.fresh = r.fresh[:0]
-	r.open = know{}
+	r.open = accessSet{}
 }
 
-// PlainRead says that the current thread is about to read the variable at p, of
-// the given width (0: a pointer), not atomically.
+// PlainRead says that the current thread is about to read the variable at p by a plain
+// access. The width is in bits; 0 is a pointer.
 func PlainRead(site Site, p unsafe.Pointer, bits int) {
 	t := cur.self
 	if t == nil {
-		outside("read", p, false)
+		charge("read", p, false)
 		return
 	}
 	m := t.m
 	l := m.plainAt(p, bits)
 	pl := l.plain
-	if m.races.open.has(pl.first) && !t.view.know.has(pl.first) {
+	if m.races.open.has(pl.first) && !t.view.before.has(pl.first) {
 		m.race(t, l, site, "reads", 0)
 	}
-	if !m.mem.plain(t, l) {
-		m.failNow("data race on %s: T%d reads it%s, not atomically, and does not know its last store", m.nameOf(l), t.id, m.here(site))
+	if !m.mem.readsNewest(t, l) {
+		m.failNow("data race on %s: T%d reads it%s, not atomically, and has not acquired its last store", m.nameOf(l), t.id, m.position(site))
 	}
-	t.notDead(l)
+	t.mustBeInUse(l)
 	m.record(t, pl, 1+t.id, site)
 	t.observe(uint64(l.id)|2<<32, m.canonical(l, m.readVar(l)))
 }
 
-// PlainWrite says that the current thread is about to write the variable at p.
-// Nothing may be scheduled between this and the write: call it when the value
-// is there.
+// PlainWrite says that the current thread is about to write the variable at p by a plain
+// access. The thread must not reach a scheduling point before the write.
 func PlainWrite(site Site, p unsafe.Pointer, bits int) {
 	t := cur.self
 	if t == nil {
-		outside("write", p, true)
+		charge("write", p, true)
 		return
 	}
 	m := t.m
 	l := m.plainAt(p, bits)
 	pl := l.plain
 	for i := range m.races.slots {
-		if slot := pl.first + i; m.races.open.has(slot) && !t.view.know.has(slot) {
+		if slot := pl.first + i; m.races.open.has(slot) && !t.view.before.has(slot) {
 			m.race(t, l, site, "writes", i)
 		}
 	}
-	if !m.mem.plain(t, l) {
-		m.failNow("data race on %s: T%d writes it%s, not atomically, and does not know its last store", m.nameOf(l), t.id, m.here(site))
+	if !m.mem.readsNewest(t, l) {
+		m.failNow("data race on %s: T%d writes it%s, not atomically, and has not acquired its last store", m.nameOf(l), t.id, m.position(site))
 	}
 	m.record(t, pl, 0, site)
-	pl.wrote = t.id
+	pl.writer = t.id
 	l.stale = true
 	if l.atomic {
-		m.mem.overwritten(t, l)
+		m.mem.plainWrite(t, l)
 	}
 }
 
-// record makes the access of t the last in the given slot of pl. What it
-// supersedes is forgotten: by a write, everything.
+// record makes the access of t the last in the given slot of pl, and removes from all
+// sets the accesses that it replaces: those in its slot or, if it is a write, in all.
 func (m *machine) record(t *thread, pl *plain, slot int, site Site) {
 	if m.NoRaces {
 		return
 	}
-	var old know
+	var old accessSet
 	if slot == 0 {
 		old = pl.mask
 	} else {
@@ -121,12 +120,12 @@ func (m *machine) record(t *thread, pl *plain, slot int, site Site) {
 	}
 	m.forget(&old, pl.first, pl.first+m.races.slots-1)
 	m.races.open.set(pl.first + slot)
-	t.view.know.set(pl.first + slot)
+	t.view.before.set(pl.first + slot)
 	pl.site[slot] = site
 }
 
-// forget takes the slots in mask, which are between first and last, out of all sets.
-func (m *machine) forget(mask *know, first, last int) {
+// forget removes the slots in mask, which are between first and last, from all sets.
+func (m *machine) forget(mask *accessSet, first, last int) {
 	open := false
 	lo, hi := first/64, last/64
 	for i := lo; i <= hi; i++ {
@@ -138,28 +137,29 @@ func (m *machine) forget(mask *know, first, last int) {
 	}
 	for _, t := range m.threads {
 		for i := lo; i <= hi; i++ {
-			t.view.know[i] &^= mask[i]
+			t.view.before[i] &^= mask[i]
 		}
 	}
 	m.mem.forget(lo, hi, mask)
 }
 
-// settle forgets the accesses that every thread knows of: they race with nobody.
+// settle forgets the accesses that happen before every thread's next step. They race
+// with no access any more.
 func (r *races) settle(m *machine) {
-	known := r.open
+	settled := r.open
 	for _, t := range m.threads {
 		if !t.done {
-			for i := range known {
-				known[i] &= t.view.know[i]
+			for i := range settled {
+				settled[i] &= t.view.before[i]
 			}
 		}
 	}
-	if known != (know{}) {
-		m.forget(&known, 0, maxSlots-1)
+	if settled != (accessSet{}) {
+		m.forget(&settled, 0, maxSlots-1)
 	}
 }
 
-// plainAt returns the location of a variable that is accessed plainly.
+// plainAt returns the location of the variable at p for a plain access.
 func (m *machine) plainAt(p unsafe.Pointer, bits int) *location {
 	l := m.lookup(p, bits)
 	if l.plain == nil {
@@ -183,7 +183,7 @@ func (m *machine) plainAt(p unsafe.Pointer, bits int) *location {
 
 // atomicRead checks an atomic load of l against plain writes.
 func (t *thread) atomicRead(l *location) {
-	if pl := l.plain; pl != nil && t.m.races.open.has(pl.first) && !t.view.know.has(pl.first) {
+	if pl := l.plain; pl != nil && t.m.races.open.has(pl.first) && !t.view.before.has(pl.first) {
 		t.m.race(t, l, t.op.site, "reads", 0)
 	}
 }
@@ -195,24 +195,25 @@ func (t *thread) atomicWrite(l *location) {
 		return
 	}
 	for i := range t.m.races.slots {
-		if slot := pl.first + i; t.m.races.open.has(slot) && !t.view.know.has(slot) {
+		if slot := pl.first + i; t.m.races.open.has(slot) && !t.view.before.has(slot) {
 			t.m.race(t, l, t.op.site, "writes", i)
 		}
 	}
 }
 
-// race fails: t does something to l that is not ordered with the access in slot.
+// race fails because t reads or writes l and the access in slot does not happen before.
 func (m *machine) race(t *thread, l *location, site Site, does string, slot int) {
 	pl := l.plain
-	who, did := pl.wrote, "wrote"
+	who, did := pl.writer, "wrote"
 	if slot > 0 {
 		who, did = slot-1, "read"
 	}
 	m.failNow("data race on %s: T%d %s it%s, and nothing orders that after T%d %s it%s",
-		m.nameOf(l), t.id, does, m.here(site), who, did, m.place(pl.site[slot]))
+		m.nameOf(l), t.id, does, m.position(site), who, did, m.sitePosition(pl.site[slot]))
 }
 
-// hash covers the plain variables' values and who knows of which access.
+// hash covers the values of the plain variables, and the accesses that happen before
+// each thread's next step.
 func (r *races) hash(m *machine) uint64 {
 	if len(r.fresh) == 0 {
 		return 0
@@ -226,7 +227,7 @@ func (r *races) hash(m *machine) uint64 {
 	h = mix(h, r.open.hash())
 	for _, t := range m.threads {
 		if !t.done {
-			h = mix(h, t.view.know.hash())
+			h = mix(h, t.view.before.hash())
 		}
 	}
 	return h

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// An access to d, as an instruction.
+// accessesToD are instructions that access d.
 var accessesToD = []struct {
 	name          string
 	in            instr
@@ -21,8 +21,8 @@ var accessesToD = []struct {
 	{"failed compare", cas(d, 99, 16, rlx), false, false},
 }
 
-// TestRaces: two accesses race if one of them is plain and one a write, and
-// nothing orders them. Here either may come first.
+// TestRaces: two accesses race if one of them is plain, one is a write, and nothing
+// orders them. Here either may come first.
 func TestRaces(t *testing.T) {
 	for _, a := range accessesToD {
 		for _, b := range accessesToD {
@@ -34,7 +34,7 @@ func TestRaces(t *testing.T) {
 			}{
 				{"nothing", false, threads{{a.in}, {b.in}}},
 				{"relaxed", false, threads{{a.in, st(y, 1, rlx)}, {ld(y, rlx), b.in}}},
-				{"release, not asked", false, threads{{a.in, st(y, 1, rel)}, {ld(y, acq), b.in}}},
+				{"release, no condition", false, threads{{a.in, st(y, 1, rel)}, {ld(y, acq), b.in}}},
 				{"release, acquire", true, threads{{a.in, st(y, 1, rel)}, {ld(y, acq), onlyIf(1), b.in}}},
 				{"exchanges", true, threads{{a.in, xchg(y, 1, rel)}, {xchg(y, 2, acq), onlyIf(1), b.in}}},
 				{"one thread", true, threads{{a.in, b.in}, {ld(x, rlx)}}},
@@ -61,9 +61,9 @@ func checkRace(t *testing.T, name string, code threads, want bool, in ...Model) 
 	}
 }
 
-// TestRacesInOrder: what relaxed accesses force to come second is not ordered by
-// that. Of the atomic access only a store is remembered, and only under RA: so an
-// access that conflicts with it must be able to come first.
+// TestRacesInOrder: relaxed accesses that force an access to come second do not order
+// it. The race detector records no atomic accesses, but under RA a store is known by its
+// message. So a race of an atomic access with a later plain one is found only there.
 func TestRacesInOrder(t *testing.T) {
 	for _, a := range accessesToD {
 		for _, b := range accessesToD {
@@ -79,7 +79,7 @@ func TestRacesInOrder(t *testing.T) {
 	}
 }
 
-// TestRaceOfThree: two readers do not race; a writer must know both of them.
+// TestRaceOfThree: two readers do not race. A writer must be ordered after both of them.
 func TestRaceOfThree(t *testing.T) {
 	reader := []instr{rd(d), st(y, 1, rel)}
 	other := []instr{rd(d), st(z, 1, rel)}
@@ -89,8 +89,9 @@ func TestRaceOfThree(t *testing.T) {
 	checkRace(t, "writer knows the other", threads{reader, other, {ld(y, rlx), onlyIf(1), ld(z, acq), onlyIf(1), wr(d, 1)}}, true)
 }
 
-// TestRaceAgain: who knows of an access does not know of the next one by the same
-// thread, whether it learns of the first before the second or after it.
+// TestRaceAgain: a thread that is ordered after an access of another thread is not
+// ordered after that thread's next access, whether it synchronizes before or after that
+// one happens.
 func TestRaceAgain(t *testing.T) {
 	wait := func(c cell, o Order) instr { return instr{do: await, on: c, o: o, v: 1} }
 	for _, test := range []struct {
@@ -102,11 +103,11 @@ func TestRaceAgain(t *testing.T) {
 	} {
 		for _, other := range test.others {
 			name := fmt.Sprintf("%v twice, %v", test.twice, other)
-			checkRace(t, name+", learns before", threads{
+			checkRace(t, name+", synchronizes before", threads{
 				{test.twice, st(y, 1, rel), wait(x, rlx), test.twice, st(z, 1, rlx)},
 				{wait(y, acq), st(x, 1, rlx), wait(z, rlx), other},
 			}, true)
-			checkRace(t, name+", learns after", threads{
+			checkRace(t, name+", synchronizes after", threads{
 				{test.twice, st(y, 1, rel), ld(x, rlx), test.twice, st(z, 1, rlx)},
 				{wait(z, rlx), wait(y, acq), other},
 			}, true)
@@ -125,31 +126,31 @@ func TestRaceReport(t *testing.T) {
 	} {
 		for _, model := range models {
 			r := World{Memory: model, Verbatim: true}.Run((&litmus{threads: test.threads}).program(), Exhaustive())
-			if r.Failure == nil || withoutPlaces(r.Failure.Message) != test.want {
+			if r.Failure == nil || withoutPositions(r.Failure.Message) != test.want {
 				t.Errorf("%v: want %q", r, test.want)
 			}
 		}
 	}
 }
 
-// withoutPlaces leaves out where the accesses are.
-func withoutPlaces(message string) string {
+// withoutPositions removes the positions of the accesses from a message.
+func withoutPositions(message string) string {
 	var words []string
 	for _, w := range strings.Fields(message) {
-		place := strings.Contains(w, ".go:")
-		if strings.HasSuffix(w, ",") && len(words) > 0 && (place || strings.Contains(w, "Cell")) {
+		position := strings.Contains(w, ".go:")
+		if strings.HasSuffix(w, ",") && len(words) > 0 && (position || strings.Contains(w, "Cell")) {
 			words[len(words)-1] += ","
 			continue
 		}
-		if !place {
+		if !position {
 			words = append(words, w)
 		}
 	}
 	return strings.Join(words, " ")
 }
 
-// TestPlainThenAtomic: atomic accesses see what was written plainly before, and
-// the other way round, also under a model that keeps old values.
+// TestPlainThenAtomic: an atomic access reads what a plain access wrote before, and the
+// reverse, also under a model that keeps old values.
 func TestPlainThenAtomic(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -180,8 +181,7 @@ func TestPlainThenAtomic(t *testing.T) {
 	}
 }
 
-// TestManyPlainWrites: no number of writes is too much for a thread that has
-// read an old value once.
+// TestManyPlainWrites: a thread may make any number of plain writes.
 func TestManyPlainWrites(t *testing.T) {
 	p := testProgram("many writes", func() {
 		storeCell(d, 1, rlx)
@@ -207,7 +207,7 @@ func TestManyPlainWrites(t *testing.T) {
 	}
 }
 
-// TestTooMany: the limits of the explorer are failures, not wrong results.
+// TestTooMany: a program that exceeds the explorer's limits fails.
 func TestTooMany(t *testing.T) {
 	var words [2000]uint64
 	at := func(i int) *uint64 { return &words[i] }

@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-// TestRandomFinds: random executions find the bugs of the broken toys, whatever
-// the seed, and never fault a right one.
+// TestRandomFinds: random executions find the bugs of the broken toys, whatever the
+// seed, and none in the correct toys.
 func TestRandomFinds(t *testing.T) {
-	seed := anySeed(t)
+	random := seed.Of(t)
 	for _, model := range models {
-		for _, seed := range []uint64{1, seed} {
+		for _, seed := range []uint64{1, random} {
 			for _, s := range []Strategy{Walk(seed), PCT(seed, 3)} {
 				w := World{Memory: model, MaxExecutions: 20000}
 				for _, toy := range brokenLocks {
@@ -31,7 +33,7 @@ func TestRandomFinds(t *testing.T) {
 	}
 }
 
-// TestExhaustiveFinds is the measure for that.
+// TestExhaustiveFinds: so does an exhaustive search.
 func TestExhaustiveFinds(t *testing.T) {
 	for _, model := range models {
 		for _, toy := range brokenLocks {
@@ -45,14 +47,15 @@ func TestExhaustiveFinds(t *testing.T) {
 	}
 }
 
-// TestRandomIsDeterministic: a seed says all, and seeds differ.
+// TestRandomIsDeterministic: the seed determines an exploration, and different seeds make
+// different ones.
 func TestRandomIsDeterministic(t *testing.T) {
 	strategies := map[string]func(seed uint64) Strategy{
 		"walk": Walk,
 		"pct":  func(seed uint64) Strategy { return PCT(seed, 3) },
 	}
 	for name, strategy := range strategies {
-		seen := map[string]bool{}
+		results := map[string]bool{}
 		for seed := range uint64(5) {
 			w := World{Memory: RA, Verbatim: true}
 			run := func() string {
@@ -66,30 +69,33 @@ func TestRandomIsDeterministic(t *testing.T) {
 			if again := run(); first != again {
 				t.Errorf("%s, seed %d: first\n%s, then\n%s", name, seed, first, again)
 			}
-			seen[first] = true
+			results[first] = true
 		}
-		if len(seen) == 1 {
+		if len(results) == 1 {
 			t.Errorf("%s: all seeds are the same", name)
 		}
 	}
 }
 
-// TestWalkSeesAll: there is no outcome of a small program that a walk cannot see.
-func TestWalkSeesAll(t *testing.T) {
+// TestWalkReachesAll: random walks of a small program reach each of its outcomes.
+func TestWalkReachesAll(t *testing.T) {
+	if testing.Short() {
+		t.Skip("2000 walks of each litmus test")
+	}
 	for i := range litmusTests {
 		l := &litmusTests[i]
 		for _, model := range models {
-			if l.weak == "race" || !strings.Contains(l.seen, model.String()) {
+			if l.weak == "race" || !strings.Contains(l.shownBy, model.String()) {
 				continue
 			}
 			if r := (World{Memory: model, MaxExecutions: 2000}).Run(l.program(), Walk(1)); !l.shows(r) {
-				t.Errorf("%v: %s is not seen", r, l.weak)
+				t.Errorf("%v: %s does not happen", r, l.weak)
 			}
 		}
 	}
 }
 
-// TestPCTDepth: each depth lets one more switch happen that no thread asked for.
+// TestPCTDepth: each additional depth allows one more preemption.
 func TestPCTDepth(t *testing.T) {
 	add := func() {
 		v := loadCell(x, rlx)
@@ -112,7 +118,7 @@ func TestPCTDepth(t *testing.T) {
 			r := World{}.Run(test.p, PCT(1, depth))
 			l := litmus{weak: test.weak}
 			if got, want := l.shows(r), depth >= test.depth; got != want {
-				t.Errorf("%v: %s is seen: %v, want %v", r, test.weak, got, want)
+				t.Errorf("%v: %s happens: %v, want %v", r, test.weak, got, want)
 			}
 		}
 	}

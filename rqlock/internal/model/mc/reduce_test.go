@@ -7,13 +7,14 @@ import (
 	"unsafe"
 )
 
-// TestSymmetric: of executions that differ in who of the twins is who, one is run.
-// Renaming the twins in its outcomes gives all others; what is wrong is still found.
+// TestSymmetric: of executions that differ in the numbers of threads that are the same,
+// one is run. Renaming those threads in its outcomes gives the outcomes of the others.
+// Bugs are still found.
 func TestSymmetric(t *testing.T) {
 	for _, toy := range toyLocks {
 		for _, model := range models {
 			p := toy.program(3, 1)
-			p.Twins = []int{-1, 0, 1}
+			p.SameAs = []int{-1, 0, 1}
 			w := World{Memory: model, Marks: true}
 			all := checkRun(t, w, p, Exhaustive(), "")
 			w.Symmetric = true
@@ -29,7 +30,7 @@ func TestSymmetric(t *testing.T) {
 			}
 			for _, o := range outcomes(all) {
 				if !renamed[o] {
-					t.Errorf("%v: no twin of outcome %s", some, o)
+					t.Errorf("%v: no outcome is %s after renaming", some, o)
 				}
 			}
 			if model != RA {
@@ -39,7 +40,7 @@ func TestSymmetric(t *testing.T) {
 				w.Orders = map[string]Order{prim: weaker[len(weaker)-1]}
 				w.Verbatim = true
 				p := toy.program(2, 2)
-				p.Twins = []int{-1, 0}
+				p.SameAs = []int{-1, 0}
 				if r := w.Run(p, Exhaustive()); r.Failure == nil {
 					t.Errorf("%v: %s is %v, and nothing is wrong", r, prim, w.Orders[prim])
 				}
@@ -48,7 +49,7 @@ func TestSymmetric(t *testing.T) {
 	}
 	for _, broken := range brokenLocks {
 		p := broken.program(3, 1)
-		p.Twins = []int{-1, 0, 1}
+		p.SameAs = []int{-1, 0, 1}
 		r := World{Marks: true, Symmetric: true, NoRaces: true}.Run(p, Exhaustive())
 		if r.Failure == nil || !strings.Contains(r.Failure.Message, broken.failure) {
 			t.Errorf("%v: want %q", r, broken.failure)
@@ -56,7 +57,8 @@ func TestSymmetric(t *testing.T) {
 	}
 }
 
-// TestNoRaces: the same outcomes from fewer states, and no race.
+// TestNoRaces: without the race detector there are fewer states with the same outcomes,
+// and no races.
 func TestNoRaces(t *testing.T) {
 	tell := func() {
 		PlainWrite(1, unsafe.Pointer(&regs[0]), 64)
@@ -81,8 +83,8 @@ func TestNoRaces(t *testing.T) {
 	}
 }
 
-// TestDead: values of a variable that is not in use make no states; to read it
-// then, by a load, a read-modify-write or plainly, is a failure.
+// TestDead: the value of a dead variable is not part of the state. To read it, by a load,
+// a read-modify-write or a plain access, is a failure.
 func TestDead(t *testing.T) {
 	program := func(threads ...func()) (p *Program, inUse *bool) {
 		inUse = new(bool)
@@ -132,7 +134,7 @@ func TestDead(t *testing.T) {
 	}
 }
 
-// TestDeadPointer: the same for a pointer that is exchanged.
+// TestDeadPointer: the same holds for a pointer that is exchanged.
 func TestDeadPointer(t *testing.T) {
 	var p unsafe.Pointer
 	program := testProgram("dead pointer", func() { SwapPtr(1, "swap", unsafe.Pointer(&p), nil, Relaxed) })
@@ -140,8 +142,9 @@ func TestDeadPointer(t *testing.T) {
 	checkRun(t, World{}, program, Exhaustive(), "T0 reads ")
 }
 
-// TestDeadWatched: a store to a dead variable wakes who has read it when it was not,
-// whatever its value was: that value is not part of the state.
+// TestDeadWatched: a store to a dead variable ends the Pause of a thread that read the
+// variable before it was dead, even if the store does not change the value. The value is
+// not part of the state.
 func TestDeadWatched(t *testing.T) {
 	inUse := true
 	p := testProgram("watched", func() {
@@ -150,7 +153,7 @@ func TestDeadWatched(t *testing.T) {
 	}, func() {
 		storeCell(y, 1, rlx)
 		inUse = false
-		storeCell(x, 0, rlx) // as it was
+		storeCell(x, 0, rlx) // the value that it had
 	})
 	p.Declare = func() { Dead(unsafe.Pointer(&cells[x]), func() bool { return !inUse }) }
 	setup := p.Setup
@@ -161,7 +164,7 @@ func TestDeadWatched(t *testing.T) {
 	}
 }
 
-// TestSteps: steps that are taken again without a switch are counted as the others.
+// TestSteps: steps that goesOn begins are counted as all others.
 func TestSteps(t *testing.T) {
 	three := func() {
 		for range 3 {
@@ -174,7 +177,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestHashOfMessages: what is said of a message is not taken for another message.
+// TestHashOfMessages: the hash tells the kinds of messages apart.
 func TestHashOfMessages(t *testing.T) {
 	hash := func(msgs ...message) uint64 {
 		m := &machine{}

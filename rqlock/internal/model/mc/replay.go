@@ -2,8 +2,8 @@ package mc
 
 import "fmt"
 
-// Replay runs one execution again and returns it with its trace. The Failure is
-// nil if it does not fail, and the trace is then that of the whole execution.
+// Replay runs the execution of a schedule again and returns its trace. The Failure is
+// nil if the execution does not fail.
 func (w World) Replay(p *Program, text string) (trace string, f *Failure, err error) {
 	s, err := parseSchedule(text)
 	if err != nil {
@@ -24,8 +24,8 @@ func (w World) Replay(p *Program, text string) (trace string, f *Failure, err er
 	return trace, f, nil
 }
 
-// replay runs an execution and judges it. It returns an error if the schedule is
-// not one of this program in this world.
+// replay runs the execution of a schedule. It returns an error if the program cannot
+// take the schedule's steps in this world.
 func (m *machine) replay(s schedule) error {
 	m.begin()
 	defer m.abandon()
@@ -42,7 +42,7 @@ func (m *machine) replay(s schedule) error {
 	}
 	if s.fair {
 		if m.tracing {
-			m.logf("from here on every thread has its turns")
+			m.logf("from here on the scheduler is fair")
 		}
 		m.continueFairly(&buf)
 	}
@@ -61,8 +61,8 @@ func contains(options []choice, c choice) bool {
 	return false
 }
 
-// explain makes a report of a schedule that has failed: a short one that fails
-// in the same way.
+// explain returns the report of a failed execution, or of a shorter one that fails in
+// the same way.
 func (m *machine) explain(s schedule) *Failure {
 	if err := m.replay(s); err != nil || m.failure == "" {
 		return &Failure{Message: "the program is not deterministic: its failure cannot be replayed", Schedule: s.String()}
@@ -75,10 +75,10 @@ func (m *machine) explain(s schedule) *Failure {
 	return &Failure{Message: m.failure, Schedule: s.String(), Trace: m.traceText(), Steps: m.steps}
 }
 
-// A trace longer than this is shown by its beginning and its end.
+// Of a trace with more than maxTrace lines the middle is left out.
 const (
 	maxTrace  = 300
-	traceTail = 40
+	traceTail = 40 // lines of its end that are shown
 )
 
 // traceText returns the trace, with the failure as its last line.

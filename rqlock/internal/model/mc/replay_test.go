@@ -2,9 +2,10 @@ package mc
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // failing has a program for each kind of failure.
@@ -73,11 +74,10 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestReplayOfAll: any execution can be replayed, and so all the random ones of a
-// right program end well.
+// TestReplayOfAll: each execution can be replayed, also those of a correct program.
 func TestReplayOfAll(t *testing.T) {
+	rnd := seed.Rand(t)
 	for _, model := range models {
-		rnd := rand.New(rand.NewPCG(1, 2))
 		w := World{Memory: model}
 		p := mcs.program(2, 2)
 		x := &explorer{m: newMachine(w, p), r: Result{Outcomes: map[string]int64{}}}
@@ -101,7 +101,7 @@ func TestReplayOfAll(t *testing.T) {
 	}
 }
 
-// TestReplayInOtherWorld: a schedule is one of a program in a world.
+// TestReplayInOtherWorld: a schedule belongs to a program in a world.
 func TestReplayInOtherWorld(t *testing.T) {
 	l := litmus{threads: threads{{st(x, 1, rlx), st(y, 1, rlx)}, {ld(y, rlx), ld(x, rlx), onlyIf(0), xchg(z, 1, rlx)}}}
 	schedule := "0 0 1 1.1 1"
@@ -113,7 +113,7 @@ func TestReplayInOtherWorld(t *testing.T) {
 	}
 }
 
-// TestBadSchedules: what is no schedule gives an error of one line.
+// TestBadSchedules: a text that is no schedule of the program gives an error of one line.
 func TestBadSchedules(t *testing.T) {
 	p := testProgram("short", func() { storeCell(x, 1, rlx) }, func() { loadCell(x, rlx) })
 	for _, text := range []string{
@@ -136,7 +136,7 @@ func TestBadSchedules(t *testing.T) {
 			}
 		}
 	}
-	// A beginning is a schedule, and what it does not get to does not matter.
+	// A prefix of a schedule is one. The execution is left unfinished.
 	for _, text := range []string{"", "0", "1 0", "~", "1 ~"} {
 		if _, f, err := (World{}).Replay(p, text); f != nil || err != nil {
 			t.Errorf("%q: %v, %v", text, f, err)
@@ -147,10 +147,10 @@ func TestBadSchedules(t *testing.T) {
 	}
 }
 
-// TestRandomSchedules: no text makes it panic, and what is a schedule is printed
-// as one that means the same.
+// TestRandomSchedules: Replay does not panic, whatever the text, and a schedule that is
+// parsed and printed is the same schedule.
 func TestRandomSchedules(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(anySeed(t), 1))
+	rnd := seed.Rand(t)
 	words := strings.Split("0 1 2 f0 f1 t0 t1 0.1 1.1 1.2 0*2 1*3 f0*2 ~ * . f t 7 x", " ")
 	p := hastyMCS.program(2, 1)
 	good := 0
@@ -177,8 +177,8 @@ func TestRandomSchedules(t *testing.T) {
 	}
 }
 
-// TestMinimise: what remains of a failing schedule fails in the same way, is not
-// longer, and cannot be made shorter still.
+// TestMinimise: a minimised schedule fails in the same way as the original one, is not
+// longer, and is not made shorter by minimising it again.
 func TestMinimise(t *testing.T) {
 	for _, model := range models {
 		var before, after int
@@ -216,7 +216,7 @@ func TestMinimise(t *testing.T) {
 	}
 }
 
-// TestMinimal: the schedule of a failure has nothing that is not needed.
+// TestMinimal: the schedule of a failure has no step that is not needed.
 func TestMinimal(t *testing.T) {
 	p := testProgram("needs one switch", func() {
 		for range 5 {
@@ -229,7 +229,7 @@ func TestMinimal(t *testing.T) {
 	}, func() {
 		loadCell(z, rlx)
 		if loadCell(x, rlx) == 1 {
-			Fail("seen")
+			Fail("x is set")
 		}
 	})
 	for model, want := range map[Model]string{SC: "0*6 1*2", TSO: "0*6 f0 1*2", RA: "0*6 1*2"} {
@@ -240,8 +240,7 @@ func TestMinimal(t *testing.T) {
 	}
 }
 
-// TestMinimiseMoves: a block of steps that others depend on is moved, where it
-// cannot be left to the end.
+// TestMinimiseMoves: minimising swaps blocks of steps.
 func TestMinimiseMoves(t *testing.T) {
 	p := testProgram("three", func() {
 		storeCell(x, 1, seq)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A Strategy is a way to choose the executions that are run.
+// A Strategy chooses the executions that are run.
 type Strategy struct {
 	kind  strategyKind
 	cache bool
@@ -21,19 +21,19 @@ const (
 	pct
 )
 
-// Exhaustive runs an execution to each state that can be reached.
+// Exhaustive visits each state that can be reached.
 func Exhaustive() Strategy { return Strategy{kind: exhaustive, cache: true} }
 
-// Stateless runs every execution, without the state cache: for small programs,
-// to check Exhaustive against.
+// Stateless runs every execution, without the state cache. Tests of small programs check
+// Exhaustive against it.
 func Stateless() Strategy { return Strategy{kind: exhaustive} }
 
-// Walk takes each step at random, until a limit of the world is reached, or
-// after 10000 executions if it has none.
+// Walk chooses each step at random. It ends when a limit of the world is reached, or
+// after 10000 executions if the world has none.
 func Walk(seed uint64) Strategy { return Strategy{kind: walk, seed: seed} }
 
-// PCT runs the thread of the highest priority, and lowers it at depth-1 random
-// steps (Burckhardt and others, 2010). It ends as Walk does.
+// PCT runs the thread with the highest priority, and lowers that priority at depth-1
+// random steps (Burckhardt and others, ASPLOS 2010). It ends as Walk does.
 func PCT(seed uint64, depth int) Strategy { return Strategy{kind: pct, seed: seed, depth: depth} }
 
 func (s Strategy) String() string {
@@ -48,32 +48,32 @@ func (s Strategy) String() string {
 	return "stateless"
 }
 
-// A Result says what an exploration has found.
+// A Result is what an exploration has found.
 type Result struct {
 	Program  string
 	Memory   Model
 	Strategy Strategy
 
 	Executions int64
-	Pruned     int64 // of them, ended early in a state already seen
-	TooLong    int64 // ... ended only when continued fairly after World.MaxSteps
-	OutOfTicks int64 // ... left a thread waiting for the clock
-	Hurried    int64 // stores that made threads forget ones too old (RA; see the package's documentation)
+	Pruned     int64 // executions that ended early in a state visited before
+	TooLong    int64 // executions that ended only when continued fairly after World.MaxSteps
+	OutOfTicks int64 // executions that left a thread waiting for the clock
+	Truncated  int64 // RA: stores that made threads forget messages that they could read
 	States     int64
 	Steps      int64
-	MaxDepth   int // of the longest execution, in steps
+	MaxDepth   int // steps of the longest execution
 	Duration   time.Duration
-	Complete   bool // all that the world allows has been seen
+	Complete   bool // everything that the world allows has been explored
 
-	Outcomes map[string]int64 // how often Program.Outcome has named each
-	Failure  *Failure         // nil = none
+	Outcomes map[string]int64 // for each text from Program.Outcome, the number of executions
+	Failure  *Failure         // nil if no execution failed
 }
 
-// A Failure is an execution that went wrong.
+// A Failure is an execution that failed.
 type Failure struct {
 	Message  string
-	Schedule string // Replay takes it
-	Trace    string // one line for each step
+	Schedule string // for Replay
+	Trace    string // a line for each step
 	Steps    int
 }
 
@@ -95,8 +95,8 @@ func (r Result) String() string {
 	if r.OutOfTicks > 0 {
 		line += fmt.Sprintf(", %d out of ticks", r.OutOfTicks)
 	}
-	if r.Hurried > 0 {
-		line += fmt.Sprintf(", %d hurried", r.Hurried)
+	if r.Truncated > 0 {
+		line += fmt.Sprintf(", %d truncated", r.Truncated)
 	}
 	return line
 }
@@ -116,7 +116,7 @@ func (w World) Run(p *Program, s Strategy) Result {
 		failed = x.sample(s)
 	}
 	x.r.Duration = time.Since(x.start)
-	x.r.Hurried = m.hurried
+	x.r.Truncated = m.truncated
 	if failed != nil {
 		x.r.Failure = m.explain(*failed)
 	}
@@ -131,8 +131,8 @@ type explorer struct {
 	buf   []choice
 }
 
-// finish judges an execution that has come to its end, and counts it. It
-// returns false if it has failed.
+// finish counts an execution that has come to its end. It returns false if the
+// execution failed.
 func (x *explorer) finish() bool {
 	switch x.m.end() {
 	case endedBadly:
@@ -147,7 +147,7 @@ func (x *explorer) finish() bool {
 	return true
 }
 
-// leave ends the execution.
+// leave counts the execution's steps and unwinds its threads.
 func (x *explorer) leave() {
 	x.r.Executions++
 	x.r.Steps += int64(x.m.steps)
@@ -167,8 +167,8 @@ func (x *explorer) enough() bool {
 		w.MaxTime > 0 && x.r.Executions&63 == 0 && time.Since(x.start) > w.MaxTime
 }
 
-// progress goes on fairly with an execution that is too long. It reports whether
-// it ended at last; if not, it has failed.
+// progress continues an execution that is too long, with a fair scheduler. It reports
+// whether the execution ended. If not, it failed.
 func (x *explorer) progress() bool {
 	if !x.m.continueFairly(&x.buf) {
 		return false
@@ -177,8 +177,8 @@ func (x *explorer) progress() bool {
 	return true
 }
 
-// continueFairly lets everything happen in turn until the execution ends, for at
-// most World.MaxSteps more. If it does not end then it has failed.
+// continueFairly takes steps of all actors in turn until the execution ends, but at most
+// World.MaxSteps of them. If it has not ended then, it fails.
 func (m *machine) continueFairly(buf *[]choice) bool {
 	turn := choice(0)
 	for n := 0; m.failure == ""; n++ {
@@ -187,7 +187,7 @@ func (m *machine) continueFairly(buf *[]choice) bool {
 			return true
 		}
 		if n == m.MaxSteps {
-			m.fail("no progress: it goes on for ever, though every thread has its turns")
+			m.fail("no progress: the execution does not end, though the scheduler is fair")
 			break
 		}
 		turn = m.next(*buf, turn, n)
@@ -196,8 +196,8 @@ func (m *machine) continueFairly(buf *[]choice) bool {
 	return false
 }
 
-// next returns the option of the actor whose turn it is, after that of the last
-// one. Loads read the newest message; a Choose takes each of its alternatives.
+// next returns the option of the actor whose turn follows that of the last one. Loads
+// read the newest message. A Choose returns each of its alternatives in turn.
 func (m *machine) next(options []choice, last choice, n int) choice {
 	best := options[0]
 	for _, c := range options {
@@ -213,8 +213,7 @@ func (m *machine) next(options []choice, last choice, n int) choice {
 	return best
 }
 
-// after reports whether the turn of c comes before that of best, when it was
-// last's before.
+// after reports whether, after the turn of last, that of c comes before that of best.
 func after(c, last, best choice) bool {
 	c, last, best = c.actor(), last.actor(), best.actor()
 	if (c > last) != (best > last) {

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A choice is one step of a schedule: who does it (5 bits), what (2 bits), and
-// in which of its alternatives (8 bits).
+// A choice is one step of a schedule: its kind (2 bits), the thread that does it (5
+// bits), and which of its alternatives it takes (8 bits).
 type choice uint16
 
 const (
-	stepRun   = iota // a thread does what it was about to do
+	stepRun   = iota // a thread performs its pending operation
 	stepFlush        // the oldest entry of a thread's store buffer reaches memory
-	stepTick         // the clock moves
+	stepTick         // time passes
 )
 
 const maxAlternatives = 256
@@ -28,8 +28,8 @@ func (c choice) alt() int  { return int(c & 255) }
 // actor is the choice without its alternative.
 func (c choice) actor() choice { return c &^ 255 }
 
-// String returns the form that schedules are printed in: 1.2 is thread 1 in
-// alternative 2, f1 a flush of its buffer, t0 the first kind of tick.
+// String returns the form that schedules are printed in: 1.2 is alternative 2 of thread
+// 1's operation, f1 is a flush of its buffer, t0 is the first kind of tick.
 func (c choice) String() string {
 	switch {
 	case c.what() == stepFlush:
@@ -42,14 +42,15 @@ func (c choice) String() string {
 	return fmt.Sprintf("%d.%d", c.who(), c.alt())
 }
 
-// A schedule is how one execution is reached. A fair one goes on, when its steps
-// are used up, with every thread in turn.
+// A schedule determines one execution. If it is fair, all threads take turns after its
+// steps.
 type schedule struct {
 	steps []choice
 	fair  bool
 }
 
-// String returns the steps, each repetition as 1*5, and a ~ if it is fair.
+// String returns the steps, with repetitions as in 1*5, and a ~ at the end if the
+// schedule is fair.
 func (s schedule) String() string {
 	var words []string
 	for i := 0; i < len(s.steps); {
@@ -115,8 +116,8 @@ func parseStep(word string) (c choice, n int, err error) {
 	return makeChoice(what, int(w), int(a)), n, nil
 }
 
-// options appends to buf all that can happen next. What goes on with the thread
-// that ran last comes first, so that the search begins with few switches.
+// options appends to buf the steps that are possible next. Those of the thread that ran
+// last come first, so that the search begins with executions of few switches.
 func (m *machine) options(buf []choice) []choice {
 	if t := m.chooser(); t != nil {
 		return appendRun(buf, t)
@@ -144,18 +145,18 @@ func (m *machine) options(buf []choice) []choice {
 		for i := range m.Ticks {
 			buf = append(buf, makeChoice(stepTick, 0, i))
 		}
-	case m.Patient && len(buf) == first && m.waits < maxWaits:
+	case m.TickWhenIdle && len(buf) == first && m.idleTicks < maxIdleTicks:
 		buf = append(buf, makeChoice(stepTick, 0, len(m.Ticks)-1))
 	}
 	return buf
 }
 
-// maxWaits is how often the clock moves when nothing else can happen: who still
-// waits for it then would do so for ever.
-const maxWaits = 32
+// maxIdleTicks bounds the ticks of TickWhenIdle. A thread that still waits for the clock
+// after so many waits for ever.
+const maxIdleTicks = 32
 
-// insideAtomic returns the thread that is in the middle of one of the functions
-// that are one step. It may be interrupted before that, and where it waits.
+// insideAtomic returns the thread that is in one of World.Atomic's functions, if it has
+// made a step in it and does not wait.
 func (m *machine) insideAtomic() *thread {
 	if len(m.atomic) > 0 {
 		for _, t := range m.threads {
@@ -167,7 +168,7 @@ func (m *machine) insideAtomic() *thread {
 	return nil
 }
 
-// atomicFunctions turns names of functions into a table by the ids that Enter gets.
+// atomicFunctions reports for each id that Enter gets whether names has the function.
 func atomicFunctions(names []string) []bool {
 	if len(names) == 0 {
 		return nil
@@ -179,8 +180,8 @@ func atomicFunctions(names []string) []bool {
 	return atomic
 }
 
-// chooser returns a thread that is about to Choose. Nobody else can see when it
-// does, so it does so at once: other orders lead to the same states.
+// chooser returns a thread that is about to Choose. Other threads do not observe when it
+// does, so it goes first. Other orders would lead to the same states.
 func (m *machine) chooser() *thread {
 	for _, t := range m.threads {
 		if !t.done && t.op.kind == opChoose {
@@ -200,44 +201,44 @@ func appendRun(buf []choice, t *thread) []choice {
 	return buf
 }
 
-// mustWait reports whether t has not begun, and is to begin after its twin.
+// mustWait reports whether t must not begin before the thread that it is the same as.
 func (t *thread) mustWait() bool {
-	twins := t.m.prog.Twins
-	return t.m.Symmetric && twins != nil && twins[t.id] >= 0 && !t.m.threads[twins[t.id]].begun
+	same := t.m.prog.SameAs
+	return t.m.Symmetric && same != nil && same[t.id] >= 0 && !t.m.threads[same[t.id]].begun
 }
 
-// follow does the steps, as far as nothing fails.
+// follow performs the steps until one fails.
 func (m *machine) follow(steps []choice) {
-	for m.ahead = steps; len(m.ahead) > 0 && m.failure == ""; {
-		m.step(m.nextAhead())
+	for m.remaining = steps; len(m.remaining) > 0 && m.failure == ""; {
+		m.step(m.nextRemaining())
 	}
 }
 
-func (m *machine) nextAhead() choice {
-	c := m.ahead[0]
-	m.ahead = m.ahead[1:]
+func (m *machine) nextRemaining() choice {
+	c := m.remaining[0]
+	m.remaining = m.remaining[1:]
 	return c
 }
 
-// goesOn reports whether a schedule that is followed goes on with t, and begins
-// that step: without a switch to the machine and back.
+// goesOn reports whether the next step of the schedule that is followed is t's, and if
+// so begins it. This saves the switch to the machine and back.
 func (m *machine) goesOn(t *thread) bool {
-	if len(m.ahead) == 0 || m.ahead[0].actor() != makeChoice(stepRun, t.id, 0) {
+	if len(m.remaining) == 0 || m.remaining[0].actor() != makeChoice(stepRun, t.id, 0) {
 		return false
 	}
-	t.alt = m.nextAhead().alt()
+	t.alt = m.nextRemaining().alt()
 	m.steps++
 	return true
 }
 
-// step does what c says. It must be one of the options.
+// step performs c, which must be one of the options.
 func (m *machine) step(c choice) {
 	m.steps++
 	switch c.what() {
 	case stepRun:
 		t := m.threads[c.who()]
 		if t.done {
-			m.fail("the program is not deterministic: T%d has ended before its time", t.id)
+			m.fail("the program is not deterministic: T%d has ended too early", t.id)
 			return
 		}
 		t.alt = c.alt()
@@ -256,17 +257,17 @@ type ending uint8
 
 const (
 	endedWell  ending = iota
-	endedBadly        // see failure
-	outOfTicks        // a thread waits for the clock, which may not move any more
+	endedBadly        // with m.failure
+	outOfTicks        // a thread waits for a time that must not come any more
 )
 
-// end judges an execution in which nothing can happen any more.
+// end checks an execution in which no step is possible any more.
 func (m *machine) end() ending {
 	if m.failure != "" {
 		return endedBadly
 	}
 	if waiting := m.waiting(); waiting != "" {
-		if !m.Patient && m.MaxTicks > 0 && m.ticks == m.MaxTicks && m.clockAwaited() {
+		if !m.TickWhenIdle && m.MaxTicks > 0 && m.ticks == m.MaxTicks && m.clockAwaited() {
 			return outOfTicks
 		}
 		m.fail("stuck: %s", waiting)
@@ -281,7 +282,7 @@ func (m *machine) end() ending {
 	return endedWell
 }
 
-// waiting says who has not ended, and what each waits for.
+// waiting lists the threads that have not ended, and what each waits for.
 func (m *machine) waiting() string {
 	var who []string
 	for _, t := range m.threads {
@@ -290,7 +291,7 @@ func (m *machine) waiting() string {
 			if what == "" {
 				what = "a change"
 			}
-			who = append(who, fmt.Sprintf("T%d waits for %s%s", t.id, what, t.place))
+			who = append(who, fmt.Sprintf("T%d waits for %s%s", t.id, what, t.position))
 		}
 	}
 	return strings.Join(who, ", ")

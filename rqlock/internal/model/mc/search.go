@@ -1,23 +1,24 @@
 package mc
 
-// A node is a state on the path that the depth-first search is on.
+// A node is a state on the current path of the depth-first search.
 type node struct {
-	first, n int // its options, in the explorer's stack of them
-	at       int // the one that is being explored
+	first, n int // its options are search.options[first:first+n]
+	at       int // the option that is being explored
 	state    uint32
 }
 
-// A search is a depth-first search. It comes back to a state by running the
+// A search is a depth-first search. It returns to a state on its path by running the
 // program again from the start.
 type search struct {
 	*explorer
 	path    []node
-	taken   []choice  // on the path
-	options []choice  // of all nodes on the path
-	states  *stateSet // nil = no cache
+	taken   []choice  // the steps of the path
+	options []choice  // of all nodes of the path
+	states  *stateSet // nil if there is no cache
 }
 
-// search explores all executions. It returns the one that failed, if one has.
+// search explores all executions. It returns the schedule of one that failed, if one
+// did.
 func (x *explorer) search(cache bool) *schedule {
 	s := &search{explorer: x}
 	if cache {
@@ -43,7 +44,7 @@ func (x *explorer) search(cache bool) *schedule {
 	return nil
 }
 
-// expand puts the forced steps back into a schedule.
+// expand inserts the forced steps into a schedule.
 func (x *explorer) expand(s *schedule) *schedule {
 	if s == nil {
 		return nil
@@ -62,8 +63,8 @@ func (x *explorer) expand(s *schedule) *schedule {
 	return whole
 }
 
-// execute follows the path to its end and then the first option of each new
-// state. It returns false if the execution has failed.
+// execute follows the path to its end, and from there the first option of each new
+// state. It returns false if the execution failed.
 func (s *search) execute() bool {
 	m := s.m
 	m.begin()
@@ -79,8 +80,8 @@ func (s *search) execute() bool {
 		s.options = m.options(s.options)
 		n := node{first: first, n: len(s.options) - first, state: noState}
 		if !m.forced(s.options[first:]) {
-			var seen bool
-			if n.state, seen = s.visit(); seen {
+			var visited bool
+			if n.state, visited = s.visit(); visited {
 				s.r.Pruned++
 				s.options = s.options[:first]
 				return true
@@ -98,25 +99,26 @@ func (s *search) execute() bool {
 	}
 }
 
-// forced reports whether the options are the only step of a thread that is in an
-// atomic function: such a state decides nothing, and is not looked up.
+// forced reports whether the only option is a step of a thread that is in an atomic
+// function. Such a state leaves no choice, and is not entered in the cache.
 func (m *machine) forced(options []choice) bool { return len(options) == 1 && m.insideAtomic() != nil }
 
-// visit looks up the state that the execution is in, and enters it.
-func (s *search) visit() (state uint32, seen bool) {
+// visit enters the state that the execution is in into the cache, and reports whether
+// the cache had it.
+func (s *search) visit() (state uint32, visited bool) {
 	if s.states == nil {
 		return 0, false
 	}
-	parent, by := noState, choice(0)
-	for i := len(s.path) - 1; i >= 0 && parent == noState; i-- { // past forced steps
-		parent, by = s.path[i].state, s.taken[i]
+	from, by := noState, choice(0)
+	for i := len(s.path) - 1; i >= 0 && from == noState; i-- { // skip forced steps
+		from, by = s.path[i].state, s.taken[i]
 	}
-	state, seen = s.states.add(s.m.hash(), parent, by)
+	state, visited = s.states.add(s.m.hash(), from, by)
 	s.r.States = int64(s.states.len())
-	return state, seen
+	return state, visited
 }
 
-// backtrack goes to the next option of the last node that has one left.
+// backtrack advances to the next option of the last node that has one left.
 func (s *search) backtrack() bool {
 	for len(s.path) > 0 {
 		last := len(s.path) - 1
@@ -131,7 +133,7 @@ func (s *search) backtrack() bool {
 	return false
 }
 
-// failed returns the schedule of the execution that has just failed.
+// failed returns the schedule of the execution that has failed.
 func (s *search) failed() *schedule {
 	return &schedule{steps: s.taken, fair: s.m.steps > len(s.taken)}
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestToyLocks: right locks are found right, in every memory.
+// TestToyLocks: correct locks do not fail, whatever the memory.
 func TestToyLocks(t *testing.T) {
 	for _, toy := range toyLocks {
 		for _, model := range models {
@@ -19,9 +19,12 @@ func TestToyLocks(t *testing.T) {
 	}
 }
 
-// TestCacheAndMarks: neither the state cache nor the marks change what is found:
-// not the outcomes of right locks, nor that wrong ones are wrong.
+// TestCacheAndMarks: neither the state cache nor the marks change the outcomes of correct
+// locks, or whether a lock fails.
 func TestCacheAndMarks(t *testing.T) {
+	if testing.Short() {
+		t.Skip("explores each toy several times; litmus and axiom tests compare the cache, too")
+	}
 	worlds := []struct {
 		marks bool
 		s     Strategy
@@ -59,8 +62,8 @@ func TestCacheAndMarks(t *testing.T) {
 	}
 }
 
-// TestWeakenedToys: every order of the toys matters. All are known: none is
-// stronger than relaxed that is not in the toy's list.
+// TestWeakenedToys: a toy with any of its orders weakened fails. Its list has every
+// order that is stronger than relaxed.
 func TestWeakenedToys(t *testing.T) {
 	for _, toy := range toyLocks {
 		for prim, weaker := range toy.orders {
@@ -81,7 +84,7 @@ func TestWeakenedToys(t *testing.T) {
 	}
 }
 
-// TestWeaken: single accesses can be weakened, too.
+// TestWeaken: a single access can be weakened, too.
 func TestWeaken(t *testing.T) {
 	for site, want := range map[Site]string{siteTASUnlock: "data race on data", siteTAS: ""} {
 		w := World{Memory: RA, Marks: true, Weaken: map[Access]Order{{site, "clear"}: Relaxed}}
@@ -107,7 +110,7 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-// withFunctions makes the toys' two functions known by name.
+// withFunctions registers sites of the toys' two functions.
 func withFunctions(t *testing.T) {
 	old := sites
 	t.Cleanup(func() { sites = old })
@@ -115,11 +118,11 @@ func withFunctions(t *testing.T) {
 	RegisterSites(2, []SiteInfo{{Func: "lock"}, {Func: "unlock"}})
 }
 
-// TestAtomic: fewer states, and the same outcomes, as nobody interferes in the
-// middle of an unlock.
+// TestAtomic: there are fewer states if a toy's unlock is atomic, with the same outcomes,
+// as no thread can tell.
 func TestAtomic(t *testing.T) {
 	withFunctions(t)
-	for _, toy := range []*lockToy{&ticket, &mcs} { // the other's functions are one access
+	for _, toy := range []*lockToy{&ticket, &mcs} { // the third toy's unlock is a single access
 		for _, model := range models {
 			p := toy.program(3, 1)
 			w := World{Memory: model, Marks: true}
@@ -136,8 +139,8 @@ func TestAtomic(t *testing.T) {
 	}
 }
 
-// TestAtomicEnds: nobody interrupts an atomic function, but just before it, just
-// after it, and where it waits.
+// TestAtomicEnds: other threads run before an atomic function, after it, and where it
+// waits, but not between its other steps.
 func TestAtomicEnds(t *testing.T) {
 	withFunctions(t)
 	set := func(cs ...cell) func() {
@@ -147,7 +150,7 @@ func TestAtomicEnds(t *testing.T) {
 			}
 		}
 	}
-	look := func() { // from the last to the first, so that it sees where the others are
+	look := func() { // reads in the reverse order, to find a thread between its stores
 		regs[0] = int(100*loadCell(z, seq) + 10*loadCell(y, seq) + loadCell(x, seq))
 	}
 	atomic := func(f func()) func() { return func() { inFunction(1, f) } }
@@ -170,16 +173,16 @@ func TestAtomicEnds(t *testing.T) {
 			for _, marks := range []bool{false, true} {
 				w := World{Memory: model, Marks: marks, Atomic: []string{"lock"}}
 				r := checkRun(t, w, testProgram(test.name, test.threads...), Exhaustive(), "")
-				seen := func(words string) bool {
+				happens := func(words string) bool {
 					return slices.ContainsFunc(outcomes(r), func(o string) bool { return containsWords(o, words) })
 				}
 				for _, want := range test.want {
-					if !seen(want) {
+					if !happens(want) {
 						t.Errorf("%v: no %s in %q", r, want, outcomes(r))
 					}
 				}
 				for _, never := range test.never {
-					if seen(never) {
+					if happens(never) {
 						t.Errorf("%v: %s in %q", r, never, outcomes(r))
 					}
 				}
@@ -188,8 +191,8 @@ func TestAtomicEnds(t *testing.T) {
 	}
 }
 
-// TestTrapBehindAtomic: the way into a trap is found again, though the steps of
-// atomic functions are no states of their own.
+// TestTrapBehindAtomic: the schedule into a trap is complete, though the states inside of
+// atomic functions are not in the cache.
 func TestTrapBehindAtomic(t *testing.T) {
 	withFunctions(t)
 	insist := func(me, other cell) func() {
@@ -224,8 +227,7 @@ func TestTrapBehindAtomic(t *testing.T) {
 	}
 }
 
-// TestLimits: an exploration ends when it has reached a limit, and does not claim
-// to be complete.
+// TestLimits: an exploration ends when it reaches a limit, and is not complete then.
 func TestLimits(t *testing.T) {
 	p := mcs.program(3, 2)
 	for _, test := range []struct {
@@ -239,7 +241,7 @@ func TestLimits(t *testing.T) {
 		{"executions", World{MaxExecutions: 10}, Walk(1), 10},
 		{"executions", World{MaxExecutions: 10}, PCT(1, 3), 10},
 		{"states", World{MaxStates: 100}, Exhaustive(), 100},
-		{"states", World{MaxStates: 100}, Walk(1), 10000}, // has none, so this is no limit
+		{"states", World{MaxStates: 100}, Walk(1), 10000}, // a walk does not count states
 		{"time", World{MaxTime: time.Nanosecond}, Exhaustive(), 64},
 		{"time", World{MaxTime: time.Nanosecond}, Stateless(), 64},
 		{"time", World{MaxTime: time.Nanosecond}, Walk(1), 64},

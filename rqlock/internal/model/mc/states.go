@@ -2,12 +2,12 @@ package mc
 
 const noState = ^uint32(0)
 
-// A stateSet holds the states that have been seen, and the steps between them.
+// A stateSet is the graph of the states that have been visited.
 type stateSet struct {
-	index  []uint32 // open addressing: state+1, 0 = free; a power of two
+	index  []uint32 // hash table with open addressing: state+1, or 0; a power of two long
 	hashes []uint64 // of each state
-	parent []uint32 // from where it was reached first
-	by     []choice // and how
+	first  []uint32 // for each state, the one from which it was reached first, ...
+	by     []choice // ... and the step
 	ends   []uint32 // states in which executions end
 	edges  []edge   // all other steps
 }
@@ -18,19 +18,19 @@ func newStateSet() *stateSet { return &stateSet{index: make([]uint32, 1<<10)} }
 
 func (s *stateSet) len() int { return len(s.hashes) }
 
-// add enters the state with hash h, which a step has led to from parent. It
-// returns its number and whether it was there before.
-func (s *stateSet) add(h uint64, parent uint32, by choice) (state uint32, seen bool) {
+// add enters the state with hash h, to which the step by has led from another state. It
+// returns the state's number, and whether it has been visited before.
+func (s *stateSet) add(h uint64, from uint32, by choice) (state uint32, visited bool) {
 	i := s.find(h)
 	if s.index[i] != 0 {
 		state = s.index[i] - 1
-		s.edges = append(s.edges, edge{parent, state})
+		s.edges = append(s.edges, edge{from, state})
 		return state, true
 	}
 	state = uint32(len(s.hashes))
 	s.index[i] = state + 1
 	s.hashes = append(s.hashes, h)
-	s.parent = append(s.parent, parent)
+	s.first = append(s.first, from)
 	s.by = append(s.by, by)
 	if 2*len(s.hashes) > len(s.index) {
 		s.grow()
@@ -38,7 +38,7 @@ func (s *stateSet) add(h uint64, parent uint32, by choice) (state uint32, seen b
 	return state, false
 }
 
-// find returns where the hash is in the index, or belongs.
+// find returns the position in the index that has the hash or, if none has, is for it.
 func (s *stateSet) find(h uint64) uint64 {
 	mask := uint64(len(s.index) - 1)
 	i := h & mask
@@ -55,11 +55,10 @@ func (s *stateSet) grow() {
 	}
 }
 
-// end notes that executions end in a state.
+// end records that executions end in a state.
 func (s *stateSet) end(state uint32) { s.ends = append(s.ends, state) }
 
-// trap returns the schedule to a state from which no execution ends, if there is
-// one: going on fairly will show it.
+// trap returns a fair schedule to a state from which no execution ends, if there is one.
 func (s *stateSet) trap() *schedule {
 	ends := s.canEnd()
 	for state := range ends {
@@ -70,9 +69,9 @@ func (s *stateSet) trap() *schedule {
 	return nil
 }
 
-// canEnd says for each state whether some execution ends from there.
+// canEnd reports for each state whether some execution ends from there.
 func (s *stateSet) canEnd() []bool {
-	first := make([]uint32, s.len()+1) // in from: where the predecessors of each state begin
+	first := make([]uint32, s.len()+1) // where the predecessors of each state begin in from
 	s.eachEdge(func(_, to uint32) { first[to+1]++ })
 	for i := 1; i < len(first); i++ {
 		first[i] += first[i-1]
@@ -95,7 +94,7 @@ func (s *stateSet) canEnd() []bool {
 }
 
 func (s *stateSet) eachEdge(f func(from, to uint32)) {
-	for to, from := range s.parent {
+	for to, from := range s.first {
 		if from != noState {
 			f(from, uint32(to))
 		}
@@ -107,7 +106,7 @@ func (s *stateSet) eachEdge(f func(from, to uint32)) {
 
 func (s *stateSet) scheduleTo(state uint32) *schedule {
 	f := &schedule{fair: true}
-	for ; s.parent[state] != noState; state = s.parent[state] {
+	for ; s.first[state] != noState; state = s.first[state] {
 		f.steps = append(f.steps, s.by[state])
 	}
 	for i, j := 0, len(f.steps)-1; i < j; i, j = i+1, j-1 {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestForgottenLiveVariable shows why marks are generated. T0 will store what it
-// has read, but does not say so: the states with either value are taken for one.
+// TestForgottenLiveVariable shows why marks are generated. T0 will store a value that it
+// has read. If its marks leave the value out, states with different values are merged.
 func TestForgottenLiveVariable(t *testing.T) {
 	program := func(forgets bool) *Program {
 		p := testProgram("forgetful", func() {
@@ -19,7 +19,7 @@ func TestForgottenLiveVariable(t *testing.T) {
 				live = nil
 			}
 			At(2, live...)
-			swapCell(x, 2, rlx) // from here on memory does not tell what v is
+			swapCell(x, 2, rlx) // from here on v is in T0's variable only
 			Forget()
 			At(3, live...)
 			loadCell(z, rlx)
@@ -38,7 +38,7 @@ func TestForgottenLiveVariable(t *testing.T) {
 			t.Errorf("%v: outcomes %q, want two", r, outcomes(r))
 		}
 		if r := w.Run(program(true), Exhaustive()); len(r.Outcomes) != 1 {
-			t.Errorf("%v: outcomes %q: the lie has not been believed", r, outcomes(r))
+			t.Errorf("%v: outcomes %q: the wrong mark made no difference", r, outcomes(r))
 		}
 		w.Marks = false
 		if r := w.Run(program(true), Exhaustive()); len(r.Outcomes) != 2 {
@@ -47,8 +47,8 @@ func TestForgottenLiveVariable(t *testing.T) {
 	}
 }
 
-// TestObserved: what a thread has learned is part of its state until a mark says
-// otherwise, even if memory does not tell it.
+// TestObserved: what a thread has observed is part of its state until a mark says
+// otherwise, even if it is nowhere in memory.
 func TestObserved(t *testing.T) {
 	always := func() bool { return true }
 	for _, test := range []struct {
@@ -84,7 +84,7 @@ func TestObserved(t *testing.T) {
 				Block(0, "the other", func() bool { return cells[d] == 1 })
 			}
 			Forget()
-			loadCell(d, seq) // without a mark: nothing has been forgotten
+			loadCell(d, seq) // without a mark, so that learn's value is still part of the state
 			At(4, v)
 			storeCell(y, v, rlx)
 		})
@@ -104,9 +104,9 @@ func TestObserved(t *testing.T) {
 	}
 }
 
-// TestStateIsAll: T0 does one of two things, and forgets which. The first leaves
-// nothing bad to happen, the second does. What differs between the two is not
-// what T0 knows, so it is found only if that is part of the state.
+// TestStateIsAll: T0 does one of two things, and forgets which. Only the second leads to
+// the wanted outcome. The two differ in something other than T0's control state. The
+// outcome is found only if that is part of the state.
 func TestStateIsAll(t *testing.T) {
 	after := func(c cell, f func()) func() {
 		return func() {
@@ -115,7 +115,8 @@ func TestStateIsAll(t *testing.T) {
 		}
 	}
 	show := func(v uint64) { storeCell(z, v+1, rlx) }
-	linger := func() { Block(0, "the end", func() bool { return cells[z] != 0 }) } // keeps old messages
+	// linger keeps old messages from being pruned.
+	linger := func() { Block(0, "the end", func() bool { return cells[z] != 0 }) }
 	for _, test := range []struct {
 		name   string
 		how    [2]func()
@@ -194,7 +195,7 @@ func TestStateIsAll(t *testing.T) {
 	}
 }
 
-// TestPendingIsState: what a thread is about to do is part of its state.
+// TestPendingIsState: a thread's pending operation is part of its state.
 func TestPendingIsState(t *testing.T) {
 	for name, then := range map[string]func(c int){
 		"access":   func(c int) { storeCell(cell(c), 1, rlx) },
@@ -207,7 +208,7 @@ func TestPendingIsState(t *testing.T) {
 			then(c)
 		})
 		for _, model := range models {
-			w := World{Memory: model, Marks: true, Ticks: []int64{1}, Patient: true}
+			w := World{Memory: model, Marks: true, Ticks: []int64{1}, TickWhenIdle: true}
 			if r := checkRun(t, w, p, Exhaustive(), ""); len(r.Outcomes) != 2 {
 				t.Errorf("%v: outcomes %q", r, outcomes(r))
 			}
@@ -215,8 +216,8 @@ func TestPendingIsState(t *testing.T) {
 	}
 }
 
-// TestGhostVar: what only checks use is part of the state. If that is not said,
-// states are merged, and T0's threat is not seen.
+// TestGhostVar: a declared ghost variable is part of the state. If threat is not declared,
+// states that differ in it are merged, and the failure is missed.
 func TestGhostVar(t *testing.T) {
 	threat := false
 	program := func(declared bool) *Program {
@@ -245,21 +246,21 @@ func TestGhostVar(t *testing.T) {
 	checkRun(t, w, program(false), Exhaustive(), "")
 }
 
-// TestStateSet: states are told apart while the set grows, and the schedule to a
-// state is the one that it was reached by first.
+// TestStateSet: the set tells states apart while it grows. The schedule to a state is the
+// one that reached it first.
 func TestStateSet(t *testing.T) {
 	s := newStateSet()
 	last := noState
 	for i := range uint32(5000) {
-		state, seen := s.add(uint64(i)<<32, last, choice(i%3)) // hashes that collide in the index
-		if seen || state != i {
-			t.Fatalf("state %d is state %d, seen before: %v", i, state, seen)
+		state, visited := s.add(uint64(i)<<32, last, choice(i%3)) // hashes that collide in the index
+		if visited || state != i {
+			t.Fatalf("state %d is state %d, visited before: %v", i, state, visited)
 		}
 		last = state
 	}
 	for i := range uint32(5000) {
-		if state, seen := s.add(uint64(i)<<32, 0, 0); !seen || state != i {
-			t.Fatalf("state %d is state %d, seen before: %v", i, state, seen)
+		if state, visited := s.add(uint64(i)<<32, 0, 0); !visited || state != i {
+			t.Fatalf("state %d is state %d, visited before: %v", i, state, visited)
 		}
 	}
 	if got, want := s.scheduleTo(4).String(), "0.1 0.2 0 0.1 ~"; got != want {

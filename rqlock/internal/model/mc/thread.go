@@ -5,33 +5,32 @@ import "iter"
 // maxThreads bounds the threads of a program.
 const maxThreads = 16
 
-// A thread is one of the program's, run by a coroutine that lasts for all
-// executions.
+// A thread is a thread of the program. One coroutine runs it in all executions.
 type thread struct {
 	m    *machine
 	id   int
-	next func() (struct{}, bool)
-	stop func()
-	wait func(struct{}) bool // gives control back to the machine
+	next func() (struct{}, bool) // runs the coroutine until it waits
+	stop func()                  // ends the coroutine
+	wait func(struct{}) bool     // returns control to the machine
 
-	begun bool // it has made a step
-	done  bool
-	op    op     // what it will do when it is scheduled next
-	place string // where that is, if a trace is wanted
-	alt   int    // which of the operation's alternatives has been chosen
+	begun    bool // it has made a step
+	done     bool
+	op       op     // its pending operation
+	position string // of the pending operation, for a trace
+	alt      int    // the operation's alternative that has been chosen
 
-	frames     []frame // control state, innermost last
-	atomicFrom int     // the number of frames in the outermost atomic function, 0 = in none
-	inside     bool    // it has made a step in that
+	frames     []frame // control state, innermost function last
+	atomicFrom int     // number of frames in its outermost atomic function; 0 if in none
+	inside     bool    // it has made a step in that function
 
 	// What it has read since its last Pause.
-	watched []*location
-	clock   bool // Now
-	fired   bool // something of it could read differently by now
+	watched   []*location
+	readClock bool // it has called Now
+	woken     bool // one of the above could read differently by now
 
-	view view                // RA: what it must have seen; in all models: the plain accesses before it
-	seen [maxLocations]uint8 // RA: the message that it has read last, if watched
-	buf  []entry             // TSO: its store buffer, oldest first
+	view     view                // its positions matter to RA alone
+	lastRead [maxLocations]uint8 // RA: the message of each watched location that it read last
+	buf      []entry             // TSO: its store buffer, oldest entry first
 }
 
 type opKind uint8
@@ -46,13 +45,13 @@ const (
 	opPause
 )
 
-// An op is what a thread is about to do.
+// An op is what a thread does when it is scheduled next.
 type op struct {
 	kind  opKind
 	order Order
 	site  Site
 	loc   *location
-	prim  string // or what it waits for
+	prim  string // or what the thread waits for
 	v     uint64
 	mask  uint64
 	n     int                                     // opChoose: number of alternatives
@@ -109,13 +108,13 @@ func (t *thread) resume() {
 	t.m.self = nil
 }
 
-// point waits until the pending operation is scheduled.
+// point is a scheduling point: it waits until the pending operation is scheduled.
 func (t *thread) point() {
 	if t.m.over() {
 		panic(abandoned{})
 	}
 	if t.m.tracing {
-		t.place = t.m.here(t.op.site)
+		t.position = t.m.position(t.op.site)
 	}
 	if !t.m.goesOn(t) {
 		t.wait(struct{}{})
@@ -126,8 +125,8 @@ func (t *thread) point() {
 	t.inside = t.atomicFrom > 0
 }
 
-// alternatives returns in how many ways the pending operation can be done now;
-// 0 means that it must wait.
+// alternatives counts the alternatives of the pending operation. 0 means that the thread
+// must wait.
 func (t *thread) alternatives() int {
 	switch t.op.kind {
 	case opLoad:
@@ -149,7 +148,7 @@ func (t *thread) alternatives() int {
 		return n
 	case opPause:
 		switch {
-		case t.fired, t.op.ready != nil && t.op.ready():
+		case t.woken, t.op.ready != nil && t.op.ready():
 			return 1
 		}
 		return t.m.mem.pauses(t)
@@ -157,64 +156,7 @@ func (t *thread) alternatives() int {
 	return 1
 }
 
-// A frame is the control state of one function: base is that of its callers.
-type frame struct{ base, h uint64 }
-
-// Enter says that the current thread enters the function fn, whose first site is
-// fn+1.
-func Enter(fn int32) {
-	t := cur.self
-	if t == nil {
-		return
-	}
-	f := t.frames[len(t.frames)-1]
-	if t.m.Marks {
-		t.frames = append(t.frames, frame{base: mix(f.base, f.h), h: uint64(uint32(fn))})
-	} else {
-		t.frames = append(t.frames, frame{base: f.base, h: f.h})
-	}
-	if t.atomicFrom == 0 && t.m.atomic != nil && fn >= 0 && t.m.atomic[fn] {
-		t.atomicFrom = len(t.frames)
-	}
-}
-
-// Leave says that the current thread leaves the function that it entered last.
-// What the function may return has become part of the caller's control state.
-func Leave() {
-	t := cur.self
-	if t == nil {
-		return
-	}
-	top := len(t.frames) - 1
-	h := t.frames[top].h
-	t.frames = t.frames[:top]
-	f := &t.frames[top-1]
-	if t.m.Marks {
-		f.h = mix(f.h, h)
-	} else {
-		f.h = h
-	}
-	if t.atomicFrom > top {
-		t.atomicFrom, t.inside = 0, false
-	}
-}
-
-// At says that what the current function will do depends on no more than where
-// it is and the given values: those of its live variables. What it observes from
-// here on is added until the next At. It goes before each call and each access.
-func At(site Site, live ...uint64) {
-	t := cur.self
-	if t == nil || !t.m.Marks {
-		return
-	}
-	h := uint64(site)
-	for _, v := range live {
-		h = mix(h, v)
-	}
-	t.frames[len(t.frames)-1].h = mix(h, uint64(len(live)))
-}
-
-// observe makes v part of what the thread knows.
+// observe makes v, which the thread has learned, part of its control state.
 func (t *thread) observe(what, v uint64) {
 	f := &t.frames[len(t.frames)-1]
 	f.h = mix(mix(f.h, what), v)
@@ -226,7 +168,7 @@ func (t *thread) control() uint64 {
 	return mix(f.base, f.h)
 }
 
-// hash returns that of all that a thread's future depends on besides memory.
+// hash covers everything but memory that the thread's future depends on.
 func (t *thread) hash() uint64 {
 	if t.done {
 		return 0
@@ -242,7 +184,7 @@ func (t *thread) hash() uint64 {
 	if t.inside {
 		h = mix(h, 2)
 	}
-	if t.fired {
+	if t.woken {
 		h = mix(h, 1)
 	} else {
 		h = mix(h, t.watchHash())
@@ -250,30 +192,30 @@ func (t *thread) hash() uint64 {
 	return h
 }
 
-// watchHash does not depend on the order of what was read.
+// watchHash is the hash of what the thread has read since its last Pause, in any order.
 func (t *thread) watchHash() uint64 {
 	var h uint64
 	for _, l := range t.watched {
-		h += mix(uint64(l.id)+1, uint64(t.seen[l.id]))
+		h += mix(uint64(l.id)+1, uint64(t.lastRead[l.id]))
 	}
-	if t.clock {
+	if t.readClock {
 		h++
 	}
 	return h
 }
 
-// Self returns the current thread, from 0, and -1 outside of any.
+// Self returns the number of the current thread, from 0, or -1 outside of threads.
 func Self() int {
 	if t := cur.self; t != nil {
 		return t.id
 	}
-	if Outside != nil {
-		return Outside.Self()
+	if Simulation != nil {
+		return Simulation.Self()
 	}
 	return -1
 }
 
-// Choose returns a number from 0 to n-1, each in some execution.
+// Choose returns a number from 0 to n-1. Each is returned in some execution.
 func Choose(site Site, what string, n int) int {
 	t := cur.self
 	if n < 1 || n > maxAlternatives {

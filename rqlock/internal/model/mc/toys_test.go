@@ -5,11 +5,9 @@ import (
 	"unsafe"
 )
 
-// The toys are small locks, each written once, with its orders given by name so
-// that a test can weaken any of them.
-//
-// A toy lives in variables of the package: their addresses stay the same, as
-// those of the lock that the explorer is for.
+// The toys are small locks. A test can weaken the order of any of their accesses by its
+// name. A toy's variables are the package's, so that they have the same addresses in all
+// executions.
 
 // A lockToy is a lock, and the orders that it needs.
 type lockToy struct {
@@ -17,10 +15,10 @@ type lockToy struct {
 	reset  func()
 	lock   func(t *toyThread)
 	unlock func(t *toyThread)
-	orders map[string][]Order // of each primitive whose order matters: weaker ones
+	orders map[string][]Order // for each primitive whose order matters, the next weaker ones
 }
 
-// A toyThread is what a thread of a toy program knows of itself.
+// A toyThread is the state of a thread of a toy program.
 type toyThread struct{ id, round int }
 
 var (
@@ -28,8 +26,8 @@ var (
 	toyOwner uint32 // ticket: now serving
 	toyNodes [4]struct{ next, wait uint32 }
 	toyData  uint64 // guarded by the lock
-	toyIn    int    // ghost: threads inside
-	toyOrder uint64 // ghost: who has been inside, the last in the lowest digit, from 1
+	toyIn    int    // ghost: threads in the section
+	toyOrder uint64 // ghost: a digit for each section so far, its thread's number plus 1
 )
 
 func w32(p *uint32) unsafe.Pointer { return unsafe.Pointer(p) }
@@ -160,7 +158,7 @@ var mcs = lockToy{
 
 var toyLocks = []*lockToy{&testAndSet, &ticket, &mcs}
 
-// testThenSet is not atomic.
+// testThenSet is broken as it tests and sets in two steps.
 var testThenSet = lockToy{
 	name:  "test, then set",
 	reset: testAndSet.reset,
@@ -179,8 +177,8 @@ var testThenSet = lockToy{
 	unlock: testAndSet.unlock,
 }
 
-// hastyMCS does not wait for a successor that has the tail, but has not linked
-// itself yet.
+// hastyMCS is broken as it does not wait for a successor that has taken the tail but has
+// not linked itself yet.
 var hastyMCS = lockToy{
 	name:  "hasty MCS",
 	reset: mcs.reset,
@@ -198,17 +196,17 @@ var hastyMCS = lockToy{
 	},
 }
 
-// brokenLocks, and how they fail.
+// brokenLocks are toys that fail.
 var brokenLocks = []struct {
 	*lockToy
-	failure string // has this in its message
+	failure string // part of the message
 }{
 	{&testThenSet, "threads are inside"},
 	{&hastyMCS, "stuck"},
 }
 
-// program takes the lock rounds times in each thread, and checks that nobody
-// else is inside: by a plain variable, and by a count.
+// program returns a program whose threads acquire the lock rounds times each. It checks
+// mutual exclusion by a plain variable and by a count.
 func (toy *lockToy) program(threads, rounds int) *Program {
 	p := &Program{
 		Name: fmt.Sprintf("%s %dx%d", toy.name, threads, rounds),
@@ -250,14 +248,14 @@ func (toy *lockToy) program(threads, rounds int) *Program {
 	return p
 }
 
-// inFunction calls f as generated code would: with a frame of its own.
+// inFunction calls f with a frame of its own, as generated code does.
 func inFunction(id int32, f func()) {
 	Enter(id)
 	defer Leave()
 	f()
 }
 
-// section is what the lock guards.
+// section is the critical section.
 func section() {
 	toyIn++
 	if toyIn != 1 {
@@ -267,7 +265,7 @@ func section() {
 	PlainRead(siteInside, unsafe.Pointer(&toyData), 64)
 	v := toyData + 1
 	At(siteInside, v)
-	Block(siteInside, "nothing", func() bool { return true }) // others may run here
+	Block(siteInside, "nothing", func() bool { return true }) // a scheduling point
 	PlainWrite(siteInside, unsafe.Pointer(&toyData), 64)
 	toyData = v
 	toyIn--

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// logf adds a line to the trace.
+// logf appends a line to the trace.
 func (m *machine) logf(format string, args ...any) {
 	m.log = append(m.log, fmt.Sprintf(format, args...))
 }
 
-// trace adds a line for a step of t.
+// trace appends a line for a step of t.
 func (t *thread) trace(what, format string, args ...any) {
-	t.m.logf("T%d  %s%s  %s", t.id, what, t.place, fmt.Sprintf(format, args...))
+	t.m.logf("T%d  %s%s  %s", t.id, what, t.position, fmt.Sprintf(format, args...))
 }
 
-// traceAccess adds a line for an access, and what the memory model chose for it.
+// traceAccess appends a line for an access, with the alternative that was chosen.
 func (t *thread) traceAccess(l *location, old, v uint64) {
 	m, change := t.m, t.m.format(l, v)
 	note := ""
@@ -51,10 +51,10 @@ func (m *machine) traceFlush(t *thread, l *location, old uint64) {
 	m.logf("T%d  flushes  %s %s -> %s", t.id, m.nameOf(l), m.format(l, old), m.format(l, l.v))
 }
 
-// access names the primitive and its order.
+// access returns the primitive's name and order.
 func (t *thread) access() string { return fmt.Sprintf("%s(%v)", t.op.prim, t.op.order) }
 
-// buffered reports whether the newest entry of t's store buffer is for l, or any is.
+// buffered reports whether t's store buffer has an entry for l.
 func (t *thread) buffered(l *location) bool {
 	for i := range t.buf {
 		if t.buf[i].loc == l {
@@ -86,17 +86,17 @@ func (m *machine) formatMasked(l *location, v, mask uint64) string {
 	return fmt.Sprintf("%#x in %#x", v&mask, mask)
 }
 
-// here is place, and where the program has no sites, asks the stack of the
-// current thread.
-func (m *machine) here(s Site) string {
+// position is sitePosition or, if the program has no sites, the position that the stack
+// of the current thread has.
+func (m *machine) position(s Site) string {
 	if s == 0 && m.tracing && m.self != nil {
-		return callerPlace()
+		return callerPosition()
 	}
-	return m.place(s)
+	return m.sitePosition(s)
 }
 
-// place names a site, with a blank before it.
-func (m *machine) place(s Site) string {
+// sitePosition returns file, line and function of a site, after a blank.
+func (m *machine) sitePosition(s Site) string {
 	if s >= 1 && int(s) <= len(sites) {
 		info := &sites[s-1]
 		return fmt.Sprintf(" %s:%d %s", filepath.Base(info.File), info.Line, info.Func)
@@ -107,8 +107,9 @@ func (m *machine) place(s Site) string {
 	return ""
 }
 
-// callerPlace finds the program's code on the stack of the current thread.
-func callerPlace() string {
+// callerPosition returns the position of the program's code in the stack of the current
+// thread.
+func callerPosition() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
@@ -124,7 +125,7 @@ func callerPlace() string {
 	}
 }
 
-// ownFrame reports whether f is the explorer's. (Its tests' programs are not.)
+// ownFrame reports whether f is of the explorer. The programs in its tests are not.
 func ownFrame(f runtime.Frame) bool {
 	return strings.Contains(f.Function, "/model/mc.") && !strings.HasSuffix(f.File, "_test.go")
 }

@@ -8,7 +8,7 @@ import (
 	"unsafe"
 )
 
-// TestTrace: what the memory has chosen can be read off a trace.
+// TestTrace: a trace shows the alternatives that were chosen.
 func TestTrace(t *testing.T) {
 	l := litmus{threads: threads{
 		{st(x, 1, rlx), ld(x, rlx), stPart(y, 2, 2, rel), cas(z, 7, 8, seq)},
@@ -60,21 +60,21 @@ func TestTrace(t *testing.T) {
 	}
 }
 
-var linePlace = regexp.MustCompile(`^ *[0-9]+ |\S+\.go:\d+ \S+`)
+var numberAndPosition = regexp.MustCompile(`^ *[0-9]+ |\S+\.go:\d+ \S+`)
 
-// plainLine leaves out the number of a line, and the place.
+// plainLine removes the number of a line, and its position in the source.
 func plainLine(line string) string {
-	return strings.Join(strings.Fields(linePlace.ReplaceAllString(line, " ")), " ")
+	return strings.Join(strings.Fields(numberAndPosition.ReplaceAllString(line, " ")), " ")
 }
 
-// TestTracePlaces: a step is where the program is, by its table of sites or else
-// by the stack.
-func TestTracePlaces(t *testing.T) {
+// TestTracePositions: a line of a trace has the step's position in the source, by the
+// table of sites or else by the stack.
+func TestTracePositions(t *testing.T) {
 	old := sites
 	defer func() { sites = old }()
 	sites = nil
 	RegisterSites(1, []SiteInfo{{File: "dir/lock.go", Line: 7, Func: "take"}})
-	p := testProgram("places", func() {
+	p := testProgram("positions", func() {
 		LoadWord(1, "load", x.p(), 64, rlx)
 		LoadWord(0, "load", x.p(), 64, rlx)
 		LoadWord(9, "load", x.p(), 64, rlx)
@@ -90,7 +90,7 @@ func TestTracePlaces(t *testing.T) {
 	}
 }
 
-// TestLongTrace: a trace that is too long is shown by its ends.
+// TestLongTrace: the middle of a long trace is left out.
 func TestLongTrace(t *testing.T) {
 	p := testProgram("long", func() {
 		for i := range uint64(1000) {
@@ -98,23 +98,23 @@ func TestLongTrace(t *testing.T) {
 		}
 		Fail("at last")
 	})
-	r := World{}.Run(p, Exhaustive())
+	r := World{Verbatim: true}.Run(p, Exhaustive())
 	lines := strings.Split(strings.TrimSpace(r.Failure.Trace), "\n")
 	if n := len(lines); n < 100 || n > maxTrace+5 || !strings.Contains(r.Failure.Trace, "x 998 -> 999") || !strings.HasSuffix(lines[n-1], "T0: at last") {
 		t.Errorf("%d lines:\n%s", n, r.Failure.Trace)
 	}
 }
 
-// An object is made anew in each execution, and never changed.
+// An object is allocated in an execution, and does not change.
 type object struct {
 	next *object
-	cell cell // that its thread has written
+	cell cell // which the object's thread has written
 }
 
 var root, leaf *object
 
-// TestPointers: pointers are told apart by what they are of, not by where that
-// happens to be, and can be acquired like words.
+// TestPointers: states tell pointers apart by the variable that they point to, not by its
+// address. A load of a pointer acquires as that of a word.
 func TestPointers(t *testing.T) {
 	var fixed [2]object
 	fresh := true
@@ -161,7 +161,7 @@ func TestPointers(t *testing.T) {
 		}
 		fresh = false
 		if again := w.Run(p, Exhaustive()); again.States != first.States {
-			t.Errorf("%v\n%v if objects are always at the same place", first, again)
+			t.Errorf("%v\n%v if objects always have the same addresses", first, again)
 		}
 		fresh = true
 		w.Orders = map[string]Order{"pop": Relaxed}
@@ -171,8 +171,8 @@ func TestPointers(t *testing.T) {
 	}
 }
 
-// TestPointerHashes: two objects that a thread makes without learning anything in
-// between are still two, and names last.
+// TestPointerHashes: two objects that a thread allocates in the same state have different
+// hashes. The hashes are the same in all executions.
 func TestPointerHashes(t *testing.T) {
 	var hashes [][3]uint64
 	p := testProgram("two objects", func() {
@@ -190,8 +190,9 @@ func TestPointerHashes(t *testing.T) {
 	}
 }
 
-// TestHurried: who is too many stores behind must catch up, and that is said.
-func TestHurried(t *testing.T) {
+// TestTruncated: a location keeps a limited number of messages, and the result says when
+// a message that could be read was dropped.
+func TestTruncated(t *testing.T) {
 	program := func(stores uint64) *Program {
 		return testProgram(fmt.Sprint(stores, " stores"), func() {
 			for i := range stores {
@@ -200,10 +201,10 @@ func TestHurried(t *testing.T) {
 		}, func() { regs[0] = int(loadCell(x, rlx)) })
 	}
 	for _, test := range []struct {
-		model   Model
-		stores  uint64
-		hurried bool
-		seen    int // values
+		model     Model
+		stores    uint64
+		truncated bool
+		values    int // number of values that the load can return
 	}{
 		{RA, 31, false, 32},
 		{RA, 40, true, 41},
@@ -211,8 +212,8 @@ func TestHurried(t *testing.T) {
 		{TSO, 40, false, 41},
 	} {
 		r := checkRun(t, World{Memory: test.model}, program(test.stores), Exhaustive(), "")
-		if r.Hurried > 0 != test.hurried || len(registers(r)) != test.seen {
-			t.Errorf("%v: %d values seen, hurried %d", r, len(registers(r)), r.Hurried)
+		if r.Truncated > 0 != test.truncated || len(registers(r)) != test.values {
+			t.Errorf("%v: %d values, truncated %d", r, len(registers(r)), r.Truncated)
 		}
 	}
 }

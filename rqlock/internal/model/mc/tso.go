@@ -1,18 +1,18 @@
 package mc
 
-// tso is total store order: SC, and a first-in first-out store buffer for each
-// thread. Its flushes are steps of their own.
+// tso is total store order: SC with a first-in first-out store buffer for each thread.
+// Flushes are steps of their own.
 type tso struct{ sc }
 
-// An entry is a store that has not reached memory.
+// An entry is a store in a buffer.
 type entry struct {
 	loc      *location
 	v, mask  uint64
 	releases bool
-	known    know // if it releases
+	before   accessSet // if it is a release: the accesses that happen before it
 }
 
-// load takes from the thread's own buffer what it has there.
+// load reads the thread's own buffer first.
 func (s *tso) load(t *thread, l *location, o Order, alt int) uint64 {
 	v := s.sc.load(t, l, o, alt)
 	for i := range t.buf {
@@ -26,7 +26,7 @@ func (s *tso) load(t *thread, l *location, o Order, alt int) uint64 {
 func (s *tso) store(t *thread, l *location, v, mask uint64, o Order, _ int) {
 	e := entry{loc: l, v: v, mask: mask, releases: o.releases()}
 	if e.releases {
-		e.known = t.view.know
+		e.before = t.view.before
 	}
 	t.buf = append(t.buf, e)
 	if o == SeqCst {
@@ -34,7 +34,7 @@ func (s *tso) store(t *thread, l *location, v, mask uint64, o Order, _ int) {
 	}
 }
 
-// newest is for read-modify-writes, which wait for the buffer.
+// newest flushes the buffer before a read-modify-write.
 func (s *tso) newest(t *thread, l *location) uint64 {
 	if t.op.kind == opUpdate {
 		s.drain(t)
@@ -42,8 +42,9 @@ func (s *tso) newest(t *thread, l *location) uint64 {
 	return l.v
 }
 
-// plain lets the thread read its own store in *p: it must have left the buffer.
-func (s *tso) plain(t *thread, l *location) bool {
+// readsNewest flushes the buffer if it has a store to l, so that a plain read of *p
+// reads the thread's own store.
+func (s *tso) readsNewest(t *thread, l *location) bool {
 	for i := range t.buf {
 		if t.buf[i].loc == l {
 			s.drain(t)
@@ -63,18 +64,18 @@ func (s *tso) flush(t *thread) {
 	e := t.buf[0]
 	t.buf = t.buf[:copy(t.buf, t.buf[1:])]
 	old := e.loc.v
-	s.write(t, e.loc, e.v, e.mask, e.releases, &e.known)
+	s.write(t, e.loc, e.v, e.mask, e.releases, &e.before)
 	if s.m.tracing {
 		s.m.traceFlush(t, e.loc, old)
 	}
 }
 
-func (s *tso) forget(lo, hi int, mask *know) {
+func (s *tso) forget(lo, hi int, mask *accessSet) {
 	s.sc.forget(lo, hi, mask)
 	for _, t := range s.m.threads {
 		for n := range t.buf {
 			for i := lo; i <= hi; i++ {
-				t.buf[n].known[i] &^= mask[i]
+				t.buf[n].before[i] &^= mask[i]
 			}
 		}
 	}
@@ -88,7 +89,7 @@ func (s *tso) hash() uint64 {
 			h = mix(h, uint64(t.id)<<32|uint64(e.loc.id))
 			h = mix(mix(h, s.m.canonical(e.loc, e.v)), e.mask)
 			if e.releases {
-				h = mix(h, e.known.hash()+1)
+				h = mix(h, e.before.hash()+1)
 			}
 		}
 	}

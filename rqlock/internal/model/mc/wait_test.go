@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// checkRun explores p, and checks that it fails with a message that begins like
-// this, or ("") that it does not and has been explored to the end.
+// checkRun explores p, and checks that it fails with a message that begins with failure.
+// If failure is "", it must not fail, and the exploration must be complete.
 func checkRun(t *testing.T, w World, p *Program, s Strategy, failure string) Result {
 	t.Helper()
 	r := w.Run(p, s)
@@ -36,8 +36,8 @@ func registers(r Result) (values []string) {
 	return values
 }
 
-// sleeper waits in T0 for x, which T1 sets. It says in y that it will sleep; who
-// sets x then leaves a token in z.
+// sleeper waits in T0 for x, which T1 sets. T0 says in y that it will sleep. If T1 reads
+// that, it leaves a token in z.
 func sleeper(recheck bool, o Order) *Program {
 	return testProgram(fmt.Sprintf("sleeper, recheck %v, %v", recheck, o), func() {
 		if loadCell(x, o) != 0 {
@@ -56,8 +56,8 @@ func sleeper(recheck bool, o Order) *Program {
 	})
 }
 
-// TestLostWakeup: who sleeps for ever is stuck. That he has looked again helps if
-// both sides' store cannot be later than their load.
+// TestLostWakeup: a thread that sleeps for ever is stuck. To load x again before sleeping
+// helps if neither thread's store can take effect after its load.
 func TestLostWakeup(t *testing.T) {
 	for _, test := range []struct {
 		recheck bool
@@ -81,8 +81,8 @@ func TestLostWakeup(t *testing.T) {
 	}
 }
 
-// TestNoProgress: executions that cannot end are reported, by the cache's trap
-// detection or for their length. Those that need not end are not.
+// TestNoProgress: executions that cannot end are reported, because the cache has a trap
+// or because of their length. Executions that may go on for ever, but can end, are not.
 func TestNoProgress(t *testing.T) {
 	at := func(site Site) Site { At(site); return site }
 	raise := func(me, other cell, polite bool) func() {
@@ -125,7 +125,7 @@ func TestNoProgress(t *testing.T) {
 		for _, model := range models {
 			w := World{Memory: model, Marks: true}
 			checkRun(t, w, test.p, Exhaustive(), test.want)
-			// Without marks no state comes again: only the length is left.
+			// Without marks no state is visited twice, so only the length can tell.
 			w.Marks, w.MaxSteps, w.MaxExecutions = false, 200, 100
 			r := w.Run(test.p, Walk(1))
 			if failed := r.Failure != nil; failed != (test.want != "") {
@@ -135,8 +135,8 @@ func TestNoProgress(t *testing.T) {
 	}
 }
 
-// TestMaxSteps: a long execution is no failure if it ends when continued fairly,
-// but nothing is complete then.
+// TestMaxSteps: a long execution does not fail if it ends when it is continued fairly.
+// The exploration is not complete then.
 func TestMaxSteps(t *testing.T) {
 	p := testProgram("long", func() {
 		for range 50 {
@@ -149,7 +149,7 @@ func TestMaxSteps(t *testing.T) {
 			t.Errorf("%v: want executions that are cut, and no failure", r)
 		}
 	}
-	// Continued fairly, every thread and every choice has its turn.
+	// A fair continuation runs all threads, and all alternatives of a Choose.
 	for _, p := range []*Program{
 		testProgram("spin", func() {
 			for loadCell(x, acq) == 0 {
@@ -172,8 +172,7 @@ func TestMaxSteps(t *testing.T) {
 	checkRun(t, World{MaxSteps: 20}, p, Exhaustive(), "no progress")
 }
 
-// TestPause: a round of polling is worth while only if something that was read
-// can read differently.
+// TestPause: a Pause ends only if something that was read can read differently.
 func TestPause(t *testing.T) {
 	poll := func(exit func() bool) func() {
 		return func() {
@@ -196,8 +195,8 @@ func TestPause(t *testing.T) {
 			func() { swapCell(x, 1, acq); storeCell(x, 0, rel) }), ""},
 		{testProgram("exchanges of two", poll(func() bool { return swapCell(x, 1, ar) == 2 }),
 			poll(func() bool { return swapCell(x, 1, ar) == 2 })), "stuck: T0 waits for a change"},
-		// T0 reads the old x, learns the new one from y, and reads it. T2 keeps the old
-		// one alive. The next round is not the same.
+		// T0 reads the old x, acquires the new one by y, and reads it. T2 keeps the old one
+		// from being pruned. The next round would read the new x at first.
 		{testProgram("first read is of an old value", poll(func() bool {
 			if loadCell(x, rlx) == 1 {
 				return true
@@ -206,7 +205,7 @@ func TestPause(t *testing.T) {
 			loadCell(x, rlx)
 			return false
 		}), func() { storeCell(x, 1, rlx); storeCell(y, 1, rel) }, set(z, rlx)), ""},
-		// T0's own store to a part of x is no news, but what it is stored upon is.
+		// T0's own store to a part of x does not end its Pause, but T1's to the other does.
 		{testProgram("store to a part", poll(func() bool {
 			if loadCell(x, rlx)&2 != 0 {
 				return true
@@ -230,7 +229,7 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// TestWake: a Wake ends the Pause that is, or the next one.
+// TestWake: a Wake ends the Pause that the thread is in, or its next one.
 func TestWake(t *testing.T) {
 	woken := false
 	poll := func() {
@@ -257,7 +256,7 @@ func TestWake(t *testing.T) {
 			}
 		}
 	}
-	// A Wake is not lost on who is not in a Pause yet, unless he forgets.
+	// A Wake before the Pause ends it, unless the thread calls Forget in between.
 	early := func(forgets bool) *Program {
 		return testProgram(fmt.Sprint("early Wake, forgets ", forgets), func() {
 			Wake(0)
@@ -283,7 +282,7 @@ func TestPauseUntil(t *testing.T) {
 		r0   string
 	}{
 		{testProgram("condition", wait, func() { storeCell(y, 1, seq) }), "", "1"},
-		{testProgram("change", wait, func() { storeCell(x, 1, seq) }), "stuck: T0 waits for y", ""}, // T0 may read x after it
+		{testProgram("change", wait, func() { storeCell(x, 1, seq) }), "stuck: T0 waits for y", ""}, // if T0 reads the new x
 		{testProgram("condition or change", wait, func() { storeCell(x, 1, seq); storeCell(y, 1, seq) }), "", "0 1"},
 	} {
 		for _, model := range models {
@@ -295,7 +294,7 @@ func TestPauseUntil(t *testing.T) {
 	}
 }
 
-// TestClock: waits for a time, a condition, or both.
+// TestClock: a thread waits for a time, for a condition, or for either.
 func TestClock(t *testing.T) {
 	wait := func(deadline int64) func() {
 		return func() {
@@ -314,7 +313,7 @@ func TestClock(t *testing.T) {
 	}
 	ticks := World{Ticks: []int64{10}, MaxTicks: 1}
 	short := World{Ticks: []int64{1, 3}, MaxTicks: 2}
-	patient := World{Ticks: []int64{1, 3}, Patient: true}
+	whenIdle := World{Ticks: []int64{1, 3}, TickWhenIdle: true}
 	for _, test := range []struct {
 		name       string
 		w          World
@@ -333,13 +332,13 @@ func TestClock(t *testing.T) {
 		{"out of ticks", short, []func(){wait(10)}, "", "", true},
 		{"out of ticks, or condition", short, []func(){wait(10), set}, "", "1", false},
 		{"enough ticks", short, []func(){wait(6)}, "", "0", true}, // of the second kind, twice
-		{"patient", patient, []func(){wait(10)}, "", "0", false},
-		{"patient, so not before the condition", patient, []func(){wait(10), set}, "", "1", false},
-		{"patient, by the last kind of tick", patient, []func(){func() { wait(10)(); regs[0] = int(Clock()) }}, "", "12", false},
-		{"patience ends", patient, []func(){wait(1000)}, "stuck: T0 waits for x", "", false},
+		{"when idle", whenIdle, []func(){wait(10)}, "", "0", false},
+		{"when idle, so not before the condition", whenIdle, []func(){wait(10), set}, "", "1", false},
+		{"when idle, by the last kind of tick", whenIdle, []func(){func() { wait(10)(); regs[0] = int(Clock()) }}, "", "12", false},
+		{"when idle, too often", whenIdle, []func(){wait(1000)}, "stuck: T0 waits for x", "", false},
 		{"poll", ticks, []func(){poll, set}, "", "0 1", false},
 		{"poll, deadline", ticks, []func(){poll}, "", "0", false},
-		{"poll, patient", patient, []func(){poll}, "", "0", false},
+		{"poll, when idle", whenIdle, []func(){poll}, "", "0", false},
 		{"poll, out of ticks", short, []func(){poll}, "", "", true},
 		{"sleep", ticks, []func(){func() { Sleep(0, 10); regs[0] = int(Now()) }}, "", "10", false},
 		{"sleep, out of ticks", short, []func(){func() { Sleep(0, 7) }}, "", "", true},
@@ -361,7 +360,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestChoose: each choice is in some execution.
+// TestChoose: each alternative is taken in some execution.
 func TestChoose(t *testing.T) {
 	p := testProgram("choose", func() {
 		regs[0] = Choose(0, "one", 3)
@@ -377,7 +376,7 @@ func TestChoose(t *testing.T) {
 	checkRun(t, World{}, testProgram("no choice", func() { Choose(0, "none", 0) }), Exhaustive(), "Choose: none has 0 alternatives")
 }
 
-// TestFailures: each way to fail is reported, by whom.
+// TestFailures: each kind of failure is reported, with the thread.
 func TestFailures(t *testing.T) {
 	leftOver := 0
 	for _, test := range []struct {

@@ -1,5 +1,5 @@
-// Package park is the twin of rqlock/internal/park: a token is a variable that a
-// thread of the program blocks for.
+// Package park is the twin of rqlock/internal/park. A token is a variable that a thread
+// blocks for.
 package park
 
 import (
@@ -20,7 +20,7 @@ func (p *Parker) Init() {}
 // Declare names the token.
 func (p *Parker) Declare(name string) { mc.Name(unsafe.Pointer(&p.token), name) }
 
-// Signal is Parker.Signal. A channel orders what it carries.
+// Signal is Parker.Signal. It is ordered as a send to a channel.
 func (p *Parker) Signal(site mc.Site) {
 	mc.StoreWord(site, "Signal", unsafe.Pointer(&p.token), 32, 1, mc.SeqCst)
 }
@@ -37,8 +37,8 @@ func (p *Parker) take(site mc.Site) {
 	mc.Update(site, "token", unsafe.Pointer(&p.token), 32, mc.SeqCst, func(uint64) (uint64, bool) { return 0, true })
 }
 
-// WaitFor is Parker.WaitFor. The sleep of one who polls ends when there is
-// something new to poll: how long it is decides nothing.
+// WaitFor is Parker.WaitFor. A short wait is a poller's sleep. Its length makes no
+// difference, so it is a Pause.
 func (p *Parker) WaitFor(site mc.Site, d time.Duration, done <-chan struct{}) {
 	if d <= wait.Long {
 		p.take(site)

@@ -1,4 +1,5 @@
-// Package qspin is qspin as the explorer runs it, and what its marks need.
+// Package qspin is qspin as the explorer runs it: gen's copy in the z* files, the hashes of
+// its live variables, its first state, and checks of the last.
 package qspin
 
 import (
@@ -12,7 +13,7 @@ import (
 
 func init() { mc.RegisterSites(FirstSite, Sites) }
 
-// What a live variable adds to a thread's control state.
+// These functions hash live variables; see package lock.
 
 func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 
@@ -30,10 +31,10 @@ func hashBool(b bool) uint64 {
 
 func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
 
-// nodes are all there are, in explorations.
+// nodes are all nodes of an exploration.
 var nodes chunk
 
-// Reset puts everything but the locks into its first state.
+// Reset makes the first state of everything but the locks.
 func Reset() {
 	nodes = chunk{}
 	arena.made = 1
@@ -47,13 +48,13 @@ func Reset() {
 	}
 }
 
-// exploredNodes is how many nodes there are. No program uses more.
+// exploredNodes is the number of nodes. No program uses more.
 const exploredNodes = 6
 
-// Reset frees the lock.
+// Reset makes the lock free.
 func (l *Mutex) Reset() { l.word = asm.Word{} }
 
-// Left returns what is left in the lock and of the nodes, or "".
+// Left describes a lock that is not free, or nodes that are still in use, or returns "".
 func (l *Mutex) Left() string {
 	if l.word.Val != 0 {
 		return fmt.Sprintf("the word is %#x", l.word.Val)

@@ -136,8 +136,8 @@ func (l *freeList) pop(_ mc.Site) *node {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		parent := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
-		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(parent)), top, top>>32<<32|uint64(parent))) {
+		next := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
+		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

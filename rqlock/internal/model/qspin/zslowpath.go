@@ -13,7 +13,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-const busy = asm.LockedMask | asm.PendingMask
+const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
 	mc.Enter(166)
@@ -26,6 +26,7 @@ func (l *Mutex) lockSlow(_ mc.Site) {
 	n := newNode(mc.Mark(168, hashMutexPtr(l), uint64(since)))
 	if mc.Keep(166) && (n == nil) {
 		if mc.Keep(165) {
+
 			l.awaitLock(mc.Mark(169, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
@@ -39,7 +40,7 @@ func (l *Mutex) lockSlow(_ mc.Site) {
 		l.awaitLock(mc.Mark(172, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
 	if mc.Keep(170) {
-		l.handOver(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), n)
+		l.handOff(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
@@ -48,7 +49,7 @@ func (l *Mutex) spin(_ mc.Site) bool {
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(171) && (asm.LoadRelaxed32(mc.Mark(174, hashMutexPtr(l), uint64(i)), &l.word.Val)&busy == 0 && l.TryLock(175)) {
+		if mc.Keep(171) && (asm.LoadRelaxed32(mc.Mark(174, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(175)) {
 			return true
 		}
 	}
@@ -72,6 +73,7 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 	prev := nodeAt(old)
 	if mc.Keep(176) && (asm.Xchg32AcqRel(mc.Mark(179, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
 		if mc.Keep(175) {
+
 			prev.free(mc.Mark(180, hashNodePtr(prev)))
 		}
 		return true
@@ -97,40 +99,41 @@ func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
 	mc.Enter(184)
 	defer mc.Leave()
 	b := wait.Backoff{}
-	door := false
+	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(180) && (asm.LoadRelaxed32(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(door)), &l.word.Val)&asm.LockedMask == 0 && l.take(186, door)) {
+		if mc.Keep(180) && (asm.LoadRelaxed32(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(186, closed)) {
 			return
 		}
-		if mc.Keep(184) && (!door && now()-since >= wait.Door) {
+		if mc.Keep(184) && (!closed && now()-since >= wait.Barging) {
 			if mc.Keep(181) {
 
-				door = asm.FetchSetPendingAcquire(mc.Mark(187, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(187, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(183) && (door) {
+			if mc.Keep(183) && (closed) {
 				if mc.Keep(182) {
+
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
 			if mc.Keep(185) {
-				time.Sleep(mc.Mark(188, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(door), uint64(d)), d)
+				time.Sleep(mc.Mark(188, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
 			if mc.Keep(186) {
-				runtime.Gosched(mc.Mark(189, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(door)))
+				runtime.Gosched(mc.Mark(189, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
-func (l *Mutex) take(_ mc.Site, door bool) bool {
+func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
 	mc.Enter(189)
 	defer mc.Leave()
-	if mc.Keep(187) && (!door) {
+	if mc.Keep(187) && (!closed) {
 		return l.TryLock(mc.Mark(190, hashMutexPtr(l)))
 	}
 
@@ -143,7 +146,7 @@ func (l *Mutex) take(_ mc.Site, door bool) bool {
 	return true
 }
 
-func (l *Mutex) handOver(_ mc.Site, n *node) {
+func (l *Mutex) handOff(_ mc.Site, n *node) {
 	mc.Enter(192)
 	defer mc.Leave()
 

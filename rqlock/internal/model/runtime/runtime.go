@@ -3,7 +3,7 @@ package runtime
 
 import "github.com/rqlock/rqlock/rqlock/internal/model/mc"
 
-// yield is what a call of Gosched takes, ns.
+// yield is the simulated time of a Gosched, ns.
 const yield = 100
 
 // Gosched ends a round of polling.

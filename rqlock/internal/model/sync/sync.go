@@ -7,7 +7,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
-// spin is the wait between two looks at a held mutex, ns.
+// spin is the simulated time between two tries of a Mutex that is held, ns.
 const spin = 100
 
 // Mutex is sync.Mutex.

@@ -16,7 +16,7 @@ const (
 	Millisecond = time.Millisecond
 )
 
-// Time is a time on the explorer's clock, which begins at 1.
+// Time is a time on the explorer's clock, which begins at 1 so that the zero Time is none.
 type Time struct{ NS int64 }
 
 // Now is time.Now.
@@ -37,6 +37,5 @@ func (t Time) IsZero() bool { return t.NS == 0 }
 // Since is time.Since.
 func Since(t Time) Duration { return Now().Sub(t) }
 
-// Sleep waits until something changes: the lock sleeps only where it tries again
-// afterwards.
+// Sleep is time.Sleep. The lock sleeps only where it polls, so it is a Pause.
 func Sleep(site mc.Site, d Duration) { mc.PauseFor(site, int64(d)) }

@@ -1,6 +1,6 @@
-// Package wait is the twin of rqlock/internal/wait. In an exploration how often and
-// how long one waits is no question of correctness: a thread tries Spins times,
-// yields once, and then sleeps long. In a simulation it waits as the original does.
+// Package wait is the twin of rqlock/internal/wait. How often and how long a thread waits
+// makes no difference to correctness. So in an exploration a thread tries Spins times,
+// yields once, and then sleeps for Long. In a simulation it waits as the original does.
 package wait
 
 import (
@@ -12,18 +12,21 @@ import (
 
 // The values of the original that decide what happens.
 const (
-	Queued = 1
-	Door   = wait.Door
-	Long   = wait.Long
+	Queued  = 1
+	Barging = wait.Barging
+	Long    = wait.Long
+
+	// Door is what the copies still call Barging.
+	Door = Barging
 )
 
-// Spins is how often a thread tries to take a lock before it queues.
+// Spins is how often a thread tries to acquire a lock before it queues.
 var Spins = 1
 
-// relax is what one PAUSE takes, ns.
+// relax is the simulated time of a PAUSE, ns.
 const relax = 30
 
-func simulated() bool { return mc.Outside != nil }
+func simulated() bool { return mc.Simulation != nil }
 
 // Tries returns Spins.
 func Tries() int {
@@ -36,7 +39,7 @@ func Tries() int {
 // Pauses is wait.Pauses.
 func Pauses(i int) int { return wait.Pauses(i) }
 
-// Relax takes its time in a simulation only.
+// Relax is wait.Relax. In an exploration it does nothing.
 func Relax(n int) {
 	if simulated() && n > 0 {
 		mc.PauseFor(0, int64(n)*relax)
@@ -55,7 +58,7 @@ type Backoff struct {
 // Pauses is Backoff.Pauses.
 func (b *Backoff) Pauses() int { return b.real.Pauses() }
 
-// Next returns 0 and then the length of a long sleep.
+// Next returns 0, and then Long.
 func (b *Backoff) Next() time.Duration {
 	if simulated() {
 		return b.real.Next()

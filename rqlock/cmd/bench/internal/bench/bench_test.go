@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The benchmarks measure one situation after the other; for ratios on a busy
-// machine the program's turns are better.
+// The benchmarks measure the locks one after the other. On a machine that does other work,
+// the ratios of rqbench are better, in which the locks take turns.
 
 func BenchmarkUncontended(b *testing.B) {
 	b.Run("lock=floor", func(b *testing.B) { new(floor).pairs(b.N) })

@@ -7,24 +7,24 @@ import (
 
 //go:generate go run ./genlocks
 
-// A lock is one instance of a contender. Where a call more or less shows in the
-// result, the loop is a method of the contender, with direct calls.
+// A lock is one instance of a contender. Loops are methods, so that they call the
+// contender's Lock and Unlock directly. An indirect call would show in the results.
 type lock interface {
 	sync.Locker
-	pairs(n int)           // locks and unlocks n times, and nothing else
+	pairs(n int)           // locks and unlocks n times
 	rounds(n, in, out int) // n times: a section of in spins, then out spins
 }
 
 // A contender is a kind of lock.
 type contender struct {
-	name string // in results
-	what string // in a few words
+	name string // in the results
+	what string // what it is, in a few words
 	from string // module or package
 	size uintptr
 	new  func() lock
 }
 
-// Those whose names say something; all others are peers.
+// Names of contenders that results are compared with.
 const (
 	rq    = "rqlock"
 	qs    = "qspin"
@@ -32,17 +32,17 @@ const (
 	peer  = "go-deadlock"
 )
 
-// missing are the peers that could not be measured here, and why.
+// missing lists peers that could not be measured, with the reason.
 var missing = []struct{ name, why string }{
-	{"github.com/tidwall/spinlock", "no module of it can be had; ants and cas-gosched are of its kind"},
-	{"github.com/viney-shih/go-lock", "no module of it can be had; channel-ctx does what its TryLockWithContext does"},
+	{"github.com/tidwall/spinlock", "there is no module of it; ants and cas-gosched are of its kind"},
+	{"github.com/viney-shih/go-lock", "there is no module of it; channel-ctx does what its TryLockWithContext does"},
 	{"Linux rqspinlock", "runs in the kernel; its published figures are beside the benchmarks of its kind"},
 }
 
-// Each lock has its cache line for itself, so that no other's writes show.
+// A line of padding before and after a lock gives it cache lines of its own.
 type line [128]byte
 
-// contenders returns those that this program was built with.
+// contenders returns the contenders that this program was built with.
 func contenders() (cs []contender) {
 	for _, c := range all {
 		if c.name != "gvisor-lockdep" || lockdep {
@@ -60,7 +60,7 @@ func names(cs []contender) (ns []string) {
 	return ns
 }
 
-// named returns the contenders of these names, in the order of all.
+// named returns the contenders with these names, in the order of all.
 func named(ns ...string) (cs []contender) {
 	for _, c := range contenders() {
 		if slices.Contains(ns, c.name) {

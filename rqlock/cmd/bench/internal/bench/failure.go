@@ -10,11 +10,11 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// failureCases are the errors that must come soon.
+// failureCases are the errors that must be returned soon.
 var failureCases = []struct {
 	name    string
-	times   int           // each run
-	bar     time.Duration // for the median
+	times   int           // in each run
+	bar     time.Duration // upper bound on the median
 	measure func() time.Duration
 }{
 	{"self", 1000, time.Microsecond, relockTime},
@@ -22,8 +22,7 @@ var failureCases = []struct {
 	{"cycle64", 10, 200 * time.Microsecond, func() time.Duration { return cycleTime(64) }},
 }
 
-// relockTime returns how long it takes to report that the caller holds the lock
-// already.
+// relockTime returns how long Lock takes to return an error to a caller that holds the lock.
 func relockTime() time.Duration {
 	var l rqlock.Mutex
 	must(l.Lock())
@@ -35,9 +34,8 @@ func relockTime() time.Duration {
 	return d
 }
 
-// cycleTime has n goroutines each hold a lock and wait for the next one's, and
-// returns how long it takes from closing the cycle to the error. The caller is
-// the one who closes it.
+// cycleTime lets n goroutines each hold a lock and wait for the next goroutine's. The
+// caller closes the cycle. cycleTime returns how long that Lock takes to return the error.
 func cycleTime(n int) time.Duration {
 	locks := make([]rqlock.Mutex, n)
 	before := rqlock.ReadEvents().Queued
@@ -66,10 +64,11 @@ func cycleTime(n int) time.Duration {
 	return d
 }
 
-// makingCell is what it takes to make the error of relockTime.
+// makingCell is the cell of makingTime.
 const makingCell = "case=making"
 
-// makingTime makes the error of relockTime, which has the caller's stack.
+// makingTime returns how long it takes to make the error of relockTime, which has the
+// caller's stack.
 func makingTime() time.Duration {
 	start := time.Now()
 	var pcs [16]uintptr
@@ -84,7 +83,10 @@ func makingTime() time.Duration {
 	return time.Since(start)
 }
 
-var made error // so that the error is made on the heap
+// made makes the error escape to the heap.
+//
+//lint:ignore U1000 it is only written
+var made error
 
 func must(err error) {
 	if err != nil {

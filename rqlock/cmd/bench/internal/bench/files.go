@@ -45,8 +45,8 @@ func writeTemp(path string, contents []byte) (temp string, err error) {
 	return f.Name(), errors.Join(err, f.Chmod(0o644), f.Close())
 }
 
-// checkWritable fails if no file can be written at path: better said before
-// minutes of measuring than after.
+// checkWritable returns an error if no file can be written at path. It is called before
+// minutes of measuring.
 func checkWritable(path string) error {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: not a regular file, and a new one would replace it", path)
@@ -61,7 +61,7 @@ func checkWritable(path string) error {
 	return nil
 }
 
-// pathless strips the path that the message names already.
+// pathless removes the path from an error, as the message names it already.
 func pathless(err error) error {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err

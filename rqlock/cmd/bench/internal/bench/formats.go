@@ -11,13 +11,13 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// json has everything.
+// json returns the whole report.
 func (r *Report) json() ([]byte, error) {
 	b, err := json.MarshalIndent(r, "", "\t")
 	return append(b, '\n'), err
 }
 
-// csv has a line for each run.
+// csv returns a line for each run.
 func (r *Report) csv() ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
@@ -31,7 +31,8 @@ func (r *Report) csv() ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
-// benchNames are the benchmarks' in the format of go test.
+// benchNames are the names of the parts in the format of go test -bench. The distribution of
+// waits has none, and is left out there.
 var benchNames = map[string]string{
 	"uncontended": "Uncontended",
 	"grid":        "Contended",
@@ -42,8 +43,8 @@ var benchNames = map[string]string{
 	"kernel":      "Kernel",
 }
 
-// benchstat has a line for each run, as go test -count would print: compare
-// with benchstat -col /lock. The curves of waits are not in it.
+// benchstat returns a line for each run, as go test -bench -count prints them. benchstat
+// -col /lock compares the locks.
 func (r *Report) benchstat() ([]byte, error) {
 	var b bytes.Buffer
 	w := benchfmt.NewWriter(&b)
@@ -62,8 +63,8 @@ func (r *Report) benchstat() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// together returns how many of the first results are of the same measurement,
-// in several units.
+// together returns how many of the first results are of the same measurement. They differ
+// in their units.
 func (rs Results) together() int {
 	n := 1
 	for n < len(rs) && rs[n].Part == rs[0].Part && rs[n].Cell == rs[0].Cell && rs[n].Lock == rs[0].Lock {
@@ -72,7 +73,7 @@ func (rs Results) together() int {
 	return n
 }
 
-// benchLine is one run of the results of one measurement.
+// benchLine returns the line of one run of a measurement.
 func (r *Report) benchLine(rs Results, run int) *benchfmt.Result {
 	name := benchNames[rs[0].Part]
 	if rs[0].Cell != "" {

@@ -11,9 +11,9 @@ import (
 	"gvisor.dev/gvisor/pkg/sync/locking"
 )
 
-// What programs write themselves.
+// These are locks that programs write themselves.
 
-// casSpin burns its turn while the lock is held.
+// casSpin yields while the lock is held.
 type casSpin struct{ held atomic.Uint32 }
 
 func (s *casSpin) Lock() {
@@ -24,7 +24,7 @@ func (s *casSpin) Lock() {
 
 func (s *casSpin) Unlock() { s.held.Store(0) }
 
-// sleepMutex could give up after a time, unlike sync.Mutex alone.
+// sleepMutex sleeps while the lock is held. Unlike sync.Mutex, it could give up after a time.
 type sleepMutex struct{ m sync.Mutex }
 
 func (s *sleepMutex) Lock() {
@@ -35,11 +35,11 @@ func (s *sleepMutex) Lock() {
 
 func (s *sleepMutex) Unlock() { s.m.Unlock() }
 
-// ctxChan is a channel of one that is waited for together with a context.
+// ctxChan is a channel of one. Its Lock waits for a context, too.
 type ctxChan struct {
 	held   chan struct{}
 	ctx    context.Context
-	cancel context.CancelFunc // nobody calls it, but somebody could
+	cancel context.CancelFunc // is never called here
 }
 
 func newCtxChan() ctxChan {
@@ -58,15 +58,15 @@ func (c *ctxChan) Lock() error {
 
 func (c *ctxChan) Unlock() { <-c.held }
 
-// hchanSize is what a channel has on the heap beside its pointer.
+// hchanSize is the size of a channel on the heap.
 const hchanSize = 96
 
-// lockdepClass is the class of gvisor's checked mutex: all of one kind, as
-// only one is held at a time.
+// lockdepClass is the class of gvisor's checked mutexes. One class is enough, as only one
+// mutex is held at a time.
 var lockdepClass = locking.NewMutexClass(reflect.TypeFor[gvisorDepLock](), nil)
 
-// floor is what the simplest lock costs that nobody contends: one
-// compare-and-exchange and one plain store. It has pairs only.
+// floor is the least that an uncontended lock can cost: one compare-and-exchange and one
+// plain store. It has no method but pairs.
 type floor struct {
 	lock
 	_    line

@@ -10,18 +10,17 @@ import (
 	"time"
 )
 
-// The benchmarks that rqspinlock was published with, as far as their shape can
-// be had outside the kernel: what is locked, for how long, how often.
+// These are the benchmarks that rqspinlock was published with, as far as they can run
+// outside the kernel: which locks are acquired, for how long and how often.
 
-// A kernelLock is a set of locks of one kind with what they protect. Each
-// method is one benchmark: a goroutine repeats it until stop, and returns how
-// often.
+// A kernelLock is a set of locks of one kind, with the data that they guard. Each method is
+// one benchmark. A goroutine repeats it until stop, and returns how often it did.
 //
 //	locktorture  one lock, held as long as locktorture's write_delay says
 //	open1        the descriptor table's lock and a directory entry's
 //	open2        the descriptor table's lock
 //	lock1        the table's lock, and a lock of the goroutine's own file
-//	lock2        the table's lock, and the lock of a file that all have open
+//	lock2        the table's lock, and the lock of a file that all goroutines have open
 type kernelLock interface {
 	locktorture(*writer, *atomic.Bool) int
 	open1(*writer, *atomic.Bool) int
@@ -41,7 +40,7 @@ var kernelBenches = []struct {
 	{"lock2", kernelLock.lock2},
 }
 
-// kernelThreads are those of the published tables up to 64.
+// kernelThreads are the numbers of threads of the published tables, up to 64.
 var kernelThreads = []int{1, 2, 4, 8, 16, 32, 64}
 
 func kernelCell(bench string, threads int) string {
@@ -57,12 +56,12 @@ func kernelCells() (cells []string) {
 	return cells
 }
 
-// kernelLocks returns the session's contenders that take part.
+// kernelLocks returns the session's contenders that have the kernel's benchmarks.
 func (s *session) kernelLocks() []contender {
 	return slices.DeleteFunc(slices.Clone(s.locks), func(c contender) bool { return kernelLocks[c.name] == nil })
 }
 
-// kernel measures how many operations the threads do in a fixed time.
+// kernel measures how many operations the goroutines do in a fixed time.
 func (s *session) kernel() (rs Results) {
 	defer setProcs(runtime.NumCPU())()
 	d := 10 * s.time
@@ -77,7 +76,7 @@ func (s *session) kernel() (rs Results) {
 	return rs
 }
 
-// inTime has n goroutines run f until d is over, and counts their operations.
+// inTime lets n goroutines run f for d, and counts their operations.
 func inTime(n int, d time.Duration, f func(*writer) int) outcome {
 	writers := make([]*writer, n)
 	for i := range writers {
@@ -89,26 +88,25 @@ func inTime(n int, d time.Duration, f func(*writer) int) outcome {
 	return outcome{int(ops.Load()), []value{{opsPerS, float64(ops.Load()) / took.Seconds()}}}
 }
 
-// A writer is what a goroutine has for itself.
+// A writer is the state of a goroutine.
 type writer struct {
 	_      line
 	id     int
-	open   bool // whether its file is
+	open   bool // whether its file is open
 	record record
 	rand   *rand.Rand
 	pauses [3]pause
 	_      line
 }
 
-// A pause happens in one of every so many operations.
+// A pause happens once in so many operations, on average.
 type pause struct {
 	every int
 	spins int
 }
 
-// newWriter is the writer of goroutine id of n. A run of locktorture takes 30 s
-// and has holds of 100 ms in it; a shorter run has proportionally shorter ones,
-// more often.
+// newWriter returns the writer of goroutine id of n. A run of locktorture takes 30 s, with
+// some sections of 100 ms. A shorter run here has proportionally shorter ones more often.
 func newWriter(id, n int, run time.Duration) *writer {
 	long := max(run/300, time.Microsecond)
 	perMilli := float64(long) / float64(time.Millisecond)
@@ -118,12 +116,12 @@ func newWriter(id, n int, run time.Duration) *writer {
 		pauses: [...]pause{
 			{max(1, int(float64(n*2000)*perMilli)), spins(long)},
 			{n * 200 * 2, spins(2 * time.Microsecond)},
-			{n * 20_000, 0}, // another one's turn
+			{n * 20_000, 0}, // yields
 		},
 	}
 }
 
-// delay is locktorture's write_delay, with the lock held.
+// delay is locktorture's write_delay, which it calls in the section.
 func (w *writer) delay() {
 	for _, p := range w.pauses {
 		if w.rand.IntN(p.every) != 0 {
@@ -136,8 +134,7 @@ func (w *writer) delay() {
 	}
 }
 
-// An fdTable is a bitmap of open descriptors: the lowest free one is taken, as
-// open must.
+// An fdTable is a bitmap of open descriptors. alloc takes the lowest free one, as open must.
 type fdTable struct{ open [4]uint64 }
 
 func (t *fdTable) alloc() int {

@@ -29,7 +29,7 @@ type Machine struct {
 func thisMachine() Machine {
 	info := readFile("/proc/cpuinfo")
 	load, _, _ := strings.Cut(readFile("/proc/loadavg"), " ")
-	release, _, _ := strings.Cut(readFile("/proc/sys/kernel/osrelease"), "-") // without the builder's suffix
+	release, _, _ := strings.Cut(readFile("/proc/sys/kernel/osrelease"), "-")
 	return Machine{
 		CPU:      cmp.Or(cpuField(info, "model name"), cpuField(info, "cpu model"), cpuField(info, "Processor")),
 		Cores:    runtime.NumCPU(),

@@ -1,23 +1,25 @@
-// Package bench measures rqlock beside its baseline qspin, sync.Mutex and what
-// else Go programs lock with, in turns, and reports tables, ratios, data and plots:
+// Package bench measures rqlock beside its baseline qspin, sync.Mutex and other locks that
+// Go programs use. The locks take turns. It reports tables, ratios, data and plots:
 //
-//	go run ./rqlock/cmd/bench/rqbench                    # everything, some minutes
-//	go run ./rqlock/cmd/bench/rqbench -only grid         # one part
-//	go run ./rqlock/cmd/bench/rqbench -locks rqlock,mutex -runs 3
-//	go run ./rqlock/cmd/bench/rqbench -o docs/bench      # a page, plots and data
+//	go run -C rqlock/cmd/bench ./rqbench                # everything, some minutes
+//	go run -C rqlock/cmd/bench ./rqbench -only grid     # one part
+//	go run -C rqlock/cmd/bench ./rqbench -locks rqlock,mutex -runs 3
+//	go run -C rqlock/cmd/bench ./rqbench -o ../../../docs/bench    # a page, plots and data
 //
-// The parts and what becomes of their results:
+// Its files:
 //
 //	contenders, handmade, zlocks   the locks; genlocks writes zlocks.go
 //	work, measure, kernel          one run of one lock
 //	session, parts, failure        paired runs of all locks
-//	results, published             what came out, and what the kernel's authors found
+//	results, published             results, and those that were published for the kernel
 //	table, tables                  results as tables
 //	formats                        results as JSON, CSV and for benchstat
-//	plots, page                    results to look at
-//	machine, files, main           around them
+//	plots, taxplot, page           results as plots, and the page
+//	machine, files, main           the machine, writing files, the command line
 //
-// Some of the measurements are benchmarks, too (go test -bench . ./rqlock/cmd/bench/internal/bench).
+// Some of the measurements are benchmarks of go test, too:
+//
+//	cd rqlock/cmd/bench && go test -run '^$' -bench . ./internal/bench
 package bench
 
 import (
@@ -35,7 +37,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/progress"
 )
 
-// options are the command line's.
+// options are those of the command line.
 type options struct {
 	session
 	parts   []part
@@ -49,8 +51,8 @@ type output struct {
 	format           func(*Report) ([]byte, error)
 }
 
-// Main runs the parts that the command line asks for, and returns the exit code:
-// 2 for bad use, 1 for failure.
+// Main runs the parts that the command line asks for. It returns the exit code, which is 2
+// for bad use and 1 for failure.
 func Main() int { return run(os.Args[1:], os.Stdout, os.Stderr) }
 
 func run(args []string, stdout, stderr io.Writer) int {
@@ -69,7 +71,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// parse reads the command line; -h prints the flags to help.
+// parse reads the command line. -h prints the flags to help.
 func parse(args []string, help io.Writer) (*options, error) {
 	o := new(options)
 	fs := flag.NewFlagSet("rqbench", flag.ContinueOnError)
@@ -80,7 +82,7 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs.StringVar(&o.cell, "cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
 	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+" (default all)")
 	locks := fs.String("locks", "", "`locks` to measure, of "+strings.Join(names(contenders()), ",")+" (default all)")
-	fs.StringVar(&o.dir, "o", "", "`directory` for a page with plots, and all data")
+	fs.StringVar(&o.dir, "o", "", "`directory` for a page with plots, and all data; like all paths, relative to the folder that go run -C sets")
 	o.outputs = []output{
 		{"csv", "", "`file` for the results as CSV, a line for each run", (*Report).csv},
 		{"json", "", "`file` for the results as JSON", (*Report).json},
@@ -92,7 +94,7 @@ func parse(args []string, help io.Writer) (*options, error) {
 	}
 	err := fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(help, "Rqbench measures locks. Flags:")
+		fmt.Fprintln(help, "Rqbench measures rqlock beside other locks. Flags:")
 		fs.SetOutput(help)
 		fs.PrintDefaults()
 	}
@@ -149,7 +151,7 @@ func (o *options) steps() (n int) {
 	return n
 }
 
-// choose splits a list of names; an empty one is all.
+// choose splits a list of names. An empty list is all.
 func choose(name, list string, all []string) ([]string, error) {
 	if list == "" {
 		return all, nil
@@ -179,7 +181,7 @@ func (o *options) run(stdout, stderr io.Writer) error {
 	return o.write(r, stdout)
 }
 
-// checkOutputs finds out what cannot be written, before anything is measured.
+// checkOutputs checks that the files can be written, before anything is measured.
 func (o *options) checkOutputs() error {
 	var paths []string
 	for _, out := range o.outputs {
@@ -201,7 +203,7 @@ func (o *options) checkOutputs() error {
 	return nil
 }
 
-// measure runs the parts, and prints the table of each when it is done.
+// measure runs the parts, and prints the table of each one when it is done.
 func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
 	r := &Report{Machine: thisMachine(), Runs: o.runs, Time: o.time, Locks: names(o.locks)}
 	w := bufio.NewWriter(tables)
@@ -224,8 +226,8 @@ func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
 	return r, nil
 }
 
-// write writes what the command line asks for: everything is made before the
-// first file is written.
+// write writes what the command line asks for. It makes everything before it writes the
+// first file.
 func (o *options) write(r *Report, stdout io.Writer) error {
 	files := map[string][]byte{}
 	for _, out := range o.outputs {

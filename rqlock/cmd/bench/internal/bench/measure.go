@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// A cell of the grid: g goroutines on one lock, each of which spends in inside
-// the section and out outside.
+// A cell of the grid is g goroutines on one lock. Each spends the time in in a section, and
+// out between two.
 type cell struct {
 	procs, g int
 	in, out  time.Duration
 }
 
-// grid returns the cells that locks are compared on.
+// grid returns the cells on which locks are compared.
 func grid() (cells []cell) {
 	add := func(procs, g int) {
 		for _, in := range []time.Duration{0, 50} {
@@ -32,20 +32,20 @@ func grid() (cells []cell) {
 	return cells
 }
 
-// alone returns the cells that the throughput plot starts with. They are no part
-// of the grid: nobody contends.
+// alone returns the cells with one goroutine, with which the throughput plot begins. The
+// grid does not have them, as the lock is uncontended.
 func alone() []cell { return []cell{{2, 1, 0, 0}, {2, 1, 50, 200}} }
 
 func (c cell) String() string {
 	return fmt.Sprintf("procs=%d/g=%d/in=%d/out=%d", c.procs, c.g, c.in.Nanoseconds(), c.out.Nanoseconds())
 }
 
-// minRounds keeps each goroutine of a crowd alive until the others have
-// started; with fewer rounds they would run one after the other. Of a slow lock
-// a quarter does.
+// Each goroutine of a crowd does at least minRounds, so that it is still running when the
+// others have started. With fewer rounds they would run one after the other. On a slow lock
+// minSlowRounds are enough.
 const minRounds, minSlowRounds = 200, 50
 
-// calibrate returns how many rounds of a goroutine take about d with k.
+// calibrate returns the rounds of each goroutine with which a run of k takes about d.
 func (c cell) calibrate(k contender, d time.Duration) int {
 	for n := minSlowRounds / 2; ; n *= 2 {
 		t := c.run(k.new(), n)
@@ -60,16 +60,14 @@ func (c cell) calibrate(k contender, d time.Duration) int {
 	}
 }
 
-// run has the cell's goroutines do n rounds each and returns how long all of
-// them took.
+// run lets the cell's goroutines do n rounds each, and returns how long they took together.
 func (c cell) run(l lock, n int) time.Duration {
 	defer setProcs(c.procs)()
 	in, out := spins(c.in), spins(c.out)
 	return crowd(c.g, func(int) { l.rounds(n, in, out) })
 }
 
-// crowd runs f in g goroutines that start together, and returns how long all
-// of them took.
+// crowd runs f in g goroutines that start together, and returns how long they took together.
 func crowd(g int, f func(i int)) time.Duration {
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
@@ -88,8 +86,8 @@ func crowd(g int, f func(i int)) time.Duration {
 	return time.Since(began)
 }
 
-// setProcs sets GOMAXPROCS and returns what sets it back. Setting it stops the
-// world even if it changes nothing.
+// setProcs sets GOMAXPROCS, and returns a function that restores it. It does not set a value
+// that is set already, since that would stop the world, too.
 func setProcs(n int) func() {
 	old := runtime.GOMAXPROCS(0)
 	if n == old {
@@ -99,15 +97,14 @@ func setProcs(n int) func() {
 	return func() { runtime.GOMAXPROCS(old) }
 }
 
-// The situation of the wait and fairness measurements.
+// The wait and fairness measurements have few goroutines on fewProcs processors.
 const (
 	fewProcs = 2
 	few      = 16
 	section  = time.Microsecond
 )
 
-// waits has few goroutines take l, for d, and returns how long each
-// acquisition took, sorted.
+// waits lets few goroutines use l for d, and returns how long each acquisition took, sorted.
 func waits(l lock, d time.Duration) []time.Duration {
 	defer setProcs(fewProcs)()
 	in := spins(section)
@@ -131,8 +128,8 @@ func waits(l lock, d time.Duration) []time.Duration {
 	return all
 }
 
-// fairness has few goroutines take l, for d, and returns the acquisitions of
-// the slowest by those of the fastest: 1 is fair.
+// fairness lets few goroutines use l for d, and returns the acquisitions of the slowest
+// divided by those of the fastest: 1 is fair.
 func fairness(l lock, d time.Duration) outcome {
 	defer setProcs(fewProcs)()
 	in := spins(section)
@@ -154,10 +151,10 @@ func fairness(l lock, d time.Duration) outcome {
 	return outcome{total, []value{{evenness, float64(slices.Min(counts)) / float64(slices.Max(counts))}}}
 }
 
-// stop ends the measurements that last for a time.
+// stop ends a measurement that takes a fixed time.
 var stop atomic.Bool
 
-// stopper clears stop and returns what sets it.
+// stopper clears stop, and returns a function that sets it.
 func stopper() func() {
 	stop.Store(false)
 	return func() { stop.Store(true) }
@@ -176,7 +173,7 @@ func contendedAllocs(l lock, n int) int64 {
 		return int64(after.Mallocs - before.Mallocs)
 	}
 	rounds := func(int) { l.rounds(n/few, in, 0) }
-	crowd(few, rounds) // makes what is made once
+	crowd(few, rounds) // allocates what is allocated once
 	base := allocs(func(int) {})
 	return max(0, allocs(rounds)-base) // the runtime allocates now and then
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/progress"
 )
 
-// TestContenders checks that all methods of each contender lock it.
+// TestContenders: all methods of each contender lock it.
 func TestContenders(t *testing.T) {
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
@@ -43,8 +43,8 @@ func TestContenders(t *testing.T) {
 	}
 }
 
-// TestDetectors checks that the detectors of deadlocks are switched on: they
-// allocate for each acquisition.
+// TestDetectors: the detectors of deadlocks are switched on. They allocate at each
+// acquisition.
 func TestDetectors(t *testing.T) {
 	for _, c := range named(peer, "linkdata") {
 		l := c.new()
@@ -54,8 +54,7 @@ func TestDetectors(t *testing.T) {
 	}
 }
 
-// TestKernel checks that what the kernel's benchmarks change comes out as it
-// was, with as many operations as counted.
+// TestKernel: the kernel's benchmarks leave their data as it was.
 func TestKernel(t *testing.T) {
 	for _, b := range kernelBenches {
 		for name, fresh := range kernelLocks {
@@ -93,8 +92,7 @@ func leftOpen(files fdTable, locks fileLocks, refs int) fdTable {
 	return files
 }
 
-// TestPublished checks the kernel's tables: complete, and their summary fits
-// the points.
+// TestPublished: the published tables are complete, and their summaries fit their points.
 func TestPublished(t *testing.T) {
 	for _, b := range kernelBenches {
 		for _, arch := range []string{"x86", "arm64"} {
@@ -108,18 +106,22 @@ func TestPublished(t *testing.T) {
 	}
 }
 
-// TestWork checks the calibration: work must not be shorter than it says.
+// TestWork: a time that is converted to spins takes that time. What else the machine does
+// only makes a measurement longer, so the shortest of several is compared.
 func TestWork(t *testing.T) {
-	const want = 20 * time.Millisecond
+	defer func(old float64) { perSpin = old }(perSpin)
+	const want = 200 * time.Microsecond
 	best := time.Hour
-	for range 5 {
+	for i := range 500 {
+		perSpin = min(perSpin, measureSpin())
 		start := time.Now()
 		work(spins(want))
 		best = min(best, time.Since(start))
+		if i >= 50 && want*8/10 < best && best < want*13/10 {
+			return
+		}
 	}
-	if best < want*8/10 {
-		t.Errorf("%v of work took %v", want, best)
-	}
+	t.Errorf("%v of work took %v", want, best)
 }
 
 func TestStatistics(t *testing.T) {
@@ -143,8 +145,8 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
-// TestPaired checks that each round measures each contender once, and that no
-// contender is always the first.
+// TestPaired: each round measures each contender once, and each contender is the first in
+// some round.
 func TestPaired(t *testing.T) {
 	var order []string
 	s := &session{}
@@ -169,15 +171,23 @@ func TestPaired(t *testing.T) {
 	}
 }
 
-// TestCalibrate checks that a run of a slow lock takes about as long as one of
-// a fast lock.
+// TestCalibrate: a run of a slow lock takes about as long as one of a fast lock. With the
+// same number of rounds it would take some fifty times as long. The measurement is repeated
+// until nothing disturbs it.
 func TestCalibrate(t *testing.T) {
 	c := cell{2, 4, 0, 0}
 	const d = 5 * time.Millisecond
 	for _, k := range named(mutex, peer) {
-		n := c.calibrate(k, d)
-		if got := c.run(k.new(), n); got > 20*d {
-			t.Errorf("%s: %d rounds took %v, want about %v", k.name, n, got, d)
+		var got []time.Duration
+		for len(got) < 10 {
+			n := c.calibrate(k, d)
+			got = append(got, c.run(k.new(), n))
+			if got[len(got)-1] <= 20*d {
+				break
+			}
+		}
+		if got[len(got)-1] > 20*d {
+			t.Errorf("%s: runs of about %v took %v", k.name, d, got)
 		}
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"text/template"
 )
 
-// page returns the files of a directory that shows the results: a page with
-// tables and plots, and the data.
+// page returns the files of a directory that shows the results: a page with tables and
+// plots, and the data.
 func (r *Report) page() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name, format := range map[string]func() ([]byte, error){"results.json": r.json, "results.csv": r.csv, "results.txt": r.benchstat} {
@@ -34,14 +34,16 @@ func (r *Report) page() (map[string][]byte, error) {
 
 var pageTemplate = template.Must(template.New("page").Parse(`# Locks, measured
 
-Written by ` + "`make bench`" + ` ({{.Machine.Date}}). Locks take turns: each round measures each of them once, and starts with another one. Times are medians
-of {{.Runs}} runs of {{.Time}} or so, ratios are medians of the rounds' ratios. Ratios of times below 1 mean that rqlock is faster.
+` + "`make bench`" + ` has written this page ({{.Machine.Date}}). The locks take turns: each round measures
+each of them once, and begins with another one. Times are medians of {{.Runs}} runs of about {{.Time}}.
+Ratios are medians of the rounds' ratios. If a ratio of times is below 1, rqlock is faster.
 
 | machine | |
 |---|---|
 {{range .Facts}}| {{index . 0}} | {{index . 1}} |
 {{end}}
-Machines like this one differ from others in what a contended cache line costs: take the ratios with you, not the times.
+Machines differ in the cost of a contended cache line, so the ratios are more useful elsewhere
+than the times.
 
 {{range .Pictures}}## {{.Title}}
 
@@ -61,20 +63,26 @@ Not measured:
 {{range .Missing}}
 - {{.}}{{end}}
 
-## Again, and the data
+## The data
 
-    go run -tags lockdep ./rqlock/cmd/bench/rqbench -o docs/bench    # make bench does it
+Every run of every lock is in [results.json](results.json), [results.csv](results.csv) and, for
+benchstat, [results.txt](results.txt). These commands measure again, and compare the locks:
+
+    make bench
     go run golang.org/x/perf/cmd/benchstat@latest -col /lock -filter .name:Contended docs/bench/results.txt
-
-Every run of every lock is in [results.json](results.json), [results.csv](results.csv) and, for benchstat, [results.txt](results.txt).
 `))
 
 // pictureTexts say how to read the plots.
 var pictureTexts = map[string]string{
-	"throughput": "More is better. With work between the sections (left) the processors set the limit and good locks are close together; with nothing between (right) it shows what a handover costs.",
-	"wait-cdf":   "A curve that ends further left has shorter longest waits: follow 0.1 % to the right to find each lock's p99.9.",
-	"fairness":   "1 is fair: all goroutines got the lock equally often.",
-	"tax":        "rqlock beside the same queued lock without owner, deadlock detection and timeouts; right, beside what was published for the kernel's rqspinlock and qspinlock. Left of 1 resilience costs throughput. Ranges are cut off at 0.5 and 1.7.",
+	"throughput": `More is better. On the left there is work between the sections. There the processors are the
+limit, and good locks are close together. On the right there is none, which shows what a
+hand-off costs.`,
+	"wait-cdf": `A curve that ends further left has shorter longest waits. The point of a curve at 0.1 % is the
+lock's p99.9.`,
+	"fairness": `1 is fair: all goroutines acquired the lock equally often.`,
+	"tax": `On the left, rqlock beside the same queued lock without owner, deadlock detection and timeouts.
+On the right, the same for the kernel's benchmarks, here and as published for its rqspinlock
+and qspinlock. Left of 1, resilience costs throughput. Ranges are cut off at 0.5 and 1.7.`,
 }
 
 type (
@@ -82,7 +90,7 @@ type (
 	pageLock    struct{ Name, What, From string }
 )
 
-// markdown fills the page in.
+// markdown returns the page.
 func (r *Report) markdown(pics []picture) ([]byte, error) {
 	data := struct {
 		*Report
@@ -112,10 +120,10 @@ func (r *Report) markdown(pics []picture) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// absent says who was not measured, and why.
+// absent lists the locks that were not measured, with the reasons.
 func (r *Report) absent() (as []string) {
 	for _, m := range missing {
-		as = append(as, m.name+": "+m.why)
+		as = append(as, wrap(m.name+": "+m.why, "  "))
 	}
 	for _, c := range all {
 		switch {
@@ -129,7 +137,7 @@ func (r *Report) absent() (as []string) {
 	return as
 }
 
-// facts are what the page says of the machine.
+// facts are the lines of the page about the machine.
 func (m Machine) facts() (fs [][2]string) {
 	add := func(what, value string) {
 		if value != "" {

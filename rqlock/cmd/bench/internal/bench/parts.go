@@ -10,7 +10,7 @@ import (
 // A part is a set of measurements.
 type part struct {
 	name  string
-	steps func(*session) int // as progress counts them
+	steps func(*session) int // of the progress bar
 	run   func(*session) Results
 	table func(*Report) table
 }
@@ -33,13 +33,13 @@ func partNames() (names []string) {
 	return names
 }
 
-// uncontended measures Lock and Unlock with nobody else around.
+// uncontended measures Lock and Unlock by a single goroutine.
 func (s *session) uncontended() Results {
 	const batch = 10_000
 	cs := append([]contender{{name: "floor", new: func() lock { return new(floor) }}}, s.locks...)
 	return s.paired("uncontended", "", s.runs, cs, func(c contender) outcome {
 		l := c.new()
-		l.pairs(1) // makes what is made once
+		l.pairs(1) // allocates what is allocated once
 		ops := 0
 		start := time.Now()
 		for time.Since(start) < s.time {
@@ -50,8 +50,8 @@ func (s *session) uncontended() Results {
 	})
 }
 
-// cells returns those of the grid that the command line asks for, and what the
-// plots need besides.
+// cells returns the cells that the command line asks for: those of the grid, and those that
+// the plots need besides.
 func (s *session) cells() (cells []cell) {
 	for _, c := range append(grid(), alone()...) {
 		if strings.Contains(c.String(), s.cell) {
@@ -75,7 +75,7 @@ func (s *session) contended() (rs Results) {
 	return rs
 }
 
-// quantiles of the curve of waits: denser and denser towards the longest.
+// quantiles are those of the curve of waits. They get denser towards the longest.
 var quantiles = func() (qs []float64) {
 	for _, tail := range []float64{1, 0.1, 0.01, 1e-3, 1e-4} {
 		for _, x := range []float64{1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15} {
@@ -85,8 +85,8 @@ var quantiles = func() (qs []float64) {
 	return append(qs, 1-1e-5, 1-1e-6)
 }()
 
-// longWaits measures how long they wait: the quantiles by themselves, and the
-// whole curve as part "curve".
+// longWaits measures how long acquisitions wait. Some quantiles are results of the part
+// "wait". All of them together are the part "curve".
 func (s *session) longWaits() Results {
 	cell := cell{fewProcs, few, section, 0}.String()
 	rs := s.paired("wait", cell, s.runs, s.locks, func(c contender) outcome {
@@ -109,19 +109,19 @@ func (s *session) longWaits() Results {
 // curve is the part that has the distribution of waits.
 const curve = "curve"
 
-// curveUnit names a quantile while it is one value of many.
+// curveUnit is the unit of a quantile before it becomes a result of the part "curve".
 func curveUnit(q float64) string { return fmt.Sprintf("q=%.7g", q) }
 
-// fairRuns is less than others': they are long.
+// fairRuns is the number of runs that measure fairness. They are few as they are long.
 func (s *session) fairRuns() int { return min(s.runs, 3) }
 
-// fair measures how evenly the locks serve.
+// fair measures how evenly the goroutines acquire the locks.
 func (s *session) fair() Results {
 	cell := cell{fewProcs, few, section, 0}.String()
 	return s.paired("fairness", cell, s.fairRuns(), s.locks, func(c contender) outcome { return fairness(c.new(), s.fairTime) })
 }
 
-// failureSteps: nobody but rqlock fails.
+// failureSteps is 0 unless rqlock is measured, as no other lock returns errors.
 func (s *session) failureSteps() int {
 	if !slices.Contains(names(s.locks), rq) {
 		return 0
@@ -129,7 +129,7 @@ func (s *session) failureSteps() int {
 	return len(failureCases)
 }
 
-// failures measures how soon rqlock says no.
+// failures measures how soon rqlock returns errors.
 func (s *session) failures() (rs Results) {
 	if s.failureSteps() == 0 {
 		return nil
@@ -141,9 +141,9 @@ func (s *session) failures() (rs Results) {
 	return append(rs, s.repeated(makingCell, failureCases[0].times, makingTime))
 }
 
-// repeated measures one thing often in each run; a run's result is the median.
+// repeated measures something several times in each run. The result of a run is the median.
 func (s *session) repeated(cell string, times int, measure func() time.Duration) Result {
-	measure() // once, for what is made once
+	measure() // allocates what is allocated once
 	r := Result{Part: "failure", Cell: cell, Lock: rq, Unit: nsPerOp, Iters: times}
 	for range s.runs {
 		ds := make([]time.Duration, times)
@@ -155,7 +155,7 @@ func (s *session) repeated(cell string, times int, measure func() time.Duration)
 	return r
 }
 
-// memory finds sizes and allocations.
+// memory measures sizes and allocations.
 func (s *session) memory() Results {
 	const n = 100_000
 	return s.paired("memory", "", 1, s.locks, func(c contender) outcome {

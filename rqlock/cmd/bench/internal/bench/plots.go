@@ -27,7 +27,7 @@ type picture struct {
 	legend *plot.Legend // of the locks, beside the plots
 }
 
-// pictures returns those that the results suffice for.
+// pictures returns the pictures for which there are results.
 func (r *Report) pictures() (ps []picture, err error) {
 	for _, p := range []struct {
 		part string
@@ -62,11 +62,11 @@ func (p picture) render() (svg, png []byte, err error) {
 	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(&pb); err != nil {
 		return nil, nil, err
 	}
-	// Most who look at it do not have the font that text was measured with; these are as wide.
+	// The text was measured in a font that most readers do not have. These have the same widths.
 	return bytes.ReplaceAll(sb.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif")), pb.Bytes(), nil
 }
 
-// draw gives each plot its part of the canvas, and the legend the rest.
+// draw draws the plots side by side, and the legend on their right.
 func (p picture) draw(c draw.Canvas) {
 	c.SetColor(color.White)
 	c.Fill(c.Rectangle.Path())
@@ -84,7 +84,7 @@ func (p picture) draw(c draw.Canvas) {
 
 const legendWidth = 120 * vg.Inch / 72
 
-// setLegendAside takes the legend out of the plots, where curves would run through it.
+// setLegendAside moves the legend out of the plots, where curves would cross it.
 func (p *picture) setLegendAside() {
 	if len(p.plots) == 0 {
 		return
@@ -99,7 +99,7 @@ func (p *picture) setLegendAside() {
 	}
 }
 
-// A style is how a lock looks in all plots.
+// A style is the look of a lock in all plots.
 type style struct {
 	color  color.Color
 	shape  draw.GlyphDrawer
@@ -107,8 +107,8 @@ type style struct {
 	width  vg.Length
 }
 
-// Colours that people with any colour vision can tell apart (Okabe and Ito);
-// as there are more locks than colours, shapes and dashes differ, too.
+// palette has colours that people with any colour vision can tell apart (Okabe and Ito).
+// There are more locks than colours, so shapes and dashes differ, too.
 var palette = []color.Color{
 	color.RGBA{0x00, 0x72, 0xb2, 0xff}, // blue
 	color.RGBA{0xe6, 0x9f, 0x00, 0xff}, // orange
@@ -119,13 +119,13 @@ var palette = []color.Color{
 	color.RGBA{0xd5, 0x5e, 0x00, 0xff}, // vermilion
 }
 
-// shapes and dashes of the first round through the palette, the second, and so on.
+// The locks of the first round through the palette have the first shape and dash, and so on.
 var (
 	shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}}
 	dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(2)}, {vg.Points(1.5), vg.Points(1.5)}}
 )
 
-// styleOf is the same for a lock whichever others are shown.
+// styleOf returns the style of a lock. It does not depend on the other locks that are shown.
 func styleOf(lock string) style {
 	i := max(0, slices.Index(names(all), lock))
 	s := style{palette[i%len(palette)], shapes[i/len(palette)%len(shapes)], dashes[i/len(palette)%len(dashes)], vg.Points(1.2)}
@@ -168,8 +168,8 @@ func addLine(p *plot.Plot, lock string, xys plotter.XYs, points bool) error {
 	return nil
 }
 
-// throughputPicture shows acquisitions over goroutines, for sections and pauses
-// of nothing and of some work.
+// throughputPicture shows acquisitions over goroutines, with some work in sections and
+// between them, and with none.
 func throughputPicture(r *Report) (picture, error) {
 	pic := picture{name: "throughput", title: "Throughput over goroutines", width: 11 * vg.Inch, height: 5 * vg.Inch}
 	for _, kind := range []struct{ in, out, title string }{
@@ -214,7 +214,7 @@ func (r *Report) throughput(lock, in, out string) (xys plotter.XYs) {
 	return xys
 }
 
-// ticksAt labels these values only.
+// ticksAt has ticks at the given values only.
 func ticksAt(values ...float64) plot.ConstantTicks {
 	var ts []plot.Tick
 	for _, v := range values {
@@ -223,7 +223,7 @@ func ticksAt(values ...float64) plot.ConstantTicks {
 	return ts
 }
 
-// waitPicture shows which part of the acquisitions waited for longer.
+// waitPicture shows for each time the share of acquisitions that waited for longer.
 func waitPicture(r *Report) (picture, error) {
 	pic := picture{name: "wait-cdf", title: "How long they wait", width: 9 * vg.Inch, height: 5 * vg.Inch}
 	p := newPlot(fmt.Sprintf("acquisitions that waited longer (1 - F): %d goroutines, section %v, GOMAXPROCS %d", few, section, fewProcs), "wait", "")
@@ -241,7 +241,7 @@ func waitPicture(r *Report) (picture, error) {
 	return pic, nil
 }
 
-// tail returns 1-F of a lock's waits, down to where samples end.
+// tail returns the complementary distribution of a lock's waits, as far as there are samples.
 func (r *Report) tail(lock string) (xys plotter.XYs) {
 	for _, res := range r.Results {
 		if res.Part != curve || res.Lock != lock {
@@ -256,7 +256,7 @@ func (r *Report) tail(lock string) (xys plotter.XYs) {
 	return xys
 }
 
-// decades ticks powers of ten.
+// decades has ticks at powers of ten.
 type decades func(float64) string
 
 func (label decades) Ticks(lo, hi float64) (ts []plot.Tick) {

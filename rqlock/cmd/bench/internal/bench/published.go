@@ -1,11 +1,12 @@
 package bench
 
-// What was published for the kernel's lock: the whole kernel's spin locks with
-// rqspinlock's slow path (RQL) beside the same kernel with qspinlock (QL); cover
-// letter of "Resilient Queued Spin Lock", v2. x86: two Xeon Platinum 8468, 192
-// threads, two NUMA nodes. arm64: Ampere Max, 2 x 128 cores (Neoverse N1).
+// This file has results that were published for the kernel's lock, in the cover letter of
+// "Resilient Queued Spin Lock", v2. They compare a kernel in which all spin locks have
+// rqspinlock's slow path (RQL) with the same kernel with qspinlock (QL). x86 is two Xeon
+// Platinum 8468 with 192 threads in two NUMA nodes. arm64 is Ampere Max with 2 x 128 cores
+// (Neoverse N1).
 
-// A published table, of which the points up to 64 threads are here.
+// A published is a published table. The points up to 64 threads are here.
 type published struct {
 	bench, arch          string
 	count                int     // points of the whole table
@@ -13,7 +14,8 @@ type published struct {
 	points               []point
 }
 
-// A point: locktorture in million operations in 30 s, others in thousand a second.
+// A point has million operations in 30 s for locktorture, and thousand operations a second
+// for the other benchmarks.
 type point struct {
 	threads int
 	ql, rql float64
@@ -54,7 +56,7 @@ var publishedTables = []published{
 	}},
 }
 
-// publishedTable returns the table of a benchmark on an architecture.
+// publishedTable returns the published table of a benchmark on an architecture.
 func publishedTable(bench, arch string) published {
 	for _, p := range publishedTables {
 		if p.bench == bench && p.arch == arch {
@@ -64,7 +66,7 @@ func publishedTable(bench, arch string) published {
 	panic("nothing published for " + bench + " on " + arch)
 }
 
-// at returns the published ratio for so many threads.
+// at returns the published ratio for a number of threads.
 func (p published) at(threads int) float64 {
 	for _, pt := range p.points {
 		if pt.threads == threads {

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// sample returns a report in which everything was measured, in two runs.
+// sample returns a report of everything, with two runs.
 func sample() *Report {
 	r := &Report{Machine: thisMachine(), Runs: 2, Time: 1, Locks: names(contenders())}
 	add := func(part, cell, lock, unit string, v float64) {
@@ -95,7 +95,7 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestBenchstat reads the lines as benchstat would.
+// TestBenchstat: benchstat's parser reads the lines.
 func TestBenchstat(t *testing.T) {
 	want := sample()
 	b, err := want.benchstat()
@@ -158,7 +158,8 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// TestPage checks that each file is there, and is what its name says.
+// TestPage: each file of the page is there, and has its format. The page's prose ends
+// before column 100.
 func TestPage(t *testing.T) {
 	files, err := sample().page()
 	if err != nil {
@@ -188,6 +189,11 @@ func TestPage(t *testing.T) {
 			t.Errorf("README.md does not have %s", lock)
 		}
 	}
+	for line := range strings.Lines(string(files["README.md"])) {
+		if len(line) > 100 && line[0] != '|' && !strings.HasPrefix(line, "    ") {
+			t.Errorf("README.md: long line %q", line)
+		}
+	}
 }
 
 func wellFormed(doc []byte) error {
@@ -211,20 +217,20 @@ func wellFormed(doc []byte) error {
 	return nil
 }
 
-// TestStyles checks that no two locks look the same.
+// TestStyles: no two locks look the same.
 func TestStyles(t *testing.T) {
-	seen := map[string]string{}
+	looks := map[string]string{}
 	for _, c := range all {
 		s := styleOf(c.name)
 		look := fmt.Sprint(s.color, s.dashes)
-		if other := seen[look]; other != "" {
+		if other := looks[look]; other != "" {
 			t.Errorf("%s looks like %s", c.name, other)
 		}
-		seen[look] = c.name
+		looks[look] = c.name
 	}
 }
 
-// TestUse checks exit codes, and that bad use and failure take one line.
+// TestUse: bad use and failure have their exit codes, and print one line.
 func TestUse(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
@@ -243,7 +249,7 @@ func TestUse(t *testing.T) {
 		{[]string{"-time", "0s"}, 2, "-time"},
 		{[]string{"-time", "soon"}, 2, "soon"},
 		{[]string{"-only", "nothing"}, 2, `"nothing"`},
-		{[]string{"-locks", "mutex,door"}, 2, `"door"`},
+		{[]string{"-locks", "mutex,none"}, 2, `"none"`},
 		{[]string{"-cell", "procs=3"}, 2, `"procs=3"`},
 		{[]string{"-csv", "x", "-json", "x"}, 2, "x"},
 		{[]string{"-only", "kernel", "-locks", "mutex"}, 2, "-locks"},
@@ -272,10 +278,10 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// TestRun measures a little of everything, and looks for the files.
+// TestRun: a short run of everything writes all files.
 func TestRun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("some seconds")
+		t.Skip("takes some seconds")
 	}
 	dir := filepath.Join(t.TempDir(), "page")
 	var stdout, stderr strings.Builder
@@ -300,7 +306,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestStandardOutput checks that data on standard output is alone there.
+// TestStandardOutput: data on standard output is alone there.
 func TestStandardOutput(t *testing.T) {
 	var stdout, stderr strings.Builder
 	if code := run([]string{"-only", "memory", "-locks", "mutex", "-json", "-"}, &stdout, &stderr); code != 0 {
@@ -315,7 +321,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
-// TestFull checks that a full disk is noticed.
+// TestFull: a full disk is an error.
 func TestFull(t *testing.T) {
 	var stderr strings.Builder
 	if code := run([]string{"-only", "memory", "-locks", "mutex"}, full{}, &stderr); code != 1 || stderr.String() != "rqbench: no space left\n" {
@@ -323,7 +329,7 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestWriteFiles checks that nothing is written if something cannot be.
+// TestWriteFiles: no file is written if one of them cannot be.
 func TestWriteFiles(t *testing.T) {
 	dir := t.TempDir()
 	a := filepath.Join(dir, "a")

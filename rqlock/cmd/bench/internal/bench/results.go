@@ -10,8 +10,8 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// A Result is what one contender did in one situation, run by run. Runs of the
-// same index were measured together, so that their ratios mean something.
+// A Result is what one contender did in one situation, run by run. Runs with the same index
+// were measured in the same round, so that their ratio is meaningful.
 type Result struct {
 	Part  string `json:"part"`
 	Cell  string `json:"cell,omitempty"` // the situation: key=value/key=value
@@ -21,7 +21,7 @@ type Result struct {
 	Runs  series `json:"runs"`
 }
 
-// A Report is all that a run of the program found out.
+// A Report is everything that a run of the program has measured.
 type Report struct {
 	Machine Machine       `json:"machine"`
 	Runs    int           `json:"runs"`
@@ -33,7 +33,7 @@ type Report struct {
 // Results are in the order in which they were measured.
 type Results []Result
 
-// runs returns those of one result, or none.
+// runs returns the runs of one result, or nil.
 func (rs Results) runs(part, cell, lock, unit string) series {
 	for _, r := range rs {
 		if r.Part == part && r.Cell == cell && r.Lock == lock && r.Unit == unit {
@@ -43,12 +43,12 @@ func (rs Results) runs(part, cell, lock, unit string) series {
 	return nil
 }
 
-// has tells whether the part was measured.
+// has reports whether the part was measured.
 func (rs Results) has(part string) bool {
 	return slices.ContainsFunc(rs, func(r Result) bool { return r.Part == part })
 }
 
-// locks returns who was measured in the part, in order.
+// locks returns the locks that were measured in the part, in order.
 func (rs Results) locks(part string) []string {
 	return rs.distinct(part, func(r Result) string { return r.Lock })
 }
@@ -77,11 +77,11 @@ func field(cell, key string) string {
 	return ""
 }
 
-// series has the results of one contender, round by round.
+// A series has the results of one contender, round by round.
 type series []float64
 
-// summary is the median with its confidence interval (no assumption about the
-// distribution, as benchstat has it). Nothing measured is NaN.
+// summary returns the median with its confidence interval. Like benchstat's, it assumes
+// nothing about the distribution. It is NaN if nothing was measured.
 func (s series) summary() benchmath.Summary {
 	if len(s) == 0 {
 		return benchmath.Summary{Center: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
@@ -91,8 +91,8 @@ func (s series) summary() benchmath.Summary {
 
 func (s series) median() float64 { return s.summary().Center }
 
-// interval is where the true median is, with a confidence of 95 %; the whole
-// range if there are too few runs to say.
+// interval returns the 95 % confidence interval of the median, or the whole range if there
+// are too few runs for one.
 func (s series) interval() (lo, hi float64) {
 	if sum := s.summary(); !math.IsInf(sum.Lo, 0) && !math.IsInf(sum.Hi, 0) {
 		return sum.Lo, sum.Hi
@@ -100,7 +100,7 @@ func (s series) interval() (lo, hi float64) {
 	return slices.Min(s), slices.Max(s)
 }
 
-// by returns the rounds' ratios, or none if either was not measured.
+// by returns the rounds' ratios, or nil if either series was not measured.
 func (s series) by(base series) (rs series) {
 	if len(s) != len(base) {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// A session measures what the command line asks for.
+// A session has what the measurements need of the command line.
 type session struct {
 	runs           int           // paired rounds
 	time, fairTime time.Duration // lengths of a run
@@ -17,13 +17,13 @@ type session struct {
 	bar            *progressbar.ProgressBar
 }
 
-// step says what is measured next.
+// step shows what is measured next.
 func (s *session) step(format string, args ...any) {
 	s.bar.Describe(fmt.Sprintf(format, args...))
 	s.bar.Add(1)
 }
 
-// An outcome is what one run found.
+// An outcome is what one run has measured.
 type outcome struct {
 	iters  int
 	values []value
@@ -34,23 +34,23 @@ type value struct {
 	v    float64
 }
 
-// paired measures each of the contenders once per round, and starts each round
-// with another one. What else the machine does then falls on all of them, and
-// ratios of results of the same round cancel it.
+// paired measures each contender once in a round, and begins each round with another one.
+// Whatever else the machine does meanwhile disturbs all of them alike, and cancels in the
+// ratios of the same round.
 func (s *session) paired(part, cell string, rounds int, cs []contender, measure func(contender) outcome) Results {
 	outcomes := map[string][]outcome{}
 	for r := range rounds {
 		for i := range cs {
 			c := cs[(r+i)%len(cs)]
 			s.step("%s %s %s", part, cell, c.name)
-			runtime.GC() // nobody collects another one's garbage
+			runtime.GC() // so that no contender pays for another one's garbage
 			outcomes[c.name] = append(outcomes[c.name], measure(c))
 		}
 	}
 	return collect(part, cell, names(cs), outcomes)
 }
 
-// collect makes results of outcomes, one for each contender and unit.
+// collect turns outcomes into results, one for each contender and unit.
 func collect(part, cell string, locks []string, outcomes map[string][]outcome) (rs Results) {
 	for _, name := range locks {
 		for i, v := range outcomes[name][0].values {
@@ -64,7 +64,7 @@ func collect(part, cell string, locks []string, outcomes map[string][]outcome) (
 	return rs
 }
 
-// perOp is the time of each of n operations.
+// perOp returns the time of each of n operations.
 func perOp(d time.Duration, n int) outcome {
 	return outcome{n, []value{{nsPerOp, float64(d.Nanoseconds()) / float64(n)}}}
 }

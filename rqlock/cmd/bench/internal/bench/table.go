@@ -46,7 +46,7 @@ func (t table) text(w io.Writer) {
 
 // markdown writes the table for a page.
 func (t table) markdown(w io.Writer) {
-	fmt.Fprintf(w, "%s.\n\n|", t.title)
+	fmt.Fprintf(w, "%s\n\n|", wrap(t.title+".", ""))
 	for _, h := range t.head {
 		fmt.Fprintf(w, " %s |", h)
 	}
@@ -68,14 +68,28 @@ func (t table) markdown(w io.Writer) {
 	}
 	fmt.Fprintln(w)
 	for _, n := range t.notes {
-		fmt.Fprintf(w, "- %s\n", n)
+		fmt.Fprintf(w, "- %s\n", wrap(n, "  "))
 	}
 	if len(t.notes) > 0 {
 		fmt.Fprintln(w)
 	}
 }
 
-// number shows x with three digits or so; what was not measured is a dash.
+// wrap breaks a text into lines of at most 96 characters, and indents all but the first.
+func wrap(text, indent string) string {
+	var lines []string
+	for _, word := range strings.Fields(text) {
+		last := len(lines) - 1
+		if last >= 0 && len(indent)+len(lines[last])+1+len(word) <= 96 {
+			lines[last] += " " + word
+		} else {
+			lines = append(lines, word)
+		}
+	}
+	return strings.Join(lines, "\n"+indent)
+}
+
+// number shows x with about three digits, or a dash if it was not measured.
 func number(x float64) string {
 	switch {
 	case math.IsNaN(x):
@@ -110,7 +124,7 @@ func duration(ns float64) string {
 	return d.String()
 }
 
-// spread shows by how much the median may be wrong.
+// spread shows the confidence interval of the median.
 func spread(s series) string {
 	if sum := s.summary(); !math.IsInf(sum.Lo, 0) && !math.IsInf(sum.Hi, 0) && sum.Center != 0 && !math.IsNaN(sum.Center) {
 		return sum.PctRangeString()
@@ -118,7 +132,7 @@ func spread(s series) string {
 	return "-" // too few runs to say
 }
 
-// verdict says whether a result keeps its bar.
+// verdict says whether a result is within its bar.
 func verdict(got, bar float64) string {
 	switch {
 	case math.IsNaN(got):
@@ -129,7 +143,7 @@ func verdict(got, bar float64) string {
 	return fmt.Sprintf("bar %.2f: MISSED", bar)
 }
 
-// over marks a ratio over its bar.
+// over shows a ratio, with a mark if it is over its bar.
 func over(ratio, bar float64) string {
 	if ratio > bar {
 		return fraction(ratio) + "!"

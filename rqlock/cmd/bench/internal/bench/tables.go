@@ -7,8 +7,6 @@ import (
 	"strconv"
 )
 
-// The tables of the parts.
-
 func uncontendedTable(r *Report) table {
 	runs := func(lock string) series { return r.Results.runs("uncontended", "", lock, nsPerOp) }
 	t := table{title: "Lock and Unlock, uncontended", left: 1, head: []string{"lock", "ns", "95 % interval", "of mutex"}}
@@ -27,7 +25,7 @@ func uncontendedTable(r *Report) table {
 // cellRatios are rqlock's in one cell of the grid.
 type cellRatios struct {
 	mutex, qspin, peer, best float64
-	bestName                 string // the fastest of all that are not of this module
+	bestName                 string // the fastest lock that is not of this project
 }
 
 func (r *Report) cellRatios(cell string) cellRatios {
@@ -61,7 +59,7 @@ func gridTable(r *Report) table {
 	}
 	t.notes = []string{
 		barNote("rqlock/mutex", toMutex, 0.95, 1.15),
-		barNote("rqlock/internal/qspin", toQspin, 1.03, 1.10),
+		barNote("rqlock/qspin", toQspin, 1.03, 1.10),
 		plainNote("rqlock/go-deadlock", toPeer),
 		plainNote("rqlock/best of the others", toBest),
 		"Ratios are medians of the rounds' ratios; ! is a cell over its bar; 1 goroutine is not part of the summary",
@@ -69,7 +67,7 @@ func gridTable(r *Report) table {
 	return t
 }
 
-// barNote summarizes ratios that have bars.
+// barNote summarizes ratios that have bars for their mean and their worst.
 func barNote(what string, s series, mean, worst float64) string {
 	if !measured(s) {
 		return what + ": not measured"
@@ -154,7 +152,7 @@ func memoryTable(r *Report) table {
 	return t
 }
 
-// kernelRatio is rqlock's throughput by qspin's.
+// kernelRatio returns rqlock's throughput divided by qspin's.
 func (r *Report) kernelRatio(bench string, threads int) float64 {
 	runs := func(lock string) series { return r.Results.runs("kernel", kernelCell(bench, threads), lock, opsPerS) }
 	return ratio(runs(rq), runs(qs))

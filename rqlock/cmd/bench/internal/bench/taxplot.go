@@ -12,13 +12,13 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// A taxRow is what resilience leaves of the throughput in one situation.
+// A taxRow is the throughput with resilience divided by that without, in one situation.
 type taxRow struct {
 	label       string
 	mid, lo, hi float64
 }
 
-// clamped keeps one run that something else disturbed from stretching the axis.
+// clamped limits the row to the axis, which a single disturbed run would stretch otherwise.
 func (t taxRow) clamped() taxRow {
 	clamp := func(x float64) float64 { return min(max(x, taxMin), taxMax) }
 	return taxRow{t.label, clamp(t.mid), clamp(t.lo), clamp(t.hi)}
@@ -26,8 +26,8 @@ func (t taxRow) clamped() taxRow {
 
 const taxMin, taxMax = 0.5, 1.7
 
-// taxPicture shows rqlock's throughput by qspin's, and the kernel's
-// rqspinlock's by qspinlock's.
+// taxPicture shows rqlock's throughput divided by qspin's, and that of the kernel's
+// rqspinlock divided by qspinlock's.
 func taxPicture(r *Report) (picture, error) {
 	pic := picture{name: "tax", title: "What resilience costs", width: 11 * vg.Inch, height: 5.6 * vg.Inch}
 	grid := r.gridTax()
@@ -36,7 +36,7 @@ func taxPicture(r *Report) (picture, error) {
 	}
 	ranges := "95 % intervals"
 	if r.Runs < 6 {
-		ranges = "ranges" // too few for an interval
+		ranges = "ranges" // there are too few runs for an interval
 	}
 	left, err := taxPlot("the grid: rqlock by qspin, medians and "+ranges, []taxGroup{{rq, grid, styleOf(rq).color, styleOf(rq).shape}})
 	if err != nil {
@@ -64,7 +64,7 @@ func taxPicture(r *Report) (picture, error) {
 func (r *Report) gridTax() (rows []taxRow) {
 	for _, cell := range r.Results.cells("grid") {
 		runs := func(lock string) series { return r.Results.runs("grid", cell, lock, nsPerOp) }
-		s := runs(qs).by(runs(rq)) // times; throughputs are the other way round
+		s := runs(qs).by(runs(rq)) // of times, so it is the inverse of the throughputs' ratio
 		if len(s) == 0 || field(cell, "g") == "1" {
 			continue
 		}
@@ -102,8 +102,8 @@ type taxGroup struct {
 	shape draw.GlyphDrawer
 }
 
-// taxPlot has a line for each row from its worst to its best and a point
-// between; the groups' rows of the same index are together.
+// taxPlot plots each row as a line from its worst to its best, with a point at its middle.
+// Rows of different groups with the same index are drawn side by side.
 func taxPlot(title string, groups []taxGroup) (*plot.Plot, error) {
 	p := newPlot(title, "throughput with resilience / without (1: costs nothing)", "")
 	n := len(groups[0].rows)
@@ -136,7 +136,7 @@ func taxPlot(title string, groups []taxGroup) (*plot.Plot, error) {
 	return p, nil
 }
 
-// taxDots are points with the ranges that they are of.
+// taxDots are points with their ranges.
 type taxDots struct {
 	plotter.XYs
 	plotter.XErrors

@@ -1,10 +1,11 @@
-// Package sim runs the threads of a program on simulated cores, one each, and
-// counts the cache lines that they take from one another.
+// Package sim runs the threads of a program on simulated cores, one each, and counts the
+// cache lines that the cores take from one another.
 //
-// It is a discrete-event simulation: each core has a clock, and the core that is
-// behind goes on. A core may read a line that it shares and write one that it has
-// alone; else the line comes from another core (MESI, without the difference of
-// memory and caches), which takes a while and happens to one line once at a time.
+// It is a discrete-event simulation. Each core has a time of its own, and the core with
+// the earliest time runs next. A core may read a line that it shares, and write a line
+// that no other core has. Otherwise the line comes from another core, which takes a while
+// (MESI, but memory costs the same as another core's cache). Transfers of one line happen
+// one after the other.
 package sim
 
 import (
@@ -15,12 +16,12 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
-// What things take, ns: about what a server with a mesh of cores has.
+// Times, ns. They are about those of a server whose cores are connected by a mesh.
 const (
 	hit      = 1
 	transfer = 60
-	hold     = 5    // a core keeps a line that has come for a few accesses
-	wakeUp   = 2000 // from a token to the thread that takes it
+	hold     = 5    // how long a core keeps a line after a transfer, for its next accesses
+	wakeUp   = 2000 // from the store of a token until the thread that takes it runs
 )
 
 const lineSize = 64
@@ -28,31 +29,31 @@ const lineSize = 64
 // A Machine has a number of cores and the lines that they have touched.
 type Machine struct {
 	cores   []*core
-	queue   queue // of those that can run
+	queue   queue // cores that can run
 	blocked map[*core]bool
 	running *core
 	lines   map[uintptr]*line
 
-	signalled bool  // a token has been left since the blocked ones were looked at
+	signalled bool  // a token has been left since wake looked at the blocked cores
 	Transfers int64 // of cache lines, so far
 }
 
 type core struct {
 	id    int
-	at    int64 // its clock
+	at    int64 // its time
 	next  func() (struct{}, bool)
 	yield func(struct{}) bool
-	ready func() bool // why it is blocked
-	until int64
-	woken bool // by ready, not by the time
+	ready func() bool // what a blocked core waits for
+	until int64       // until when it waits
+	woken bool        // it has been resumed because of ready, not of until
 }
 
-// A line is where the last value of its variables is.
+// A line is the state of a cache line.
 type line struct {
 	owner   int                   // the core that may write it, or -1
-	sharers [maxCores / 64]uint64 // bits of those that may read it
-	free    int64                 // when it can leave again
-	spin    []*core               // cores that read it over and over: nothing happens until it is written
+	sharers [maxCores / 64]uint64 // the cores that may read it, as bits
+	free    int64                 // when the next transfer can begin
+	spin    []*core               // cores that Spin until it is written
 }
 
 const maxCores = 1024
@@ -62,8 +63,8 @@ func (l *line) share(core int)       { l.sharers[core/64] |= 1 << (core % 64) }
 
 // Run runs each thread on a core of its own until all have ended.
 func (m *Machine) Run(threads []func()) {
-	mc.Outside = m
-	defer func() { mc.Outside = nil }()
+	mc.Simulation = m
+	defer func() { mc.Simulation = nil }()
 	m.blocked, m.lines = map[*core]bool{}, map[uintptr]*line{}
 	for i, body := range threads {
 		c := &core{id: i}
@@ -88,8 +89,8 @@ func (m *Machine) Run(threads []func()) {
 	}
 }
 
-// turn lets the cores that are behind go first.
-func (m *Machine) turn() {
+// letEarlier lets the cores with an earlier time run first.
+func (m *Machine) letEarlier() {
 	c := m.running
 	m.wake()
 	if len(m.queue) > 0 && m.queue[0].before(c) {
@@ -97,12 +98,12 @@ func (m *Machine) turn() {
 	}
 }
 
-// Access is mc.Scheduler.Access: it charges the running core for an access.
+// Access implements mc.Simulator. It charges the running core for an access.
 func (m *Machine) Access(prim string, p unsafe.Pointer, write bool) {
 	if m.running == nil {
 		return
 	}
-	m.turn()
+	m.letEarlier()
 	c, key := m.running, uintptr(p)/lineSize
 	l := m.lines[key]
 	if l == nil {
@@ -114,9 +115,9 @@ func (m *Machine) Access(prim string, p unsafe.Pointer, write bool) {
 		c.at += hit
 	} else {
 		m.Transfers++
-		c.at = max(c.at, l.free) + transfer // after those who have asked for it before
+		c.at = max(c.at, l.free) + transfer // after the transfers that cores asked for before
 		l.free = c.at + hold
-		m.turn()
+		m.letEarlier()
 		l.move(c.id, write)
 		if write {
 			for _, s := range l.spin {
@@ -128,7 +129,7 @@ func (m *Machine) Access(prim string, p unsafe.Pointer, write bool) {
 	m.signalled = m.signalled || prim == "Signal"
 }
 
-// move gives the line to a core, to share or, to write, for itself.
+// move gives the line to a core, to write it or to share it.
 func (l *line) move(to int, write bool) {
 	l.owner = -1
 	if write {
@@ -138,8 +139,8 @@ func (l *line) move(to int, write bool) {
 	l.share(to)
 }
 
-// Spin reads the variable at p, which has been read, over and over until its line
-// is written: which costs nothing until then.
+// Spin reads the variable at p, which the core has just read, again and again until its
+// line is written. Until then that costs nothing.
 func (m *Machine) Spin(p unsafe.Pointer) {
 	c, l := m.running, m.lines[uintptr(p)/lineSize]
 	if !l.shares(c.id) {
@@ -153,16 +154,16 @@ func (m *Machine) Spin(p unsafe.Pointer) {
 
 func never() bool { return false }
 
-// Pause is mc.Scheduler.Pause.
+// Pause implements mc.Simulator.
 func (m *Machine) Pause(d int64) {
 	m.running.at += d
-	m.turn()
+	m.letEarlier()
 }
 
-// Block is mc.Scheduler.Block.
+// Block implements mc.Simulator.
 func (m *Machine) Block(ready func() bool, until int64) bool {
 	c := m.running
-	m.turn()
+	m.letEarlier()
 	if ready() {
 		return true
 	}
@@ -172,7 +173,7 @@ func (m *Machine) Block(ready func() bool, until int64) bool {
 	return c.woken
 }
 
-// wake lets the blocked cores go on that have become ready.
+// wake resumes the blocked cores that are ready.
 func (m *Machine) wake() {
 	if !m.signalled {
 		return
@@ -185,7 +186,7 @@ func (m *Machine) wake() {
 	}
 }
 
-// timeOut lets the blocked core go on whose time comes first.
+// timeOut resumes the blocked core whose time comes first. It reports whether there is one.
 func (m *Machine) timeOut() bool {
 	var first *core
 	for c := range m.blocked {
@@ -205,7 +206,7 @@ func (m *Machine) resume(c *core, at int64, woken bool) {
 	heap.Push(&m.queue, c)
 }
 
-// Now is mc.Scheduler.Now.
+// Now implements mc.Simulator.
 func (m *Machine) Now() int64 {
 	if m.running == nil {
 		return 0
@@ -213,7 +214,7 @@ func (m *Machine) Now() int64 {
 	return m.running.at
 }
 
-// Self is mc.Scheduler.Self.
+// Self implements mc.Simulator.
 func (m *Machine) Self() int {
 	if m.running == nil {
 		return -1
@@ -221,7 +222,7 @@ func (m *Machine) Self() int {
 	return m.running.id
 }
 
-// queue is a heap of cores, the one that is behind first.
+// queue is a heap of cores, with the earliest time first.
 type queue []*core
 
 func (c *core) before(d *core) bool { return c.at < d.at || c.at == d.at && c.id < d.id }

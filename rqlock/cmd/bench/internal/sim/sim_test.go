@@ -9,11 +9,11 @@ import (
 
 var cells [4][64]byte
 
-// TestTransfers counts the lines that two cores take from each other.
+// TestTransfers: a line moves when a core needs it that may not use it.
 func TestTransfers(t *testing.T) {
 	p := unsafe.Pointer(&cells[1])
-	read := func() { mc.Outside.Access("", p, false) }
-	write := func() { mc.Outside.Access("", p, true) }
+	read := func() { mc.Simulation.Access("", p, false) }
+	write := func() { mc.Simulation.Access("", p, true) }
 	later := func(d int64) { mc.PauseFor(0, d) }
 	for _, test := range []struct {
 		name string
@@ -34,7 +34,7 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
-// TestBlock: a blocked core goes on after a token, or when its time has come.
+// TestBlock: a blocked core runs again after a token, or when its time has come.
 func TestBlock(t *testing.T) {
 	token := false
 	var woken, late bool
@@ -49,7 +49,7 @@ func TestBlock(t *testing.T) {
 		},
 		func() {
 			mc.PauseFor(0, 100)
-			mc.Outside.Access("Signal", unsafe.Pointer(&cells[2]), true)
+			mc.Simulation.Access("Signal", unsafe.Pointer(&cells[2]), true)
 			token = true
 		},
 	})

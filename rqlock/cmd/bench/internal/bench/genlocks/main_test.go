@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestStale fails if the generated file is not what the table makes.
+// TestStale: zlocks.go is what the table makes.
 func TestStale(t *testing.T) {
 	want, err := render(table)
 	if err != nil {
@@ -17,19 +17,19 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("zlocks.go is stale: go generate ./rqlock/cmd/bench/internal/bench")
+		t.Error("zlocks.go is stale: run go generate ./... in rqlock/cmd/bench")
 	}
 }
 
-// TestNames checks that no two rows share a name.
+// TestNames: no two rows have the same name.
 func TestNames(t *testing.T) {
-	seen := map[string]bool{}
+	used := map[string]bool{}
 	for _, r := range table {
 		for _, name := range []string{"name " + r.Name, "ID " + r.ID} {
-			if seen[name] {
+			if used[name] {
 				t.Errorf("two rows have %s", name)
 			}
-			seen[name] = true
+			used[name] = true
 		}
 	}
 }

@@ -2,16 +2,16 @@ package main
 
 // A row is a kind of lock.
 type row struct {
-	Name         string   // as results call it
+	Name         string   // in the results
 	ID           string   // prefix of its Go names
-	What         string   // in a few words
+	What         string   // what it is, in a few words
 	From         string   // module or package that has it
 	Imports      []string // import specs of the expressions below, beyond sync
 	Type         string   // of the field l
-	New          string   // l's first value, if zero is none
-	Lock, Unlock string   // statements, on x.l
-	Size         string   // bytes, if not those of the type
-	Kernel       bool     // runs the kernel's benchmarks, too
+	New          string   // initial value of l, unless it is zero
+	Lock, Unlock string   // statements on x.l
+	Size         string   // in bytes, unless it is the type's
+	Kernel       bool     // has the kernel's benchmarks, too
 }
 
 const (
@@ -19,7 +19,7 @@ const (
 	gosync = `gsync "gvisor.dev/gvisor/pkg/sync"`
 )
 
-// table has the locks in the order in which results list them.
+// table has the locks in the order of the results.
 var table = []row{
 	{
 		Name: "rqlock", ID: "rq", What: "this lock", From: "rqlock",
@@ -66,7 +66,7 @@ var table = []row{
 		"linkdata.DeadlockMutex", `linkdata "github.com/linkdata/deadlock"`),
 }
 
-// plain is a row of a type whose zero value has the methods Lock and Unlock.
+// plain returns the row of a type that has Lock and Unlock and whose zero value is unlocked.
 func plain(name, id, what, from, typ string, imports ...string) row {
 	return row{Name: name, ID: id, What: what, From: from, Imports: imports, Type: typ, Lock: "x.l.Lock()", Unlock: "x.l.Unlock()"}
 }

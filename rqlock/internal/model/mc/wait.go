@@ -5,45 +5,46 @@ import (
 	"time"
 )
 
-// Never is a deadline that no clock reaches.
+// Never is a deadline that the clock does not reach.
 const Never = math.MaxInt64
 
-// Now returns the model's clock, in ns from 0. It only moves by itself.
+// Now returns the time on the model's clock, in ns from 0. Time passes in ticks, which
+// are steps of a schedule.
 func Now() int64 {
 	t := cur.self
 	if t == nil {
-		if Outside != nil {
-			return Outside.Now()
+		if Simulation != nil {
+			return Simulation.Now()
 		}
 		return cur.now
 	}
-	if !t.fired {
-		t.clock = true
+	if !t.woken {
+		t.readClock = true
 	}
 	t.observe(3<<32, uint64(t.m.now))
 	return t.m.now
 }
 
-// Clock is [Now] for checks: the thread does not learn what it returns.
+// Clock is [Now] for checks. What it returns does not become part of the thread's state.
 func Clock() int64 { return cur.now }
 
-// Sleep waits until the clock has moved by d.
+// Sleep waits until d has passed.
 func Sleep(site Site, d int64) {
 	BlockUntil(site, "the time", nil, Now()+d)
 }
 
-// Block waits until ready holds. It must be pure and look at the model's state
-// only: shared variables, whose newest values they contain, and ghost variables.
+// Block waits until ready holds. ready must be pure, and depend on nothing but shared
+// variables, of which it reads the newest values, and ghost variables.
 func Block(site Site, what string, ready func() bool) {
 	BlockUntil(site, what, ready, Never)
 }
 
-// BlockUntil waits until ready holds or the clock has reached the deadline. If
-// both is so it goes on for either reason. It reports whether it was for ready.
+// BlockUntil waits until ready holds or the deadline has come, and reports whether it
+// returns because ready holds. If both are true, each is the reason in some execution.
 func BlockUntil(site Site, what string, ready func() bool, deadline int64) bool {
 	t := cur.self
 	if t == nil {
-		return Outside.Block(ready, deadline)
+		return Simulation.Block(ready, deadline)
 	}
 	t.op = op{kind: opBlock, site: site, prim: what, ready: ready, until: deadline}
 	t.point()
@@ -55,18 +56,18 @@ func BlockUntil(site Site, what string, ready func() bool, deadline int64) bool 
 	return ok
 }
 
-// Pause ends one round of a polling loop. The thread waits until something that
-// it has read since its last Pause (or Forget) could read differently.
+// Pause ends one round of a polling loop. The thread waits until something that it has
+// read since its last Pause or Forget could read differently.
 func Pause(site Site) { PauseUntil(site, "", nil) }
 
-// OnPause, if not nil, is called for checks before each PauseFor.
+// OnPause, if not nil, is called before each PauseFor. Checks use it.
 var OnPause func()
 
-// PauseFor is a Pause of about d ns, which only a Scheduler of its own counts: in
-// an exploration it lasts for as long as it makes a difference.
+// PauseFor is a Pause of about d ns. Only a [Simulation] makes use of d. In an
+// exploration a Pause ends when another round could go differently.
 func PauseFor(site Site, d int64) {
 	if cur.self == nil {
-		Outside.Pause(d)
+		Simulation.Pause(d)
 		return
 	}
 	if OnPause != nil {
@@ -75,14 +76,14 @@ func PauseFor(site Site, d int64) {
 	Pause(site)
 }
 
-// PauseUntil is a Pause that also ends when ready holds, and reports whether it
-// does: a poll that can be woken.
+// PauseUntil is a Pause that also ends when ready holds, as the sleep of a poller that
+// can be woken. It reports whether ready holds.
 func PauseUntil(site Site, what string, ready func() bool) bool {
 	t := cur.self
 	t.op = op{kind: opPause, site: site, prim: what, ready: ready}
 	t.point()
 	ok := ready != nil && ready()
-	if !ok && !t.fired {
+	if !ok && !t.woken {
 		t.m.mem.resume(t, t.alt)
 	}
 	t.forget()
@@ -93,51 +94,52 @@ func PauseUntil(site Site, what string, ready func() bool) bool {
 	return ok
 }
 
-// Forget says that no later Pause depends on what the thread has read so far.
-// It saves states; call it where a thread begins something new.
+// Forget says that no later Pause depends on what the thread has read so far. Called
+// where a thread begins something new, it saves states.
 func Forget() {
 	if t := cur.self; t != nil {
 		t.forget()
 	}
 }
 
-// Wake ends the Pause of a thread, or the next one if it is in none.
-func Wake(thread int) { cur.threads[thread].fire() }
+// Wake ends the Pause that a thread is in, or else its next one.
+func Wake(thread int) { cur.threads[thread].wakeUp() }
 
-// watch notes that the thread has read l.
+// watch records that the thread has read l.
 func (t *thread) watch(l *location) {
-	if bit := uint32(1) << t.id; !t.fired && l.watch&bit == 0 {
+	if bit := uint32(1) << t.id; !t.woken && l.watch&bit == 0 {
 		l.watch |= bit
 		t.watched = append(t.watched, l)
 	}
 }
 
-// fire says that something that the thread has read has changed since.
-func (t *thread) fire() {
+// wakeUp records that something that the thread has read since its last Pause could
+// read differently now.
+func (t *thread) wakeUp() {
 	t.forget()
-	t.fired = true
+	t.woken = true
 }
 
 func (t *thread) forget() {
 	for _, l := range t.watched {
 		l.watch &^= 1 << t.id
-		t.seen[l.id] = 0
+		t.lastRead[l.id] = 0
 	}
 	t.watched = t.watched[:0]
-	t.clock, t.fired = false, false
+	t.readClock, t.woken = false, false
 }
 
-// tick moves the clock.
+// tick lets d pass.
 func (m *machine) tick(d int64) {
 	m.now += d
 	if m.ticks < m.MaxTicks {
 		m.ticks++
 	} else {
-		m.waits++
+		m.idleTicks++
 	}
 	for _, t := range m.threads {
-		if t.clock && !t.done {
-			t.fire()
+		if t.readClock && !t.done {
+			t.wakeUp()
 		}
 	}
 	if m.tracing {
@@ -145,7 +147,7 @@ func (m *machine) tick(d int64) {
 	}
 }
 
-// clockAwaited reports whether a thread waits for something that the clock decides.
+// clockAwaited reports whether a tick could let a thread run.
 func (m *machine) clockAwaited() bool {
 	for _, t := range m.threads {
 		if t.done {
@@ -157,7 +159,7 @@ func (m *machine) clockAwaited() bool {
 				return true
 			}
 		case opPause:
-			if t.clock {
+			if t.readClock {
 				return true
 			}
 		}

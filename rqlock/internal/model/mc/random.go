@@ -5,16 +5,16 @@ import (
 	"math/rand/v2"
 )
 
-// sample runs random executions until a limit of the world is reached. It
-// returns the one that failed, if one has.
+// sample runs random executions until a limit of the world is reached. It returns the
+// schedule of the one that failed, if one did.
 func (x *explorer) sample(s Strategy) *schedule {
-	if w := &x.m.World; w.MaxExecutions == 0 && w.MaxTime == 0 { // it counts no states
+	if w := &x.m.World; w.MaxExecutions == 0 && w.MaxTime == 0 { // MaxStates is no limit here
 		w.MaxExecutions = 10000
 	}
 	longest := 50
 	var taken []choice
 	for n := uint64(0); !x.enough(); n++ {
-		rnd := rand.New(rand.NewPCG(s.seed, n)) // each execution has its own: none depends on those before
+		rnd := rand.New(rand.NewPCG(s.seed, n)) // so that no execution depends on those before
 		pick := func(options []choice) choice { return options[rnd.IntN(len(options))] }
 		if s.kind == pct {
 			pick = newPriorities(rnd, s.depth, longest).pick
@@ -29,7 +29,7 @@ func (x *explorer) sample(s Strategy) *schedule {
 	return nil
 }
 
-// take runs one execution, each step of which pick picks.
+// take runs one execution, of which pick chooses each step.
 func (x *explorer) take(pick func([]choice) choice, taken *[]choice) (ok, fair bool) {
 	*taken = (*taken)[:0]
 	m := x.m
@@ -49,12 +49,12 @@ func (x *explorer) take(pick func([]choice) choice, taken *[]choice) (ok, fair b
 	return false, false
 }
 
-// priorities schedules the actor of the highest priority. At some steps, chosen
-// beforehand, that actor gets a priority below all others.
+// priorities schedules the actor with the highest priority. At some steps, chosen
+// beforehand, it lowers the priority of that actor below all others.
 type priorities struct {
 	rnd    *rand.Rand
 	of     map[choice]int
-	change map[int]int // step -> the priority that its actor gets
+	change map[int]int // for some steps, the priority to which the actor's is lowered
 	step   int
 }
 
@@ -93,7 +93,8 @@ func (p *priorities) highest(options []choice) choice {
 	return best
 }
 
-// priority gives each actor, when it is first seen, a random one above all lowered ones.
+// priority returns the priority of an actor. At first it is random and higher than all
+// lowered ones.
 func (p *priorities) priority(actor choice) int {
 	if _, ok := p.of[actor]; !ok {
 		p.of[actor] = 1<<16 + p.rnd.IntN(1<<(bits.UintSize-18))
