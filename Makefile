@@ -89,13 +89,13 @@ model-suite:
 	$(GO) test ./rqlock/internal/model/mc -count=1 -mc.programs 500 -timeout 5m
 
 model-mutants:
-	$(MODEL) -run 'Mutants$$$$' -model.mutants 20000 -timeout 15m
+	$(MODEL) -run 'Mutants$$' -model.mutants 20000 -timeout 15m
 
 model-cost-test:
 	cd $(BENCH) && $(GO) test ./modelcost -count=1 -v -run Cost -cores 1024 -timeout 10m
 
 model-list: ## write docs/model-mutants.md: the mutants, and what kills each
-	$(MODEL) -run 'Mutants$$$$' -model.mutants 20000 -seed 1 -model.list ../../../docs/model-mutants.md -timeout 15m
+	$(MODEL) -run 'Mutants$$' -model.mutants 20000 -seed 1 -model.list ../../../docs/model-mutants.md -timeout 15m
 
 HOURS ?= 12h
 # The test program itself: go test would hide from it that somebody watches.
