@@ -10,7 +10,7 @@ import (
 func (r *Runner) stutter() {
 	for r.sleep(r.p.Stutter) {
 		gate := make(chan struct{})
-		r.did.pauses.Add(1)
+		r.disturbed.pauses.Add(1)
 		r.gate.Store(&gate)
 		more := r.sleep(r.p.Stutter)
 		close(gate)
@@ -20,19 +20,19 @@ func (r *Runner) stutter() {
 	}
 }
 
-// open is the gate while writers run.
+// open is the gate while writers may run.
 var open = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// running returns what is closed while writers may run.
+// running returns a channel that is closed while writers may run.
 func (r *Runner) running() <-chan struct{} { return *r.gate.Load() }
 
-// shuffle has writers change between any thread and one of their own.
+// shuffle locks about half of the writers to threads, another half each time.
 func (r *Runner) shuffle() {
 	rnd := r.random(-3, 0)
 	for r.sleep(r.p.Shuffle) {
-		r.did.shuffles.Add(1)
-		for i := range r.slots {
-			r.slots[i].pinned.Store(rnd.IntN(2) == 0)
+		r.disturbed.shuffles.Add(1)
+		for i := range r.tallies {
+			r.tallies[i].pinned.Store(rnd.IntN(2) == 0)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func (r *Runner) shuffle() {
 func (r *Runner) collect() {
 	rnd := r.random(-4, 0)
 	for r.sleep(about(rnd, r.p.GC)) {
-		r.did.collections.Add(1)
+		r.disturbed.collections.Add(1)
 		var keep [][]byte
 		for range 100 {
 			keep = append(keep, make([]byte, 1<<(4+rnd.IntN(12))))
@@ -51,18 +51,18 @@ func (r *Runner) collect() {
 	}
 }
 
-// changeProcs changes GOMAXPROCS, and puts it back in the end.
+// changeProcs changes GOMAXPROCS, and restores it in the end.
 func (r *Runner) changeProcs() {
 	old := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(old)
 	rnd := r.random(-5, 0)
 	for r.sleep(about(rnd, r.p.Procs)) {
-		r.did.procs.Add(1)
+		r.disturbed.procs.Add(1)
 		runtime.GOMAXPROCS(1 + rnd.IntN(2*runtime.NumCPU()))
 	}
 }
 
-// sleep waits, and reports whether the run goes on.
+// sleep sleeps for d, or until the run ends. It reports whether the run goes on.
 func (r *Runner) sleep(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -74,11 +74,11 @@ func (r *Runner) sleep(d time.Duration) bool {
 	}
 }
 
-// done counts what the functions above, and the writers, have done.
-type done struct {
-	longHolds, pauses, shuffles, successors, collections, procs atomic.Int64
+// disturbed is a Disturbed that is being counted.
+type disturbed struct {
+	longHolds, pauses, shuffles, respawns, collections, procs atomic.Int64
 }
 
-func (d *done) load() Disturbed {
-	return Disturbed{d.longHolds.Load(), d.pauses.Load(), d.shuffles.Load(), d.successors.Load(), d.collections.Load(), d.procs.Load()}
+func (d *disturbed) load() Disturbed {
+	return Disturbed{d.longHolds.Load(), d.pauses.Load(), d.shuffles.Load(), d.respawns.Load(), d.collections.Load(), d.procs.Load()}
 }

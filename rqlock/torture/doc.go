@@ -1,24 +1,27 @@
-// Package torture runs a lock the hard way, as locktorture does in Linux: many
-// writers on few locks, held for odd times, nested, given up, while goroutines come
-// and go, the garbage collector runs and GOMAXPROCS changes; and it makes deadlocks
-// and stalls on purpose, each of which the lock must report exactly as it happened.
+// Package torture tortures a lock, as locktorture does in Linux. Many goroutines, the
+// writers, take a few locks, hold them for odd times, nest them and give up waiting,
+// while goroutines end and are replaced, the garbage collector runs and GOMAXPROCS
+// changes. Deadlocks and stalls are injected, and the lock must report each of them
+// exactly as it happened.
 //
-// The command is rqlock/cmd/rqtorture:
+// [New] makes a run of one [Kind] of lock: one of [Kinds], or a kind of your own. The
+// command that runs it is rqlock/cmd/rqtorture:
 //
-//	go run ./rqlock/cmd/rqtorture -duration 1m
+//	go run github.com/rqlock/rqlock/rqlock/cmd/rqtorture -duration 1m
 //
 // # What is checked
 //
-//   - A section is alone: plain counters that it writes are seen by nobody else
-//     (and by the race detector, in a build with it).
-//   - A failed acquisition is never unlocked, and every error is one that may be: a
-//     writer takes its locks in order, so it is never told of a deadlock, but where
-//     it locks again what it holds, and then always.
-//   - Of a cycle that is made, exactly one goroutine is told, and it is told of all
-//     of the cycle; the others get their locks, and so does who waits beside them.
-//   - While a lock is held for too long, each waiter is told of a stall, and nobody
-//     else; then the lock works again.
-//   - OnViolation has been called once for each such error.
-//   - Everybody gets on: a run in which nothing happens for long is a failure, with
+//   - Critical sections of one lock never overlap. Each changes plain counters, which
+//     would come out wrong, and which the race detector watches in a build with it.
+//   - Every error is one that may be. A writer takes its locks in one order, so it
+//     never gets a deadlock, unless it locks what it holds already; then it always
+//     gets one.
+//   - Of an injected cycle exactly one goroutine is the victim, and its error has all
+//     of the cycle. The others are granted their locks, and so are goroutines that
+//     wait for one of the locks without being part of the cycle.
+//   - While a lock is held for too long, each of its waiters gets a stall, and nobody
+//     else. Afterwards the lock works again.
+//   - OnViolation is called once for each such error.
+//   - Every writer makes progress. If one makes none for long, the run fails and shows
 //     the stacks of all goroutines.
 package torture

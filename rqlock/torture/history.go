@@ -6,60 +6,63 @@ import (
 	"time"
 )
 
-// A history tells how long a lock was granted to nobody, by the clocks of those who
-// had it: whether a stall was one. A machine that is badly overloaded makes real ones.
+// A history tells for how long a lock was granted to nobody, by the times that its
+// holders took. It decides whether a stall was real: a machine with too much load
+// makes real ones.
 //
-// When exactly a lock is granted nobody can tell; what is kept is no later. So a
-// stretch may come out as longer than it was, and never as shorter: a stall that it
-// does not cover was none.
+// Nobody can tell exactly when a lock is granted. The time that a history keeps is
+// never later. So a gap may come out longer than it was, but never shorter: a stall
+// that no gap covers was not real.
 type history struct {
-	released atomic.Int64 // just before the last release
-	granted  atomic.Int64 // the last grant was not before
-	mu       sync.Mutex
-	long     []stretch // the last ones of minLong and more
+	lastRelease atomic.Int64 // just before it
+	lastGrant   atomic.Int64 // not after it
+	mu          sync.Mutex
+	gaps        []gap // the last maxGaps ones of minGap and more
 }
 
-// A stretch is a time between two grants.
-type stretch struct{ from, to int64 }
+// A gap is the time between two grants.
+type gap struct{ from, to int64 }
 
 const (
-	minLong = int64(5 * time.Millisecond) // below any stall timeout, which is 10 ms at least
-	maxLong = 64                          // a wait of the default timeout has 50 of minLong
+	minGap  = int64(5 * time.Millisecond) // less than any stall timeout, which is 10 ms at least
+	maxGaps = 64                          // a wait of the default stall timeout has at most 50
 
-	// slack is what the stall clock and the head's first look may differ by.
+	// slack is the most by which a stall's length, which rqlock counts in ticks, and
+	// the gap, which begins before the waiter's first poll, may differ.
 	slack = 2 * time.Millisecond
 )
 
-var epoch = time.Now()
+var start = time.Now()
 
-func clock() int64 { return int64(time.Since(epoch)) }
+// nanotime returns the nanoseconds since the program started.
+func nanotime() int64 { return int64(time.Since(start)) }
 
-// grant notes that the caller, who asked at that time, has got the lock.
-func (h *history) grant(asked int64) {
-	now, last := clock(), h.granted.Load()
-	if now-last >= minLong {
+// granted notes that the lock was granted to the caller, which began to wait then.
+func (h *history) granted(began int64) {
+	now, last := nanotime(), h.lastGrant.Load()
+	if now-last >= minGap {
 		h.mu.Lock()
-		if h.long = append(h.long, stretch{last, now}); len(h.long) > maxLong {
-			h.long = h.long[1:]
+		if h.gaps = append(h.gaps, gap{last, now}); len(h.gaps) > maxGaps {
+			h.gaps = h.gaps[1:]
 		}
 		h.mu.Unlock()
 	}
-	h.granted.Store(max(asked, h.released.Load()))
+	h.lastGrant.Store(max(began, h.lastRelease.Load()))
 }
 
-// release notes that the caller is about to release the lock.
-func (h *history) release() { h.released.Store(clock()) }
+// releasing notes that the caller is about to release the lock.
+func (h *history) releasing() { h.lastRelease.Store(nanotime()) }
 
-// quiet reports whether the lock may have been granted to nobody for d, at some time
-// that ended after since.
-func (h *history) quiet(since int64, d time.Duration) bool {
-	if clock()-h.granted.Load() >= int64(d) {
+// idle reports whether the lock may have been granted to nobody for d, in a gap that
+// ended after since.
+func (h *history) idle(since int64, d time.Duration) bool {
+	if nanotime()-h.lastGrant.Load() >= int64(d) {
 		return true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, s := range h.long {
-		if s.to >= since && s.to-s.from >= int64(d) {
+	for _, g := range h.gaps {
+		if g.to >= since && g.to-g.from >= int64(d) {
 			return true
 		}
 	}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// makeCycles has goroutines wait for one another, again and again.
-func (r *Runner) makeCycles() {
+// injectCycles has goroutines wait for one another, again and again.
+func (r *Runner) injectCycles() {
 	rnd := r.random(-1, 0)
-	locks := make([]*guard, r.p.CycleMax)
+	locks := make([]*instance, r.p.CycleMax)
 	for i := range locks {
-		locks[i] = r.newGuard()
+		locks[i] = r.newInstance()
 	}
 	for r.sleep(about(rnd, r.p.Cycles)) {
 		n := 2 + rnd.IntN(r.p.CycleMax-1)
@@ -21,7 +21,7 @@ func (r *Runner) makeCycles() {
 		r.cycles.made.Add(1)
 		r.sizes[n].made.Add(1)
 		c.run(rnd)
-		r.cycleSteps.Add(1) // made may go back
+		r.cycleSteps.Add(1) // not cycles.made, which judge may decrement
 		if c.judge() {
 			r.sizes[n].reported.Add(1)
 			r.cycles.reported.Add(1)
@@ -30,165 +30,166 @@ func (r *Runner) makeCycles() {
 }
 
 // A cycle is goroutines each of which holds a lock and waits for the next one's, and
-// bystanders that wait for one of the locks.
+// bystanders, which hold nothing and wait for one of the locks.
 type cycle struct {
 	*Runner
-	locks         []*guard
-	waits, beside []outcome
+	locks               []*instance
+	waiters, bystanders []outcome
 }
 
-func (r *Runner) newCycle(locks []*guard, rnd *rand.Rand) *cycle {
-	return &cycle{Runner: r, locks: locks, waits: make([]outcome, len(locks)), beside: make([]outcome, rnd.IntN(4))}
+func (r *Runner) newCycle(locks []*instance, rnd *rand.Rand) *cycle {
+	return &cycle{Runner: r, locks: locks, waiters: make([]outcome, len(locks)), bystanders: make([]outcome, rnd.IntN(4))}
 }
 
-// An outcome is what came of an acquisition.
+// An outcome is the outcome of an acquisition.
 type outcome struct {
-	g     *guard
-	asked int64
+	l     *instance // nil if there was none
+	began int64
 	err   error
 }
 
-// late reports whether a stall that nobody made was one.
-func (o outcome) late(r *Runner) bool { return o.g.late(o.asked, o.err, r.p.StallTimeout) }
+// realStall reports whether the outcome is a stall, and the stall was real.
+func (o outcome) realStall(r *Runner) bool { return o.l.stalled(o.began, o.err, r.p.StallTimeout) }
 
-// run forms the cycle, and ends when all have got a lock or an error.
+// run forms the cycle, and ends when every acquisition has an outcome.
 func (c *cycle) run(rnd *rand.Rand) {
 	var hold, done sync.WaitGroup
 	hold.Add(len(c.locks))
 	for i, l := range c.locks {
-		by := ways[rnd.IntN(len(ways))]
+		by := methods[rnd.IntN(len(methods))]
 		done.Go(func() {
 			defer c.rescue()
-			ok := c.takeFree(l)
+			ok := c.acquireFree(l)
 			hold.Done()
 			if !ok {
 				return
 			}
 			hold.Wait()
-			c.waits[i] = c.visit(c.locks[(i+1)%len(c.locks)], by)
+			c.waiters[i] = c.visit(c.locks[(i+1)%len(c.locks)], by)
 			l.release()
 		})
 	}
-	for i := range c.beside {
+	for i := range c.bystanders {
 		l := c.locks[rnd.IntN(len(c.locks))]
 		done.Go(func() {
 			defer c.rescue()
 			hold.Wait()
-			c.beside[i] = c.visit(l, lock)
+			c.bystanders[i] = c.visit(l, lock)
 		})
 	}
 	done.Wait()
 }
 
-// takeFree takes a lock that nobody wants.
-func (r *Runner) takeFree(g *guard) bool {
-	_, err := g.acquire(lock)
-	r.reports.count(err)
+// acquireFree acquires a lock that nobody else wants.
+func (r *Runner) acquireFree(l *instance) bool {
+	_, err := l.acquire(lock)
+	r.returned.count(err)
 	if err != nil {
-		r.fail("a lock that is free failed", "%v", err)
+		r.fail("acquiring a free lock failed", "%v", err)
 	}
 	return err == nil
 }
 
-// ways to wait for a lock that a circle closes.
-var ways = []way{
+// methods wait for a lock for longer than a stall or a cycle lasts.
+var methods = []method{
 	lock,
 	func(l Locker) error { return l.LockTimeout(time.Hour) },
 	func(l Locker) error { return l.LockContext(context.Background()) },
 }
 
-// visit has a section, if it gets the lock.
-func (r *Runner) visit(g *guard, by way) outcome {
-	asked, err := g.acquire(by)
-	r.reports.count(err)
+// visit acquires l for one section.
+func (r *Runner) visit(l *instance, by method) outcome {
+	began, err := l.acquire(by)
+	r.returned.count(err)
 	if err == nil {
 		r.visits.Add(1)
-		a, b := g.enter()
+		a, b := l.enter()
 		runtime.Gosched()
-		r.leave(held{g, a, b})
+		r.leave(section{l, a, b})
 	}
-	return outcome{g, asked, err}
+	return outcome{l, began, err}
 }
 
-// judge reports whether one goroutine, and no bystander, was told of all of the cycle.
-// If one rightly gave up before it closed there may have been none.
+// judge reports whether the cycle had one victim, whose error has all of the cycle, and
+// no bystander failed. If a real stall ended one of the waits before the cycle was
+// complete, there may be no victim, and the cycle does not count.
 func (c *cycle) judge() bool {
-	victims, wrong, late := 0, 0, 0
-	for _, o := range c.waits {
+	victims, wrong, stalls := 0, 0, 0
+	for _, o := range c.waiters {
 		switch {
-		case o.g == nil:
-			wrong++ // told already
+		case o.l == nil:
+			wrong++ // its first acquisition failed, which is counted
 		case o.err == nil:
-		case isCycle(o.err, len(c.waits)):
+		case isCycle(o.err, len(c.waiters)):
 			victims++
-		case o.late(c.Runner):
-			late++
+		case o.realStall(c.Runner):
+			stalls++
 		default:
 			wrong++
-			c.fail("in a cycle", "of %d: %v", len(c.waits), o.err)
+			c.fail("wrong error in a cycle", "of %d: %v", len(c.waiters), o.err)
 		}
 	}
-	for _, o := range c.beside {
+	for _, o := range c.bystanders {
 		switch {
 		case o.err == nil:
-		case o.late(c.Runner):
-			c.overdue.Add(1)
+		case o.realStall(c.Runner):
+			c.otherStalls.Add(1)
 		default:
 			wrong++
-			c.fail("beside a cycle", "of %d: %v", len(c.waits), o.err)
+			c.fail("a bystander of a cycle failed", "of %d: %v", len(c.waiters), o.err)
 		}
 	}
-	c.overdue.Add(int64(late))
-	if late > 0 && victims == 0 && wrong == 0 {
+	c.otherStalls.Add(int64(stalls))
+	if stalls > 0 && victims == 0 && wrong == 0 {
 		c.cycles.made.Add(-1)
-		c.sizes[len(c.waits)].made.Add(-1)
-		c.spoilt.Add(1)
+		c.sizes[len(c.waiters)].made.Add(-1)
+		c.prevented.Add(1)
 		return false
 	}
 	if victims != 1 {
-		c.fail("a cycle has not one victim", "of %d: %d", len(c.waits), victims)
+		c.fail("a cycle had no victim, or several", "of %d: %d", len(c.waiters), victims)
 	}
 	return victims == 1 && wrong == 0
 }
 
-// makeStalls has a holder stay for too long, again and again.
-func (r *Runner) makeStalls() {
+// injectStalls has a holder keep a lock for too long, again and again.
+func (r *Runner) injectStalls() {
 	rnd := r.random(-2, 0)
-	g := r.newGuard()
+	l := r.newInstance()
 	for r.sleep(about(rnd, r.p.Stalls)) {
 		r.stalls.made.Add(1)
-		if r.stall(g, rnd) {
+		if r.stall(l, rnd) {
 			r.stalls.reported.Add(1)
 		}
 	}
 }
 
-// stall holds a lock until all its waiters have given up. It reports whether each
-// has seen a stall, and the lock works again.
-func (r *Runner) stall(g *guard, rnd *rand.Rand) bool {
-	if !r.takeFree(g) {
+// stall holds a lock until all its waiters have given up. It reports whether each of
+// them got a stall, and the lock works again.
+func (r *Runner) stall(l *instance, rnd *rand.Rand) bool {
+	if !r.acquireFree(l) {
 		return false
 	}
-	waits := make([]outcome, 1+rnd.IntN(4))
+	outcomes := make([]outcome, 1+rnd.IntN(4))
 	var waiters sync.WaitGroup
-	for i := range waits {
-		by := ways[rnd.IntN(len(ways))]
+	for i := range outcomes {
+		by := methods[rnd.IntN(len(methods))]
 		waiters.Go(func() {
 			defer r.rescue()
-			waits[i] = r.visit(g, by)
+			outcomes[i] = r.visit(l, by)
 		})
 	}
 	waiters.Wait()
-	g.release()
+	l.release()
 	ok := true
-	for _, o := range waits {
-		if o.g == nil || !o.late(r) {
-			r.fail("a waiter of a holder who stays saw no stall", "%v (nil: was granted)", o.err)
+	for _, o := range outcomes {
+		if o.l == nil || !o.realStall(r) {
+			r.fail("a waiter did not get an injected stall", "%v (nil: it was granted the lock)", o.err)
 			ok = false
 		}
 	}
-	if o := r.visit(g, lock); o.err != nil {
-		r.fail("after a stall the lock failed", "%v", o.err)
+	if o := r.visit(l, lock); o.err != nil {
+		r.fail("the lock failed after a stall", "%v", o.err)
 		return false
 	}
 	return ok

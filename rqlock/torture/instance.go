@@ -7,82 +7,84 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// A guard is a lock and what it guards: two plain counters. a is counted at a
-// section's start, and b is loaded there and stored at its end, so that a section
-// beside it is noticed or lost.
-type guard struct {
+// An instance is one lock under torture, with the counters that it guards and the
+// history of its grants.
+type instance struct {
 	Locker
-	section
+	counters
 	history
 	_ [64]byte
 }
 
-// A way is a method of a lock that acquires it.
-type way func(Locker) error
-
-// acquire takes the lock, and returns since when it was wanted.
-func (g *guard) acquire(by way) (asked int64, err error) {
-	asked = clock()
-	if err = by(g.Locker); err == nil {
-		g.grant(asked)
+func newInstance(k Kind) *instance {
+	l := &instance{Locker: k.New(), counters: new(plainCounters)}
+	if _, ok := l.Locker.(busted); ok {
+		l.counters = new(hiddenCounters)
 	}
-	return asked, err
+	return l
 }
 
-// release gives the lock back.
-func (g *guard) release() {
-	g.history.release()
-	g.Unlock()
+// A method is a method of Locker that acquires the lock.
+type method func(Locker) error
+
+// acquire acquires l, and returns when it began to.
+func (l *instance) acquire(by method) (began int64, err error) {
+	began = nanotime()
+	if err = by(l.Locker); err == nil {
+		l.granted(began)
+	}
+	return began, err
 }
 
-// late reports whether err, which came of an acquisition begun at asked, tells of a
-// stall, and there was one: the holder, or who it waits for, did not run.
-func (g *guard) late(asked int64, err error, after time.Duration) bool {
+// release releases l.
+func (l *instance) release() {
+	l.releasing()
+	l.Unlock()
+}
+
+// stalled reports whether err, of an acquisition begun at the time given, is a stall
+// of the given length or more, and l was indeed granted to nobody for so long.
+func (l *instance) stalled(began int64, err error, atLeast time.Duration) bool {
 	var timeout *rqlock.TimeoutError
-	return errors.As(err, &timeout) && timeout.Stall && timeout.Wait.For >= after && g.quiet(asked, timeout.Wait.For-slack)
+	return errors.As(err, &timeout) && timeout.Stall && timeout.Wait.For >= atLeast && l.idle(began, timeout.Wait.For-slack)
 }
 
-type section interface {
+// Counters are what a critical section changes. One is incremented when the section
+// begins. The other is loaded then, and stored when the section ends. So of two
+// sections that overlap one finds the first counter changed, or the second misses one.
+type counters interface {
 	enter() (a, b int64)
 	leave(a, b int64) (alone bool)
 	sections() int64
 }
 
-func newGuard(k Kind) *guard {
-	g := &guard{Locker: k.New(), section: new(counters)}
-	if _, ok := g.Locker.(busted); ok {
-		g.section = new(unseen)
-	}
-	return g
-}
+type plainCounters struct{ a, b int64 }
 
-type counters struct{ a, b int64 }
-
-func (c *counters) enter() (a, b int64) {
+func (c *plainCounters) enter() (a, b int64) {
 	c.a++
 	return c.a, c.b
 }
 
-func (c *counters) leave(a, b int64) (alone bool) {
+func (c *plainCounters) leave(a, b int64) (alone bool) {
 	alone = c.a == a
 	c.b = b + 1
 	return alone
 }
 
-func (c *counters) sections() int64 { return c.b }
+func (c *plainCounters) sections() int64 { return c.b }
 
-// unseen is what the broken lock guards: its counts are to go wrong, and not the
-// race detector off.
-type unseen struct{ counters }
+// hiddenCounters are hidden from the race detector. The busted lock has them: it is to
+// fail by its counters, in a build with the race detector too.
+type hiddenCounters struct{ plainCounters }
 
 //go:norace
-func (c *unseen) enter() (a, b int64) {
+func (c *hiddenCounters) enter() (a, b int64) {
 	c.a++
 	return c.a, c.b
 }
 
 //go:norace
-func (c *unseen) leave(a, b int64) (alone bool) {
+func (c *hiddenCounters) leave(a, b int64) (alone bool) {
 	alone = c.a == a
 	c.b = b + 1
 	return alone

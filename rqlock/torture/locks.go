@@ -11,7 +11,8 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/qspin"
 )
 
-// A Locker is what is tortured: rqlock.Mutex, or something in its dress.
+// A Locker is a lock that can be tortured. It has the methods of [rqlock.Mutex];
+// [Plain] adds those that a lock like sync.Mutex lacks.
 type Locker interface {
 	Lock() error
 	LockTimeout(time.Duration) error
@@ -22,53 +23,73 @@ type Locker interface {
 
 // A Kind is a kind of lock.
 type Kind struct {
-	Name      string
-	Doc       string
-	Resilient bool // it fails instead of hanging
-	New       func() Locker
-	missing   string // why this program does not have it
+	Name string // a word that begins each line of the output
+	Doc  string // what it is, in a few words
+
+	// Resilient says that the lock fails instead of hanging: it returns the errors of
+	// package rqlock, and calls rqlock's OnViolation.
+	Resilient bool
+
+	New func() Locker // returns a lock that is free
+
+	missing string // why this program does not have the lock
 }
 
-// Kinds is the table of locks.
+// Kinds lists the locks that this package knows.
 var Kinds = []Kind{
-	{Name: "rqlock", Doc: "rqlock.Mutex, as this program has been built", Resilient: true, New: newRqlock},
-	{Name: "purego", Doc: "rqlock.Mutex without assembly", Resilient: true, New: newRqlock, missing: noPurego},
-	{Name: "qspin", Doc: "the same queue without resilience", New: func() Locker { return new(patient[qspin.Mutex, *qspin.Mutex]) }},
-	{Name: "mutex", Doc: "sync.Mutex", New: func() Locker { return new(patient[sync.Mutex, *sync.Mutex]) }},
-	{Name: "busted", Doc: "excludes nobody: must fail", New: func() Locker { return busted{} }},
+	{Name: "rqlock", Doc: "rqlock.Mutex, as this program has been built", Resilient: true, New: newMutex},
+	{Name: "purego", Doc: "rqlock.Mutex without assembly", Resilient: true, New: newMutex, missing: noPurego},
+	{Name: "qspin", Doc: "the same queue without resilience", New: func() Locker { return Plain(new(qspin.Mutex)) }},
+	{Name: "mutex", Doc: "sync.Mutex", New: func() Locker { return Plain(new(sync.Mutex)) }},
+	{Name: "busted", Doc: "excludes nobody, so that it must fail", New: func() Locker { return busted{} }},
 }
 
-func newRqlock() Locker { return new(rqlock.Mutex) }
+func newMutex() Locker { return new(rqlock.Mutex) }
 
-// KindNamed returns a kind by its name.
+// KindNamed returns the kind of Kinds that has the name. It returns an error if there is
+// none, or this program does not have the lock.
 func KindNamed(name string) (Kind, error) {
 	var names []string
 	for _, k := range Kinds {
-		names = append(names, k.Name)
-		switch {
-		case k.Name != name:
-		case k.missing != "":
-			return k, fmt.Errorf("lock %s: %s", name, k.missing)
-		default:
-			return k, nil
+		if names = append(names, k.Name); k.Name == name {
+			return k, k.check()
 		}
 	}
 	return Kind{}, fmt.Errorf("no lock %q: want one of %s", name, strings.Join(names, ", "))
 }
 
-// patient is a lock that waits for ever.
-type patient[T any, P interface {
-	*T
-	Lock()
-	TryLock() bool
-	Unlock()
-}] struct{ l T }
+// check returns why there is no lock of the kind, or nil.
+func (k Kind) check() error {
+	switch {
+	case k.missing != "":
+		return fmt.Errorf("lock %s: %s", k.Name, k.missing)
+	case k.New == nil:
+		return fmt.Errorf("lock %s: New is nil: it must return a lock", k.Name)
+	}
+	return nil
+}
 
-func (p *patient[T, P]) Lock() error                       { P(&p.l).Lock(); return nil }
-func (p *patient[T, P]) LockTimeout(time.Duration) error   { return p.Lock() }
-func (p *patient[T, P]) LockContext(context.Context) error { return p.Lock() }
-func (p *patient[T, P]) TryLock() bool                     { return P(&p.l).TryLock() }
-func (p *patient[T, P]) Unlock()                           { P(&p.l).Unlock() }
+// Plain makes a Locker of a lock that waits for ever, as sync.Mutex does. Limits of
+// waits have no effect on it, and it never returns an error.
+func Plain(l interface {
+	sync.Locker
+	TryLock() bool
+}) Locker {
+	return plain{l}
+}
+
+type plain struct {
+	l interface {
+		sync.Locker
+		TryLock() bool
+	}
+}
+
+func (p plain) Lock() error                       { p.l.Lock(); return nil }
+func (p plain) LockTimeout(time.Duration) error   { return p.Lock() }
+func (p plain) LockContext(context.Context) error { return p.Lock() }
+func (p plain) TryLock() bool                     { return p.l.TryLock() }
+func (p plain) Unlock()                           { p.l.Unlock() }
 
 // busted is a lock that excludes nobody.
 type busted struct{}

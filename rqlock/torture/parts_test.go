@@ -3,7 +3,6 @@ package torture
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -13,28 +12,29 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-func runner(t *testing.T, p Params, k Kind) *Runner {
+// runner returns a run of rqlock.Mutex.
+func runner(t *testing.T, p Params) *Runner {
 	t.Helper()
-	r, err := newRunner(p, k)
+	r, err := New(Kinds[0], p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-// kindsOf names the failures that a runner has noted.
-func kindsOf(r *Runner) string {
+// failed names the failures of a run.
+func failed(r *Runner) string {
 	var s []string
-	kinds, _ := r.told()
-	for _, t := range kinds {
-		s = append(s, t.What)
+	for _, f := range r.Stats().Failures {
+		s = append(s, f.What)
 	}
 	return strings.Join(s, "; ")
 }
 
-// TestAudit: each thing that must be equal, or free, in the end is looked at.
+// TestAudit: the audit notices each thing that is not equal, or not free, in the end.
 func TestAudit(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -42,92 +42,90 @@ func TestAudit(t *testing.T) {
 		want string
 	}{
 		{"nothing", func(*Runner) {}, ""},
-		{"an acquisition too many", func(r *Runner) { r.slots[0].acquired.Add(1) }, "a section was lost"},
-		{"a visit too many", func(r *Runner) { r.visits.Add(1) }, "a section was lost"},
-		{"a section too many", func(r *Runner) { g := r.newGuard(); a, b := g.enter(); g.section.leave(a, b) }, "a section was lost"},
-		{"a writers' lock", func(r *Runner) { r.guards[0].Lock() }, "a lock is left locked"},
-		{"another lock", func(r *Runner) { r.newGuard().Lock() }, "a lock is left locked"},
-		{"a deadlock returned", func(r *Runner) { r.reports.count(rqlock.ErrDeadlock) }, "OnViolation was told of more or less"},
-		{"a timeout returned", func(r *Runner) { r.reports.count(rqlock.ErrTimeout) }, "OnViolation was told of more or less"},
-		{"a deadlock told", func(r *Runner) { r.reports.told(&rqlock.DeadlockError{}) }, "OnViolation was told of more or less"},
-		{"a timeout told", func(r *Runner) { r.reports.told(&rqlock.TimeoutError{}) }, "OnViolation was told of more or less"},
+		{"an acquisition too many", func(r *Runner) { r.tallies[0].acquired.Add(1) }, "a section is missing"},
+		{"a visit too many", func(r *Runner) { r.visits.Add(1) }, "a section is missing"},
+		{"a section too many", func(r *Runner) { l := r.newInstance(); a, b := l.enter(); l.leave(a, b) }, "a section is missing"},
+		{"a writers' lock", func(r *Runner) { r.locks[0].Lock() }, "a lock is still held at the end"},
+		{"another lock", func(r *Runner) { r.newInstance().Lock() }, "a lock is still held at the end"},
+		{"a deadlock returned", func(r *Runner) { r.returned.count(rqlock.ErrDeadlock) }, "errors and calls of OnViolation differ"},
+		{"a timeout returned", func(r *Runner) { r.returned.count(rqlock.ErrTimeout) }, "errors and calls of OnViolation differ"},
+		{"a deadlock reported", func(r *Runner) { r.reported.count(&rqlock.DeadlockError{}) }, "errors and calls of OnViolation differ"},
+		{"a timeout reported", func(r *Runner) { r.reported.count(&rqlock.TimeoutError{}) }, "errors and calls of OnViolation differ"},
 	} {
-		r := runner(t, Params{Lock: "rqlock"}, Kinds[0])
+		r := runner(t, Params{})
 		test.do(r)
-		if r.audit(); kindsOf(r) != test.want {
-			t.Errorf("%s: %q, want %q", test.name, kindsOf(r), test.want)
+		if r.audit(); failed(r) != test.want {
+			t.Errorf("%s: %q, want %q", test.name, failed(r), test.want)
 		}
 	}
 }
 
-// TestAlone: who is beside another in a section is noticed, or lost.
-func TestAlone(t *testing.T) {
-	for _, s := range []section{new(counters), new(unseen)} {
+// TestCounters: of two sections that overlap, one finds it or one is missing.
+func TestCounters(t *testing.T) {
+	for _, s := range []counters{new(plainCounters), new(hiddenCounters)} {
 		a, b := s.enter()
 		if !s.leave(a, b) || s.sections() != 1 {
-			t.Errorf("%T: one after the other: %d sections", s, s.sections())
+			t.Errorf("%T: one section: %d are counted", s, s.sections())
 		}
 		a, b = s.enter()
 		c, d := s.enter()
 		first, second := s.leave(a, b), s.leave(c, d)
 		if first || !second || s.sections() != 2 {
-			t.Errorf("%T: two at once: alone %v, %v; %d sections of 3", s, first, second, s.sections())
+			t.Errorf("%T: two more that overlap: alone %v, %v; %d are counted", s, first, second, s.sections())
 		}
 	}
 }
 
-// TestJudgeCycle: one victim, told of all; nobody else.
+// TestJudgeCycle: a cycle has one victim, whose error has all of it, and nobody else
+// fails.
 func TestJudgeCycle(t *testing.T) {
 	const timeout = time.Second
 	cycle2 := &rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 2)}
-	real := &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: timeout}}
+	stall := &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: timeout}}
 	for _, test := range []struct {
-		name          string
-		waits, beside []error
-		ok            bool
-		want          string
-		made, spoilt  int64
+		name                string
+		waiters, bystanders []error
+		ok                  bool
+		want                string
+		made, prevented     int64
 	}{
 		{"as it must be", []error{cycle2, nil}, []error{nil}, true, "", 1, 0},
-		{"none", []error{nil, nil}, nil, false, "a cycle has not one victim", 1, 0},
-		{"both", []error{cycle2, cycle2}, nil, false, "a cycle has not one victim", 1, 0},
-		{"told of another", []error{&rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 3)}, nil}, nil, false, "in a cycle; a cycle has not one victim", 1, 0},
-		{"another error besides", []error{cycle2, context.Canceled}, nil, false, "in a cycle", 1, 0},
-		{"a bystander", []error{cycle2, nil}, []error{nil, cycle2}, false, "beside a cycle", 1, 0},
-		{"late, and no cycle", []error{real, nil}, nil, false, "", 0, 1},
-		{"late, and a cycle", []error{real, cycle2}, nil, true, "", 1, 0},
-		{"a late bystander", []error{nil, cycle2}, []error{real}, true, "", 1, 0},
+		{"no victim", []error{nil, nil}, nil, false, "a cycle had no victim, or several", 1, 0},
+		{"two victims", []error{cycle2, cycle2}, nil, false, "a cycle had no victim, or several", 1, 0},
+		{"another cycle", []error{&rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 3)}, nil}, nil, false, "wrong error in a cycle; a cycle had no victim, or several", 1, 0},
+		{"another error besides", []error{cycle2, context.Canceled}, nil, false, "wrong error in a cycle", 1, 0},
+		{"a bystander", []error{cycle2, nil}, []error{nil, cycle2}, false, "a bystander of a cycle failed", 1, 0},
+		{"a real stall, and no cycle", []error{stall, nil}, nil, false, "", 0, 1},
+		{"a real stall, and a cycle", []error{stall, cycle2}, nil, true, "", 1, 0},
+		{"a real stall of a bystander", []error{nil, cycle2}, []error{stall}, true, "", 1, 0},
 	} {
-		r := runner(t, Params{Lock: "rqlock", StallTimeout: timeout}, Kinds[0])
-		g := r.newGuard() // was never granted: each stall is real
+		r := runner(t, Params{StallTimeout: timeout})
+		l := r.newInstance()
+		l.lastGrant.Store(nanotime() - int64(time.Hour)) // so each stall is real
 		outcomes := func(errs []error) (os []outcome) {
 			for _, err := range errs {
-				os = append(os, outcome{g, 0, err})
+				os = append(os, outcome{l, 0, err})
 			}
 			return os
 		}
-		g.granted.Store(clock() - int64(time.Hour))
-		c := &cycle{Runner: r, waits: outcomes(test.waits), beside: outcomes(test.beside)}
+		c := &cycle{Runner: r, waiters: outcomes(test.waiters), bystanders: outcomes(test.bystanders)}
 		r.cycles.made.Add(1)
 		r.sizes[2].made.Add(1)
 		ok := c.judge()
-		if ok != test.ok || kindsOf(r) != test.want || r.cycles.made.Load() != test.made || r.sizes[2].made.Load() != test.made || r.spoilt.Load() != test.spoilt {
-			t.Errorf("%s: %v, %q, %d made, %d spoilt", test.name, ok, kindsOf(r), r.cycles.made.Load(), r.spoilt.Load())
+		if ok != test.ok || failed(r) != test.want || r.cycles.made.Load() != test.made || r.sizes[2].made.Load() != test.made || r.prevented.Load() != test.prevented {
+			t.Errorf("%s: %v, %q, %d made, %d prevented", test.name, ok, failed(r), r.cycles.made.Load(), r.prevented.Load())
 		}
 	}
 }
 
-// TestStats: totals, extremes and the histogram, of what the slots have.
+// TestStats: the statistics have the totals, extremes and waits of all tallies.
 func TestStats(t *testing.T) {
-	if (&Stats{}).Ok() || (&Stats{Total: 1, Fail: 1}).Ok() || !(&Stats{Total: 1}).Ok() {
-		t.Error("Ok is wrong")
-	}
-	r := runner(t, Params{Lock: "rqlock", Writers: 3}, Kinds[0])
+	r := runner(t, Params{Writers: 3})
 	for i, n := range []int64{5, 3, 9} {
-		r.slots[i].acquired.Add(n)
+		r.tallies[i].acquired.Add(n)
 	}
 	for _, ns := range []time.Duration{-1, 0, 1, 127, 128, 1 << 50} {
-		r.slots[1].waited(ns)
+		r.tallies[1].waited(ns)
 	}
 	s := r.Stats()
 	var want Histogram
@@ -137,163 +135,225 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestSeed: what is random depends on the seed, and on nothing else.
-func TestSeed(t *testing.T) {
-	draw := func(seed uint64, who, generation int) uint64 {
-		return runner(t, Params{Lock: "rqlock", Seed: seed}, Kinds[0]).random(who, generation).Uint64()
-	}
-	if draw(1, 2, 3) != draw(1, 2, 3) || draw(1, 2, 3) == draw(2, 2, 3) || draw(1, 2, 3) == draw(1, 3, 3) || draw(1, 2, 3) == draw(1, 2, 4) {
-		t.Error("seeds do not tell")
+// TestErr: what failed is an error, and so is a run that did nothing.
+func TestErr(t *testing.T) {
+	r := runner(t, Params{})
+	r.fail("this", "%d", 1)
+	r.fail("that", "%d", 2)
+	r.fail("this", "%d", 3)
+	for _, test := range []struct {
+		s    Stats
+		want string
+	}{
+		{Stats{Total: 1}, "<nil>"},
+		{Stats{}, "torture: the lock was never acquired"},
+		{r.Stats(), "torture: the lock failed\nthis (2 times): 1\nthat (1 times): 2"},
+	} {
+		if got := fmt.Sprint(test.s.Err()); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
 	}
 }
 
-// A spy is a lock of a test with one writer, or one at a time.
+// TestSeed: random numbers depend on the seed, on who draws them, and on nothing else.
+func TestSeed(t *testing.T) {
+	draw := func(seed uint64, who, generation int) uint64 {
+		return runner(t, Params{Seed: seed}).random(who, generation).Uint64()
+	}
+	first := draw(1, 2, 3)
+	if first != draw(1, 2, 3) {
+		t.Error("two runs of one seed differ")
+	}
+	if first == draw(2, 2, 3) || first == draw(1, 3, 3) || first == draw(1, 2, 4) {
+		t.Error("two seeds, two writers or two generations draw the same")
+	}
+}
+
+// A spy is a lock that notes what is done to all spies of a run. Only one goroutine at
+// a time may use them.
 type spy struct {
 	Locker
-	*spies
+	*notes
 	number int
 }
 
-// spies have what was done to them.
-type spies struct {
-	sync.Mutex
-	made  int
-	took  []int // the locks that are held, in the order in which they were taken
-	deep  int
-	wrong bool           // the order was not ascending
-	gone  map[string]int // how often locks were released in this order, of those held
-	procs map[int]bool
-	calls int
-	last  time.Time
-	idle  time.Duration // the longest time without a call
+type notes struct {
+	mu       sync.Mutex
+	made     int
+	held     []int // in the order of their acquisitions
+	deepest  int
+	disorder bool            // a lock was acquired after one with a higher number
+	released map[string]bool // which of how many held locks was released
 }
 
-func newSpies() *spies { return &spies{gone: map[string]int{}, procs: map[int]bool{}} }
-
-func (s *spies) kind() Kind {
+func (n *notes) kind() Kind {
+	n.released = map[string]bool{}
 	return Kind{Name: "spy", Resilient: true, New: func() Locker {
-		s.made++
-		return spy{new(rqlock.Mutex), s, s.made}
+		n.made++
+		return spy{new(rqlock.Mutex), n, n.made}
 	}}
 }
 
 func (s spy) Lock() error {
 	err := s.Locker.Lock()
-	s.spies.Lock()
-	defer s.spies.Unlock()
-	if now := time.Now(); s.calls > 0 {
-		s.idle, s.last = max(s.idle, now.Sub(s.last)), now
-	} else {
-		s.last = now
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.held); n > 0 && s.held[n-1] >= s.number {
+		s.disorder = true
 	}
-	if s.calls++; s.calls%16 == 0 {
-		s.procs[runtime.GOMAXPROCS(0)] = true
-	}
-	if n := len(s.took); n > 0 && s.took[n-1] >= s.number {
-		s.wrong = true
-	}
-	s.took = append(s.took, s.number)
-	s.deep = max(s.deep, len(s.took))
+	s.held = append(s.held, s.number)
+	s.deepest = max(s.deepest, len(s.held))
 	return err
 }
 
 func (s spy) Unlock() {
-	s.spies.Lock()
-	if i := slices.Index(s.took, s.number); i >= 0 { // else it was tried in the end
-		s.gone[fmt.Sprint(i, " of ", len(s.took))]++
-		s.took = slices.Delete(s.took, i, i+1)
+	s.mu.Lock()
+	if i := slices.Index(s.held, s.number); i >= 0 { // not for the audit, which calls TryLock
+		s.released[fmt.Sprint(i, " of ", len(s.held))] = true
+		s.held = slices.Delete(s.held, i, i+1)
 	}
-	s.spies.Unlock()
+	s.mu.Unlock()
 	s.Locker.Unlock()
 }
 
-// TestRounds: a writer takes up to so many locks, in order, and releases them in any.
+// TestRounds: a writer holds up to -nested locks, acquires them in one order, and
+// releases them in every order.
 func TestRounds(t *testing.T) {
-	s := newSpies()
-	run(t, Params{Lock: "spy", Writers: 1, Nested: 3, Locks: 5, Seed: *seed}, s.kind(), *runTime)
-	if s.deep != 3 || s.wrong {
-		t.Errorf("%d deep, out of order: %v", s.deep, s.wrong)
+	var n notes
+	run(t, n.kind(), Params{Writers: 1, Nested: 3, Locks: 5}, func(Stats) bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return len(n.released) == 6
+	})
+	if n.deepest != 3 || n.disorder {
+		t.Errorf("%d locks were held; out of order: %v", n.deepest, n.disorder)
 	}
-	for _, n := range []string{"0 of 1", "0 of 2", "1 of 2", "0 of 3", "1 of 3", "2 of 3"} {
-		if s.gone[n] == 0 {
-			t.Errorf("never released %s: %v", n, s.gone)
+	for _, which := range []string{"0 of 1", "0 of 2", "1 of 2", "0 of 3", "1 of 3", "2 of 3"} {
+		if !n.released[which] {
+			t.Errorf("lock %s was never released: %v", which, n.released)
 		}
 	}
 }
 
-// TestDisturbances: GOMAXPROCS does change, and writers do pause.
+// A hooked lock calls a function before each acquisition.
+type hooked struct {
+	Locker
+	before func()
+}
+
+func (l hooked) Lock() error { l.before(); return l.Locker.Lock() }
+
+// TestDisturbances: what is counted as a disturbance has happened.
 func TestDisturbances(t *testing.T) {
-	s := newSpies()
-	p := Params{Lock: "spy", Writers: 1, Stutter: 100 * time.Millisecond, Procs: 5 * time.Millisecond, Outside: 10 * time.Microsecond, Seed: *seed}
-	run(t, p, s.kind(), max(*runTime, 350*time.Millisecond))
-	if len(s.procs) < 2 || s.idle < 50*time.Millisecond {
-		t.Errorf("GOMAXPROCS was %v; the longest pause was %v", s.procs, s.idle)
+	var r *Runner
+	var mu sync.Mutex
+	procs := map[int]bool{}    // values of GOMAXPROCS
+	inPause := map[int64]int{} // acquisitions, by the number of the pause
+	k := Kind{Name: "disturbed", New: func() Locker {
+		return hooked{Plain(new(sync.Mutex)), func() {
+			mu.Lock()
+			defer mu.Unlock()
+			procs[runtime.GOMAXPROCS(0)] = true
+			if n := r.disturbed.pauses.Load(); r.paused() {
+				inPause[n]++
+			}
+		}}
+	}}
+	p := Params{Writers: 1, Stutter: 20 * time.Millisecond, Procs: 5 * time.Millisecond, Churn: time.Millisecond, GC: 10 * time.Millisecond}
+	p.Seed = seed.Of(t)
+	r, err := New(k, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	paused := false
+	s := runUntil(t, r, func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		paused = paused || r.paused()
+		d := r.Stats().Disturbed
+		return paused && len(procs) > 1 && d.Pauses > 2 && d.Respawns > 10 && d.Collections > 0
+	})
+	runtime.ReadMemStats(&after)
+	if d := s.Disturbed; !paused || len(procs) < 2 || d.Respawns <= 10 || d.Collections == 0 || int64(after.NumForcedGC-before.NumForcedGC) < d.Collections {
+		t.Errorf("GOMAXPROCS was %v; paused: %v; %d collections; %+v", procs, paused, after.NumForcedGC-before.NumForcedGC, d)
+	}
+	for _, n := range inPause {
+		if n > 2 { // of a round that began before the pause
+			t.Errorf("%d acquisitions in a pause", n)
+		}
 	}
 }
 
-// TestCrowds: cycles have none to three bystanders, stalls one to four waiters.
+// TestCrowds: cycles have none to three bystanders, and stalls one to four waiters.
 func TestCrowds(t *testing.T) {
 	var calls atomic.Int64
-	k := Kind{Name: "crowded", Resilient: true, New: func() Locker { return crowded{&calls} }}
-	r := runner(t, Params{Lock: k.Name}, k)
-	rnd := rand.New(rand.NewPCG(*seed, 0))
-	beside, waiters := map[int]bool{}, map[int64]bool{}
+	k := Kind{Name: "refusing", Resilient: true, New: func() Locker { return refusing{&calls} }}
+	r, err := New(k, Params{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rnd := seed.Rand(t)
+	bystanders, waiters := map[int]bool{}, map[int64]bool{}
 	for range 200 {
-		beside[len(r.newCycle([]*guard{newGuard(k), newGuard(k)}, rnd).beside)] = true
+		bystanders[len(r.newCycle([]*instance{newInstance(k), newInstance(k)}, rnd).bystanders)] = true
 		calls.Store(0)
-		r.stall(newGuard(k), rnd)
-		waiters[calls.Load()-2] = true // without the holder, and who comes afterwards
+		r.stall(newInstance(k), rnd)
+		waiters[calls.Load()-2] = true // without the holder, and the one that comes afterwards
 	}
 	for n := range 4 {
-		if !beside[n] || !waiters[int64(n)+1] {
-			t.Errorf("bystanders %v, waiters %v", beside, waiters)
+		if !bystanders[n] || !waiters[int64(n)+1] {
+			t.Errorf("bystanders %v, waiters %v", bystanders, waiters)
 		}
 	}
-	if len(beside) != 4 || len(waiters) != 4 {
-		t.Errorf("bystanders %v, waiters %v", beside, waiters)
+	if len(bystanders) != 4 || len(waiters) != 4 {
+		t.Errorf("bystanders %v, waiters %v", bystanders, waiters)
 	}
 }
 
-// crowded counts, and refuses.
-type crowded struct{ calls *atomic.Int64 }
+// A refusing lock grants the first acquisition, and refuses all others.
+type refusing struct{ calls *atomic.Int64 }
 
-func (c crowded) Lock() error {
-	if c.calls.Add(1) > 1 {
+func (l refusing) Lock() error {
+	if l.calls.Add(1) > 1 {
 		return &rqlock.TimeoutError{Stall: true}
 	}
 	return nil
 }
-func (c crowded) LockTimeout(time.Duration) error   { return c.Lock() }
-func (c crowded) LockContext(context.Context) error { return c.Lock() }
-func (c crowded) TryLock() bool                     { return true }
-func (c crowded) Unlock()                           {}
+func (l refusing) LockTimeout(time.Duration) error   { return l.Lock() }
+func (l refusing) LockContext(context.Context) error { return l.Lock() }
+func (l refusing) TryLock() bool                     { return true }
+func (l refusing) Unlock()                           {}
 
-// TestPutsBack: after a run the stall timeout is what it was.
-func TestPutsBack(t *testing.T) {
-	k := Kinds[0]
-	run(t, Params{Lock: k.Name, StallTimeout: 10 * time.Millisecond, Seed: *seed}, k, 20*time.Millisecond)
+// TestRestores: after a run the stall timeout is the default, and OnViolation what it
+// was. A loaded machine may make a real stall, so several waits are tried.
+func TestRestores(t *testing.T) {
+	called := false
+	previous := rqlock.OnViolation(func(error) { called = true })
+	defer func() { rqlock.OnViolation(previous) }()
+	run(t, Kinds[0], Params{StallTimeout: 10 * time.Millisecond}, func(s Stats) bool { return s.Total > 0 })
 	var l rqlock.Mutex
-	held, release := make(chan bool), make(chan bool)
-	go func() {
-		l.Lock() //rqvet:ignore ignorederr nobody else has it
-		close(held)
-		<-release
-		l.Unlock()
-	}()
-	<-held
-	before := rqlock.ReadEvents().Stall
-	done := make(chan error)
-	go func() {
-		err := l.Lock()
-		if err == nil {
-			l.Unlock()
+	for range 20 {
+		if err := l.Lock(); err != nil {
+			t.Fatal(err)
 		}
-		done <- err
-	}()
-	time.Sleep(100 * time.Millisecond)
-	early := rqlock.ReadEvents().Stall != before
-	close(release)
-	if <-done; early {
-		t.Error("a wait of 100 ms is a stall")
+		if err := l.Lock(); err == nil || !called {
+			t.Fatalf("%v, and OnViolation was called: %v", err, called)
+		}
+		done := make(chan error)
+		go func() {
+			err := l.Lock()
+			if err == nil {
+				l.Unlock()
+			}
+			done <- err
+		}()
+		time.Sleep(50 * time.Millisecond) // broken, this is a stall each time
+		l.Unlock()
+		if err := <-done; err == nil {
+			return
+		}
 	}
+	t.Error("a wait of 50 ms is a stall")
 }

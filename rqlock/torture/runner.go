@@ -16,100 +16,93 @@ import (
 
 // A Runner is one run.
 type Runner struct {
-	p    Params
-	kind Kind
-	ledger
+	p        Params
+	kind     Kind
+	failures failures
 
-	guards []*guard // the writers'
-	others struct { // those of cycles and stalls
+	locks  []*instance // the writers'
+	others struct {    // those of cycles and stalls
 		sync.Mutex
-		guards []*guard
+		locks []*instance
 	}
-	visits     atomic.Int64 // to those
-	slots      []slot
-	cycles     injected
-	sizes      []injected
-	stalls     injected
-	cycleSteps atomic.Int64 // of who makes cycles
-	overdue    atomic.Int64 // late acquisitions of others than writers
-	spoilt     atomic.Int64
+	visits      atomic.Int64 // sections of others
+	tallies     []tally
+	cycles      injected
+	sizes       []injected // cycles of so many goroutines
+	stalls      injected
+	cycleSteps  atomic.Int64 // progress of injectCycles
+	otherStalls atomic.Int64 // real stalls of others
+	prevented   atomic.Int64
 
-	start   time.Time
-	before  rqlock.Events
-	reports reports
-	ended   atomic.Pointer[Stats]
+	started  time.Time
+	before   rqlock.Events
+	returned violations // as errors
+	reported violations // to OnViolation
+	ended    atomic.Pointer[Stats]
 
-	gate atomic.Pointer[chan struct{}] // closed while writers may run
-	did  done
+	gate      atomic.Pointer[chan struct{}] // closed while writers may run
+	disturbed disturbed
 
 	stop     chan struct{} // closed by end
 	stopping atomic.Bool
 	all      sync.WaitGroup
 }
 
-// reports compares the errors that were returned with those that OnViolation was
-// told of.
-type reports struct {
-	deadlocks, timeouts         atomic.Int64
-	toldDeadlocks, toldTimeouts atomic.Int64
-}
+// violations counts what OnViolation is for.
+type violations struct{ deadlocks, timeouts atomic.Int64 }
 
-func (r *reports) count(err error) { countKinds(err, &r.deadlocks, &r.timeouts) }
-
-func (r *reports) told(err error) {
-	countKinds(err, &r.toldDeadlocks, &r.toldTimeouts)
-}
-
-func countKinds(err error, deadlocks, timeouts *atomic.Int64) {
+func (v *violations) count(err error) {
 	switch {
 	case errors.Is(err, rqlock.ErrDeadlock):
-		deadlocks.Add(1)
+		v.deadlocks.Add(1)
 	case errors.Is(err, rqlock.ErrTimeout):
-		timeouts.Add(1)
+		v.timeouts.Add(1)
 	}
 }
 
-// New returns a run of the parameters, or an error that says which is wrong.
-func New(p Params) (*Runner, error) {
-	k, err := KindNamed(p.Lock)
-	if err != nil {
+// New returns a run that tortures locks of a kind, or an error that says what makes no
+// sense.
+func New(k Kind, p Params) (*Runner, error) {
+	if err := k.check(); err != nil {
 		return nil, err
 	}
-	return newRunner(p, k)
-}
-
-func newRunner(p Params, k Kind) (*Runner, error) {
 	p, err := p.complete(k)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{p: p, kind: k, stop: make(chan struct{}), slots: make([]slot, p.Writers), sizes: make([]injected, p.CycleMax+1),
-		start: time.Now(), before: rqlock.ReadEvents()}
+	r := &Runner{
+		p: p, kind: k, stop: make(chan struct{}), tallies: make([]tally, p.Writers), sizes: make([]injected, p.CycleMax+1),
+		started: time.Now(), before: rqlock.ReadEvents(),
+	}
 	r.gate.Store(&open)
 	for range p.Locks {
-		r.guards = append(r.guards, newGuard(k))
+		r.locks = append(r.locks, newInstance(k))
 	}
 	return r, nil
 }
 
-// Params returns the parameters with the defaults filled in.
+// Params returns the parameters, with the values that zeros stood for.
 func (r *Runner) Params() Params { return r.p }
 
-// Run tortures until ctx is done, once, and returns what came of it. While it runs it
-// has the stall timeout and OnViolation of package rqlock to itself, and perhaps
-// GOMAXPROCS.
+// Run tortures the lock until ctx is done, and returns the statistics. It may be called
+// once. While it runs no other may run, since it sets the stall timeout and OnViolation
+// of package rqlock, and perhaps GOMAXPROCS. Afterwards OnViolation and GOMAXPROCS are
+// what they were, and the stall timeout is the default. What hangs is left behind.
 func (r *Runner) Run(ctx context.Context) Stats {
-	rqlock.SetStallTimeout(r.p.StallTimeout)
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
-	defer rqlock.OnViolation(rqlock.OnViolation(r.reports.told))
-	for i := range r.slots {
+	if r.kind.Resilient {
+		rqlock.SetStallTimeout(r.p.StallTimeout)
+		defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+		previous := rqlock.OnViolation(r.reported.count)
+		defer func() { rqlock.OnViolation(previous) }()
+	}
+	for i := range r.tallies {
 		r.spawn(func() { r.write(i, 0) })
 	}
 	for _, extra := range []struct {
 		every time.Duration
 		run   func()
 	}{
-		{r.p.Cycles, r.makeCycles}, {r.p.Stalls, r.makeStalls}, {r.p.Stutter, r.stutter},
+		{r.p.Cycles, r.injectCycles}, {r.p.Stalls, r.injectStalls}, {r.p.Stutter, r.stutter},
 		{r.p.Shuffle, r.shuffle}, {r.p.GC, r.collect}, {r.p.Procs, r.changeProcs},
 	} {
 		if extra.every > 0 {
@@ -135,36 +128,46 @@ func (r *Runner) spawn(f func()) {
 // rescue makes a panic of a lock a failure, which ends the run.
 func (r *Runner) rescue() {
 	if e := recover(); e != nil {
-		r.fail("a panic", "%v\n%s", e, debug.Stack())
+		r.fail("panic", "%v\n%s", e, debug.Stack())
 		r.end()
 	}
 }
 
-// end lets everybody stop. It may be called more than once.
+// end ends the run. It may be called more than once.
 func (r *Runner) end() {
 	if !r.stopping.Swap(true) {
 		close(r.stop)
 	}
 }
 
-// newGuard is a lock for cycles and stalls.
-func (r *Runner) newGuard() *guard {
-	g := newGuard(r.kind)
-	r.others.Lock()
-	defer r.others.Unlock()
-	r.others.guards = append(r.others.guards, g)
-	return g
+func (r *Runner) fail(what, format string, args ...any) { r.failTimes(1, what, format, args...) }
+
+func (r *Runner) failTimes(n int64, what, format string, args ...any) {
+	r.failures.add(n, what, fmt.Sprintf(format, args...))
+	if r.p.FailFast {
+		r.end()
+	}
 }
 
-// random returns a source that depends on the seed, on who asks, and how often.
+// newInstance returns a lock for cycles or stalls.
+func (r *Runner) newInstance() *instance {
+	l := newInstance(r.kind)
+	r.others.Lock()
+	defer r.others.Unlock()
+	r.others.locks = append(r.others.locks, l)
+	return l
+}
+
+// random returns a source that depends on the seed, on who draws from it, and on how
+// often that was replaced.
 func (r *Runner) random(who, generation int) *rand.Rand {
 	return rand.New(rand.NewPCG(r.p.Seed, uint64(who)<<32^uint64(generation)))
 }
 
-// watch waits for ctx and then for all goroutines. It reports whether any hangs.
+// watch waits for ctx and then for all goroutines. It reports whether one hangs.
 func (r *Runner) watch(ctx context.Context) (hung bool) {
 	done := make(chan struct{})
-	pets := r.pets()
+	watchdogs := r.watchdogs()
 	tick := time.NewTicker(r.p.HangAfter / 20)
 	defer tick.Stop()
 	stop := ctx.Done()
@@ -181,70 +184,71 @@ func (r *Runner) watch(ctx context.Context) (hung bool) {
 				end = time.Now()
 				go func() { r.all.Wait(); close(done) }()
 			}
-			select { // what ends, ends soon
+			select { // so that this case does not poll r.stop, which stays closed
 			case <-done:
 			case <-tick.C:
 				if time.Since(end) > r.p.HangAfter+r.p.StallTimeout {
-					return r.hang("the end", time.Since(end))
+					return r.hang("the end of the run", time.Since(end))
 				}
 			}
 		case <-tick.C:
-			for _, p := range pets {
-				if silent := p.silent(r.paused()); silent > p.allowed {
-					return r.hang(p.name, silent)
+			for _, d := range watchdogs {
+				if silent := d.check(r.paused()); silent > d.allowed {
+					return r.hang(d.name, silent)
 				}
 			}
 		}
 	}
 }
 
-// A pet is somebody who must get on.
-type pet struct {
+// A watchdog watches that one goroutine makes progress.
+type watchdog struct {
 	name    string
 	allowed time.Duration // without a step
 	steps   func() int64
 	pauses  bool // while writers do
 
-	last int64
-	seen time.Time // when it made a step, later by what it has paused since
-	at   time.Time // of the last look
+	last    int64
+	stepped time.Time // time of the last step, later by all pauses since
+	checked time.Time
 }
 
-// pets lists the writers, and who makes cycles and stalls.
-func (r *Runner) pets() (pets []*pet) {
-	// A writer waits for all others, in each of its locks; 1 ms is until it closes the
-	// door to those who pass it (G9). Of long holds there are rarely two at a time.
+// watchdogs returns one for each writer, and for those that inject faults.
+func (r *Runner) watchdogs() (ds []*watchdog) {
+	// A writer waits for all others, for each of its locks. Each may barge past it until
+	// it has closed the lock, for which 1 ms is allowed (G9). Of long sections there are
+	// rarely two at a time.
 	queue := time.Duration(min(r.p.Writers*r.p.Nested, 10_000)) * (2*r.p.Section + time.Millisecond)
-	for i := range r.slots {
-		pets = append(pets, &pet{
+	for i := range r.tallies {
+		ds = append(ds, &watchdog{
 			name: fmt.Sprintf("writer %d", i), allowed: r.p.HangAfter + 2*r.p.Outside + queue + 4*r.p.LongHold,
-			steps: r.slots[i].steps, pauses: true,
+			steps: r.tallies[i].steps, pauses: true,
 		})
 	}
 	if r.p.Cycles > 0 {
-		pets = append(pets, &pet{name: "cycles", allowed: r.p.HangAfter + 2*r.p.Cycles + r.p.StallTimeout, steps: r.cycleSteps.Load})
+		ds = append(ds, &watchdog{name: "cycles", allowed: r.p.HangAfter + 2*r.p.Cycles + r.p.StallTimeout, steps: r.cycleSteps.Load})
 	}
 	if r.p.Stalls > 0 {
-		pets = append(pets, &pet{name: "stalls", allowed: r.p.HangAfter + 2*r.p.Stalls + 2*r.p.StallTimeout, steps: r.stalls.made.Load})
+		ds = append(ds, &watchdog{name: "stalls", allowed: r.p.HangAfter + 2*r.p.Stalls + 2*r.p.StallTimeout, steps: r.stalls.made.Load})
 	}
 	now := time.Now()
-	for _, p := range pets {
-		p.seen, p.at = now, now
+	for _, d := range ds {
+		d.stepped, d.checked = now, now
 	}
-	return pets
+	return ds
 }
 
-// silent looks whether p has made a step, and returns how long it has not.
-func (p *pet) silent(paused bool) time.Duration {
-	now, steps := time.Now(), p.steps()
-	if paused && p.pauses {
-		p.seen = p.seen.Add(now.Sub(p.at))
+// check returns for how long there was no step. Pauses do not count.
+func (d *watchdog) check(paused bool) (silent time.Duration) {
+	now, steps := time.Now(), d.steps()
+	if paused && d.pauses {
+		d.stepped = d.stepped.Add(now.Sub(d.checked))
 	}
-	if steps != p.last {
-		p.last, p.seen = steps, now
+	if steps != d.last {
+		d.last, d.stepped = steps, now
 	}
-	p.at = now
-	return now.Sub(p.seen)
+	d.checked = now
+	return now.Sub(d.stepped)
 }
 
 func (r *Runner) paused() bool {
@@ -257,71 +261,72 @@ func (r *Runner) paused() bool {
 }
 
 // hang fails with the stacks of all goroutines.
-func (r *Runner) hang(who string, silent time.Duration) bool {
-	r.end() // those that can
+func (r *Runner) hang(who string, silent time.Duration) (hung bool) {
+	r.end()
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
-	r.fail("a hang", "nothing has happened for %v: %s (seed %d)\n%s", silent.Round(time.Millisecond), who, r.p.Seed, stacks)
+	r.fail("no progress", "%s, for %v (seed %d)\n%s", who, silent.Round(time.Millisecond), r.p.Seed, stacks)
 	return true
 }
 
-// audit compares, when all is quiet, what must be equal.
+// audit checks, after all goroutines have ended, that no lock is held and that what was
+// counted twice is equal.
 func (r *Runner) audit() {
 	s := r.Stats()
 	sections := int64(0)
-	for _, g := range append(r.others.guards, r.guards...) {
-		sections += g.sections()
-		if g.TryLock() {
-			g.Unlock()
+	for _, l := range append(r.others.locks, r.locks...) {
+		sections += l.sections()
+		if l.TryLock() {
+			l.Unlock()
 		} else {
-			r.fail("a lock is left locked", "in the end")
+			r.fail("a lock is still held at the end", "by nobody")
 		}
 	}
 	if want := s.Total + r.visits.Load(); sections != want {
-		r.failTimes(max(want-sections, sections-want), "a section was lost", "%d acquisitions, but %d sections were counted", want, sections)
+		r.failTimes(max(want-sections, sections-want), "a section is missing", "%d acquisitions, but %d sections were counted", want, sections)
 	}
-	r.compare("deadlocks", &r.reports.deadlocks, &r.reports.toldDeadlocks)
-	r.compare("timeouts", &r.reports.timeouts, &r.reports.toldTimeouts)
+	r.compare("deadlocks", &r.returned.deadlocks, &r.reported.deadlocks)
+	r.compare("timeouts", &r.returned.timeouts, &r.reported.timeouts)
 }
 
-func (r *Runner) compare(what string, returned, told *atomic.Int64) {
-	if a, b := returned.Load(), told.Load(); a != b {
-		r.fail("OnViolation was told of more or less", "%d %s were returned, but OnViolation was told of %d", a, what, b)
+func (r *Runner) compare(what string, returned, reported *atomic.Int64) {
+	if a, b := returned.Load(), reported.Load(); a != b {
+		r.fail("errors and calls of OnViolation differ", "%d %s were returned, but OnViolation was called for %d", a, what, b)
 	}
 }
 
-// Stats returns what there is so far. It may be called at any time.
+// Stats returns the statistics so far. It may be called at any time.
 func (r *Runner) Stats() Stats {
 	if s := r.ended.Load(); s != nil {
 		return *s
 	}
-	s := Stats{Elapsed: time.Since(r.start), Sizes: map[int]Injected{}, Disturbed: r.did.load()}
-	s.Trouble, s.Fail = r.told()
-	for i := range r.slots {
-		slot := &r.slots[i]
-		n := slot.acquired.Load()
+	s := Stats{Elapsed: time.Since(r.started), CycleSizes: map[int]Injected{}, Disturbed: r.disturbed.load()}
+	s.Failures, s.Fail = r.failures.list()
+	for i := range r.tallies {
+		t := &r.tallies[i]
+		n := t.acquired.Load()
 		s.Total += n
 		s.Max = max(s.Max, n)
 		if i == 0 || n < s.Min {
 			s.Min = n
 		}
-		s.Busy.add(&slot.busy)
-		s.Deadline.add(&slot.deadline)
-		s.Cancelled.add(&slot.cancelled)
-		s.Late += slot.late.Load()
-		self := slot.selfs.load()
-		s.Selfs.Made += self.Made
-		s.Selfs.Reported += self.Reported
-		for j := range slot.waits {
-			s.Waits[j] += slot.waits[j].Load()
+		s.TryLocks.add(&t.tryLocks)
+		s.Deadlines.add(&t.deadlines)
+		s.Cancelled.add(&t.cancelled)
+		s.RealStalls += t.realStalls.Load()
+		s.SelfDeadlocks.add(&t.selfDeadlocks)
+		for j := range t.waits {
+			s.Waits[j] += t.waits[j].Load()
 		}
 	}
-	s.Late += r.overdue.Load()
-	s.Spoilt = r.spoilt.Load()
-	s.Cycles, s.Stalls = r.cycles.load(), r.stalls.load()
+	s.RealStalls += r.otherStalls.Load()
+	s.Prevented = r.prevented.Load()
+	s.Cycles.add(&r.cycles)
+	s.Stalls.add(&r.stalls)
 	for n := range r.sizes {
-		if size := r.sizes[n].load(); size.Made > 0 {
-			s.Sizes[n] = size
+		var size Injected
+		if size.add(&r.sizes[n]); size.Made > 0 {
+			s.CycleSizes[n] = size
 		}
 	}
 	if r.kind.Resilient {

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -13,41 +14,43 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// Stats is what a run has seen so far.
+// Stats has the statistics of a run.
 type Stats struct {
 	Elapsed time.Duration `json:"elapsed_ns"`
 	Total   int64         `json:"total"` // acquisitions by writers
 	Max     int64         `json:"max"`   // by one of them
 	Min     int64         `json:"min"`
-	Fail    int64         `json:"fail"` // sections disturbed, errors that must not be, injections not reported as they were
+	Fail    int64         `json:"fail"` // failures of the lock, of all kinds
 
-	Busy      Tried `json:"busy"` // acquisitions that may fail: by TryLock
-	Deadline  Tried `json:"deadline"`
-	Cancelled Tried `json:"cancelled"`
-	Late      int64 `json:"late"`   // stalls that nobody made: the holder did not run
-	Spoilt    int64 `json:"spoilt"` // cycles that one of those has kept from closing
+	TryLocks   Tried `json:"try_locks"` // acquisitions that may fail
+	Deadlines  Tried `json:"deadlines"`
+	Cancelled  Tried `json:"cancelled"`
+	RealStalls int64 `json:"real_stalls"`      // not injected: a holder did not run
+	Prevented  int64 `json:"prevented_cycles"` // cycles that a real stall kept from closing
 
 	Disturbed Disturbed `json:"disturbed"`
 
-	Selfs  Injected         `json:"selfs"` // sections that locked again what they held
-	Cycles Injected         `json:"cycles"`
-	Stalls Injected         `json:"stalls"`
-	Sizes  map[int]Injected `json:"cycle_sizes"` // victims of cycles of so many goroutines
+	SelfDeadlocks Injected         `json:"self_deadlocks"`
+	Cycles        Injected         `json:"cycles"`
+	Stalls        Injected         `json:"stalls"`
+	CycleSizes    map[int]Injected `json:"cycle_sizes"` // cycles of so many goroutines
 
 	Waits  Histogram      `json:"waits"`
-	Events *rqlock.Events `json:"events,omitempty"`
+	Events *rqlock.Events `json:"events,omitempty"` // of the run, if the lock is resilient
 
-	Trouble []Trouble `json:"trouble,omitempty"` // the first failures, and what a hang looked like
+	Failures []Failure `json:"failures,omitempty"` // of each kind, in the order of the first ones
 }
 
-// Injected says how many faults were made, and how many of them were reported
-// just as they were made.
+// Injected says how many faults were injected, and how many of them the lock has
+// reported just as they were made.
 type Injected struct {
 	Made     int64 `json:"made"`
 	Reported int64 `json:"reported"`
 }
 
-// Tried says how many acquisitions may have failed, and how many did.
+func (i Injected) String() string { return fmt.Sprintf("%d/%d", i.Reported, i.Made) }
+
+// Tried says how many acquisitions were allowed to fail, and how many did.
 type Tried struct {
 	Times  int64 `json:"times"`
 	Failed int64 `json:"failed"`
@@ -60,18 +63,37 @@ type Disturbed struct {
 	LongHolds   int64 `json:"long_holds"`
 	Pauses      int64 `json:"pauses"`
 	Shuffles    int64 `json:"shuffles"`
-	Successors  int64 `json:"successors"` // goroutines that took another's place
+	Respawns    int64 `json:"respawns"` // writers replaced by another goroutine
 	Collections int64 `json:"collections"`
 	Procs       int64 `json:"procs"` // changes of GOMAXPROCS
 }
 
-func (i Injected) String() string { return fmt.Sprintf("%d/%d", i.Reported, i.Made) }
+// A Failure is what went wrong, once or more often.
+type Failure struct {
+	What  string `json:"what"`
+	Times int64  `json:"times"`
+	First string `json:"first"` // details of the first time
+}
 
-// Ok reports whether nothing has failed.
-func (s *Stats) Ok() bool { return s.Fail == 0 && s.Total > 0 }
+func (f Failure) String() string { return fmt.Sprintf("%s (%d times): %s", f.What, f.Times, f.First) }
+
+// Err returns nil if nothing failed, or an error that lists the failures.
+func (s Stats) Err() error {
+	switch {
+	case s.Fail > 0:
+		text := "torture: the lock failed"
+		for _, f := range s.Failures {
+			text += "\n" + f.String()
+		}
+		return errors.New(text)
+	case s.Total == 0:
+		return errors.New("torture: the lock was never acquired")
+	}
+	return nil
+}
 
 // Lines renders the statistics; the first line is locktorture's.
-func (s *Stats) Lines() []string {
+func (s Stats) Lines() []string {
 	uneven, failed := "", ""
 	if s.Max/2 > s.Min {
 		uneven = "???"
@@ -80,39 +102,43 @@ func (s *Stats) Lines() []string {
 		failed = "!!!"
 	}
 	lines := []string{strings.TrimRight(fmt.Sprintf("Writes:  Total: %d  Max/Min: %d/%d %s  Fail: %d %s", s.Total, s.Max, s.Min, uneven, s.Fail, failed), " ")}
-	if s.Selfs.Made+s.Cycles.Made+s.Stalls.Made > 0 {
-		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self: %v  cycle: %v  stall: %v", s.Selfs, s.Cycles, s.Stalls))
+	if s.SelfDeadlocks.Made+s.Cycles.Made+s.Stalls.Made > 0 {
+		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self-deadlocks: %v  cycles: %v  stalls: %v", s.SelfDeadlocks, s.Cycles, s.Stalls))
 	}
-	if s.Busy.Times+s.Deadline.Times+s.Cancelled.Times+s.Late+s.Spoilt > 0 {
-		lines = append(lines, fmt.Sprintf("Gave up, of those who might:  deadline: %v  cancelled: %v  busy: %v;  late: %d  spoilt cycles: %d", s.Deadline, s.Cancelled, s.Busy, s.Late, s.Spoilt))
+	if s.TryLocks.Times+s.Deadlines.Times+s.Cancelled.Times > 0 {
+		lines = append(lines, fmt.Sprintf("Limited, failed/tried:  deadline: %v  cancelled: %v  try-lock: %v", s.Deadlines, s.Cancelled, s.TryLocks))
+	}
+	if s.RealStalls+s.Prevented > 0 {
+		lines = append(lines, fmt.Sprintf("Not injected:  real stalls: %d  cycles prevented by them: %d", s.RealStalls, s.Prevented))
 	}
 	if d := s.Disturbed; d != (Disturbed{}) {
-		lines = append(lines, fmt.Sprintf("Disturbed:  long holds: %d  pauses: %d  shuffles: %d  successors: %d  collections: %d  procs: %d",
-			d.LongHolds, d.Pauses, d.Shuffles, d.Successors, d.Collections, d.Procs))
+		lines = append(lines, fmt.Sprintf("Disturbed:  long holds: %d  pauses: %d  shuffles: %d  respawns: %d  collections: %d  procs: %d",
+			d.LongHolds, d.Pauses, d.Shuffles, d.Respawns, d.Collections, d.Procs))
 	}
 	if e := s.Events; e != nil {
 		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued))
 	}
-	if len(s.Sizes) > 0 {
-		line := "Victims of cycles of"
-		for _, n := range slices.Sorted(maps.Keys(s.Sizes)) {
-			line += fmt.Sprintf("  %d: %v", n, s.Sizes[n])
+	if len(s.CycleSizes) > 0 {
+		line := "Cycles of size, reported/made:"
+		for _, n := range slices.Sorted(maps.Keys(s.CycleSizes)) {
+			line += fmt.Sprintf("  %d: %v", n, s.CycleSizes[n])
 		}
 		lines = append(lines, line)
 	}
 	return append(lines, s.Waits.String())
 }
 
-// A Histogram counts waits: the n-th number those below 2^n ns, and not below half
-// of that.
+// A Histogram counts waits by their length. Element n counts those of less than 2^n ns
+// that element n-1 does not.
 type Histogram [48]int64
 
-// String renders how many waits were below each limit, and not below the one before.
-func (h *Histogram) String() string {
+// String renders how many waits were shorter than each of some lengths, and not
+// shorter than the length before.
+func (h Histogram) String() string {
 	line, sum := "Waits: ", int64(0)
 	for i, n := range h {
 		sum += n
-		if label, ok := limits[i]; ok && sum > 0 {
+		if label, ok := lengths[i]; ok && sum > 0 {
 			line += fmt.Sprintf("  <%s: %d", label, sum)
 			sum = 0
 		}
@@ -123,26 +149,26 @@ func (h *Histogram) String() string {
 	return line
 }
 
-// limits are the logarithms of some powers of two, in ns.
-var limits = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 20: "1ms", 23: "8ms", 27: "134ms", 30: "1.1s"}
+// lengths has some powers of two, in ns, by their logarithms.
+var lengths = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 20: "1ms", 23: "8ms", 27: "134ms", 30: "1.1s"}
 
-// A slot is where a writer, and who follows it, counts.
-type slot struct {
-	acquired, late            atomic.Int64
-	busy, deadline, cancelled tried
-	selfs                     injected
-	waits                     [len(Histogram{})]atomic.Int64
-	pinned                    atomic.Bool // wants a thread of its own
-	_                         [64]byte
+// A tally has what one writer counts, and those that replace it.
+type tally struct {
+	acquired, realStalls           atomic.Int64
+	tryLocks, deadlines, cancelled tried
+	selfDeadlocks                  injected
+	waits                          [len(Histogram{})]atomic.Int64
+	pinned                         atomic.Bool // the writer is to lock itself to a thread
+	_                              [64]byte
 }
 
-func (s *slot) waited(d time.Duration) {
-	s.waits[min(bits.Len64(uint64(max(d, 0))), len(s.waits)-1)].Add(1)
+func (t *tally) waited(d time.Duration) {
+	t.waits[min(bits.Len64(uint64(max(d, 0))), len(t.waits)-1)].Add(1)
 }
 
-// steps grows while the writer gets on.
-func (s *slot) steps() int64 {
-	return s.acquired.Load() + s.late.Load() + s.busy.failed.Load() + s.deadline.failed.Load() + s.cancelled.failed.Load()
+// steps grows while the writer makes progress.
+func (t *tally) steps() int64 {
+	return t.acquired.Load() + t.realStalls.Load() + t.tryLocks.failed.Load() + t.deadlines.failed.Load() + t.cancelled.failed.Load()
 }
 
 // tried is a Tried that is being counted.
@@ -156,47 +182,35 @@ func (t *Tried) add(more *tried) {
 // injected is an Injected that is being counted.
 type injected struct{ made, reported atomic.Int64 }
 
-func (i *injected) load() Injected {
-	reported := i.reported.Load() // before made, which is counted first
-	return Injected{Made: i.made.Load(), Reported: reported}
+func (i *Injected) add(more *injected) {
+	i.Reported += more.reported.Load() // before made, which is counted first
+	i.Made += more.made.Load()
 }
 
-// A ledger has the failures.
-type ledger struct {
-	mu    sync.Mutex
-	kinds []Trouble
+// failures are Failures that are being counted.
+type failures struct {
+	mu   sync.Mutex
+	each []Failure
 }
 
-// Trouble is a kind of failure.
-type Trouble struct {
-	What  string `json:"what"`
-	Times int64  `json:"times"`
-	First string `json:"first"` // what the first of them said
-}
-
-func (t Trouble) String() string { return fmt.Sprintf("%s (%d times): %s", t.What, t.Times, t.First) }
-
-// fail notes a failure of a kind.
-func (l *ledger) fail(kind, format string, args ...any) { l.failTimes(1, kind, format, args...) }
-
-func (l *ledger) failTimes(n int64, kind, format string, args ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range l.kinds {
-		if t := &l.kinds[i]; t.What == kind {
-			t.Times += n
+func (fs *failures) add(n int64, what, details string) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for i := range fs.each {
+		if f := &fs.each[i]; f.What == what {
+			f.Times += n
 			return
 		}
 	}
-	l.kinds = append(l.kinds, Trouble{kind, n, fmt.Sprintf(format, args...)})
+	fs.each = append(fs.each, Failure{what, n, details})
 }
 
-// told returns the failures of each kind, and of all.
-func (l *ledger) told() (kinds []Trouble, all int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, t := range l.kinds {
-		all += t.Times
+// list returns the failures, and how many there are.
+func (fs *failures) list() (each []Failure, times int64) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for _, f := range fs.each {
+		times += f.Times
 	}
-	return append(kinds, l.kinds...), all
+	return slices.Clone(fs.each), times
 }

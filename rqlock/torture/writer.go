@@ -10,23 +10,24 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// A writer is a goroutine that takes the locks, for as long as it lives.
+// A writer is a goroutine that acquires the locks, for as long as it lives.
 type writer struct {
 	*Runner
-	*slot
+	*tally
 	rnd  *rand.Rand
-	held []held
+	held []section
 }
 
-// held is a lock that a writer has, in a section that began with these counts.
-type held struct {
-	*guard
+// A section is a critical section: a lock that is held, and what its counters were when
+// the section began.
+type section struct {
+	*instance
 	a, b int64
 }
 
-// write runs the writers of slot i, one after the other.
+// write is writer i. When it has lived for long enough, the next generation replaces it.
 func (r *Runner) write(i, generation int) {
-	w := &writer{Runner: r, slot: &r.slots[i], rnd: r.random(1+i, generation)}
+	w := &writer{Runner: r, tally: &r.tallies[i], rnd: r.random(1+i, generation)}
 	end := time.Now().Add(w.about(r.p.Churn))
 	for pinned := false; ; {
 		select {
@@ -44,143 +45,145 @@ func (r *Runner) write(i, generation int) {
 		w.round()
 		w.work(w.about(r.p.Outside))
 		if r.p.Churn > 0 && time.Now().After(end) {
-			r.did.successors.Add(1)
+			r.disturbed.respawns.Add(1)
 			r.spawn(func() { r.write(i, generation+1) })
-			return // with a thread of its own, that ends, too
+			return // if it is locked to a thread, that ends as well
 		}
 	}
 }
 
-// round takes some of the locks, in order, and releases them in any order.
+// round acquires some of the locks in their order, and releases them in any order.
 func (w *writer) round() {
-	locks := w.rnd.IntN(w.p.Nested) + 1
-	for i, left := 0, len(w.guards); locks > 0; i, left = i+1, left-1 {
-		if w.rnd.IntN(left) >= locks {
+	n := w.rnd.IntN(w.p.Nested) + 1
+	for i, left := 0, len(w.locks); n > 0; i, left = i+1, left-1 {
+		if w.rnd.IntN(left) >= n {
 			continue // not this one
 		}
-		if locks--; !w.enter(w.guards[i]) {
+		if n--; !w.enter(w.locks[i]) {
 			break
 		}
 	}
 	w.rnd.Shuffle(len(w.held), func(i, j int) { w.held[i], w.held[j] = w.held[j], w.held[i] })
-	for _, h := range w.held {
-		w.leave(h)
+	for _, s := range w.held {
+		w.leave(s)
 	}
 	w.held = w.held[:0]
 }
 
-// enter takes a lock and begins a section, which lasts until the end of the round.
-func (w *writer) enter(g *guard) bool {
-	asked, ok := w.acquire(g)
+// enter acquires a lock and begins a section, which lasts until the end of the round.
+func (w *writer) enter(l *instance) bool {
+	began, ok := w.acquire(l)
 	if !ok {
 		return false
 	}
-	w.waited(time.Duration(clock() - asked))
+	w.waited(time.Duration(nanotime() - began))
 	w.acquired.Add(1)
-	a, b := g.enter()
-	w.held = append(w.held, held{g, a, b})
+	a, b := l.enter()
+	w.held = append(w.held, section{l, a, b})
 	w.hold()
-	if w.oneIn(w.p.Selfs) {
-		w.again(g)
+	if w.oneIn(w.p.SelfDeadlocks) {
+		w.lockAgain(l)
 	}
 	return true
 }
 
-// leave ends a section, in which nobody else must have been, and gives the lock back.
-func (r *Runner) leave(h held) {
-	if !h.section.leave(h.a, h.b) {
-		r.fail("a section was not alone", "of %s, by its counters", r.kind.Name)
+// leave ends a section, which no other may overlap, and releases the lock.
+func (r *Runner) leave(s section) {
+	if !s.counters.leave(s.a, s.b) {
+		r.fail("two sections overlapped", "the counters of a lock changed in a section")
 	}
-	h.release()
+	s.release()
 }
 
-// acquire takes a lock in one of the ways there are. It judges what comes of it.
-func (w *writer) acquire(g *guard) (asked int64, ok bool) {
-	by, may, expected := lock, (*tried)(nil), error(nil)
+// acquire acquires a lock by a random method, and judges the error.
+func (w *writer) acquire(l *instance) (began int64, ok bool) {
+	by, tried, expected := lock, (*tried)(nil), error(nil)
 	switch {
-	case w.oneIn(w.p.Tries):
-		by, may, expected = try, &w.busy, errBusy
-	case !w.oneIn(w.p.GiveUps):
+	case w.oneIn(w.p.TryLocks):
+		by, tried, expected = tryLock, &w.tryLocks, errHeld
+	case !w.oneIn(w.p.Limits):
 	case w.rnd.IntN(2) == 0:
 		limit := w.about(shortWait)
-		by, may, expected = func(l Locker) error { return l.LockTimeout(limit) }, &w.deadline, rqlock.ErrTimeout
+		by, tried, expected = func(l Locker) error { return l.LockTimeout(limit) }, &w.deadlines, rqlock.ErrTimeout
 	default:
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		defer time.AfterFunc(w.about(shortWait), cancel).Stop()
-		by, may, expected = func(l Locker) error { return l.LockContext(ctx) }, &w.cancelled, context.Canceled
+		by, tried, expected = func(l Locker) error { return l.LockContext(ctx) }, &w.cancelled, context.Canceled
 	}
-	if may != nil {
-		may.times.Add(1)
+	if tried != nil {
+		tried.times.Add(1)
 	}
-	asked, err := g.acquire(by)
+	began, err := l.acquire(by)
 	if err != nil {
-		w.judge(g, asked, err, may, expected)
+		w.judge(l, began, err, tried, expected)
 	}
-	return asked, err == nil
+	return began, err == nil
 }
 
 func lock(l Locker) error { return l.Lock() }
 
-func try(l Locker) error {
+func tryLock(l Locker) error {
 	if l.TryLock() {
 		return nil
 	}
-	return errBusy
+	return errHeld
 }
 
-var errBusy = errors.New("busy")
+var errHeld = errors.New("the lock is held")
 
-// shortWait is the mean limit of an acquisition that has one: about what a waiter spins
-// for before it parks, so that some give up before and some after that.
+// shortWait is the mean limit of an acquisition that has one. A waiter spins for about
+// as long before it parks, so that some give up before and some after that.
 const shortWait = 50 * time.Microsecond
 
-// judge counts a failure, and tells of it if it is not the one that may be.
-func (w *writer) judge(g *guard, asked int64, err error, may *tried, expected error) {
-	w.reports.count(err)
+// judge counts the error of an acquisition. It is a failure unless it is a real stall,
+// or the error that is expected of an acquisition that may fail; expected is nil if it
+// may not.
+func (w *writer) judge(l *instance, began int64, err error, tried *tried, expected error) {
+	w.returned.count(err)
 	var timeout *rqlock.TimeoutError
 	stall := errors.As(err, &timeout) && timeout.Stall
 	switch {
-	case stall && g.late(asked, err, w.p.StallTimeout):
-		w.late.Add(1)
+	case stall && l.stalled(began, err, w.p.StallTimeout):
+		w.realStalls.Add(1)
 	case stall:
-		w.fail("a stall that was none", "%v", err)
-	case may == nil || !errors.Is(err, expected):
-		w.fail("a writer, which takes its locks in order, failed", "%v", err)
+		w.fail("a stall was not real", "%v", err)
+	case !errors.Is(err, expected):
+		w.fail("a writer got an error", "which takes its locks in order: %v", err)
 	default:
-		may.failed.Add(1)
+		tried.failed.Add(1)
 	}
 }
 
-// again locks what is held already.
-func (w *writer) again(g *guard) {
-	w.selfs.made.Add(1)
+// lockAgain locks what the writer holds.
+func (w *writer) lockAgain(l *instance) {
+	w.selfDeadlocks.made.Add(1)
 	var err error
 	if w.rnd.IntN(2) == 0 {
-		err = g.Lock()
+		err = l.Lock()
 	} else {
-		err = g.LockTimeout(time.Hour)
+		err = l.LockTimeout(time.Hour)
 	}
-	w.reports.count(err)
+	w.returned.count(err)
 	if isCycle(err, 1) {
-		w.selfs.reported.Add(1)
+		w.selfDeadlocks.reported.Add(1)
 		return
 	}
-	w.fail("locking what is held already was no deadlock", "%v", err)
+	w.fail("locking a held lock again was no deadlock", "%v", err)
 }
 
-// isCycle reports whether err tells of a cycle of n goroutines.
+// isCycle reports whether err is a deadlock of n goroutines.
 func isCycle(err error, n int) bool {
 	var deadlock *rqlock.DeadlockError
 	return errors.As(err, &deadlock) && len(deadlock.Cycle) == n
 }
 
-// hold stays in a section, with locktorture's odds for what is rare: its
+// hold stays in a section. What is rare has locktorture's odds: those of its
 // torture_spin_lock_write_delay.
 func (w *writer) hold() {
 	w.work(w.about(w.p.Section))
 	if long := w.p.LongHold; long > 0 && w.rnd.Int64N(int64(w.p.Writers)*2000*max(1, long.Milliseconds())) == 0 {
-		w.did.longHolds.Add(1)
+		w.disturbed.longHolds.Add(1)
 		if w.rnd.IntN(2) == 0 {
 			w.work(long)
 		} else {
@@ -195,19 +198,19 @@ func (w *writer) hold() {
 	}
 }
 
-// work keeps the processor busy, at most until the run ends.
+// work keeps the processor occupied for d, or until the run ends.
 func (r *Runner) work(d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	for start := clock(); clock()-start < int64(d) && !r.stopping.Load(); {
+	for start := nanotime(); nanotime()-start < int64(d) && !r.stopping.Load(); {
 	}
 }
 
-// oneIn is true once in n times, and never if n is 0.
+// oneIn is true in one of n cases, and never if n is 0.
 func (w *writer) oneIn(n int) bool { return n > 0 && w.rnd.IntN(n) == 0 }
 
-// about is a random time with the given mean.
+// about returns a random time with the given mean.
 func (w *writer) about(mean time.Duration) time.Duration { return about(w.rnd, mean) }
 
 func about(rnd *rand.Rand, mean time.Duration) time.Duration {

@@ -1,13 +1,18 @@
 // Rqtorture tortures a lock, as locktorture does in Linux:
 //
-//	go run ./rqlock/cmd/rqtorture -duration 1m
-//	go run ./rqlock/cmd/rqtorture -lock busted      # must fail
-//	go run -race ./rqlock/cmd/rqtorture
+//	go run github.com/rqlock/rqlock/rqlock/cmd/rqtorture -duration 1m
+//
+// Other examples, of which the first one must fail:
+//
+//	rqtorture -lock busted               # this lock excludes nobody
+//	rqtorture -fail-fast -duration 0     # until something fails
+//	go run -race ./rqlock/cmd/rqtorture  # and the race detector watches
 //	go run -tags purego ./rqlock/cmd/rqtorture -lock purego
 //
-// It prints statistics now and then and at the end, and exits with 0 only if nothing
-// has failed (1 = failure, 2 = wrong usage). An interrupt ends it early, with its
-// statistics; a second one at once. See package torture for what it does and checks.
+// It prints statistics now and then, and at the end. It exits with 0 if nothing failed,
+// with 1 if something did, and with 2 if a flag is wrong. An interrupt ends the run, with
+// its statistics; a second one ends the program. Package torture says what is checked,
+// and tortures locks of your own.
 package main
 
 import (
@@ -25,10 +30,10 @@ func main() {
 		os.Exit(2)
 	}
 	if o == nil {
-		return // help was wanted
+		return // help was asked for
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the next one is not caught
+	context.AfterFunc(ctx, stop) // a second interrupt is not caught
 	ok := o.run(ctx)
 	if err := o.out.err; err != nil {
 		fmt.Fprintln(os.Stderr, "rqtorture: the result is lost:", err)

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
-	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // TestMain is the command itself if the test program is asked to be it.
@@ -22,10 +26,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// canStart returns nil if this program can start itself, which an emulator may not allow.
+var canStart = sync.OnceValue(func() error { return exec.Command(os.Args[0], "-test.list=^$").Run() })
+
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(cmd.Environ(), "RQTORTURE=1", "GORACE=halt_on_error=0")
+	if err := canStart(); err != nil {
+		t.Skipf("cannot start this program again: %v", err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(cmd.Environ(), "RQTORTURE=1", "GORACE=halt_on_error=0 atexit_sleep_ms=0")
 	return cmd
 }
 
@@ -43,46 +53,75 @@ func result(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
-// TestText: plain lines in locktorture's form, nothing else in a pipe.
-func TestText(t *testing.T) {
-	out, errs, code := result(t, "-duration", "300ms", "-stat-interval", "100ms", "-seed", "7", "-stalls", "0", "-stall-timeout", "5s")
-	if code != 0 || errs != "" {
-		t.Errorf("exit code %d, stderr %q\n%s", code, errs, out)
+// interrupted starts the command, interrupts it after the line that is wanted for the
+// n-th time, and returns all lines. So it takes as long as it must on a slow machine.
+func interrupted(t *testing.T, cmd *exec.Cmd, n int, want string) (lines []string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip("Go cannot send an interrupt on windows")
 	}
-	lines := strings.Split(strings.TrimSpace(out), "\n")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for s := bufio.NewScanner(out); s.Scan(); {
+		if lines = append(lines, s.Text()); strings.Contains(s.Text(), want) {
+			if n--; n == 0 {
+				cmd.Process.Signal(os.Interrupt)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, strings.Join(lines, "\n"))
+	}
+	return lines
+}
+
+// TestText: the output has locktorture's form. An interrupt ends the run, with its
+// statistics. In a pipe nothing else is printed.
+func TestText(t *testing.T) {
+	n := seed.Of(t)
+	cmd := command(t, "-duration", "30s", "-stat-interval", "10ms", "-seed", fmt.Sprint(n), "-stalls", "0", "-long-hold", "0")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	lines := interrupted(t, cmd, 2, "Writes:")
+	all := strings.Join(lines, "\n")
+	if errs.Len() > 0 {
+		t.Errorf("stderr: %q", errs.String())
+	}
+	if strings.Count(all, "Writes:") < 3 {
+		t.Fatalf("too few statistics\n%s", all)
+	}
 	for i, want := range map[int]string{
-		0:              `^rqlock-torture:--- Start of test: duration=300ms writers=.* seed=7 `,
+		0:              fmt.Sprintf(`^rqlock-torture:--- Start of test: duration=30s writers=.* seed=%d `, n),
 		1:              `^rqlock-torture: Writes:  Total: \d+  Max/Min: \d+/\d+ (\?\?\?)?  Fail: 0$`,
-		len(lines) - 1: `^rqlock-torture:--- End of test: SUCCESS: duration=300ms writers=.* seed=7 `,
+		len(lines) - 1: fmt.Sprintf(`^rqlock-torture:--- End of test: SUCCESS: duration=30s writers=.* seed=%d `, n),
 	} {
 		if !regexp.MustCompile(want).MatchString(lines[i]) {
 			t.Errorf("line %d is %q, want %s", i, lines[i], want)
 		}
 	}
-	if n := strings.Count(out, "Writes:"); n < 3 {
-		t.Errorf("statistics %d times\n%s", n, out)
-	}
-}
-
-// TestBusted: a lock that excludes nobody fails.
-func TestBusted(t *testing.T) {
-	out, _, code := result(t, "-lock=busted", "-duration=1s")
-	if code != 1 || !strings.Contains(out, "End of test: FAILURE") || !strings.Contains(out, "!!! a section was not alone (") {
-		t.Errorf("exit code %d\n%s", code, out)
+	for _, want := range []string{"self-deadlocks:", "deadline:", "try-lock:", "closed:", "unqueued:"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %s\n%s", want, all)
+		}
 	}
 }
 
 // TestJSON: each line is an object, the last one the end.
 func TestJSON(t *testing.T) {
-	out, _, code := result(t, "-json", "-duration", "300ms", "-stat-interval", "100ms", "-stall-timeout", "5s", "-stalls", "0")
+	out, _, code := result(t, "-json", "-duration", "200ms", "-stat-interval", "10ms", "-stalls", "0", "-cycles", "1ms", "-long-hold", "0")
 	var last struct {
 		What   string
+		Lock   string
 		Ok     bool
 		Race   bool
 		Params map[string]any
 		Total  int64
 		Waits  []int64
-		Sizes  map[string]struct{ Made, Reported int64 } `json:"cycle_sizes"`
 	}
 	whats := ""
 	for dec := json.NewDecoder(strings.NewReader(out)); dec.More(); {
@@ -93,28 +132,19 @@ func TestJSON(t *testing.T) {
 			t.Errorf("%s: no seed", last.What)
 		}
 	}
-	if !strings.HasPrefix(whats, "start stats ") {
+	if !regexp.MustCompile(`^start (stats )*end $`).MatchString(whats) {
 		t.Errorf("objects: %s", whats)
 	}
-	if code != 0 || last.What != "end" || !last.Ok || last.Params["stall-timeout"] != "5s" || last.Total == 0 || len(last.Waits) == 0 || len(last.Sizes) == 0 {
-		t.Errorf("exit code %d: %+v", code, last)
+	if code != 0 || last.Lock != "rqlock" || !last.Ok || last.Race != raceEnabled || last.Params["stall-timeout"] != "250ms" || last.Total == 0 || len(last.Waits) == 0 || !strings.Contains(out, `"cycle_sizes":{`) {
+		t.Errorf("exit code %d: %+v\n%s", code, last, out)
 	}
 }
 
-// TestInterrupt: the statistics come all the same.
-func TestInterrupt(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no way to send an interrupt there")
-	}
-	cmd := command(t, "-duration", "0", "-stalls", "0")
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.AfterFunc(time.Second, func() { cmd.Process.Signal(os.Interrupt) })
-	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), "End of test: SUCCESS") || !strings.Contains(out.String(), "Writes:") {
-		t.Errorf("%v\n%s", err, out.String())
+// TestBusted: a lock that excludes nobody fails, and -fail-fast ends the run then.
+func TestBusted(t *testing.T) {
+	out, _, code := result(t, "-lock=busted", "-fail-fast", "-duration=0")
+	if code != 1 || !strings.Contains(out, "End of test: FAILURE") || !strings.Contains(out, "!!! two sections overlapped (") {
+		t.Errorf("exit code %d\n%s", code, out)
 	}
 }
 
@@ -125,7 +155,7 @@ func TestLost(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	defer full.Close()
-	cmd := command(t, "-duration", "50ms", "-stalls", "0")
+	cmd := command(t, "-duration", "10ms", "-stalls", "0", "-cycles", "0", "-long-hold", "0")
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = full, &errs
 	cmd.Run()
@@ -134,16 +164,36 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// TestUsage: one line, and 2.
+// TestUsage: a flag that is wrong gives one line, and exit code 2.
 func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{"-lock", "spin"}, {"-no-such"}, {"-writers", "x"}, {"more"}, {"-duration", "-1s"}, {"-lock", "mutex", "-cycles", "1s"}, {"-lock"}, {"-lock="}, {"-writers", "9223372036854775807"}, {"help"}} {
+	for _, args := range [][]string{
+		{"-lock", "spin"}, {"-no-such"}, {"-writers", "x"}, {"more"}, {"-duration", "-1s"}, {"-lock", "mutex", "-cycles", "1s"},
+		{"-lock"}, {"-lock="}, {"-writers", "9223372036854775807"}, {"help"},
+	} {
 		out, errs, code := result(t, args...)
 		if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "rqtorture: ") {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, out, errs)
 		}
 	}
-	out, errs, code := result(t, "-help")
-	if code != 0 || errs != "" || !strings.Contains(out, "-stall-timeout") {
-		t.Errorf("-help: exit code %d, stderr %q\n%s", code, errs, out)
+}
+
+// TestHelp: the help names every lock, and every flag with what it is for.
+func TestHelp(t *testing.T) {
+	out, errs, code := result(t, "-writers", "3", "-help")
+	if code != 0 || errs != "" {
+		t.Errorf("exit code %d, stderr %q", code, errs)
+	}
+	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  -stall-timeout duration\n    \t", "\n  -lock name\n", "\n  -fail-fast\n    \t"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q\n%s", want, out)
+		}
+	}
+	for line := range strings.Lines(out) {
+		if len(strings.TrimSpace(line)) > 130 {
+			t.Errorf("long: %s", line)
+		}
+		if strings.TrimSpace(line) == "" && line != "\n" {
+			t.Errorf("a flag without help\n%s", out)
+		}
 	}
 }

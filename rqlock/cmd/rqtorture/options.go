@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"time"
@@ -14,42 +15,37 @@ import (
 // options are the command line.
 type options struct {
 	*torture.Runner
+	kind     torture.Kind
 	out      output
 	duration time.Duration
 	every    time.Duration
 	json     bool
 }
 
-// parse returns nil if help was wanted and printed.
+// parse returns nil if help was asked for, and printed.
 func parse(args []string) (*options, error) {
-	kind := torture.Kinds[0]
+	o := &options{kind: torture.Kinds[0]}
 	if name, ok := lockIn(args); ok {
 		var err error
-		if kind, err = torture.KindNamed(name); err != nil {
+		if o.kind, err = torture.KindNamed(name); err != nil {
 			return nil, err
 		}
 	}
-	o := &options{}
-	p := torture.Defaults(kind)
+	p := torture.Defaults(o.kind)
 	fs := flag.NewFlagSet("rqtorture", flag.ContinueOnError)
-	fs.SetOutput(os.Stdout)
-	fs.String("lock", kind.Name, "`lock`: "+kinds())
-	fs.DurationVar(&o.duration, "duration", time.Minute, "how long to go on (0 = until interrupted)")
-	fs.DurationVar(&o.every, "stat-interval", 15*time.Second, "how often to print statistics (0 = at the end only)")
+	fs.String("lock", o.kind.Name, "`name` of the lock to torture")
+	fs.DurationVar(&o.duration, "duration", time.Minute, "length of the run (0 = until interrupted)")
+	fs.DurationVar(&o.every, "stat-interval", 15*time.Second, "time between two prints of statistics (0 = print them at the end only)")
 	fs.BoolVar(&o.json, "json", false, "print statistics as JSON, one object a line")
 	p.Flags(fs)
-	fs.Usage = func() {
-		fmt.Println("usage: rqtorture [flags]\n\nTortures a lock. 0 turns off what a flag is for, unless it says otherwise; the defaults are those for the lock.")
-		fs.PrintDefaults()
-	}
 	if wantsHelp(args) {
-		fs.Usage()
+		help(fs)
 		return nil, nil
 	}
-	fs.SetOutput(discard{}) // its errors are told in one line
+	fs.SetOutput(io.Discard) // main prints the error, in one line
 	fs.Usage = func() {}
 	if err := fs.Parse(args); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: see -help", err)
 	}
 	switch {
 	case fs.NArg() > 0:
@@ -58,13 +54,30 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("duration and stat-interval must not be negative")
 	}
 	var err error
-	o.Runner, err = torture.New(p)
+	o.Runner, err = torture.New(o.kind, p)
 	return o, err
 }
 
-type discard struct{}
+func help(fs *flag.FlagSet) {
+	fmt.Print(`usage: rqtorture [flags]
 
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
+Rqtorture tortures a lock: many goroutines acquire a few locks and nest them, while
+goroutines are replaced, the garbage collector runs and GOMAXPROCS changes. Deadlocks
+and stalls are injected; the lock must report each one exactly as it happened.
+The exit code is 0 if nothing failed, 1 if something did, 2 if a flag is wrong.
+
+Locks:
+`)
+	for _, k := range torture.Kinds {
+		fmt.Printf("  %-8s %s\n", k.Name, k.Doc)
+	}
+	fmt.Print(`
+Flags (0 turns off what a flag is for, unless it says otherwise; the defaults are those
+of the lock):
+`)
+	fs.SetOutput(os.Stdout)
+	fs.PrintDefaults()
+}
 
 func wantsHelp(args []string) bool {
 	for _, a := range args {
@@ -75,7 +88,7 @@ func wantsHelp(args []string) bool {
 	return false
 }
 
-// lockIn returns the value of -lock, on which the other flags' defaults depend.
+// lockIn returns the value of -lock, on which the defaults of other flags depend.
 func lockIn(args []string) (name string, ok bool) {
 	for i, a := range args {
 		flag, value, inline := strings.Cut(strings.TrimLeft(a, "-"), "=")
@@ -88,12 +101,4 @@ func lockIn(args []string) (name string, ok bool) {
 		}
 	}
 	return name, ok
-}
-
-func kinds() string {
-	var s []string
-	for _, k := range torture.Kinds {
-		s = append(s, k.Name+" ("+k.Doc+")")
-	}
-	return strings.Join(s, ", ")
 }

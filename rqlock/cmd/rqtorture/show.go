@@ -12,7 +12,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/torture"
 )
 
-// run tortures, shows how it gets on, and reports whether nothing has failed.
+// run tortures, shows the progress, and reports whether nothing failed.
 func (o *options) run(ctx context.Context) bool {
 	if o.duration > 0 {
 		var cancel context.CancelFunc
@@ -36,7 +36,7 @@ func (o *options) run(ctx context.Context) bool {
 			o.print(&s, "stats")
 		case <-steps.C:
 			s := o.Stats()
-			bar.Describe(fmt.Sprintf("%s  total %d  fail %d", o.Params().Lock, s.Total, s.Fail))
+			bar.Describe(fmt.Sprintf("%s  total %d  fail %d", o.kind.Name, s.Total, s.Fail))
 			bar.Set64(min(int64(s.Elapsed), max(1, int64(o.duration))))
 		case s := <-result:
 			bar.Clear()
@@ -45,7 +45,7 @@ func (o *options) run(ctx context.Context) bool {
 	}
 }
 
-// ticker is one that never ticks if d is 0.
+// ticker returns a channel that never ticks if d is 0.
 func ticker(d time.Duration) <-chan time.Time {
 	if d == 0 {
 		return nil
@@ -53,18 +53,18 @@ func ticker(d time.Duration) <-chan time.Time {
 	return time.Tick(d)
 }
 
-// finish prints the end and returns whether all went well.
+// finish prints the end, and reports whether nothing failed.
 func (o *options) finish(s *torture.Stats) bool {
 	o.print(s, "end")
 	verdict := "SUCCESS"
-	if !s.Ok() {
+	if s.Err() != nil {
 		verdict = "FAILURE"
 	}
 	o.banner("End of test: " + verdict)
-	return s.Ok()
+	return s.Err() == nil
 }
 
-// begin says what is about to happen, in case that nothing is said later.
+// begin prints the parameters, for the case that nothing can be printed later.
 func (o *options) begin() {
 	o.banner("Start of test")
 	if o.json {
@@ -72,7 +72,7 @@ func (o *options) begin() {
 	}
 }
 
-// banner echoes the parameters, as locktorture does.
+// banner prints the parameters, as locktorture does.
 func (o *options) banner(what string) {
 	if !o.json {
 		o.printf("--- %s: duration=%v %v %s race=%v", what, o.duration, o.Params(), platform, raceEnabled)
@@ -81,7 +81,6 @@ func (o *options) banner(what string) {
 
 const platform = runtime.GOOS + "/" + runtime.GOARCH
 
-// print prints statistics.
 func (o *options) print(s *torture.Stats, what string) {
 	if o.json {
 		o.object(what, s)
@@ -91,8 +90,8 @@ func (o *options) print(s *torture.Stats, what string) {
 		o.printf(" %s", line)
 	}
 	if what == "end" {
-		for _, trouble := range s.Trouble {
-			o.printf(" !!! %v", trouble)
+		for _, f := range s.Failures {
+			o.printf(" !!! %v", f)
 		}
 	}
 }
@@ -100,27 +99,27 @@ func (o *options) print(s *torture.Stats, what string) {
 // object prints statistics, or nil at the start, as JSON.
 func (o *options) object(what string, s *torture.Stats) {
 	object := struct {
-		What     string         `json:"what"` // start, stats, end
+		What     string         `json:"what"` // start, stats or end
+		Lock     string         `json:"lock"`
 		Ok       *bool          `json:"ok,omitempty"`
 		Duration string         `json:"duration"`
 		Platform string         `json:"platform"`
 		Race     bool           `json:"race"`
 		Params   torture.Params `json:"params"`
 		*torture.Stats
-	}{what, nil, o.duration.String(), platform, raceEnabled, o.Params(), s}
+	}{what, o.kind.Name, nil, o.duration.String(), platform, raceEnabled, o.Params(), s}
 	if s != nil {
-		ok := s.Ok()
+		ok := s.Err() == nil
 		object.Ok = &ok
 	}
-	json.NewEncoder(&o.out).Encode(object) // o.out notes errors
+	json.NewEncoder(&o.out).Encode(object) // o.out keeps the error
 }
 
-// printf prints a line.
 func (o *options) printf(format string, args ...any) {
-	fmt.Fprintf(&o.out, o.Params().Lock+"-torture:"+format+"\n", args...)
+	fmt.Fprintf(&o.out, o.kind.Name+"-torture:"+format+"\n", args...)
 }
 
-// An output is standard output, and the first error of writing to it.
+// An output is standard output, and the first error of a write to it.
 type output struct{ err error }
 
 func (o *output) Write(p []byte) (int, error) {

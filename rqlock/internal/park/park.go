@@ -1,20 +1,22 @@
-// Package park blocks goroutines that wait for a lock, for rqlock and qspin alike.
+// Package park parks and wakes goroutines that wait for a lock. rqlock and qspin
+// share it.
 package park
 
 import "time"
 
-// A Parker blocks a waiter until somebody leaves it a token, which says: look
-// again. A token may be stale, left for a wait that is over.
+// A Parker parks one waiter until another goroutine wakes it by leaving a token. A
+// token may be left from an earlier wait, so a waiter that is woken must look again
+// whether what it waits for is there.
 type Parker struct {
 	Token chan struct{}
 	Timer *time.Timer // bounds a wait; made when first needed
 }
 
-// Init makes p ready.
+// Init makes p ready for use.
 func (p *Parker) Init() { p.Token = make(chan struct{}, 1) }
 
-// Signal leaves a token if none is there. It orders what came before it, before
-// what comes after the wait that takes the token.
+// Signal leaves a token unless there is one. What the caller did before it happens
+// before what the waiter does after it has taken the token.
 func (p *Parker) Signal() {
 	select {
 	case p.Token <- struct{}{}:
@@ -22,10 +24,10 @@ func (p *Parker) Signal() {
 	}
 }
 
-// Wait takes a token.
+// Wait parks the caller until there is a token, and takes it.
 func (p *Parker) Wait() { <-p.Token }
 
-// WaitFor waits for a token, for d, or for done.
+// WaitFor parks the caller until it takes a token, d has passed or done is closed.
 func (p *Parker) WaitFor(d time.Duration, done <-chan struct{}) {
 	if p.Timer == nil {
 		p.Timer = time.NewTimer(d)
@@ -40,7 +42,7 @@ func (p *Parker) WaitFor(d time.Duration, done <-chan struct{}) {
 	p.Timer.Stop()
 }
 
-// Closed reports whether done is closed; nil is not.
+// Closed reports whether done is closed. A nil channel is not.
 func Closed(done <-chan struct{}) bool {
 	select {
 	case <-done:

@@ -1,2 +1,2 @@
-// Without an assembly file the compiler would refuse functions without a body,
-// and Pin and Unpin are the runtime's.
+// The compiler refuses functions without a body, such as Pin and Unpin, in a package
+// without an assembly file.

@@ -1,8 +1,8 @@
-// Package qspin is rqlock's queued lock without its resilience: the same
-// primitives, the same queue and the same way of waiting, but no check of the
-// owner, no deadlock detection, no timeouts and no counters. It waits for ever,
-// as sync.Mutex does.
+// Package qspin is rqlock's queued lock without its resilience. It has the same
+// primitives, the same queue and the same policy of waiting, but it does not check
+// the owner, detects no deadlock, has no timeout and counts nothing. It waits for
+// ever, as sync.Mutex does.
 //
-// It is the baseline that measures what resilience costs; see the benchmarks in
-// rqlock/cmd/rqbench. It is correct, but programs want rqlock or sync.Mutex.
+// It is the baseline of the benchmarks in rqlock/cmd/bench, which show what
+// resilience costs. It is correct, but programs want rqlock or sync.Mutex.
 package qspin

@@ -6,8 +6,8 @@ import "github.com/rqlock/rqlock/asm"
 // copied after first use.
 type Mutex struct {
 	_ noCopy
-	// Nobody looks at the owner, nor at Aux: LockFast, which stores it, is one
-	// call instead of three.
+	// Only Val is ever read. The owner is here because LockFast, which stores it,
+	// acquires the lock in one call instead of three.
 	word asm.Word
 }
 
@@ -16,10 +16,12 @@ func (l *Mutex) Lock() {
 	lockFused(l) // t,0,0 -> t,0,1; acquire [unlock]
 }
 
-// lockContended goes on where the fast path of Lock has failed.
+// lockContended is what lockFused jumps to when its fast path fails.
+//
+//lint:ignore U1000 the jump is in assembly
 func lockContended(l *Mutex) { l.lockSlow() }
 
-// TryLock acquires l if it is free and not promised to a waiter, and reports
+// TryLock acquires l if it is free and no waiter has closed it, and reports
 // whether it did. It never waits.
 func (l *Mutex) TryLock() bool {
 	return asm.LockFast(&l.word) // t,0,0 -> t,0,1; acquire [unlock]
@@ -30,7 +32,7 @@ func (l *Mutex) Unlock() {
 	asm.UnlockRelease(&l.word.Val) // t,p,1 -> t,p,0; release [unlock]
 }
 
-// noCopy makes go vet report copies of a Mutex; vet looks for these methods.
+// noCopy makes go vet report copies of a Mutex: vet looks for its two methods.
 type noCopy struct{}
 
 func (*noCopy) Lock()   {}

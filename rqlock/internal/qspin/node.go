@@ -8,27 +8,27 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 )
 
-// A node is a waiter's place in a queue (MCS). Nodes are never freed, so that
-// the tail of any lock can name one at any time.
+// A node is a waiter's record in a queue (MCS). Its memory is never given back, so
+// that the tail of any lock can name a node at any time.
 type node struct {
-	state  uint32 // stateWaiting and so on
-	next   uint32 // 0, index of the node behind, or linkClosed; by exchange
-	parent uint32 // next node of the free list
-	index  uint32 // of this node, from 1; constant
+	state    uint32 // one of stateWaiting, stateParked, stateHead
+	next     uint32 // successor's index, 0 if none has linked, or linkClosed; by exchange
+	nextFree uint32 // next node of the free list
+	index    uint32 // of this node, from 1; constant
 
-	park.Parker          // blocks the goroutine
-	_           [32]byte // a cache line for each
+	park.Parker
+	_ [32]byte // a node fills its cache lines
 }
 
 // States of a queued waiter.
 const (
-	stateWaiting uint32 = iota // runs, or is about to park
-	stateParked                // blocks until it gets a token
-	stateHead                  // first of the queue; polls the lock
+	stateWaiting uint32 = iota // spins, or is about to park
+	stateParked                // blocks until it is woken
+	stateHead                  // is the queue's head and polls the lock
 )
 
-// linkClosed in next: the node has left the queue, and whoever comes to link
-// behind it is the head.
+// linkClosed in next says that the node has left the queue. A waiter that comes to
+// link behind it is the head.
 const linkClosed = ^uint32(0)
 
 // Nodes are made in chunks, as many as the tail can name.
@@ -41,8 +41,8 @@ type chunk [chunkSize]node
 
 var arena struct {
 	chunks [maxChunks]atomic.Pointer[chunk]
-	mu     sync.Mutex // held to make a chunk
-	made   uint32     // chunks made
+	mu     sync.Mutex // guards made, and the making of chunks
+	made   uint32     // number of chunks
 	free   freeList
 }
 
@@ -51,7 +51,7 @@ func nodeAt(index uint32) *node {
 	return &arena.chunks[i/chunkSize].Load()[i%chunkSize]
 }
 
-// tail returns n's index in place.
+// tail returns n's index in the bits of the lock word's tail.
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 // newNode returns a free node, or nil if all are in use.
@@ -73,7 +73,7 @@ func makeChunk() bool {
 	arena.mu.Lock()
 	defer arena.mu.Unlock()
 	if arena.free.any() {
-		return true // somebody else was faster
+		return true // another goroutine has made a chunk meanwhile
 	}
 	if arena.made == maxChunks {
 		return false
@@ -89,8 +89,9 @@ func makeChunk() bool {
 	return true
 }
 
-// freeList is a stack of free nodes (Treiber 1986). Its upper half counts the
-// pushes, so that a compare-and-exchange cannot mistake a reused node.
+// A freeList is a stack of free nodes (Treiber 1986). The lower half of top is the
+// index of the first node, 0 if the list is empty. The upper half counts pushes, so
+// that a compare-and-exchange fails if the first node was popped and pushed again.
 type freeList struct {
 	top atomic.Uint64
 }
@@ -100,7 +101,7 @@ func (l *freeList) any() bool { return uint32(l.top.Load()) != 0 }
 func (l *freeList) push(n *node) {
 	for {
 		top := l.top.Load()
-		asm.StoreRelaxed32(&n.parent, uint32(top)) // ordered by the exchange below
+		asm.StoreRelaxed32(&n.nextFree, uint32(top)) // ordered by the exchange below
 		if l.top.CompareAndSwap(top, (top>>32+1)<<32|uint64(n.index)) {
 			return
 		}
@@ -114,8 +115,8 @@ func (l *freeList) pop() *node {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		parent := asm.LoadRelaxed32(&n.parent) // stale only if the exchange below fails
-		if l.top.CompareAndSwap(top, top>>32<<32|uint64(parent)) {
+		next := asm.LoadRelaxed32(&n.nextFree) // stale only if the exchange below fails
+		if l.top.CompareAndSwap(top, top>>32<<32|uint64(next)) {
 			return n
 		}
 	}

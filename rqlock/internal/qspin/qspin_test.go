@@ -11,7 +11,7 @@ import (
 	"github.com/rqlock/rqlock/asm"
 )
 
-// patience is how long a test waits for what should come soon.
+// patience is how long a test waits for what comes soon unless the lock is broken.
 const patience = 10 * time.Second
 
 func (l *Mutex) load() uint32 { return asm.LoadAcquire32(&l.word.Val) }
@@ -40,8 +40,8 @@ func join(t *testing.T, l *Mutex, wg *sync.WaitGroup) {
 	}
 }
 
-// contend has g goroutines count on two plain counters under the lock, which
-// must agree at any time, and at the end with the number of sections.
+// contend has g goroutines increment two plain counters in sections of one lock. The
+// counters must agree in each section, and in the end with the number of sections.
 func contend(t *testing.T, g, rounds int) {
 	t.Helper()
 	var l Mutex
@@ -52,7 +52,7 @@ func contend(t *testing.T, g, rounds int) {
 			for range rounds {
 				l.Lock()
 				if a != b {
-					t.Errorf("inside: %d and %d", a, b)
+					t.Errorf("the counters are %d and %d in a section", a, b)
 				}
 				a++
 				if a%16 == 0 {
@@ -84,8 +84,8 @@ func TestMutualExclusion(t *testing.T) {
 	checkNodes(t)
 }
 
-// TestBesideTheQueue runs with no node left.
-func TestBesideTheQueue(t *testing.T) {
+// TestUnqueued: waiters exclude one another also when all nodes are in use.
+func TestUnqueued(t *testing.T) {
 	var taken []*node
 	for n := newNode(); n != nil; n = newNode() {
 		taken = append(taken, n)
@@ -100,53 +100,53 @@ func TestBesideTheQueue(t *testing.T) {
 	checkNodes(t)
 }
 
-// checkNodes checks that all nodes are back, each once.
+// checkNodes checks that every node is in the free list, once.
 func checkNodes(t *testing.T) {
 	t.Helper()
-	seen := map[uint32]bool{}
-	for i := uint32(arena.free.top.Load()); i != 0; i = nodeAt(i).parent {
-		if seen[i] {
+	free := map[uint32]bool{}
+	for i := uint32(arena.free.top.Load()); i != 0; i = nodeAt(i).nextFree {
+		if free[i] {
 			t.Fatalf("node %d is in the free list twice", i)
 		}
-		seen[i] = true
+		free[i] = true
 	}
-	if len(seen) != int(arena.made*chunkSize) {
-		t.Errorf("%d nodes made, %d free", arena.made*chunkSize, len(seen))
+	if len(free) != int(arena.made*chunkSize) {
+		t.Errorf("%d nodes made, %d free", arena.made*chunkSize, len(free))
 	}
 }
 
 func TestTryLock(t *testing.T) {
 	var l Mutex
 	if !l.TryLock() || l.TryLock() {
-		t.Error("a free lock was not taken, or a held one was")
+		t.Error("TryLock failed on a free lock, or did not fail on a held one")
 	}
 	l.Unlock()
 	for _, word := range []uint32{asm.PendingVal, asm.PendingVal | asm.TailVal} {
 		l.word.Val = word
 		if l.TryLock() || l.word.Val != word {
-			t.Errorf("a lock with its door closed: %#x is now %#x", word, l.word.Val)
+			t.Errorf("TryLock acquired a lock that a waiter has closed, or changed it: %#x is now %#x", word, l.word.Val)
 		}
 	}
 	l.word.Val = asm.TailVal
 	if !l.TryLock() || l.word.Val != asm.TailVal|asm.LockedVal {
-		t.Errorf("past the queue: %#x", l.word.Val)
+		t.Errorf("TryLock did not barge past the queue: %#x", l.word.Val)
 	}
 }
 
-// TestDoor checks that a waiter closes the door and is the next then.
-func TestDoor(t *testing.T) {
+// TestClose: a waiter closes the lock after a while, and is granted it next.
+func TestClose(t *testing.T) {
 	var l Mutex
 	l.Lock()
 	var got atomic.Bool
 	go func() { l.Lock(); got.Store(true) }()
-	await(t, "the door is open", func() bool { return l.load()&asm.PendingMask != 0 })
-	if l.take(true) {
-		t.Fatal("the one at the door took a held lock")
+	await(t, "nobody closes the lock", func() bool { return l.load()&asm.PendingMask != 0 })
+	if l.acquire(true) {
+		t.Fatal("the waiter that closed the lock acquired it while it was held")
 	}
 	l.Unlock()
 	await(t, "the waiter does not get the lock", func() bool {
 		if l.TryLock() {
-			t.Fatal("passed a closed door")
+			t.Fatal("a newcomer barged into a closed lock")
 		}
 		return got.Load()
 	})
@@ -156,52 +156,58 @@ func TestDoor(t *testing.T) {
 	l.Unlock()
 }
 
-// TestLateLink has a waiter link itself only after the one before it has left.
+// TestLateLink: a waiter that links after its predecessor has left is the head.
 func TestLateLink(t *testing.T) {
 	var l Mutex
 	a, b := newNode(), newNode()
 	l.enqueue(a)
-	l.word.Val = b.tail() // b is in the tail, but not linked
-	l.handOver(a)
-	l.word.Val = a.tail() // now the whole of b's enqueue
+	l.word.Val = b.tail() // b has exchanged the tail, but not linked
+	l.handOff(a)
+	l.word.Val = a.tail() // b's enqueue from its beginning
 	if !l.enqueue(b) {
-		t.Error("behind a node that has left, and not the head")
+		t.Error("a waiter behind a node that has left is not the head")
 	}
-	l.handOver(b)
+	l.handOff(b)
 	if l.word.Val != 0 {
 		t.Errorf("the word is %#x after the last has left", l.word.Val)
 	}
 	checkNodes(t)
 }
 
-// TestPark checks that those behind the head block, and that each wakes.
+// TestPark: waiters behind the head park, and each is woken in the end.
 func TestPark(t *testing.T) {
 	var l Mutex
 	var wg sync.WaitGroup
+	granted := 0
 	l.Lock()
 	for i := range 4 {
 		tail := l.load() & asm.TailMask
-		wg.Go(func() { l.Lock(); l.Unlock() })
+		wg.Go(func() { l.Lock(); granted++; l.Unlock() })
 		await(t, "nobody queues", func() bool { return l.load()&asm.TailMask != tail })
 		if i > 0 {
-			await(t, "the last does not park", func() bool { return asm.LoadAcquire32(&l.last().state) == stateParked })
+			await(t, "the last waiter does not park", func() bool { return asm.LoadAcquire32(&l.last().state) == stateParked })
 		}
 	}
 	l.Unlock()
 	join(t, &l, &wg)
+	if granted != 4 {
+		t.Errorf("%d waiters were granted the lock", granted)
+	}
 	checkNodes(t)
 }
 
-// TestNoAllocations takes the lock by the fast path and as the queue's head.
+// TestNoAllocations: neither the fast path nor the queue's head allocates.
 func TestNoAllocations(t *testing.T) {
 	var l Mutex
+	sections := 0
 	n := testing.AllocsPerRun(1000, func() {
 		l.Lock()
+		sections++
 		l.Unlock()
 		n := newNode()
 		l.enqueue(n)
 		l.awaitLock(now())
-		l.handOver(n)
+		l.handOff(n)
 		l.Unlock()
 	})
 	if n != 0 {

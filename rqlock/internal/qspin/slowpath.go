@@ -8,10 +8,10 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
-// busy are the bits that keep everyone out but the one who closed the door.
-const busy = asm.LockedMask | asm.PendingMask
+// unavailable has the bits of the lock word that keep newcomers from barging.
+const unavailable = asm.LockedMask | asm.PendingMask
 
-// lockSlow acquires l after the fast path has failed.
+// lockSlow acquires l, and waits until it can.
 func (l *Mutex) lockSlow() {
 	if l.spin() {
 		return
@@ -19,7 +19,9 @@ func (l *Mutex) lockSlow() {
 	since := now()
 	wait.Refresh(int64(since))
 	n := newNode()
-	if n == nil { // more waiters than the tail can name: wait beside the queue
+	if n == nil {
+		// There are more waiters than the tail can name. This one polls the lock
+		// without queueing.
 		l.awaitLock(since)
 		return
 	}
@@ -27,14 +29,14 @@ func (l *Mutex) lockSlow() {
 		n.awaitHead()
 	}
 	l.awaitLock(since)
-	l.handOver(n)
+	l.handOff(n)
 }
 
-// spin tries for a short while to take l past the queue.
+// spin tries for a short while to acquire l by barging past the queue.
 func (l *Mutex) spin() bool {
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && l.TryLock() {
+		if asm.LoadRelaxed32(&l.word.Val)&unavailable == 0 && l.TryLock() {
 			return true
 		}
 	}
@@ -52,8 +54,9 @@ func (l *Mutex) enqueue(n *node) bool {
 		return true
 	}
 	prev := nodeAt(old)
-	if asm.Xchg32AcqRel(&prev.next, n.index) == linkClosed { // acq_rel: pairs with handOver [link]
-		prev.free() // it left before we could link: we are the head
+	if asm.Xchg32AcqRel(&prev.next, n.index) == linkClosed { // acq_rel: pairs with handOff [link]
+		// prev left the queue before n linked, so n is the head and frees prev.
+		prev.free()
 		return true
 	}
 	return false
@@ -68,21 +71,22 @@ func (n *node) awaitHead() {
 	asm.LoadAcquire32(&n.state) // acquire: pairs with promote [handoff]
 }
 
-// awaitLock waits for the lock itself, as the head of the queue or beside it.
-// Those who do so poll the lock word, so that Unlock never has to wake anybody.
+// awaitLock acquires l for the head of the queue, or for a waiter without a node.
+// Both poll the lock word, so Unlock never has to wake anybody.
 func (l *Mutex) awaitLock(since time.Duration) {
 	b := wait.Backoff{}
-	door := false // closed by us: pending is set, and only we may take the lock
+	closed := false // pending is set, by us: only we may acquire l
 	for {
 		wait.Relax(b.Pauses())
-		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
+		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.acquire(closed) {
 			return
 		}
-		if !door && now()-since >= wait.Door {
-			// t,0,l -> t,1,l. From here on nobody passes us.
-			door = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
-			if door {
-				b = wait.Backoff{} // while we sleep nobody has the lock
+		if !closed && now()-since >= wait.Barging {
+			// t,0,l -> t,1,l. From now on no newcomer may barge.
+			closed = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
+			if closed {
+				// Spin and yield again: while we slept, the lock would be idle.
+				b = wait.Backoff{}
 			}
 		}
 		if d := b.Next(); d != 0 {
@@ -93,13 +97,14 @@ func (l *Mutex) awaitLock(since time.Duration) {
 	}
 }
 
-// take takes the lock that was seen free.
-func (l *Mutex) take(door bool) bool {
-	if !door {
+// acquire tries to acquire l, which a load has found free. If closed, the caller has
+// closed l.
+func (l *Mutex) acquire(closed bool) bool {
+	if !closed {
 		return l.TryLock()
 	}
-	// t,1,0 -> t,1,1. Who finds the door closed may hold the lock for the moment
-	// that it takes to give it back; then we try again.
+	// t,1,0 -> t,1,1. This fails while a newcomer, whose LockFast has set locked and
+	// then found pending set, gives the lock back. The caller polls again.
 	if asm.XchgLockedAcquire(&l.word.Val, asm.LockedVal) != 0 { // acquire [unlock]
 		return false
 	}
@@ -107,10 +112,10 @@ func (l *Mutex) take(door bool) bool {
 	return true
 }
 
-// handOver takes the head n out of the queue and makes the next waiter the
-// head. If that has not linked itself yet, it will find the link closed, be the
-// head, and free n. n is not the caller's any more.
-func (l *Mutex) handOver(n *node) {
+// handOff takes the head n out of the queue and makes its successor the head. A
+// successor that has not linked yet will find n's link closed; it is the head then,
+// and frees n. The caller must not use n afterwards.
+func (l *Mutex) handOff(n *node) {
 	// n,p,l -> 0,p,l
 	if asm.TryCmpxchgTailRelaxed(&l.word.Val, n.tail(), 0) {
 		n.free()

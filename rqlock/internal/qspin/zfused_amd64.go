@@ -4,5 +4,5 @@
 
 package qspin
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex)

@@ -4,26 +4,30 @@
 
 #include "textflag.h"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 //
 // func lockFused(l *Mutex)
 TEXT ·lockFused(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 	MOVL $0x00000001, CX
 
-	// t,p,l -> t,p,1. A byte, as the unlock stores one: a wider access just after it would wait for it.
-	// XCHG with memory is locked without a prefix.
+	// t,p,l -> t,p,1
+	// The exchange is of a byte, because the unlock stores a byte. A wider access soon after
+	// that store could not be forwarded from it, and would wait until it is in the cache.
+	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGB CL, (AX)
 	TESTB CL, CL
 	JNE   held
 	TESTB $0xff, 1(AX)
-	JNE   promised
+	JNE   closed
 	MOVQ  (TLS), CX
 	MOVQ  CX, 8(AX)
 	RET
 
-promised:
-	// t,1,1 -> t,1,0. Give it back, in order after the last owner's section (TSO).
+closed:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// No fence: TSO keeps this store after the last owner's section.
 	MOVB $0x00, (AX)
 
 held:

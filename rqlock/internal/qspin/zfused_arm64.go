@@ -6,8 +6,8 @@ package qspin
 
 import "github.com/rqlock/rqlock/asm"
 
-// hasLSE: see asm.Variant.
+// hasLSE says that the machine has LSE, as asm.Variant found.
 var hasLSE = asm.Variant() == "arm64+lse"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex)

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 //
 // func lockFused(l *Mutex)
 TEXT ·lockFused(SB), NOSPLIT, $0-8
@@ -19,12 +19,14 @@ TEXT ·lockFused(SB), NOSPLIT, $0-8
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
-	CBNZW R1, promised
+	CBNZW R1, closed
 	MOVD  g, 8(R0)
 	RET
 
-promised:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 
 held:
@@ -38,17 +40,19 @@ retry:
 	STXRB  R1, (R0), R3
 	CBNZW  R3, retry
 	MOVBU  1(R0), R1
-	CBNZW  R1, taken
+	CBNZW  R1, closed_llsc
 	MOVD   g, 8(R0)
 	RET
 
-taken:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed_llsc:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 	JMP   ·lockContended(SB)
 
 miss:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	JMP ·lockContended(SB)
 #endif

@@ -6,7 +6,7 @@ package qspin
 
 import "github.com/rqlock/rqlock/asm"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex) {
 	if !asm.LockFast(&l.word) {
 		lockContended(l)

@@ -1,5 +1,6 @@
-// Package wait says how long to wait in which way: the policy that rqlock shares
-// with qspin, so that comparing the two shows the cost of resilience alone.
+// Package wait is the policy of waiting that rqlock shares with qspin: how long to
+// spin, to yield and to sleep. Since both have the same, a comparison of the two shows
+// the cost of resilience alone.
 package wait
 
 import (
@@ -12,20 +13,23 @@ import (
 
 // The values were chosen by measurement on two cores: see ARCHITECTURE.md.
 const (
-	Queued = 60               // PAUSEs before a queued goroutine parks
-	Door   = time.Millisecond // how long the queue's head lets others pass
-	Long   = time.Millisecond // a long sleep between two polls: the sleeper asks to be woken
+	Queued  = 60               // PAUSEs that a queued waiter spins for before it parks
+	Barging = time.Millisecond // wait of the queue's head after which it closes the lock
+	Long    = time.Millisecond // shortest sleep for which a poller asks to be woken
+
+	// Door is what package rqlock still calls Barging.
+	Door = Barging
 
 	tries      = 5                     // of a spinning goroutine, after 4, 8, 16, ... PAUSEs
 	headPauses = 60                    // PAUSEs of a poller between two yields
-	yields     = 4                     // before a poller sleeps
-	first      = 20 * time.Microsecond // first sleep; each is about twice the one before
-	shorter    = 6                     // sleeps before the first long one
-	longest    = 32 * Long             // a wake-up costs up to 200 us of CPU: 1 s is to cost less than 10 ms
+	yields     = 4                     // yields of a poller before it sleeps
+	first      = 20 * time.Microsecond // first sleep of a poller; each next one is twice as long, ...
+	shorter    = 6                     // ... for so many sleeps, of which Long is the next
+	longest    = 32 * Long             // a wake-up costs 200 us of CPU; a wait of 1 s is to cost 10 ms
 )
 
-// Tries returns how often a goroutine tries to take a lock before it queues. On
-// one processor the owner does not run meanwhile.
+// Tries returns how often a goroutine tries to acquire a lock before it queues. On
+// one processor it tries once, since the owner does not run meanwhile.
 func Tries() int {
 	if processors.n.Load() == 1 {
 		return 1
@@ -33,13 +37,13 @@ func Tries() int {
 	return tries
 }
 
-// Pauses returns the PAUSEs before try number i, from 0. Each wait is twice the
-// one before (Anderson 1990): waits of one length fall into step with an owner
-// that comes back after as long, and meet it every time.
+// Pauses returns the number of PAUSEs before try number i, which counts from 0. It
+// doubles each time (Anderson 1990): with a constant one the tries fell into step with
+// an owner that releases and acquires at the same interval, and met it every time.
 func Pauses(i int) int { return 4 << i }
 
-// Relax lets n PAUSEs pass between two looks at a lock word. Looking at each
-// would take the cache line from the owner, who needs it to unlock.
+// Relax executes n PAUSEs. A poller that loaded the lock word after each one would
+// take its cache line from the owner, who needs it to unlock.
 func Relax(n int) {
 	for range n {
 		asm.CPURelax()
@@ -49,23 +53,23 @@ func Relax(n int) {
 // processors caches runtime.GOMAXPROCS, which takes a lock of the scheduler.
 var processors struct {
 	n     atomic.Int32
-	known atomic.Int64 // when it was read
+	known atomic.Int64 // when it was read, by Refresh's clock
 }
 
 func init() { processors.n.Store(int32(runtime.GOMAXPROCS(0))) }
 
-// Refresh reads GOMAXPROCS again if that was long ago, on the caller's clock.
+// Refresh reads GOMAXPROCS again if that was more than 10 ms ago by the caller's clock.
 func Refresh(now int64) {
 	if known := processors.known.Load(); now-known > int64(10*time.Millisecond) && processors.known.CompareAndSwap(known, now) {
 		processors.n.Store(int32(runtime.GOMAXPROCS(0)))
 	}
 }
 
-// Backoff spaces the polls of one who waits for the lock word itself. The zero
-// value is at its start: spinning and yielding.
+// A Backoff spaces the polls of a waiter that polls the lock word. The zero value
+// begins with spinning and yielding.
 type Backoff struct{ rounds int }
 
-// Pauses returns the PAUSEs before the next poll.
+// Pauses returns the number of PAUSEs before the next poll.
 func (b *Backoff) Pauses() int {
 	if b.rounds <= yields && Tries() > 1 {
 		return headPauses

@@ -1,11 +1,10 @@
-// Package words keeps a value of any type in memory that goroutines read while
-// another one writes it: word by word, each by an atomic access.
+// Package words keeps a value of any type in memory that goroutines read while another one
+// writes it: word by word, by atomic accesses.
 //
-// A reader may so get parts of two values. A version that the writer changes before
-// and after (a sequence lock) tells it: package hashtab has them. Until it has
-// looked at that it must do nothing with the value but copy it. What it copies are
-// words that have been there: a pointer among them is one that the garbage
-// collector knows of.
+// A reader may get words of several values. It must notice that by a version which the
+// writer changes before and after the value (a sequence lock), as package hashtab does.
+// Until then it may only copy the value. Each word that it copies has been stored as such.
+// So a pointer among them is valid for the garbage collector.
 package words
 
 import (
@@ -19,16 +18,16 @@ const wordSize = unsafe.Sizeof(uintptr(0))
 
 // A Cell holds a T. Its zero value holds the zero T.
 type Cell[T any] struct {
-	_ [0]uintptr // aligned to words, and so of whole ones
+	_ [0]uintptr // so that the cell is aligned to words, and consists of whole ones
 	v T
 }
 
-// A Layout says which words of a T are pointers. Make it with [LayoutOf].
+// A Layout says which words of a T are pointers. [LayoutOf] returns it.
 type Layout[T any] struct {
 	words    int
-	pointers []bool // of each word; nil = of none
-	one      bool   // the T is one word, and no pointer
-	str      bool   // the T is a pointer and a word that is none
+	pointers []bool // for each word; nil: no word is a pointer
+	one      bool   // the T is one word that is not a pointer
+	str      bool   // the T is a pointer and a word that is not one, like a string
 }
 
 // LayoutOf returns the layout of a T.
@@ -43,30 +42,31 @@ func LayoutOf[T any]() Layout[T] {
 	return l
 }
 
-// Atomic reports whether a T is written and read as a whole, by one access.
+// Atomic reports whether a T is at most one word, and so is loaded and stored as a whole.
 func (l *Layout[T]) Atomic() bool { return l.words <= 1 }
 
-// mark notes the pointers of a value of type t at offset at, and reports whether
-// there are any.
-func mark(pointers []bool, t reflect.Type, at uintptr) (any bool) {
+// mark marks the pointers of a value of type t at an offset. It reports whether there are
+// any.
+func mark(pointers []bool, t reflect.Type, offset uintptr) (any bool) {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Map, reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.String, reflect.Slice:
-		pointers[at/wordSize], any = true, true // a string's or slice's length, and capacity, follow
+		pointers[offset/wordSize], any = true, true // A string's or slice's other words are no pointers.
 	case reflect.Interface:
-		pointers[at/wordSize+1], any = true, true // its first word is a type, which the collector leaves alone
+		pointers[offset/wordSize+1], any = true, true // The first word is a type, which is not collected.
 	case reflect.Array:
 		for i := range t.Len() {
-			any = mark(pointers, t.Elem(), at+uintptr(i)*t.Elem().Size()) || any
+			any = mark(pointers, t.Elem(), offset+uintptr(i)*t.Elem().Size()) || any
 		}
 	case reflect.Struct:
 		for i := range t.NumField() {
-			any = mark(pointers, t.Field(i).Type, at+t.Field(i).Offset) || any
+			any = mark(pointers, t.Field(i).Type, offset+t.Field(i).Offset) || any
 		}
 	}
 	return any
 }
 
-// Load returns the value, or parts of several while others store.
+// Load returns the value. While another goroutine stores, it may return words of several
+// values.
 func (c *Cell[T]) Load(l *Layout[T]) T {
 	if l.one {
 		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
@@ -94,7 +94,7 @@ func (c *Cell[T]) load(l *Layout[T]) T {
 	return to.v
 }
 
-// Store changes the value. Callers take turns.
+// Store changes the value. Only one goroutine at a time may call it.
 func (c *Cell[T]) Store(l *Layout[T], v T) {
 	var from Cell[T]
 	from.v = v

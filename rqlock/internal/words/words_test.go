@@ -29,7 +29,8 @@ type mixed struct {
 
 type odd [13]byte
 
-// pointersOf renders the layout: p or a dot for each word.
+// pointersOf returns the layout as text: a p for each word that is a pointer, a dot for each
+// other one.
 func pointersOf[T any]() string {
 	l := LayoutOf[T]()
 	var b strings.Builder
@@ -43,10 +44,10 @@ func pointersOf[T any]() string {
 	return b.String()
 }
 
-// TestLayout: the words that are pointers, as the runtime has them.
+// TestLayout compares layouts with those that the runtime has.
 func TestLayout(t *testing.T) {
 	if wordSize != 8 {
-		t.Skip("the table is of 64-bit words")
+		t.Skip("the table is for words of 64 bits")
 	}
 	for got, want := range map[string]string{
 		"int " + pointersOf[int]():                    "int .",
@@ -72,8 +73,8 @@ func TestLayout(t *testing.T) {
 	}
 }
 
-// TestOne: a word is stored as a number only if it is no pointer: the collector must
-// know of those.
+// TestOne checks that a word is stored as a number only if it is no pointer. The garbage
+// collector must know of pointers.
 func TestOne(t *testing.T) {
 	for name, got := range map[string][2]bool{
 		"int": {LayoutOf[int]().one, true}, "bool": {LayoutOf[bool]().one, true},
@@ -86,7 +87,8 @@ func TestOne(t *testing.T) {
 	}
 }
 
-// TestStr: so with two words, of which only the first may be a pointer, and is.
+// TestStr checks that two words are loaded like a string only if the first is a pointer and
+// the second is none.
 func TestStr(t *testing.T) {
 	for name, got := range map[string][2]bool{
 		"string": {LayoutOf[string]().str, true}, "pointer, int": {LayoutOf[struct {
@@ -107,7 +109,7 @@ func atomicOf[T any]() bool {
 	return l.Atomic()
 }
 
-// TestAtomic: what is one word at most is never in parts.
+// TestAtomic checks that only a value of one word at most is atomic.
 func TestAtomic(t *testing.T) {
 	for name, got := range map[string][2]bool{
 		"int": {atomicOf[int](), true}, "two bytes": {atomicOf[[2]byte](), true}, "*int": {atomicOf[*int](), true}, "nothing": {atomicOf[struct{}](), true},
@@ -129,22 +131,22 @@ func roundTrip[T any](t *testing.T, v T) {
 		after uintptr
 	}
 	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
-		t.Errorf("the zero cell has %v", got)
+		t.Errorf("the zero cell holds %v", got)
 	}
 	c.Store(&l, v)
 	if got := c.Load(&l); !reflect.DeepEqual(got, v) {
-		t.Errorf("%v is loaded as %v", v, got)
+		t.Errorf("%v was stored, %v is loaded", v, got)
 	}
 	if c.before != 0 || c.after != 0 {
-		t.Errorf("a store of %v writes beside the cell", v)
+		t.Errorf("a store of %v has written outside of the cell", v)
 	}
 	c.Store(&l, *new(T))
 	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
-		t.Errorf("zero is loaded as %v", got)
+		t.Errorf("the zero value was stored, %v is loaded", got)
 	}
 }
 
-// TestRoundTrip: what is stored is loaded.
+// TestRoundTrip checks that a stored value is loaded, for types of all kinds.
 func TestRoundTrip(t *testing.T) {
 	roundTrip(t, 7)
 	roundTrip(t, true)
@@ -165,8 +167,8 @@ func TestRoundTrip(t *testing.T) {
 	}{1, 2})
 }
 
-// TestShared: while another stores, a reader gets words that have been stored, and
-// the collector finds what they point to. The race detector sees nothing.
+// TestShared loads a value while another goroutine stores. Each word that is loaded was
+// stored, the garbage collector keeps what it points to, and there is no data race.
 func TestShared(t *testing.T) {
 	type value struct {
 		n    int
@@ -186,15 +188,23 @@ func TestShared(t *testing.T) {
 					return
 				default:
 				}
-				v := c.Load(&l)
-				if v.n < 0 || v.more != nil && *v.more < 0 { // all else may be of several values
-					t.Errorf("a pointer to %d", *v.more)
+				v := c.Load(&l) // The words may be of several values.
+				if v.n < 0 {
+					t.Errorf("loaded %d", v.n)
+					return
+				}
+				if v.more != nil && *v.more < 0 {
+					t.Errorf("loaded a pointer to %d", *v.more)
 					return
 				}
 			}
 		})
 	}
-	end := time.Now().Add(100 * time.Millisecond)
+	d := 100 * time.Millisecond
+	if testing.Short() {
+		d /= 10
+	}
+	end := time.Now().Add(d)
 	for i := 0; time.Now().Before(end); i++ {
 		n := i
 		c.Store(&l, value{n, strings.Repeat("x", i%9), &n, n})
@@ -206,7 +216,7 @@ func TestShared(t *testing.T) {
 	wg.Wait()
 }
 
-// TestAllocs: neither access allocates.
+// TestAllocs checks that neither Load nor Store allocates.
 func TestAllocs(t *testing.T) {
 	l := LayoutOf[mixed]()
 	c := new(Cell[mixed])

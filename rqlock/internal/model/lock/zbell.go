@@ -5,10 +5,9 @@
 package lock
 
 import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 )
 
 const calling = 1

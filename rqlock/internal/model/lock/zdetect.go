@@ -5,10 +5,10 @@
 package lock
 
 import (
-	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
-	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"slices"
 
+	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 

@@ -5,11 +5,10 @@
 package lock
 
 import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 )
 
 type Mutex struct {

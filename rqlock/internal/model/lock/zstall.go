@@ -5,10 +5,9 @@
 package lock
 
 import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 

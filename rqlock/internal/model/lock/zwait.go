@@ -7,10 +7,9 @@ package lock
 import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/park"
 	"github.com/rqlock/rqlock/rqlock/internal/model/runtime"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/park"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 

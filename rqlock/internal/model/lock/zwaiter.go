@@ -5,14 +5,14 @@
 package lock
 
 import (
-	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
-	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
-	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
-	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/park"
+	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
+	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 

@@ -60,7 +60,7 @@ func (l *Mutex) Left() string {
 		return fmt.Sprintf("the word is %#x", l.word.Val)
 	}
 	free := 0
-	for i := uint32(arena.free.top.Load(0)); i != 0 && free <= exploredNodes; i = nodes[i-1].parent {
+	for i := uint32(arena.free.top.Load(0)); i != 0 && free <= exploredNodes; i = nodes[i-1].nextFree {
 		free++
 	}
 	if free != exploredNodes {

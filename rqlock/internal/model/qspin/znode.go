@@ -5,19 +5,18 @@
 package qspin
 
 import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
-	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/park"
+	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
 )
 
 type node struct {
-	state  uint32
-	next   uint32
-	parent uint32
-	index  uint32
+	state    uint32
+	next     uint32
+	nextFree uint32
+	index    uint32
 
 	park.Parker
 	_ [32]byte
@@ -119,7 +118,7 @@ func (l *freeList) push(_ mc.Site, n *node) {
 	for {
 		top := l.top.Load(mc.Mark(209, hashFreeListPtr(l), hashNodePtr(n)))
 		if mc.Keep(206) {
-			asm.StoreRelaxed32(mc.Mark(210, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.parent, uint32(top))
+			asm.StoreRelaxed32(mc.Mark(210, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
 		if mc.Keep(207) && (l.top.CompareAndSwap(mc.Mark(211, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
@@ -136,7 +135,7 @@ func (l *freeList) pop(_ mc.Site) *node {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.parent)
+		next := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
 		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}

@@ -5,11 +5,10 @@
 package qspin
 
 import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/runtime"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-
-	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 

@@ -4,7 +4,9 @@
 
 package qspin
 
-import "github.com/rqlock/rqlock/rqlock/internal/model/time"
+import (
+	"github.com/rqlock/rqlock/rqlock/internal/model/time"
+)
 
 var clockStart = time.Now()
 
