@@ -1,25 +1,34 @@
-// Package freelist keeps free elements in several lists, one for each processor,
-// with a lock each: the counterpart of Linux' percpu_freelist.
+// Package freelist keeps free elements until they are used again. It has a list and a
+// lock for each processor, like Linux' percpu_freelist.
 //
-// A processor mostly gets back the element that it freed last, which is in its
-// cache, and meets no other processor on the way. If its list is empty, or its lock
-// fails, it goes on to the next one: [List.Pop] skips a list that it cannot lock,
-// and [List.Push] never fails.
+// [List.Push] and [List.Pop] begin with the list of the processor that they run on. So a
+// processor mostly gets the element that it freed last, which is still in its cache, and
+// it rarely meets another processor. If that list is empty, or its lock fails, they go on
+// to the next list.
+//
+//	nodes := make([]freelist.Node[Buffer], 64)
+//	free := freelist.New[Buffer](0)
+//	free.Fill(nodes)
+//
+//	if n := free.Pop(); n != nil {
+//		fill(&n.Value)
+//		free.Push(n)
+//	}
 //
 // # When a lock fails
 //
-// The locks are resilient (see package rqlock). Within this package no goroutine
-// waits for a lock while it holds another, nor calls anybody, so that there is no
-// deadlock to report; but a holder that does not run for the stall timeout, in a
-// process of a machine that is badly overloaded, fails those who wait.
+// The locks are resilient (see package rqlock). No method waits for a lock while it holds
+// another one, and no method calls the user's code, so there is no deadlock to report. A
+// lock still times out if its holder does not run for the stall timeout, which happens on
+// a machine that is badly overloaded.
 //
-//	Push  goes on to the other lists, round and round, until one takes the element
-//	Pop   skips the list; nil may then mean that its elements were out of reach
-//	Fill  as Push
-//	Len   leaves the list out
+//	Push   goes on to the next list, round and round, until one takes the element
+//	Fill   does the same for each element
+//	Pop    skips the list; nil may then mean that it could not reach the free elements
+//	Len    leaves the list out
 //
-// # Beside sync.Pool
+// # Compared with sync.Pool
 //
-// A sync.Pool is faster, and may drop what it has at any time. Here an element stays
-// until it is popped: for elements that there is a fixed number of.
+// A [sync.Pool] is faster, and may drop an element at any time. A List keeps each element
+// until Pop returns it. Use a List when the number of elements is fixed.
 package freelist

@@ -2,72 +2,74 @@ package freelist
 
 import (
 	"runtime"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/proc"
 )
 
-// A Node is an element. It is in at most one list, and its user's while it is in none.
+// A Node is an element of a [List]. It is in one list at most. While it is in none, it
+// belongs to the goroutine that made or popped it. The list does not touch Value.
 type Node[T any] struct {
-	Next  atomic.Pointer[Node[T]] // the list's while it is in one; nil when Pop returns it
+	next  *Node[T] // guarded by the lock of the shard that has the node
 	Value T
 }
 
-// A List has free nodes. Make it with [New].
+// A List holds free nodes. Make it with [New]. All methods may be called by many
+// goroutines at once.
 type List[T any] struct {
-	heads []head[T]
+	shards []shard[T]
 }
 
-// A head is one of the lists. It has its cache lines for itself.
-type head[T any] struct {
+// A shard is the list of one processor. It has two cache lines of its own, because
+// processors prefetch lines in pairs.
+type shard[T any] struct {
 	lock  rqlock.Mutex
 	first *Node[T] // guarded by lock
 	len   int      // guarded by lock
 	_     [128 - unsafe.Sizeof(rqlock.Mutex{}) - 2*unsafe.Sizeof(uintptr(0))]byte
 }
 
-// New returns an empty list of so many lists; 0 means one for each processor, that
-// is GOMAXPROCS at this time.
-func New[T any](lists int) *List[T] {
-	if lists <= 0 {
-		lists = runtime.GOMAXPROCS(0)
+// New returns an empty list with the given number of shards: lists with a lock each. If
+// shards is not positive, there is one for each processor: the present GOMAXPROCS.
+func New[T any](shards int) *List[T] {
+	if shards <= 0 {
+		shards = runtime.GOMAXPROCS(0)
 	}
-	return &List[T]{heads: make([]head[T], lists)}
+	return &List[T]{shards: make([]shard[T], shards)}
 }
 
-// Push adds n, which must be in no list. It never fails: if a list cannot be
-// locked it takes the next one.
+// Push adds n, which must be in no list. It never fails: if a shard cannot be locked, it
+// goes on to the next one.
 func (l *List[T]) Push(n *Node[T]) { l.pushTo(proc.ID(), n) }
 
-// pushTo adds n to list i, or to the first one after it that can be locked.
+// pushTo adds n to shard i, or to the first one after it that can be locked.
 func (l *List[T]) pushTo(i int, n *Node[T]) {
 	for tries := 1; ; tries++ {
-		h := &l.heads[i%len(l.heads)]
-		if h.lock.Lock() == nil {
-			h.push(n)
-			h.lock.Unlock()
+		s := &l.shards[i%len(l.shards)]
+		if s.lock.Lock() == nil {
+			s.push(n)
+			s.lock.Unlock()
 			return
 		}
 		i++
-		if tries%len(l.heads) == 0 {
-			runtime.Gosched() // all have failed: let their holders go on
+		if tries%len(l.shards) == 0 {
+			runtime.Gosched() // All shards have failed: let their holders run.
 		}
 	}
 }
 
-// Pop removes a node and returns it, or nil if it finds none. It looks at its
-// processor's list and then at the others, and skips what it cannot lock.
+// Pop removes a node and returns it, or returns nil if it finds none. It looks once at
+// each shard, its own processor's first, and skips those that it cannot lock.
 func (l *List[T]) Pop() *Node[T] {
 	id := proc.ID()
-	for i := range l.heads {
-		h := &l.heads[(id+i)%len(l.heads)]
-		if h.lock.Lock() != nil {
+	for i := range l.shards {
+		s := &l.shards[(id+i)%len(l.shards)]
+		if s.lock.Lock() != nil {
 			continue
 		}
-		n := h.pop()
-		h.lock.Unlock()
+		n := s.pop()
+		s.lock.Unlock()
 		if n != nil {
 			return n
 		}
@@ -75,42 +77,43 @@ func (l *List[T]) Pop() *Node[T] {
 	return nil
 }
 
-// Fill pushes all nodes, the same number to each list, neighbours to the same: nodes in
-// a cache line are of one processor. They must be in none.
+// Fill pushes all nodes, which must be in no list. Each shard gets the same number of
+// them. Neighbours go to the same shard, so that two processors rarely use nodes of one
+// cache line.
 func (l *List[T]) Fill(nodes []Node[T]) {
 	for i := range nodes {
-		l.pushTo(int(uint64(i)*uint64(len(l.heads))/uint64(len(nodes))), &nodes[i])
+		l.pushTo(int(uint64(i)*uint64(len(l.shards))/uint64(len(nodes))), &nodes[i])
 	}
 }
 
-// Len returns how many nodes there are, one list after the other, without those
-// that it cannot lock.
+// Len returns the number of nodes in the list. It counts one shard after the other and
+// leaves out those that it cannot lock.
 func (l *List[T]) Len() (n int) {
-	for i := range l.heads {
-		h := &l.heads[i]
-		if h.lock.Lock() != nil {
+	for i := range l.shards {
+		s := &l.shards[i]
+		if s.lock.Lock() != nil {
 			continue
 		}
-		n += h.len
-		h.lock.Unlock()
+		n += s.len
+		s.lock.Unlock()
 	}
 	return n
 }
 
-// push and pop need the lock.
+// The caller of push and pop holds the lock.
 
-func (h *head[T]) push(n *Node[T]) {
-	n.Next.Store(h.first)
-	h.first = n
-	h.len++
+func (s *shard[T]) push(n *Node[T]) {
+	n.next = s.first
+	s.first = n
+	s.len++
 }
 
-func (h *head[T]) pop() *Node[T] {
-	n := h.first
+func (s *shard[T]) pop() *Node[T] {
+	n := s.first
 	if n != nil {
-		h.first = n.Next.Load()
-		n.Next.Store(nil)
-		h.len--
+		s.first = n.next
+		n.next = nil // A popped node keeps no other one from the garbage collector.
+		s.len--
 	}
 	return n
 }

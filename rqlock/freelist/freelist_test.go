@@ -2,6 +2,7 @@ package freelist
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -13,8 +14,26 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-func filled(lists, n int) *List[int] {
-	l := New[int](lists)
+// patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
+// a slow machine does not fail a lock that another goroutine is about to release.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	rqlock.SetStallTimeout(patience)
+	os.Exit(m.Run())
+}
+
+// during returns the end of a test that runs for d, and for a tenth of it with -short.
+func during(d time.Duration) time.Time {
+	if testing.Short() {
+		d /= 10
+	}
+	return time.Now().Add(d)
+}
+
+// filled returns a list with nodes of the values 0 to n-1.
+func filled(shards, n int) *List[int] {
+	l := New[int](shards)
 	nodes := make([]Node[int], n)
 	for i := range nodes {
 		nodes[i].Value = i
@@ -23,54 +42,55 @@ func filled(lists, n int) *List[int] {
 	return l
 }
 
-// drain pops everything and checks that it is each of n values once.
+// drain pops all nodes and checks that each of n values comes once.
 func drain(t *testing.T, l *List[int], n int) {
 	t.Helper()
 	seen := map[int]bool{}
 	for node := l.Pop(); node != nil; node = l.Pop() {
 		if seen[node.Value] {
-			t.Errorf("%d comes twice", node.Value)
+			t.Errorf("value %d is popped twice", node.Value)
 		}
-		if node.Next.Load() != nil {
-			t.Errorf("%d comes with what was behind it", node.Value)
+		if node.next != nil {
+			t.Errorf("the popped node of value %d still has a successor", node.Value)
 		}
 		seen[node.Value] = true
 	}
 	if len(seen) != n || l.Len() != 0 {
-		t.Errorf("%d values of %d, Len %d after the last", len(seen), n, l.Len())
+		t.Errorf("%d values of %d were popped; then Len() = %d", len(seen), n, l.Len())
 	}
 }
 
-// TestFill: nodes are spread evenly, neighbours together, and all come back.
+// TestFill checks that nodes are spread evenly, neighbours in the same shard, and that all
+// of them come back.
 func TestFill(t *testing.T) {
 	l := filled(4, 10)
 	for i, want := range [][]int{{2, 1, 0}, {4, 3}, {7, 6, 5}, {9, 8}} {
 		var got []int
-		for n := l.heads[i].first; n != nil; n = n.Next.Load() {
+		for n := l.shards[i].first; n != nil; n = n.next {
 			got = append(got, n.Value)
 		}
-		if !slices.Equal(got, want) || l.heads[i].len != len(want) {
-			t.Errorf("list %d has nodes %v, by its count %d; want %v", i, got, l.heads[i].len, want)
+		if !slices.Equal(got, want) || l.shards[i].len != len(want) {
+			t.Errorf("shard %d has nodes %v and the count %d, want %v", i, got, l.shards[i].len, want)
 		}
 	}
 	if l.Len() != 10 {
 		t.Errorf("Len() = %d", l.Len())
 	}
 	drain(t, l, 10)
-	if got := len(New[int](0).heads); got != runtime.GOMAXPROCS(0) {
-		t.Errorf("New(0) has %d lists", got)
+	if got := len(New[int](0).shards); got != runtime.GOMAXPROCS(0) {
+		t.Errorf("New(0) has %d shards", got)
 	}
-	if size := unsafe.Sizeof(head[int]{}); size != 128 {
-		t.Errorf("a list has %d bytes, want two cache lines", size)
+	if size := unsafe.Sizeof(shard[int]{}); size != 128 {
+		t.Errorf("a shard has %d bytes, want two cache lines", size)
 	}
 }
 
-// FuzzList compares a list with a set: in each byte, pop or push back.
+// FuzzList compares a list with a set. Each byte is a Pop, or a Push of a popped node.
 func FuzzList(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 1, 1}, uint8(3))
-	f.Fuzz(func(t *testing.T, ops []byte, lists uint8) {
+	f.Fuzz(func(t *testing.T, ops []byte, shards uint8) {
 		const n = 8
-		l := filled(int(lists%8), n)
+		l := filled(int(shards%8), n)
 		var out []*Node[int]
 		for _, op := range ops {
 			if op%2 == 0 {
@@ -97,23 +117,23 @@ func FuzzList(f *testing.F) {
 	})
 }
 
-// TestConcurrent: a node is with one goroutine at a time, and none is lost.
+// TestConcurrent checks that one goroutine at a time has a node, and that no node is lost.
 func TestConcurrent(t *testing.T) {
 	const n, workers = 10, 8
 	l := filled(3, n)
 	users := make([]atomic.Int32, n)
-	values := make([]int, n) // plain: the race detector looks
+	values := make([]int, n) // written without atomics, for the race detector
 	var wg sync.WaitGroup
-	end := time.Now().Add(100 * time.Millisecond)
+	end := during(50 * time.Millisecond)
 	for range workers {
 		wg.Go(func() {
-			for time.Now().Before(end) {
+			for n := 0; n < 100 || time.Now().Before(end); n++ {
 				node := l.Pop()
 				if node == nil {
 					continue
 				}
 				if users[node.Value].Add(1) != 1 {
-					t.Errorf("%d is with two goroutines", node.Value)
+					t.Errorf("two goroutines have the node of value %d", node.Value)
 				}
 				values[node.Value]++
 				runtime.Gosched()
@@ -126,19 +146,19 @@ func TestConcurrent(t *testing.T) {
 	drain(t, l, n)
 }
 
-// TestLockFails has each lock fail, alone and with others: whoever holds it himself
-// is refused at once. Pop takes from the other lists, Push gives to them, and
-// nothing is lost or comes twice.
+// TestLockFails has each set of locks fail: this goroutine holds them, so it is refused at
+// once. Pop takes from the other shards, Push adds to them, and no node is lost or popped
+// twice.
 func TestLockFails(t *testing.T) {
-	const lists, n = 3, 9
-	for held := range 1 << lists {
+	const shards, n = 3, 9
+	for held := range 1 << shards {
 		t.Run(fmt.Sprintf("%03b", held), func(t *testing.T) {
-			l := filled(lists, n)
+			l := filled(shards, n)
 			free := 0
-			for i := range lists {
+			for i := range shards {
 				if held>>i&1 == 0 {
 					free++
-				} else if err := l.heads[i].lock.Lock(); err != nil {
+				} else if err := l.shards[i].lock.Lock(); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -146,20 +166,20 @@ func TestLockFails(t *testing.T) {
 			for node := l.Pop(); node != nil; node = l.Pop() {
 				out = append(out, node)
 			}
-			if len(out) != free*n/lists {
-				t.Errorf("%d nodes from %d lists", len(out), free)
+			if len(out) != free*n/shards {
+				t.Errorf("%d nodes popped from %d shards", len(out), free)
 			}
 			if free > 0 {
 				for _, node := range out {
 					l.Push(node)
 				}
 			}
-			if want := free * n / lists; l.Len() != want {
-				t.Errorf("Len() = %d of the lists that are not locked, want %d", l.Len(), want)
+			if want := free * n / shards; l.Len() != want {
+				t.Errorf("Len() = %d without the locked shards, want %d", l.Len(), want)
 			}
-			for i := range lists {
+			for i := range shards {
 				if held>>i&1 != 0 {
-					l.heads[i].lock.Unlock()
+					l.shards[i].lock.Unlock()
 				}
 			}
 			drain(t, l, n)
@@ -167,37 +187,37 @@ func TestLockFails(t *testing.T) {
 	}
 }
 
-// TestPushNeverFails: with all lists out of reach, Push goes on until one is not.
+// TestPushNeverFails checks that Push goes on while all locks fail, until one does not.
 func TestPushNeverFails(t *testing.T) {
 	rqlock.SetStallTimeout(10 * time.Millisecond)
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	defer rqlock.SetStallTimeout(patience)
 	l := New[int](2)
-	for i := range l.heads {
-		if err := l.heads[i].lock.Lock(); err != nil {
+	for i := range l.shards {
+		if err := l.shards[i].lock.Lock(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	before := rqlock.ReadEvents().Stall
 	pushed := make(chan bool)
 	go func() { l.Push(&Node[int]{Value: 0}); close(pushed) }()
-	for deadline := time.Now().Add(time.Minute); rqlock.ReadEvents().Stall-before < 5; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); rqlock.ReadEvents().Stall-before < 5; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("Push does not try again")
 		}
 	}
 	select {
 	case <-pushed:
-		t.Error("pushed to a list that is locked")
+		t.Error("Push has added to a locked shard")
 	default:
 	}
-	for i := range l.heads {
-		l.heads[i].lock.Unlock()
+	for i := range l.shards {
+		l.shards[i].lock.Unlock()
 	}
 	<-pushed
 	drain(t, l, 1)
 }
 
-// TestAllocs: nothing is allocated.
+// TestAllocs checks that neither Push nor Pop allocates.
 func TestAllocs(t *testing.T) {
 	l := filled(0, 4)
 	if n := testing.AllocsPerRun(1000, func() { l.Push(l.Pop()) }); n != 0 {
@@ -205,7 +225,7 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// BenchmarkPopPush is one Pop and one Push on each processor.
+// BenchmarkPopPush measures a Pop and a Push, on all processors at once.
 func BenchmarkPopPush(b *testing.B) {
 	procs := runtime.GOMAXPROCS(0)
 	b.Run("of=freelist", func(b *testing.B) {

@@ -1,14 +1,24 @@
 package hashtab
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
-// ErrShort says that a bucket has more elements than the slices have room for.
-var ErrShort = errors.New("hashtab: the slices are too short for a bucket")
+// ErrShort says that a slice is too short: it has fewer values than there are keys, or less
+// room than the next bucket needs.
+var ErrShort = errors.New("hashtab: slice too short")
 
-// UpdateBatch updates keys[i] to values[i], in order, until one fails. It returns how
-// many it has updated, and that one's error. It panics if values is shorter than keys.
+// UpdateBatch calls [Map.Update] for each key and its value, in order, until one call
+// fails. It returns the number of keys that it has updated, and the error of the next one.
+// It returns [ErrShort] if there are fewer values than keys.
 func (m *Map[K, V]) UpdateBatch(keys []K, values []V, flag Flag) (n int, err error) {
-	values = values[:len(keys)]
+	if flag > Exist {
+		return 0, flag.unknown()
+	}
+	if len(values) < len(keys) {
+		return 0, fmt.Errorf("%w: %d values for %d keys", ErrShort, len(values), len(keys))
+	}
 	for i, k := range keys {
 		if err := m.Update(k, values[i], flag); err != nil {
 			return i, err
@@ -17,8 +27,8 @@ func (m *Map[K, V]) UpdateBatch(keys []K, values []V, flag Flag) (n int, err err
 	return len(keys), nil
 }
 
-// DeleteBatch deletes the keys, in order, until one fails. It returns how many it has
-// deleted, and that one's error.
+// DeleteBatch calls [Map.Delete] for each key, in order, until one call fails. It returns
+// the number of keys that it has deleted, and the error of the next one.
 func (m *Map[K, V]) DeleteBatch(keys []K) (n int, err error) {
 	for i, k := range keys {
 		if err := m.Delete(k); err != nil {
@@ -28,31 +38,35 @@ func (m *Map[K, V]) DeleteBatch(keys []K) (n int, err error) {
 	return len(keys), nil
 }
 
-// A Cursor is a place in a map between two batches. Its zero value is the beginning.
+// A Cursor is a position in a map, where the next batch begins. The zero value is the
+// beginning of the map.
 type Cursor struct{ bucket int }
 
-// LookupBatch copies the next elements into keys and values, whole buckets of them, and
-// moves the cursor on. It returns how many; 0 and no error is the end. ErrShort means
-// that the next bucket does not fit: come again with longer slices. It takes no lock,
-// and sees of concurrent changes what All does.
+// LookupBatch copies the elements of the next buckets into keys and values, as many whole
+// buckets as fit, and moves the cursor past them. It returns the number of elements. The
+// result 0 without an error means the end of the map, or that there is no room at all.
+// [ErrShort] means that the next bucket does not fit: call again with longer slices.
+//
+// LookupBatch takes no lock. An element that is added or deleted between two batches may be
+// missing.
 func (m *Map[K, V]) LookupBatch(at *Cursor, keys []K, values []V) (n int, err error) {
 	return m.batch(at, keys, values, func(b *bucket[K, V], buf []pair[K, V]) ([]pair[K, V], error) {
 		return m.snapshot(b, buf), nil
 	})
 }
 
-// LookupAndDeleteBatch is LookupBatch that deletes what it copies: each bucket in one
-// step. A bucket whose lock fails is left as it is; the error is the lock's, and n says
-// how many have been copied and deleted before it.
+// LookupAndDeleteBatch is [Map.LookupBatch] that also deletes the elements, each bucket's in
+// one step. If a bucket's lock fails, that bucket is unchanged. The error is then the
+// lock's, and n elements were copied and deleted before.
 func (m *Map[K, V]) LookupAndDeleteBatch(at *Cursor, keys []K, values []V) (n int, err error) {
-	free := min(len(keys), len(values))
+	room := min(len(keys), len(values))
 	return m.batch(at, keys, values, func(b *bucket[K, V], buf []pair[K, V]) ([]pair[K, V], error) {
 		if err := b.lock.Lock(); err != nil {
 			return buf, err
 		}
 		defer b.lock.Unlock()
-		if buf = m.snapshot(b, buf); len(buf) <= free {
-			free -= len(buf)
+		if buf = m.snapshot(b, buf); len(buf) <= room {
+			room -= len(buf)
 			for e := m.any(b); e != nil; e = m.any(b) {
 				m.remove(b, e)
 			}
@@ -61,15 +75,15 @@ func (m *Map[K, V]) LookupAndDeleteBatch(at *Cursor, keys []K, values []V) (n in
 	})
 }
 
-// batch copies what take gets from the next buckets, as far as they fit.
-func (m *Map[K, V]) batch(at *Cursor, keys []K, values []V, take func(*bucket[K, V], []pair[K, V]) ([]pair[K, V], error)) (n int, err error) {
-	free := min(len(keys), len(values))
+// batch calls get for the next buckets, and copies what it appends as long as that fits.
+func (m *Map[K, V]) batch(at *Cursor, keys []K, values []V, get func(*bucket[K, V], []pair[K, V]) ([]pair[K, V], error)) (n int, err error) {
+	room := min(len(keys), len(values))
 	var buf []pair[K, V]
-	for ; at.bucket < len(m.buckets) && free > 0; at.bucket++ {
-		if buf, err = take(&m.buckets[at.bucket], buf[:0]); err != nil {
+	for ; at.bucket < len(m.buckets) && room > 0; at.bucket++ {
+		if buf, err = get(&m.buckets[at.bucket], buf[:0]); err != nil {
 			return n, err
 		}
-		if len(buf) > free {
+		if len(buf) > room {
 			if n == 0 {
 				return 0, ErrShort
 			}
@@ -79,7 +93,7 @@ func (m *Map[K, V]) batch(at *Cursor, keys []K, values []V, take func(*bucket[K,
 			keys[n], values[n] = p.k, p.v
 			n++
 		}
-		free -= len(buf)
+		room -= len(buf)
 	}
 	return n, nil
 }

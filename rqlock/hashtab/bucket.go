@@ -10,22 +10,23 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
-// An elem changes only while its bucket's version is odd, or while it is in none; but a
-// value that one access writes may change at any time.
+// An elem is an element. It changes only while its bucket's version is odd, or while it is
+// in no bucket. But a value of one word may change at any time, by one store.
 type elem[K comparable, V any] struct {
 	key   words.Cell[K]
 	value words.Cell[V]
 }
 
-// A bucket is a cache line. It has slots for a few elements, with some bits of each one's
-// hash, so that a lookup mostly touches the bucket and the element that it is for; if it
-// has more, those hang on the link of the last slot's element (see store). It changes
-// under its lock.
+// A bucket is one cache line. It has slots for a few elements, and its header has a few
+// bits of each element's hash, so that most lookups read one bucket and one element. Further
+// elements are chained to the element of the last slot (see store). A bucket changes only
+// while its lock is held.
 type bucket[K comparable, V any] struct {
-	_     [64 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte // first: at the end nothing would take a word
-	heads heads
-	lock  rqlock.Mutex
-	slots [slots]atomic.Pointer[elem[K, V]]
+	// The padding is first because the compiler would pad a last field of size 0.
+	_      [64 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte
+	header versionedHeader
+	lock   rqlock.Mutex
+	slots  [slots]atomic.Pointer[elem[K, V]]
 }
 
 const (
@@ -33,68 +34,78 @@ const (
 	last  = slots - 1
 )
 
-// A head has the bucket's version, odd while it changes, in its upper 34 bits (a reader
-// who sleeps for just 2^33 changes is deceived), and below a tag for each slot, of 6 bits.
-type head uint64
+// A header is a bucket's version and tags:
+//
+//	bits  0-29  a tag of 6 bits for each slot: the upper bits of the element's hash
+//	bits 30-63  version, odd while the bucket changes
+//
+// A reader that sleeps during exactly 2^33 changes does not notice them.
+type header uint64
 
 const (
 	tagBits    = 6
 	tagMask    = 1<<tagBits - 1
-	oneVersion = head(1) << (slots * tagBits)
+	oneVersion = header(1) << (slots * tagBits)
+
+	// lowBits has the lowest bit of each tag.
+	lowBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits) | 1<<(4*tagBits)
 )
 
-func (h head) changing() bool { return h&oneVersion != 0 }
+func (h header) changing() bool { return h&oneVersion != 0 }
 
-// A match is a set of slots: the last bit of each one's tag.
-type match uint64
+// A slotSet is a set of slots: the lowest bit of each one's tag.
+type slotSet uint64
 
-const firstBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits) | 1<<(4*tagBits) // of each tag
-
-// slotsOf returns those that may have the tag, without a branch for each: besides those
-// that do, perhaps one after such a one. The tag of a free slot says nothing.
-func (h head) slotsOf(tag uint64) match {
-	x := uint64(h) ^ tag*firstBits // 0 where it is the same
-	return match((x - firstBits) &^ x >> (tagBits - 1) & firstBits)
+// candidates returns the slots that may have the tag, without a branch for each slot. It
+// returns all that have it, and perhaps the slot after one that has it. The tag of an empty
+// slot means nothing.
+func (h header) candidates(tag uint64) slotSet {
+	x := uint64(h) ^ tag*lowBits // 0 where the tags are equal
+	return slotSet((x - lowBits) &^ x >> (tagBits - 1) & lowBits)
 }
 
-// next takes a slot out of the set.
-func (m *match) next() (slot int) {
-	slot = bits.TrailingZeros64(uint64(*m)) * 11 >> 6 // of 0, 6 to 24
-	*m &= *m - 1
+// next removes a slot from the set and returns it.
+func (s *slotSet) next() (slot int) {
+	slot = bits.TrailingZeros64(uint64(*s)) * 11 >> 6 // divides 0, 6, ... 24 by 6
+	*s &= *s - 1
 	return slot
 }
 
-func (h head) withTag(i int, tag uint64) head {
-	return h&^(tagMask<<(i*tagBits)) | head(tag)<<(i*tagBits)
+func (h header) withTag(slot int, tag uint64) header {
+	return h&^(tagMask<<(slot*tagBits)) | header(tag)<<(slot*tagBits)
 }
 
 func tagOf(hash uint64) uint64 { return hash >> (64 - tagBits) }
 
-// heads has the one head after the other: a sequence lock.
-type heads struct{ at atomic.Uint64 }
+// A versionedHeader is a header that serves as a sequence lock.
+type versionedHeader struct{ word atomic.Uint64 }
 
-// now returns the head, to compare with later (acquire: pairs with change).
-func (s *heads) now() head { return head(s.at.Load()) }
+// load returns the present header, for comparison with a later one.
+func (v *versionedHeader) load() header {
+	return header(v.word.Load()) // acquire: pairs with release in change
+}
 
-// settle waits until nothing changes.
-func (s *heads) settle() {
-	for tries := 1; s.now().changing(); tries++ {
+// settle waits until the bucket does not change.
+func (v *versionedHeader) settle() {
+	for tries := 1; v.load().changing(); tries++ {
 		if tries%100 == 0 {
-			runtime.Gosched() // the writer may wait for this processor
+			runtime.Gosched() // The writer may need this processor.
 		}
 	}
 }
 
-// change makes a new version, in which f puts what it wants, and the tags of the head
-// that it returns.
-func (s *heads) change(f func(h head) head) {
-	h := s.now() + oneVersion
-	s.at.Store(uint64(h))                 // before anything changes: pairs with now
-	s.at.Store(uint64(f(h) + oneVersion)) // release: pairs with now
+// change makes a new version of the bucket. It calls f, which changes the bucket, with the
+// header, and stores the header that f returns. The caller holds the lock.
+func (v *versionedHeader) change(f func(h header) header) {
+	h := v.load() + oneVersion
+	v.word.Store(uint64(h)) // before anything changes: pairs with acquire in load
+	h = f(h) + oneVersion
+	v.word.Store(uint64(h)) // release: pairs with acquire in load
 }
 
-// slotOf returns the slot that has e, nil for a free one, and whether there is one.
-func (b *bucket[K, V]) slotOf(e *elem[K, V]) (i int, ok bool) {
+// slotOf returns the slot that has e, and whether there is one. If e is nil, that is an
+// empty slot.
+func (b *bucket[K, V]) slotOf(e *elem[K, V]) (slot int, ok bool) {
 	for i := range b.slots {
 		if b.slots[i].Load() == e {
 			return i, true
@@ -103,58 +114,56 @@ func (b *bucket[K, V]) slotOf(e *elem[K, V]) (i int, ok bool) {
 	return 0, false
 }
 
-// link puts e, which is in no bucket, into b: in a free slot, or hung on the last one's
-// element.
-func (m *Map[K, V]) link(b *bucket[K, V], at head, e *elem[K, V], tag uint64) head {
+// link adds e to b, in an empty slot or else in the chain. It returns the new header.
+func (m *Map[K, V]) link(b *bucket[K, V], h header, e *elem[K, V], tag uint64) header {
 	if i, ok := b.slotOf(nil); ok {
 		b.slots[i].Store(e)
-		return at.withTag(i, tag)
+		return h.withTag(i, tag)
 	}
-	l, on := m.store.link(e), m.store.link(b.slots[last].Load())
-	l.Next.Store(on.Next.Load())
-	on.Next.Store(l)
-	return at
+	first := m.store.next(b.slots[last].Load())
+	m.store.next(e).Store(first.Load())
+	first.Store(e)
+	return h
 }
 
-// cut takes e out of b. What hangs on it comes to its place.
-func (m *Map[K, V]) cut(b *bucket[K, V], at head, e *elem[K, V]) head {
-	next := m.next(e)
+// unlink removes e from b. If e is in the last slot, the next element of the chain gets
+// that slot. It returns the new header.
+func (m *Map[K, V]) unlink(b *bucket[K, V], h header, e *elem[K, V]) header {
+	next := m.store.next(e).Load()
 	if i, ok := b.slotOf(e); ok {
 		b.slots[i].Store(next)
 		if next != nil {
-			at = at.withTag(i, tagOf(m.hash(next.key.Load(&m.keys))))
+			h = h.withTag(i, tagOf(m.hash(next.key.Load(&m.keys))))
 		}
 	} else {
-		on := b.slots[last].Load()
-		for m.next(on) != e {
-			on = m.next(on)
+		before := m.store.next(b.slots[last].Load())
+		for before.Load() != e {
+			before = m.store.next(before.Load())
 		}
-		m.store.link(on).Next.Store(m.store.link(e).Next.Load())
+		before.Store(next)
 	}
-	m.store.link(e).Next.Store(nil)
-	return at
+	m.store.next(e).Store(nil)
+	return h
 }
 
-// next returns the element that hangs on e, nil if that is nil or there is none.
+// next returns the element that is chained to e, if any. It returns nil if e is nil.
 func (m *Map[K, V]) next(e *elem[K, V]) *elem[K, V] {
 	if e == nil {
 		return nil
 	}
-	if l := m.store.link(e).Next.Load(); l != nil {
-		return l.Value
-	}
-	return nil
+	return m.store.next(e).Load()
 }
 
-// all goes over b's elements, as long as h is its head.
-func (m *Map[K, V]) all(b *bucket[K, V], h head) func(yield func(e *elem[K, V]) bool) {
+// all iterates over b's elements. It stops early if the header is not h any more, because
+// the chain may then lead into another bucket.
+func (m *Map[K, V]) all(b *bucket[K, V], h header) func(yield func(e *elem[K, V]) bool) {
 	return func(yield func(e *elem[K, V]) bool) {
 		for i := range b.slots {
 			if e := b.slots[i].Load(); e != nil && !yield(e) {
 				return
 			}
 		}
-		for e := m.next(b.slots[last].Load()); e != nil && b.heads.now() == h; e = m.next(e) { // else they lead into another bucket
+		for e := m.next(b.slots[last].Load()); e != nil && b.header.load() == h; e = m.next(e) {
 			if !yield(e) {
 				return
 			}
@@ -162,9 +171,9 @@ func (m *Map[K, V]) all(b *bucket[K, V], h head) func(yield func(e *elem[K, V]) 
 	}
 }
 
-// any returns one of b's elements, or nil. It needs the lock.
+// any returns one of b's elements, or nil. The caller holds b's lock.
 func (m *Map[K, V]) any(b *bucket[K, V]) *elem[K, V] {
-	for e := range m.all(b, b.heads.now()) {
+	for e := range m.all(b, b.header.load()) {
 		return e
 	}
 	return nil

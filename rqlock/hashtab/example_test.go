@@ -3,6 +3,7 @@ package hashtab_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/hashtab"
 )
 
-// A mutexMap is what one writes first.
+// A mutexMap is the usual map with a lock.
 type mutexMap struct {
 	mu sync.Mutex
 	of map[string]int
@@ -22,9 +23,8 @@ func (m *mutexMap) Compute(k string, f func(old int) int) {
 	m.of[k] = f(m.of[k])
 }
 
-// The same callback, which uses the map that calls it, on a map with a sync.Mutex and
-// on a hashtab.Map. The first hangs for ever; the second refuses the inner call, and
-// carries on.
+// A callback uses the map that calls it. With a sync.Mutex it hangs for ever. With a
+// hashtab.Map the inner call returns an error, and the outer one goes on.
 func Example() {
 	hung := &mutexMap{of: map[string]int{}}
 	done := make(chan bool)
@@ -37,7 +37,7 @@ func Example() {
 	}()
 	select {
 	case <-done:
-	case <-time.After(100 * time.Millisecond):
+	case <-time.After(10 * time.Millisecond):
 		fmt.Println("sync.Mutex: hangs")
 	}
 
@@ -56,4 +56,84 @@ func Example() {
 	// sync.Mutex: hangs
 	// hashtab, inner call: deadlock
 	// hashtab, outer call: <nil> 1
+}
+
+// Flags say whether a key must be present.
+func ExampleMap_Update() {
+	m := hashtab.New[string, int](100)
+	fmt.Println(m.Update("a", 1, hashtab.Exist))
+	fmt.Println(m.Update("a", 2, hashtab.NoExist))
+	fmt.Println(m.Update("a", 3, hashtab.Any))
+
+	v, ok := m.Lookup("a")
+	fmt.Println(v, ok)
+	// Output:
+	// hashtab: no such key
+	// <nil>
+	// <nil>
+	// 3 true
+}
+
+// A value that depends on the old one is computed while its bucket is locked.
+func ExampleMap_Compute() {
+	counts := hashtab.New[string, int](100)
+	for _, word := range strings.Fields("to be or not to be") {
+		err := counts.Compute(word, func(old int, _ bool) (int, hashtab.Action) {
+			return old + 1, hashtab.Set
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	be, _ := counts.Lookup("be")
+	fmt.Println(be, "of", counts.Len(), "words")
+	// Output:
+	// 2 of 4 words
+}
+
+// A map made by New refuses an element when it is full. One made by NewLRU drops another.
+func ExampleNewLRU() {
+	full, cache := hashtab.New[int, string](2), hashtab.NewLRU[int, string](2)
+	for i := range 3 {
+		if err := full.Update(i, "value", hashtab.Any); err != nil {
+			fmt.Println(i, err)
+		}
+		if err := cache.Update(i, "value", hashtab.Any); err != nil {
+			fmt.Println(i, err)
+		}
+	}
+	_, ok := cache.Lookup(2)
+	fmt.Println("the cache has the last one:", ok, "of", cache.Len())
+	// Output:
+	// 2 hashtab: full
+	// the cache has the last one: true of 2
+}
+
+// Batches take a map apart without locking all of it.
+func ExampleMap_LookupAndDeleteBatch() {
+	m := hashtab.New[int, int](1000)
+	for i := range 1000 {
+		if err := m.Update(i, i, hashtab.NoExist); err != nil {
+			fmt.Println(err)
+		}
+	}
+	var at hashtab.Cursor
+	keys, values := make([]int, 64), make([]int, 64)
+	sum := 0
+	for {
+		n, err := m.LookupAndDeleteBatch(&at, keys, values)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if n == 0 {
+			break
+		}
+		for _, v := range values[:n] {
+			sum += v
+		}
+	}
+	fmt.Println(sum, m.Len())
+	// Output:
+	// 499500 0
 }

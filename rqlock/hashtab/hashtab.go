@@ -14,86 +14,94 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
-// Errors of a map besides those of its locks.
+// Errors of a map, besides those of its locks.
 var (
 	ErrExist    = errors.New("hashtab: the key is present")
 	ErrNotExist = errors.New("hashtab: no such key")
 	ErrFull     = errors.New("hashtab: full")
+	ErrFlag     = errors.New("hashtab: unknown flag")
+	ErrAction   = errors.New("hashtab: unknown action")
 )
 
-// A Flag says which keys an Update is for.
+// A Flag tells Update which keys it is for.
 type Flag uint8
 
 const (
-	Any     Flag = iota // present or not
-	NoExist             // not present, else ErrExist
-	Exist               // present, else ErrNotExist
+	Any     Flag = iota // any key
+	NoExist             // a key that is not present; otherwise Update returns ErrExist
+	Exist               // a key that is present; otherwise Update returns ErrNotExist
 )
 
-// A Map is a hash table for up to a fixed number of elements. Make it with [New],
+func (f Flag) unknown() error {
+	return fmt.Errorf("%w %d: use Any, NoExist or Exist", ErrFlag, f)
+}
+
+// A Map is a hash table with a limited number of elements. Make it with [New],
 // [NewOnDemand] or [NewLRU]. All methods may be called by many goroutines at once.
 type Map[K comparable, V any] struct {
 	seed    maphash.Seed
-	secret  secret // zero if keys are no integers
+	secret  secret // zero if keys are not integers of 64 bits
 	buckets []bucket[K, V]
 	keys    words.Layout[K]
 	values  words.Layout[V]
 
 	limit int64
-	len   atomic.Int64 // of elements in use or about to be
+	len   atomic.Int64 // elements that are present, or about to be added
 	store store[K, V]
-	clock *clock // nil = full is full
+	lru   *lru // nil: a full map returns ErrFull
 }
 
-// New returns a map for up to capacity elements, all of which it makes now: later it
-// allocates nothing. It panics if capacity is not positive.
+// New returns a map for up to capacity elements. It allocates memory for all of them; later
+// nothing is allocated. It panics if capacity is not positive.
 func New[K comparable, V any](capacity int) *Map[K, V] {
 	m := NewOnDemand[K, V](capacity)
-	m.store.allocate(capacity)
+	m.store.preallocate(capacity)
 	return m
 }
 
-// NewOnDemand returns a map for up to limit elements, each of which is allocated when
-// it is needed and left to the garbage collector when it is deleted. It panics if limit
+// NewOnDemand returns a map for up to limit elements. Each element is allocated when it is
+// added, and left to the garbage collector when it is deleted. NewOnDemand panics if limit
 // is not positive.
 func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("hashtab: room for %d elements: must be positive", limit))
 	}
-	logBuckets := bits.Len(uint(limit-1)/2 | 1) // if it is full, one or two elements each
+	logBuckets := bits.Len(uint(limit-1)/2 | 1) // one or two elements each if the map is full
 	return &Map[K, V]{
 		seed: maphash.MakeSeed(), secret: secretOf[K](), buckets: make([]bucket[K, V], 1<<logBuckets),
 		keys: words.LayoutOf[K](), values: words.LayoutOf[V](), limit: int64(limit),
 	}
 }
 
-// Len returns how many elements there are, and those that others are about to add.
+// Len returns the number of elements, including those that other goroutines are about to
+// add.
 func (m *Map[K, V]) Len() int { return int(m.len.Load()) }
 
-// Lookup returns k's value, and whether there is one. It takes no lock: what it has read
-// counts only if the bucket's head is the same after it, and neither a key nor a value may
-// be looked at before. So it reads both at once: mostly there is one candidate.
+// Lookup returns k's value, and whether k is present. It takes no lock.
 func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
-	var h uint64
-	if m.secret.known() { // m.hash, for the compiler does not inline it
-		h = m.secret.hash(wordOf(&k))
+	var hash uint64
+	if m.secret.known() { // This is m.hash, which the compiler does not inline.
+		hash = m.secret.hash(wordOf(&k))
 	} else {
-		h = m.hash(k)
+		hash = m.hash(k)
 	}
-	b := m.bucket(h)
+	b := m.bucket(hash)
+	// What is read counts only if the header is the same afterwards. Neither a key nor a
+	// value may be looked at before that, so both are read at once: there is mostly only
+	// one candidate.
 again:
-	for ; ; b.heads.settle() {
-		at := b.heads.now()
-		if at.changing() {
+	for ; ; b.header.settle() {
+		h := b.header.load()
+		if h.changing() {
 			continue
 		}
-		for may := at.slotsOf(tagOf(h)); may != 0; {
+		for may := h.candidates(tagOf(hash)); may != 0; {
 			e := b.slots[may.next()].Load()
 			if e == nil {
 				continue
 			}
 			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
-			if b.heads.now() != at {
+			if b.header.load() != h {
 				continue again
 			}
 			if key == k {
@@ -103,7 +111,7 @@ again:
 		}
 		for e := m.next(b.slots[last].Load()); e != nil; e = m.next(e) {
 			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
-			if b.heads.now() != at { // they may have led elsewhere
+			if b.header.load() != h { // The chain may have led into another bucket.
 				continue again
 			}
 			if key == k {
@@ -111,25 +119,25 @@ again:
 				return v, true
 			}
 		}
-		if b.heads.now() == at {
+		if b.header.load() == h {
 			return v, false
 		}
 	}
 }
 
-// touch notes in a map with a clock that e is used.
+// touch notes that e is used, if the map keeps account of that.
 func (m *Map[K, V]) touch(e *elem[K, V]) {
-	if m.clock != nil {
-		m.clock.touch(m.store.index(e))
+	if m.lru != nil {
+		m.lru.touch(m.store.index(e))
 	}
 }
 
-// number returns that of the bucket for keys with hash h.
-func (m *Map[K, V]) number(h uint64) uint64 { return h >> 32 & uint64(len(m.buckets)-1) }
+// number returns the number of the bucket for keys with the hash.
+func (m *Map[K, V]) number(hash uint64) uint64 { return hash >> 32 & uint64(len(m.buckets)-1) }
 
-func (m *Map[K, V]) bucket(h uint64) *bucket[K, V] { return &m.buckets[m.number(h)] }
+func (m *Map[K, V]) bucket(hash uint64) *bucket[K, V] { return &m.buckets[m.number(hash)] }
 
-// hash returns k's hash, of which all bits are good for use.
+// hash returns k's hash. All its bits are of use.
 func (m *Map[K, V]) hash(k K) uint64 {
 	if m.secret.known() {
 		return m.secret.hash(wordOf(&k))
@@ -140,12 +148,12 @@ func (m *Map[K, V]) hash(k K) uint64 {
 // wordOf returns an integer of 64 bits.
 func wordOf[K comparable](k *K) uint64 { return *(*uint64)(unsafe.Pointer(k)) }
 
-// A secret hashes an integer by two products (as in wyhash, Wang 2019), which spares it
-// maphash's calls. With one, keys that are a stride apart would meet in a bucket for one
-// secret in some 200.
+// A secret hashes an integer of 64 bits by two products, like wyhash (Wang, 2019), which
+// takes less time than maphash's calls. One product is not enough: for one secret in about
+// 200, keys at a fixed distance would all fall into one bucket.
 type secret [3]uint64
 
-// secretOf returns one for K, zero if that is no integer of 64 bits.
+// secretOf returns a random secret, or zero if K is not an integer of 64 bits.
 func secretOf[K comparable]() (s secret) {
 	switch t := reflect.TypeFor[K](); t.Kind() {
 	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Uintptr:
@@ -160,15 +168,16 @@ func (s *secret) known() bool { return s[1] != 0 }
 
 func (s *secret) hash(x uint64) uint64 { return fold(fold(x^s[0], s[1]), s[2]) }
 
-// fold multiplies and adds the halves, without carry.
+// fold returns the exclusive or of the halves of a product.
 func fold(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
 
-// find returns k's element in b, or nil. It needs the lock: nothing changes meanwhile.
-func (m *Map[K, V]) find(b *bucket[K, V], h uint64, k K) *elem[K, V] {
-	for may := b.heads.now().slotsOf(tagOf(h)); may != 0; {
+// find returns k's element in b, or nil. The caller holds b's lock, so nothing changes
+// meanwhile.
+func (m *Map[K, V]) find(b *bucket[K, V], hash uint64, k K) *elem[K, V] {
+	for may := b.header.load().candidates(tagOf(hash)); may != 0; {
 		if e := b.slots[may.next()].Load(); e != nil && e.key.Load(&m.keys) == k {
 			return e
 		}
@@ -181,53 +190,57 @@ func (m *Map[K, V]) find(b *bucket[K, V], h uint64, k K) *elem[K, V] {
 	return nil
 }
 
-// Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
-// that, ErrFull if there is no room, or the lock's error.
+// Update sets k's value. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
+// that, [ErrFlag] for an unknown flag, [ErrFull] if there is no room, or the lock's error.
 func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
-	h := m.hash(k)
-	b := m.bucket(h)
+	if flag > Exist {
+		return flag.unknown()
+	}
+	hash := m.hash(k)
+	b := m.bucket(hash)
 	if err := b.lock.Lock(); err != nil {
 		return err
 	}
 	defer b.lock.Unlock()
-	e := m.find(b, h, k)
+	e := m.find(b, hash, k)
 	switch {
 	case e != nil && flag == NoExist:
 		return ErrExist
 	case e == nil && flag == Exist:
 		return ErrNotExist
 	case e == nil:
-		return m.insert(b, h, k, v)
+		return m.insert(b, hash, k, v)
 	}
 	m.replace(b, e, v)
 	return nil
 }
 
-// insert, replace and remove need b's lock.
+// The caller of insert, replace, remove, takeOut and newElem holds b's lock.
 
-func (m *Map[K, V]) insert(b *bucket[K, V], h uint64, k K, v V) error {
-	e := m.spare(b)
+func (m *Map[K, V]) insert(b *bucket[K, V], hash uint64, k K, v V) error {
+	e := m.newElem(b)
 	if e == nil {
 		return ErrFull
 	}
-	b.heads.change(func(at head) head {
+	b.header.change(func(h header) header {
 		e.key.Store(&m.keys, k)
 		e.value.Store(&m.values, v)
-		return m.link(b, at, e, tagOf(h))
+		return m.link(b, h, e, tagOf(hash))
 	})
-	if m.clock != nil {
-		m.clock.enter(m.store.index(e), m.number(h))
+	if m.lru != nil {
+		m.lru.enter(m.store.index(e), m.number(hash))
 	}
 	return nil
 }
 
 func (m *Map[K, V]) replace(b *bucket[K, V], e *elem[K, V], v V) {
-	if m.values.Atomic() { // no new version: a reader gets the old value or the new (release: pairs with Lookup's load)
-		e.value.Store(&m.values, v)
+	if m.values.Atomic() {
+		// The version stays: a reader gets the old value or the new one.
+		e.value.Store(&m.values, v) // release: pairs with acquire in Lookup's load
 	} else {
-		b.heads.change(func(at head) head {
+		b.header.change(func(h header) header {
 			e.value.Store(&m.values, v)
-			return at
+			return h
 		})
 	}
 	m.touch(e)
@@ -235,55 +248,55 @@ func (m *Map[K, V]) replace(b *bucket[K, V], e *elem[K, V], v V) {
 
 func (m *Map[K, V]) remove(b *bucket[K, V], e *elem[K, V]) {
 	m.takeOut(b, e)
-	m.store.push(e)
+	m.store.put(e)
 	m.len.Add(-1)
 }
 
+// takeOut removes e from b, but does not give it back to the store.
 func (m *Map[K, V]) takeOut(b *bucket[K, V], e *elem[K, V]) {
-	b.heads.change(func(at head) head {
-		at = m.cut(b, at, e)
-		if m.store.spare != nil { // it stays: let go of what it has
+	b.header.change(func(h header) header {
+		h = m.unlink(b, h, e)
+		if m.store.unused != nil { // The element stays: let go of what it refers to.
 			e.key.Store(&m.keys, *new(K))
 			e.value.Store(&m.values, *new(V))
 		}
-		return at
+		return h
 	})
-	if m.clock != nil {
-		m.clock.leave(m.store.index(e))
+	if m.lru != nil {
+		m.lru.leave(m.store.index(e))
 	}
 }
 
-// spare returns an element that is in no bucket, or nil if there is none. Bucket b is
-// locked.
-func (m *Map[K, V]) spare(b *bucket[K, V]) *elem[K, V] {
+// newElem returns an element that is in no bucket, or nil if there is none.
+func (m *Map[K, V]) newElem(b *bucket[K, V]) *elem[K, V] {
 	if m.len.Add(1) <= m.limit {
-		if e := m.store.pop(); e != nil {
+		if e := m.store.get(); e != nil {
 			return e
 		}
 	}
 	m.len.Add(-1)
-	if m.clock == nil {
+	if m.lru == nil {
 		return nil
 	}
 	return m.evict(b)
 }
 
-// Delete removes k. It returns ErrNotExist if there is none, or the lock's error.
+// Delete removes k. It returns [ErrNotExist] if k is not present, or the lock's error.
 func (m *Map[K, V]) Delete(k K) error {
 	_, err := m.LookupAndDelete(k)
 	return err
 }
 
-// LookupAndDelete removes k and returns its value, as one step. It returns ErrNotExist
-// if there is none, or the lock's error.
+// LookupAndDelete removes k and returns its value, in one step. It returns [ErrNotExist] if
+// k is not present, or the lock's error.
 func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
-	h := m.hash(k)
-	b := m.bucket(h)
+	hash := m.hash(k)
+	b := m.bucket(hash)
 	if err := b.lock.Lock(); err != nil {
 		return v, err
 	}
 	defer b.lock.Unlock()
-	e := m.find(b, h, k)
+	e := m.find(b, hash, k)
 	if e == nil {
 		return v, ErrNotExist
 	}
@@ -292,52 +305,65 @@ func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
 	return v, nil
 }
 
-// An Action is what Compute is to do with an element.
+// An Action tells Compute what to do with an element.
 type Action uint8
 
 const (
-	Keep   Action = iota // leaves it as it is
-	Set                  // gives it the new value
-	Remove               // deletes it if it is present
+	Keep   Action = iota // leave the element as it is
+	Set                  // set the new value
+	Remove               // delete the element if it is present
 )
 
-// Compute calls f with k's value, or the zero value and false, while k's bucket is
-// locked, and does what f returns. f may use the map: calls that would need a lock that
-// this goroutine, or one that waits for it, holds return a *rqlock.DeadlockError. If f
-// panics the element stays as it is. Compute returns ErrFull if there is no room, or the
-// lock's error; f has not been called then in the latter case.
+func (a Action) unknown() error {
+	return fmt.Errorf("%w %d: use Keep, Set or Remove", ErrAction, a)
+}
+
+// Compute locks k's bucket, calls f with k's value and true, or with the zero value and
+// false if k is not present, and does what f returns. If f panics, nothing changes.
+//
+// f may use the map. A call that needs a lock which this goroutine holds, or which is held
+// by a goroutine that waits for this one, returns a [*rqlock.DeadlockError].
+//
+// Compute returns [ErrFull] if there is no room, [ErrAction] for an unknown action, or the
+// lock's error. Only in the last case f was not called.
 func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error {
-	h := m.hash(k)
-	b := m.bucket(h)
+	hash := m.hash(k)
+	b := m.bucket(hash)
 	if err := b.lock.Lock(); err != nil {
 		return err
 	}
 	defer b.lock.Unlock()
 	var old V
-	e := m.find(b, h, k)
+	e := m.find(b, hash, k)
 	if e != nil {
 		old = e.value.Load(&m.values)
 	}
-	switch v, action := f(old, e != nil); {
-	case action == Set && e == nil:
-		return m.insert(b, h, k, v)
-	case action == Set:
+	switch v, action := f(old, e != nil); action {
+	case Keep:
+	case Set:
+		if e == nil {
+			return m.insert(b, hash, k, v)
+		}
 		m.replace(b, e, v)
-	case action == Remove && e != nil:
-		m.remove(b, e)
+	case Remove:
+		if e != nil {
+			m.remove(b, e)
+		}
+	default:
+		return action.unknown()
 	}
 	return nil
 }
 
-// All goes over the elements, in no order. It holds no lock while the loop's body
-// runs, which may use the map in any way. Elements that are added or deleted meanwhile
-// may be left out or not; no key comes twice unless it has been deleted and added.
+// All iterates over the elements, in no particular order. It holds no lock while the loop's
+// body runs, which may use the map in any way. An element that is added or deleted
+// meanwhile may be missing. A key comes twice only if it was deleted and added again.
 func (m *Map[K, V]) All() iter.Seq2[K, V] {
 	return func(yield func(K, V) bool) {
-		var of []pair[K, V]
+		var buf []pair[K, V]
 		for i := range m.buckets {
-			of = m.snapshot(&m.buckets[i], of[:0])
-			for _, p := range of {
+			buf = m.snapshot(&m.buckets[i], buf[:0])
+			for _, p := range buf {
 				if !yield(p.k, p.v) {
 					return
 				}
@@ -351,17 +377,17 @@ type pair[K comparable, V any] struct {
 	v V
 }
 
-// snapshot appends to buf what is in a bucket at one time.
+// snapshot appends the elements that a bucket has at one moment to buf, which is empty.
 func (m *Map[K, V]) snapshot(b *bucket[K, V], buf []pair[K, V]) []pair[K, V] {
-	for ; ; b.heads.settle() {
-		at := b.heads.now()
-		for e := range m.all(b, at) {
+	for ; ; b.header.settle() {
+		h := b.header.load()
+		for e := range m.all(b, h) {
 			buf = append(buf, pair[K, V]{e.key.Load(&m.keys), e.value.Load(&m.values)})
 		}
-		if !at.changing() && b.heads.now() == at {
+		if !h.changing() && b.header.load() == h {
 			return buf
 		}
-		clear(buf) // torn values are not to be looked at
+		clear(buf) // The values may be torn, and are not to be kept.
 		buf = buf[:0]
 	}
 }

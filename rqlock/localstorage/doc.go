@@ -1,10 +1,10 @@
-// Package localstorage attaches values to objects, and removes them with the object: the
-// counterpart of Linux' BPF local storage (of tasks, sockets, inodes, cgroups).
+// Package localstorage attaches values to objects, and removes them with the object. It is
+// the counterpart of Linux' BPF local storage (of tasks, sockets, inodes and cgroups).
 //
-// An object that values can be attached to has an [Owner], which costs a word. A [Map]
-// attaches one value to each owner; as many maps as one likes can share the owners, and
-// know nothing of each other. To find a value is to look through the values of its owner:
-// a few nanoseconds for each map.
+// An object that values can be attached to is their owner. It has an [Owner], which takes
+// one word. A [Map] attaches one value to each owner. Any number of maps can share the
+// owners without knowing of one another. To find a value, Get searches the values of the
+// owner, which takes a few nanoseconds for each map.
 //
 //	type Conn struct {
 //		net.Conn
@@ -13,50 +13,51 @@
 //	m := localstorage.New(func(c *Conn) *localstorage.Owner { return &c.local }, (*stats).flush)
 //
 //	s, err := m.GetOrCreate(conn, newStats)
-//	conn.local.Destroy() // flushes the stats, and whatever other maps have attached
+//	conn.local.Destroy() // flushes the stats, and removes what other maps have attached
 //
 // # When a lock fails
 //
-// Each value has a resilient lock (see package rqlock), for those who change it. It is
-// held while a callback of GetOrCreate or Compute runs, which may use the same map for
-// other owners, and other maps for the same owner; what would be a deadlock is an error
-// of the inner call.
+// Each value has a resilient lock (see package rqlock) for the goroutines that change it.
+// The lock is held while a callback of GetOrCreate or Compute runs. The callback may use the
+// same map for other owners, and other maps for the same owner. A call that would deadlock
+// returns an error instead.
 //
 //	Get, All, Len        take no lock
-//	GetOrCreate          nothing is changed, f has not been called
-//	Update, Compute      nothing is changed, f has not been called
-//	Delete               nothing is changed
+//	GetOrCreate          changes nothing and does not call f
+//	Update, Compute      change nothing and do not call f
+//	Delete               changes nothing
 //	Owner.Destroy        takes no lock, and never fails
 //	Map.Close            takes no lock, and never fails
-//	an owner's end as garbage is the same
 //
-// The error is rqlock's: errors.Is(err, rqlock.ErrDeadlock) if the goroutine is inside of a
-// callback for the same value, or one of a cycle of such goroutines; errors.Is(err,
-// rqlock.ErrTimeout) if a callback stays for longer than the stall timeout.
+// The values of an owner that is garbage are removed as by Owner.Destroy.
 //
-// # How a removal cannot fail
+// The error is rqlock's. It matches [rqlock.ErrDeadlock] if the goroutine is in a callback
+// for the same value, or if it is one of several such goroutines that wait for one another
+// in a cycle. It matches [rqlock.ErrTimeout] if another goroutine's callback takes longer
+// than the stall timeout.
 //
-// A value's cell is used once: it is empty, then it has a value, which may be replaced,
-// then it is gone. Whoever holds the lock changes it by compare-and-exchange, and a
-// Destroy or Close, without the lock, by an exchange that leaves "gone". So exactly one
-// of them gets the value and calls the destructor, and the other one, if it was inside of
-// a callback, finds out when it is back and returns ErrNoOwner or ErrClosed. An
-// owner's cells are a slice that is copied to be changed; whoever adds a cell or removes
-// one also leaves out those that are gone.
+// # Why a removal cannot fail
+//
+// A value is in a cell, which is used once: it is empty, then it has a value, which may be
+// replaced, and then it is gone. A goroutine that holds the lock changes the cell by
+// compare-and-exchange. Destroy and Close do not hold the lock, and make the cell gone by an
+// exchange. So exactly one of them gets the value and calls the destructor. If the other one
+// was running a callback, it notices afterwards and returns [ErrNoOwner] or [ErrClosed]. The
+// cells of an owner are a slice, which is copied to change it. The copy leaves out cells
+// that are gone.
 //
 // # Values and the garbage collector
 //
-// The owner has its values, and a map knows them by weak pointers only. An owner that is
-// garbage takes its values along, even if they refer to it: a map from weak pointers of
-// objects to values, which is the other way to have local storage for objects of any type,
-// would keep such an object for ever. For an object whose type is not yours, put a
-// struct around it that has an Owner.
+// An owner keeps its values alive, and a map has only weak pointers to them. If an owner
+// becomes garbage, so do its values, even if they refer to it. The other solution for objects
+// of any type, a map from weak pointers of objects to values, keeps such an object for ever.
+// If you cannot add a field to the type of an object, put a struct with an Owner around it.
 //
-// In a map with a destructor a value is kept until the destructor is called, which is some
-// time after its owner was found to be garbage, in a goroutine of the runtime. In such
-// a map a value must not refer to its owner, or the owner has to be destroyed by
-// [Owner.Destroy]: otherwise it is never garbage.
+// A map with a destructor keeps a value until the destructor was called. That happens some
+// time after its owner was found to be garbage, in a goroutine of the runtime. In such a map
+// a value must not refer to its owner: the owner would never become garbage. If it must,
+// call [Owner.Destroy].
 //
-// A map that is not needed any more must be closed: what it has attached stays with the
-// owners otherwise.
+// Close a map that is not needed any more. Otherwise the values that it has attached stay
+// with their owners.
 package localstorage

@@ -8,18 +8,21 @@ import (
 	"github.com/rqlock/rqlock/rqlock/localstorage"
 )
 
-// A Conn can have values of any number of packages, which know nothing of each other.
+// A Conn can have values of any number of packages, which do not know of one another.
 type Conn struct {
 	name  string
 	local localstorage.Owner
 }
 
+// Local returns the part of a connection that values are attached to.
 func (c *Conn) Local() *localstorage.Owner { return &c.local }
 
-// Close ends the connection, and all that is attached to it. It cannot fail, whatever
-// locks are held.
+// Close ends the connection, and removes all values that are attached to it. It cannot fail,
+// whatever locks are held.
 func (c *Conn) Close() { c.local.Destroy() }
 
+// Two packages attach values to a connection. When it is closed, the values are removed, and
+// the destructor of the first package is called.
 func Example() {
 	type stats struct{ packets int }
 	counters := localstorage.New((*Conn).Local, func(s *stats) { fmt.Println("flushed:", s.packets) })
@@ -50,8 +53,8 @@ func Example() {
 	// false localstorage: the owner is nil or destroyed
 }
 
-// What makes a value may come back for it, by some detour: with a mutex or a sync.Once,
-// that hangs. Here the inner call is refused.
+// A function that creates a value may, by some detour, ask for the same value. With a mutex or
+// a sync.Once that hangs. Here the inner call returns an error.
 func ExampleMap_GetOrCreate() {
 	caches := localstorage.New[Conn, string]((*Conn).Local, nil)
 	c := new(Conn)
@@ -64,4 +67,22 @@ func ExampleMap_GetOrCreate() {
 	// Output:
 	// inner call: deadlock: true
 	// outer <nil>
+}
+
+// A value is changed while it is locked.
+func ExampleMap_Compute() {
+	counts := localstorage.New[Conn, int]((*Conn).Local, nil)
+	c := new(Conn)
+	for range 3 {
+		err := counts.Compute(c, func(old int, _ bool) (int, localstorage.Action) {
+			return old + 1, localstorage.Set
+		})
+		if err != nil {
+			fmt.Println(err)
+		}
+	}
+	n, ok := counts.Get(c)
+	fmt.Println(n, ok)
+	// Output:
+	// 3 true
 }

@@ -2,6 +2,7 @@ package localstorage
 
 import (
 	"errors"
+	"fmt"
 	"iter"
 	"runtime"
 	"sync/atomic"
@@ -10,75 +11,85 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// Errors of a map besides those of its locks.
+// Errors of a map, besides those of its locks.
 var (
 	ErrExist    = errors.New("localstorage: the owner has a value")
 	ErrNotExist = errors.New("localstorage: the owner has no value")
 	ErrNoOwner  = errors.New("localstorage: the owner is nil or destroyed")
 	ErrClosed   = errors.New("localstorage: the map is closed")
+	ErrFlag     = errors.New("localstorage: unknown flag")
+	ErrAction   = errors.New("localstorage: unknown action")
 )
 
-// A Flag says which owners an Update is for.
+// A Flag tells Update which owners it is for.
 type Flag uint8
 
 const (
-	Any     Flag = iota // with a value or without
-	NoExist             // without, else ErrExist
-	Exist               // with a value, else ErrNotExist
+	Any     Flag = iota // any owner
+	NoExist             // an owner without a value; otherwise Update returns ErrExist
+	Exist               // an owner with a value; otherwise Update returns ErrNotExist
 )
 
-// An Action is what Compute is to do with a value.
+func (f Flag) unknown() error {
+	return fmt.Errorf("%w %d: use Any, NoExist or Exist", ErrFlag, f)
+}
+
+// An Action tells Compute what to do with a value.
 type Action uint8
 
 const (
-	Keep   Action = iota // leaves it as it is
-	Set                  // attaches the new value
-	Remove               // removes it, if there is one
+	Keep   Action = iota // leave the value as it is
+	Set                  // attach the new value
+	Remove               // remove the value if there is one
 )
 
-// A Map attaches values of type V to objects of type O. Make it with [New]. All methods
-// may be called by many goroutines at once.
+func (a Action) unknown() error {
+	return fmt.Errorf("%w %d: use Keep, Set or Remove", ErrAction, a)
+}
+
+// A Map attaches values of type V to objects of type O, their owners. Make it with [New]. All
+// methods may be called by many goroutines at once.
 type Map[O, V any] struct {
 	owner   func(*O) *Owner
 	destroy func(V)
 	closed  atomic.Bool
 	cells   registry[cell[O, V]]
 	id      identity
-	gone    box[V] // stands for the value of a cell that is gone
+	gone    box[V] // the value of a cell that is gone is &gone
 }
 
-// A box has a value, which does not change. It has an address of its own even if V has
-// no size.
+// A box has a value, which does not change. The byte gives it an address of its own even if
+// V has the size 0.
 type box[V any] struct {
 	v V
 	_ byte
 }
 
-// A cell has an owner's value in a map: none yet, then one or several in turn, and then
-// it is gone for good.
+// A cell has the value of an owner in a map. First it has none, then one or several in turn,
+// and then it is gone for good.
 type cell[O, V any] struct {
-	lock    rqlock.Mutex           // of those who change the value, but not of kill
-	value   atomic.Pointer[box[V]] // nil = none yet; &m.gone
+	lock    rqlock.Mutex           // for all changes of value, but for take
+	value   atomic.Pointer[box[V]] // nil: none yet; &m.gone: gone
 	m       *Map[O, V]
 	owner   weak.Pointer[O]
 	cleanup runtime.Cleanup
 }
 
-// New returns an empty map. owner returns an object's Owner, the same one each time. If
-// destroy is not nil it is called once for each value that leaves the map:
+// New returns an empty map. The function owner returns the Owner of an object, always the
+// same one. The function destroy may be nil. Otherwise it is called once for each value that
+// leaves the map:
 //
-//   - by Delete, Compute with Remove, Owner.Destroy, Close: by the caller, holding no
-//     lock of the map's;
-//   - by Update that replaces it, likewise. Not by Compute that does: what becomes of the
-//     old value is up to its callback, which has seen it;
-//   - with its owner, as garbage: in a goroutine of the runtime, which it must not block.
+//   - removed by Delete, Compute, Owner.Destroy or Close, or replaced by Update: in the
+//     calling goroutine, which holds no lock of the map;
+//   - because the owner is garbage: in a goroutine of the runtime, which it must not block.
 //
-// It must not panic.
+// It is not called for a value that Compute replaces: the callback, which gets the old value,
+// decides what becomes of it. destroy must not panic.
 func New[O, V any](owner func(*O) *Owner, destroy func(V)) *Map[O, V] {
 	return &Map[O, V]{owner: owner, destroy: destroy}
 }
 
-// Get returns o's value, and whether it has one. It takes no lock.
+// Get returns o's value, and whether there is one. It takes no lock.
 func (m *Map[O, V]) Get(o *O) (v V, ok bool) {
 	if owner := m.ownerOf(o); owner != nil {
 		if c := m.find(owner.cells.Load()); c != nil {
@@ -90,10 +101,12 @@ func (m *Map[O, V]) Get(o *O) (v V, ok bool) {
 	return v, false
 }
 
-// GetOrCreate returns o's value. If there is none it attaches what f returns, which it
-// calls with the value locked: never for an owner that has a value. If o is destroyed or
-// the map closed before f returns, then the destructor is called for f's value, and the
-// error is ErrNoOwner or ErrClosed. Otherwise it is the lock's.
+// GetOrCreate returns o's value. If there is none, it locks the value, calls f, and attaches
+// the value that f returns.
+//
+// It returns [ErrNoOwner] if o is nil or destroyed, [ErrClosed] if the map is closed, or the
+// lock's error. If o is destroyed or the map closed while f runs, the destructor is called
+// for f's value.
 func (m *Map[O, V]) GetOrCreate(o *O, f func() V) (V, error) {
 	if v, ok := m.Get(o); ok {
 		return v, nil
@@ -121,10 +134,13 @@ func (m *Map[O, V]) create(o *O, f func() V) (v V, err error) {
 	return made.v, nil
 }
 
-// Update attaches v to o. It returns ErrExist or ErrNotExist if the flag does not allow
-// that, ErrNoOwner, ErrClosed, or the lock's error; then v is not attached, and its
-// destructor not called.
+// Update attaches v to o. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
+// that, [ErrFlag] for an unknown flag, [ErrNoOwner], [ErrClosed], or the lock's error. If it
+// returns an error, the destructor is not called for v.
 func (m *Map[O, V]) Update(o *O, v V, flag Flag) error {
+	if flag > Exist {
+		return flag.unknown()
+	}
 	var replaced *box[V]
 	err := m.change(o, flag != Exist, func(old *box[V]) (*box[V], error) {
 		switch {
@@ -142,13 +158,16 @@ func (m *Map[O, V]) Update(o *O, v V, flag Flag) error {
 	return err
 }
 
-// Compute calls f with o's value, or the zero value and false, while the value is locked,
-// and does what f returns. Calls from f for the same owner and map return a
-// *rqlock.DeadlockError, others are free. If f panics the value stays as it is.
+// Compute locks o's value, calls f with the value and true, or with the zero value and false
+// if there is none, and does what f returns. If f panics, nothing changes.
 //
-// Compute returns the lock's error, ErrNoOwner or ErrClosed. With the last two f may have
-// been called, if the owner was destroyed or the map closed before f returned: then the
-// old value is gone, with its destructor called, and f's is not attached, and not.
+// f may use the map. A call for the same owner that needs the lock returns a
+// [*rqlock.DeadlockError].
+//
+// Compute returns [ErrAction] for an unknown action, [ErrNoOwner], [ErrClosed], or the lock's
+// error. With ErrNoOwner and ErrClosed, f was called if the owner was destroyed or the map
+// closed while f ran. Then the old value is gone, and the destructor was called for it. f's
+// value is not attached, and the destructor is not called for it.
 func (m *Map[O, V]) Compute(o *O, f func(old V, present bool) (V, Action)) error {
 	return m.change(o, true, func(old *box[V]) (*box[V], error) {
 		var v V
@@ -156,17 +175,20 @@ func (m *Map[O, V]) Compute(o *O, f func(old V, present bool) (V, Action)) error
 			v = old.v
 		}
 		switch v, action := f(v, old != nil); action {
+		case Keep:
+			return old, nil
 		case Set:
 			return &box[V]{v: v}, nil
 		case Remove:
 			return nil, nil
+		default:
+			return nil, action.unknown()
 		}
-		return old, nil
 	})
 }
 
-// Delete removes o's value. It returns ErrNotExist if there is none, ErrNoOwner,
-// ErrClosed, or the lock's error.
+// Delete removes o's value. It returns [ErrNotExist] if there is none, [ErrNoOwner],
+// [ErrClosed], or the lock's error.
 func (m *Map[O, V]) Delete(o *O) error {
 	return m.change(o, false, func(old *box[V]) (*box[V], error) {
 		if old == nil {
@@ -176,9 +198,9 @@ func (m *Map[O, V]) Delete(o *O) error {
 	})
 }
 
-// All goes over the owners that have a value, in no order. It holds no lock while the
-// loop's body runs, which may use the map in any way. Values that are attached or removed
-// meanwhile may be left out or not; no owner comes twice.
+// All iterates over the owners that have a value, in no particular order. It holds no lock
+// while the loop's body runs, which may use the map in any way. A value that is attached or
+// removed meanwhile may be missing. No owner comes twice.
 func (m *Map[O, V]) All() iter.Seq2[*O, V] {
 	return func(yield func(*O, V) bool) {
 		for c := range m.cells.all() {
@@ -189,7 +211,7 @@ func (m *Map[O, V]) All() iter.Seq2[*O, V] {
 	}
 }
 
-// Len returns how many owners have a value. It counts them.
+// Len returns the number of owners that have a value. It counts them one by one.
 func (m *Map[O, V]) Len() (n int) {
 	for range m.All() {
 		n++
@@ -197,12 +219,12 @@ func (m *Map[O, V]) Len() (n int) {
 	return n
 }
 
-// Close removes all values, and calls their destructors. It takes no lock and never
-// fails. Nothing can be attached afterwards: the error is ErrClosed.
+// Close removes all values, and calls the destructor for them. It takes no lock and never
+// fails. Nothing can be attached afterwards: the error is [ErrClosed].
 func (m *Map[O, V]) Close() {
 	m.closed.Store(true)
 	for c := range m.cells.takeAll() {
-		c.kill()
+		c.end()
 		if o := c.owner.Value(); o != nil {
 			m.owner(o).sweep()
 		}
@@ -217,8 +239,8 @@ func (m *Map[O, V]) ownerOf(o *O) *Owner {
 	return m.owner(o)
 }
 
-// find returns the map's cell among those of an owner, or nil. There is at most one,
-// which may be gone: whoever adds one leaves those out.
+// find returns the map's cell among those of an owner, or nil. There is at most one, because
+// a new cell replaces one that is gone.
 func (m *Map[O, V]) find(cells *[]slot) *cell[O, V] {
 	if cells == nil {
 		return nil
@@ -231,9 +253,9 @@ func (m *Map[O, V]) find(cells *[]slot) *cell[O, V] {
 	return nil
 }
 
-// change does with o's value what f says, while the value is locked: f gets the old one,
-// nil if there is none, and returns that, another one, or nil to remove it. Without a
-// value f is called only if add.
+// change locks o's value and calls f with it, or with nil if there is none. f returns the
+// same value, another one, or nil to remove it. If there is none and add is false, change
+// returns ErrNotExist instead.
 func (m *Map[O, V]) change(o *O, add bool, f func(old *box[V]) (*box[V], error)) error {
 	c, old, err := m.enter(o, add)
 	if err != nil {
@@ -246,7 +268,7 @@ func (m *Map[O, V]) change(o *O, add bool, f func(old *box[V]) (*box[V], error))
 	return err
 }
 
-// enter locks o's cell, which is not gone, and returns it with its value.
+// enter locks o's cell. It returns the cell, which is not gone, and its value.
 func (m *Map[O, V]) enter(o *O, add bool) (*cell[O, V], *box[V], error) {
 	for {
 		c, err := m.cell(o, add)
@@ -259,12 +281,12 @@ func (m *Map[O, V]) enter(o *O, add bool) (*cell[O, V], *box[V], error) {
 		if old := c.value.Load(); old != &m.gone {
 			return c, old, nil
 		}
-		c.lock.Unlock() // it was removed while we waited
+		c.lock.Unlock() // The value was removed while this goroutine waited.
 	}
 }
 
-// section is what change does with the cell, which it unlocks. It returns the value that
-// it has removed.
+// section is the critical section of change. It unlocks the cell. It returns the value that
+// it has removed, if any.
 func (c *cell[O, V]) section(o *O, old *box[V], f func(*box[V]) (*box[V], error)) (removed *box[V], err error) {
 	defer c.leave(o)
 	next, err := f(old)
@@ -273,15 +295,15 @@ func (c *cell[O, V]) section(o *O, old *box[V], f func(*box[V]) (*box[V], error)
 		return nil, err
 	case next == nil:
 		if removed = c.take(); removed != old {
-			return nil, c.why()
+			return nil, c.whyGone()
 		}
 	case !c.value.CompareAndSwap(old, next):
-		return nil, c.why()
+		return nil, c.whyGone()
 	}
 	return removed, nil
 }
 
-// leave unlocks o's cell. One that has no value is no use.
+// leave unlocks o's cell. A cell that has no value is of no use, and is made gone.
 func (c *cell[O, V]) leave(o *O) {
 	if c.value.Load() == nil {
 		c.take()
@@ -292,15 +314,16 @@ func (c *cell[O, V]) leave(o *O) {
 	}
 }
 
-// why returns the error of an operation whose cell was killed during it.
-func (c *cell[O, V]) why() error {
+// whyGone returns the error of an operation whose cell was made gone during it.
+func (c *cell[O, V]) whyGone() error {
 	if c.m.closed.Load() {
 		return ErrClosed
 	}
 	return ErrNoOwner
 }
 
-// cell returns o's cell, and makes one if there is none and add says so.
+// cell returns o's cell. If there is none, it makes one if add is true, and otherwise returns
+// ErrNotExist.
 func (m *Map[O, V]) cell(o *O, add bool) (*cell[O, V], error) {
 	if m.closed.Load() {
 		return nil, ErrClosed
@@ -308,13 +331,13 @@ func (m *Map[O, V]) cell(o *O, add bool) (*cell[O, V], error) {
 	owner := m.ownerOf(o)
 	var made *cell[O, V]
 	for {
-		cells, c, err := m.lookUp(owner)
+		cells, c, err := m.search(owner)
 		if err == nil && c == nil && !add {
 			err = ErrNotExist
 		}
 		if err != nil || c != nil {
 			if made != nil {
-				made.kill() // another one was faster
+				made.end() // Another goroutine was faster.
 			}
 			return c, err
 		}
@@ -326,16 +349,17 @@ func (m *Map[O, V]) cell(o *O, add bool) (*cell[O, V], error) {
 		}
 	}
 	m.cells.add(made, (*cell[O, V]).gone)
-	if m.closed.Load() { // Close may have missed it
-		made.kill()
+	if m.closed.Load() { // Close may have missed the new cell.
+		made.end()
 		owner.sweep()
 		return nil, ErrClosed
 	}
 	return made, nil
 }
 
-// lookUp returns an owner's cells and the map's among them, nil if it is gone.
-func (m *Map[O, V]) lookUp(owner *Owner) (cells *[]slot, c *cell[O, V], err error) {
+// search returns an owner's cells and the map's own among them, or nil if that is missing or
+// gone.
+func (m *Map[O, V]) search(owner *Owner) (cells *[]slot, c *cell[O, V], err error) {
 	if owner == nil {
 		return nil, nil, ErrNoOwner
 	}
@@ -348,35 +372,37 @@ func (m *Map[O, V]) lookUp(owner *Owner) (cells *[]slot, c *cell[O, V], err erro
 	return cells, c, nil
 }
 
-// newCell returns a cell that nobody knows but, with a destructor, the runtime.
+// newCell returns a cell that nobody knows yet. If there is a destructor, the runtime does.
 func (m *Map[O, V]) newCell(o *O) *cell[O, V] {
 	c := &cell[O, V]{m: m, owner: weak.Make(o)}
 	if m.destroy != nil {
-		c.cleanup = runtime.AddCleanup(o, (*cell[O, V]).kill, c)
+		c.cleanup = runtime.AddCleanup(o, (*cell[O, V]).end, c)
 	}
 	return c
 }
 
-// has reports whether b, which the cell had, is a value.
+// has reports whether b, which the cell's value pointer was, is a value.
 func (c *cell[O, V]) has(b *box[V]) bool { return b != nil && b != &c.m.gone }
 
 func (c *cell[O, V]) gone() bool { return c.value.Load() == &c.m.gone }
 
-// take makes the cell gone, and returns what it had before: to one caller only, if that
-// is a value. It needs no lock.
+// take makes the cell gone, and returns what it had before. If that is a value, no other
+// call returns it. take needs no lock.
 func (c *cell[O, V]) take() *box[V] {
 	old := c.value.Swap(&c.m.gone)
 	c.cleanup.Stop()
 	return old
 }
 
-// kill makes the cell gone, and destroys the value if there is one. It needs no lock.
-func (c *cell[O, V]) kill() {
+// end makes the cell gone, and calls the destructor for its value if it has one. It needs no
+// lock.
+func (c *cell[O, V]) end() {
 	if old := c.take(); c.has(old) {
 		c.m.discard(old)
 	}
 }
 
+// discard calls the destructor for a value.
 func (m *Map[O, V]) discard(b *box[V]) {
 	if m.destroy != nil {
 		m.destroy(b.v)

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -15,12 +15,35 @@ import (
 	"weak"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-// patience bounds waits that end soon if all is well.
+// patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
+// a slow machine does not fail a lock that another goroutine is about to release.
 const patience = time.Minute
 
-// A thing is an owner.
+func TestMain(m *testing.M) {
+	rqlock.SetStallTimeout(patience)
+	os.Exit(m.Run())
+}
+
+// shorter returns n, and with -short a tenth of it.
+func shorter(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// during returns the end of a test that runs for d, and for a tenth of it with -short.
+func during(d time.Duration) time.Time {
+	if testing.Short() {
+		d /= 10
+	}
+	return time.Now().Add(d)
+}
+
+// A thing is an object that has an Owner.
 type thing struct {
 	id    int
 	local Owner
@@ -28,7 +51,7 @@ type thing struct {
 
 func local(t *thing) *Owner { return &t.local }
 
-// eventually waits for something that the garbage collector brings about.
+// eventually runs the garbage collector until a condition holds.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
@@ -39,16 +62,16 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// A model is what maps and owners must be like.
+// A model does what maps and owners must do.
 type model struct {
 	maps   []*Map[thing, int]
 	things []*thing
 	has    map[[2]int]int // map and owner to value
 	closed []bool
 	dead   []bool
-	gone   []int // what destructors were called for
-	want   []int // what they must have been called for
-	next   int   // value, each is given once
+	gone   []int // values that a destructor was called for
+	want   []int // values that a destructor must have been called for
+	next   int   // the last value that was attached: each is attached once
 }
 
 func newModel(maps, things int) *model {
@@ -73,7 +96,7 @@ func (m *model) remove(at [2]int) {
 	}
 }
 
-// step does one operation on both, and compares.
+// step does one operation on the maps and on the model, and compares them.
 func (m *model) step(t *testing.T, op, arg byte) {
 	t.Helper()
 	at := [2]int{int(arg) % len(m.maps), int(arg/16) % len(m.things)}
@@ -105,7 +128,7 @@ func (m *model) step(t *testing.T, op, arg byte) {
 		var got int
 		got, err = of.GetOrCreate(owner, func() int {
 			if present || wantErr != nil {
-				t.Error("f is called in vain")
+				t.Error("GetOrCreate calls f in vain")
 			}
 			return v
 		})
@@ -119,7 +142,7 @@ func (m *model) step(t *testing.T, op, arg byte) {
 		action := Action(op - 6)
 		err = of.Compute(owner, func(o int, p bool) (int, Action) {
 			if o != old || p != present || wantErr != nil {
-				t.Errorf("Compute has %d, %v, want %d, %v", o, p, old, present)
+				t.Errorf("Compute calls f with %d, %v, want %d, %v", o, p, old, present)
 			}
 			return v, action
 		})
@@ -136,7 +159,7 @@ func (m *model) step(t *testing.T, op, arg byte) {
 			wantErr = ErrNotExist
 		}
 		m.remove(at)
-	case 12, 13: // destroyed, and with 13 another one in its place
+	case 12, 13: // Destroy; with 13 another object replaces this one
 		owner.local.Destroy()
 		for i := range m.maps {
 			m.remove([2]int{i, at[1]})
@@ -146,7 +169,7 @@ func (m *model) step(t *testing.T, op, arg byte) {
 			m.things[at[1]] = &thing{id: at[1]}
 		}
 		wantErr = nil
-	case 14, 15:
+	case 14, 15: // Close; with 15 another map replaces this one
 		of.Close()
 		for i := range m.things {
 			m.remove([2]int{at[0], i})
@@ -168,14 +191,14 @@ func (m *model) check(t *testing.T, op byte) {
 	slices.Sort(m.gone)
 	slices.Sort(m.want)
 	if !slices.Equal(m.gone, m.want) {
-		t.Fatalf("operation %d: destroyed %v, want %v", op, m.gone, m.want)
+		t.Fatalf("operation %d: the destructor was called for %v, want %v", op, m.gone, m.want)
 	}
 	cells := make([]int, len(m.things))
 	for i, of := range m.maps {
 		all := map[int]int{}
 		for o, v := range of.All() {
 			if _, twice := all[o.id]; twice {
-				t.Fatalf("All has owner %d twice", o.id)
+				t.Fatalf("All yields owner %d twice", o.id)
 			}
 			all[o.id] = v
 		}
@@ -191,7 +214,7 @@ func (m *model) check(t *testing.T, op byte) {
 			}
 		}
 		if !maps.Equal(all, want) || of.Len() != len(want) {
-			t.Fatalf("operation %d: map %d has %v and Len %d, want %v", op, i, all, of.Len(), want)
+			t.Fatalf("operation %d: All of map %d yields %v, Len() = %d, want %v", op, i, all, of.Len(), want)
 		}
 	}
 	for j, o := range m.things {
@@ -199,12 +222,12 @@ func (m *model) check(t *testing.T, op byte) {
 			t.Fatalf("operation %d: owner %d has %d cells, want %d", op, j, n, cells[j])
 		}
 		if p := o.local.cells.Load(); p != nil && p != &destroyed && cells[j] == 0 {
-			t.Fatalf("operation %d: owner %d has none, but pays for them", op, j)
+			t.Fatalf("operation %d: owner %d keeps an empty slice of cells", op, j)
 		}
 	}
 }
 
-// end closes all maps. Then nothing is left for the garbage collector to destroy.
+// end closes all maps, so that the garbage collector calls no destructor later.
 func (m *model) end(t *testing.T) {
 	t.Helper()
 	for i := range m.maps {
@@ -220,8 +243,8 @@ func cellsOf(o *thing) int {
 	return 0
 }
 
-// FuzzMaps compares maps and owners with a model: each two bytes are an operation, and
-// the map and owner.
+// FuzzMaps compares maps and owners with a model. Two bytes are an operation, and its map and
+// owner.
 func FuzzMaps(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 2, 0, 3, 1, 6, 0, 7, 16, 8, 16, 9, 1, 0, 17, 12, 16, 0, 17, 13, 16, 3, 17, 14, 1, 0, 1, 15, 1, 0, 1})
 	f.Fuzz(func(t *testing.T, ops []byte) {
@@ -233,16 +256,14 @@ func FuzzMaps(f *testing.F) {
 	})
 }
 
-// TestRandom is a long FuzzMaps with a seed.
+// TestRandom compares maps and owners with a model in many random operations.
 func TestRandom(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
-	for range 100 {
+	rnd := seed.Rand(t)
+	for range shorter(100) {
 		m := newModel(4, 8)
 		for range 200 {
 			op := rnd.IntN(16)
-			if op >= 12 && rnd.IntN(4) > 0 { // fewer ends
+			if op >= 12 && rnd.IntN(4) > 0 { // Destroy and Close are less frequent.
 				op = rnd.IntN(12)
 			}
 			m.step(t, byte(op), byte(rnd.Uint32()))
@@ -251,7 +272,7 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// TestNoOwner: there is none, or no field for one.
+// TestNoOwner checks all methods for an object that is nil, or that has no Owner.
 func TestNoOwner(t *testing.T) {
 	for name, owner := range map[string]func(*thing) *Owner{"nil": local, "no Owner": func(*thing) *Owner { return nil }} {
 		m := New[thing, int](owner, nil)
@@ -260,9 +281,9 @@ func TestNoOwner(t *testing.T) {
 			o = new(thing)
 		}
 		if _, ok := m.Get(o); ok {
-			t.Errorf("%s: there is a value", name)
+			t.Errorf("%s: Get returns a value", name)
 		}
-		_, err := m.GetOrCreate(o, func() int { t.Error("f is called"); return 1 })
+		_, err := m.GetOrCreate(o, func() int { t.Error("GetOrCreate calls f"); return 1 })
 		for _, err := range []error{err, m.Update(o, 1, Any), m.Update(o, 1, Exist), m.Delete(o)} {
 			if err != ErrNoOwner {
 				t.Errorf("%s: %v", name, err)
@@ -271,7 +292,7 @@ func TestNoOwner(t *testing.T) {
 	}
 }
 
-// TestSizes: an owner has one word, and values may have none.
+// TestSizes checks that an Owner has one word, and that values may have the size 0.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(Owner{}); n != unsafe.Sizeof(uintptr(0)) {
 		t.Errorf("an Owner has %d bytes", n)
@@ -281,17 +302,17 @@ func TestSizes(t *testing.T) {
 	m.Update(a, struct{}{}, Any)
 	_, hasA := m.Get(a)
 	if _, hasB := m.Get(b); !hasA || hasB {
-		t.Errorf("%v, %v", hasA, hasB)
+		t.Errorf("Get finds a value: %v, for the other owner: %v", hasA, hasB)
 	}
 	if err := m.Delete(a); err != nil {
 		t.Error(err)
 	}
 	if _, hasA = m.Get(a); hasA {
-		t.Error("it is still there")
+		t.Error("Get finds a deleted value")
 	}
 }
 
-// ops are all that take a lock; f is called inside of the lock, if anything is.
+// ops has the methods that take a lock. Those with a callback call f in it.
 var ops = map[string]func(m *Map[thing, int], o *thing, f func()) error{
 	"GetOrCreate": func(m *Map[thing, int], o *thing, f func()) error {
 		_, err := m.GetOrCreate(o, func() int { f(); return 2 })
@@ -309,16 +330,16 @@ var ops = map[string]func(m *Map[thing, int], o *thing, f func()) error{
 	"Delete": func(m *Map[thing, int], o *thing, f func()) error { return m.Delete(o) },
 }
 
-// TestLockFails has the lock fail that an operation takes, for this goroutine and for
-// another, with a value and without. The error says why and nothing has changed; all
-// that takes no lock works; and so does everything afterwards.
+// TestLockFails has the lock of each operation fail, with a value and without: because this
+// goroutine holds it, and for another goroutine because it is not released. The error says
+// why, and nothing has changed. All methods that take no lock work, and afterwards all do.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	defer rqlock.SetStallTimeout(patience)
 	rqlock.SetStallTimeout(time.Millisecond)
 	for name, op := range ops {
 		for _, present := range []bool{false, true} {
 			if name == "GetOrCreate" && present {
-				continue // takes no lock
+				continue // It takes no lock.
 			}
 			var gone []int
 			m := New(local, func(v int) { gone = append(gone, v) })
@@ -333,27 +354,27 @@ func TestLockFails(t *testing.T) {
 			if err := c.lock.Lock(); err != nil {
 				t.Fatal(err)
 			}
-			inside := func() { t.Errorf("%s calls back without the lock", name) }
-			if err := op(m, o, inside); !errors.Is(err, rqlock.ErrDeadlock) {
-				t.Errorf("%s by who holds the lock: %v", name, err)
+			callback := func() { t.Errorf("%s calls f without the lock", name) }
+			if err := op(m, o, callback); !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s by the goroutine that holds the lock: %v", name, err)
 			}
 			failed := make(chan error)
-			go func() { failed <- op(m, o, inside) }()
+			go func() { failed <- op(m, o, callback) }()
 			if err := <-failed; !errors.Is(err, rqlock.ErrTimeout) {
-				t.Errorf("%s while another holds the lock: %v", name, err)
+				t.Errorf("%s while another goroutine holds the lock: %v", name, err)
 			}
 			if v, ok := m.Get(o); ok != present || ok && v != 1 || m.Len() != map[bool]int{true: 1}[present] || len(gone) != 0 {
-				t.Errorf("%s has failed, but there is %d, %v; destroyed %v", name, v, ok, gone)
+				t.Errorf("%s has failed, but Get has %d, %v; the destructor was called for %v", name, v, ok, gone)
 			}
 			if v, err := m.GetOrCreate(other, func() int { return 3 }); v != 3 || err != nil {
-				t.Errorf("another owner: %d, %v", v, err)
+				t.Errorf("GetOrCreate for another owner: %d, %v", v, err)
 			}
 			c.lock.Unlock()
 			if err := m.Update(o, 5, Any); err != nil {
-				t.Errorf("after a failed %s: %v", name, err)
+				t.Errorf("Update after a failed %s: %v", name, err)
 			}
 			if v, ok := m.Get(o); !ok || v != 5 || present != slices.Equal(gone, []int{1}) {
-				t.Errorf("after a failed %s: %d, %v; destroyed %v", name, v, ok, gone)
+				t.Errorf("after a failed %s Get has %d, %v; the destructor was called for %v", name, v, ok, gone)
 			}
 			m.Close()
 			runtime.KeepAlive([]*thing{o, other})
@@ -361,7 +382,7 @@ func TestLockFails(t *testing.T) {
 	}
 }
 
-// ends are what removes values without a lock.
+// ends has the methods that remove values without a lock.
 var ends = map[string]struct {
 	f   func(m *Map[thing, int], o *thing)
 	err error
@@ -370,9 +391,9 @@ var ends = map[string]struct {
 	"Close":   {func(m *Map[thing, int], _ *thing) { m.Close() }, ErrClosed},
 }
 
-// TestEndUnderLock: while the lock is held, by this goroutine, by another, or by an
-// operation's callback, Destroy and Close end at once, and each value is destroyed once:
-// also the one that the callback comes back with too late, if it is GetOrCreate's.
+// TestEndUnderLock calls Destroy and Close while the lock is held: in a callback of each
+// operation, and while another goroutine holds it. They return at once. The destructor is
+// called once for each value, also for that of a callback of GetOrCreate that returns later.
 func TestEndUnderLock(t *testing.T) {
 	for name, end := range ends {
 		for opName, op := range ops {
@@ -386,32 +407,32 @@ func TestEndUnderLock(t *testing.T) {
 						m.Update(o, 1, Any)
 						want = append(want, 1)
 					}
-					inside := false
+					called := false
 					err := op(m, o, func() {
-						inside = true
+						called = true
 						run(t, by == "another", func() { end.f(m, o) })
 						if !slices.Equal(gone, want) {
-							t.Errorf("%s inside of %s: destroyed %v, want %v", name, opName, gone, want)
+							t.Errorf("%s in a callback of %s: the destructor was called for %v, want %v", name, opName, gone, want)
 						}
 						if _, ok := m.Get(o); ok {
-							t.Errorf("%s inside of %s: the value is still there", name, opName)
+							t.Errorf("%s in a callback of %s: Get still returns a value", name, opName)
 						}
 					})
-					if !inside {
+					if !called {
 						continue
 					}
 					wantErr := end.err
 					if opName == "Remove" && !present {
-						wantErr = nil // there was nothing to do
+						wantErr = nil // There was nothing to do.
 					}
 					if err != wantErr {
-						t.Errorf("%s inside of %s: %v, want %v", name, opName, err, wantErr)
+						t.Errorf("%s in a callback of %s: %v, want %v", name, opName, err, wantErr)
 					}
 					if opName == "GetOrCreate" {
 						want = append(want, 2)
 					}
 					if _, ok := m.Get(o); ok || !slices.Equal(gone, want) || m.Len() != 0 || cellsOf(o) != 0 {
-						t.Errorf("after %s inside of %s: destroyed %v, want %v; %v, %d values, %d cells", name, opName, gone, want, ok, m.Len(), cellsOf(o))
+						t.Errorf("after %s in a callback of %s the destructor was called for %v, want %v; Get: %v; %d values, %d cells", name, opName, gone, want, ok, m.Len(), cellsOf(o))
 					}
 				}
 			}
@@ -443,18 +464,18 @@ func run(t *testing.T, another bool, f func()) {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		t.Fatal("it hangs")
+		t.Fatal("a method that takes no lock hangs")
 	}
 }
 
-// stale are cells that an operation may come upon: without a value, because it is
-// about to get one, and gone, because whoever removed it has not swept yet.
+// stale has cells of no use that an operation may find: one without a value, which is about
+// to get one, and one that is gone, but not yet removed from its owner.
 var stale = map[string]func(m *Map[thing, int], o *thing){
 	"empty": func(m *Map[thing, int], o *thing) { m.cell(o, true) },
-	"gone":  func(m *Map[thing, int], o *thing) { c, _ := m.cell(o, true); c.kill() },
+	"gone":  func(m *Map[thing, int], o *thing) { c, _ := m.cell(o, true); c.end() },
 }
 
-// TestStale: they are as if there were none.
+// TestStale checks that stale cells make no difference.
 func TestStale(t *testing.T) {
 	for what, make := range stale {
 		for name, op := range ops {
@@ -462,7 +483,7 @@ func TestStale(t *testing.T) {
 			o := new(thing)
 			make(m, o)
 			if v, ok := m.Get(o); ok || m.Len() != 0 {
-				t.Errorf("%s: there is %d", what, v)
+				t.Errorf("%s: Get returns %d", what, v)
 			}
 			err := op(m, o, func() {})
 			_, ok := m.Get(o)
@@ -486,10 +507,9 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestWaiters: those who wait for a value that is removed begin anew.
+// TestWaiters removes a value while goroutines wait for its lock. They start again, with a
+// new cell.
 func TestWaiters(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
-	rqlock.SetStallTimeout(patience)
 	m := New[thing, *token](local, nil)
 	for range 10 {
 		o := new(thing)
@@ -504,7 +524,7 @@ func TestWaiters(t *testing.T) {
 			wg.Go(func() {
 				err := m.Compute(o, func(v *token, present bool) (*token, Action) {
 					if calls.Add(1); present == (calls.Load() == 1) {
-						t.Errorf("call %d has %v", calls.Load(), v)
+						t.Errorf("callback %d gets %v", calls.Load(), v)
 					}
 					return new(token), Set
 				})
@@ -513,19 +533,19 @@ func TestWaiters(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(time.Millisecond) // so that they mostly wait
-		c.kill()
+		time.Sleep(time.Millisecond) // so that they probably wait
+		c.end()
 		c.lock.Unlock()
 		wg.Wait()
 		if calls.Load() != 3 {
-			t.Errorf("%d calls", calls.Load())
+			t.Errorf("%d callbacks, want 3", calls.Load())
 		}
 	}
 }
 
-// TestCloseInside: what would be attached while Close is at work is refused, from a
-// destructor, and from anywhere between the first look at the map and the last.
-func TestCloseInside(t *testing.T) {
+// TestUpdateDuringClose checks that nothing is attached during Close: neither by a destructor,
+// nor by an Update that has already found the map open.
+func TestUpdateDuringClose(t *testing.T) {
 	var m *Map[thing, int]
 	o := new(thing)
 	var errs []error
@@ -533,62 +553,63 @@ func TestCloseInside(t *testing.T) {
 	m.Update(new(thing), 1, Any)
 	m.Close()
 	if len(errs) != 1 || errs[0] != ErrClosed || m.Len() != 0 {
-		t.Errorf("from a destructor: %v, %d values", errs, m.Len())
+		t.Errorf("Update by a destructor: %v, %d values", errs, m.Len())
 	}
 
-	var in *Map[thing, int]
+	var closing *Map[thing, int]
 	once := true
-	in = New(func(t *thing) *Owner {
+	closing = New(func(t *thing) *Owner {
 		if once {
 			once = false
-			in.Close()
+			closing.Close()
 		}
 		return &t.local
-	}, func(int) { t.Error("a value is destroyed that was not attached") })
-	if err := in.Update(o, 1, Any); err != ErrClosed || in.Len() != 0 || cellsOf(o) != 0 {
-		t.Errorf("in between: %v, %d values, %d cells", err, in.Len(), cellsOf(o))
+	}, func(int) { t.Error("the destructor is called for a value that was not attached") })
+	if err := closing.Update(o, 1, Any); err != ErrClosed || closing.Len() != 0 || cellsOf(o) != 0 {
+		t.Errorf("Update during Close: %v, %d values, %d cells", err, closing.Len(), cellsOf(o))
 	}
 }
 
-// TestReenter: inside of a callback all can be used but the value that is locked.
+// TestReenter uses maps from a callback. Only the locked value cannot be changed.
 func TestReenter(t *testing.T) {
 	m, other := New[thing, int](local, nil), New[thing, int](local, nil)
 	a, b := &thing{}, &thing{}
 	v, err := m.GetOrCreate(a, func() int {
 		for name, op := range ops {
-			if err := op(m, a, func() { t.Errorf("%s inside calls back", name) }); !errors.Is(err, rqlock.ErrDeadlock) {
-				t.Errorf("%s inside: %v", name, err)
+			if err := op(m, a, func() { t.Errorf("%s in the callback calls f", name) }); !errors.Is(err, rqlock.ErrDeadlock) {
+				t.Errorf("%s in the callback: %v", name, err)
 			}
 		}
 		if _, ok := m.Get(a); ok || m.Len() != 0 {
-			t.Error("there is a value already")
+			t.Error("Get returns a value that is not yet attached")
 		}
 		if v, err := other.GetOrCreate(a, func() int { return 5 }); v != 5 || err != nil {
-			t.Errorf("another map: %d, %v", v, err)
+			t.Errorf("GetOrCreate of another map: %d, %v", v, err)
 		}
 		if v, err := m.GetOrCreate(b, func() int { return 6 }); v != 6 || err != nil {
-			t.Errorf("another owner: %d, %v", v, err)
+			t.Errorf("GetOrCreate for another owner: %d, %v", v, err)
 		}
 		return 4
 	})
 	if v != 4 || err != nil || m.Len() != 2 || other.Len() != 1 || cellsOf(a) != 2 {
-		t.Errorf("%d, %v; %d and %d values", v, err, m.Len(), other.Len())
+		t.Errorf("GetOrCreate: %d, %v; %d and %d values", v, err, m.Len(), other.Len())
 	}
 }
 
-// TestCross: two goroutines want each other's value. One is refused, and nobody hangs.
+// TestCross has two goroutines create values of two owners in opposite orders. One inner call
+// fails, the other one waits and succeeds.
 func TestCross(t *testing.T) {
 	m := New[thing, int](local, nil)
 	of := [2]*thing{{}, {}}
-	var inside, done sync.WaitGroup
-	inside.Add(2)
+	var locked, done sync.WaitGroup
+	locked.Add(2)
 	var errs [2]error
 	for i := range 2 {
 		done.Go(func() {
 			if _, err := m.GetOrCreate(of[i], func() int {
-				inside.Done()
-				inside.Wait()
-				_, errs[i] = m.GetOrCreate(of[1-i], func() int { t.Error("f is called"); return 0 })
+				locked.Done()
+				locked.Wait()
+				_, errs[i] = m.GetOrCreate(of[1-i], func() int { t.Error("the inner GetOrCreate calls f"); return 0 })
 				return i
 			}); err != nil {
 				t.Error(err)
@@ -606,7 +627,7 @@ func TestCross(t *testing.T) {
 	}
 }
 
-// TestPanic: a callback that panics leaves the value as it was, and unlocked.
+// TestPanic checks that a callback that panics leaves the value as it was, and unlocked.
 func TestPanic(t *testing.T) {
 	for _, present := range []bool{false, true} {
 		destroyed := 0
@@ -620,7 +641,7 @@ func TestPanic(t *testing.T) {
 			m.Compute(o, func(int, bool) (int, Action) { panic("oh") })
 		}()
 		if _, ok := m.Get(o); ok != present || cellsOf(o) != m.Len() || destroyed != 0 {
-			t.Errorf("there is a value: %v, want %v; %d cells, %d destroyed", ok, present, cellsOf(o), destroyed)
+			t.Errorf("Get finds a value: %v, want %v; %d cells, %d calls of the destructor", ok, present, cellsOf(o), destroyed)
 		}
 		if err := m.Compute(o, func(int, bool) (int, Action) { return 2, Set }); err != nil {
 			t.Error(err)
@@ -630,12 +651,12 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestCollected: an owner that is garbage takes its value along, even if that refers to
-// the owner.
+// TestCollected checks that the value of an owner that is garbage is garbage, too, even if it
+// refers to the owner.
 func TestCollected(t *testing.T) {
 	type value struct {
-		of   *thing
-		more [100]int
+		of *thing
+		_  [100]int
 	}
 	m := New[thing, *value](local, nil)
 	var gone atomic.Int64
@@ -648,16 +669,16 @@ func TestCollected(t *testing.T) {
 		m.Update(o, v, Any)
 		runtime.AddCleanup(v, func(int) { gone.Add(1) }, 0)
 	}
-	eventually(t, "values of owners that are garbage are, too", func() bool { return gone.Load() == n })
-	eventually(t, "they are not counted", func() bool { return m.Len() == 1 })
+	eventually(t, "the values of garbage owners are collected", func() bool { return gone.Load() == n })
+	eventually(t, "Len does not count them", func() bool { return m.Len() == 1 })
 	if v, ok := m.Get(kept); !ok || v.of != kept {
-		t.Error("an owner in use has lost its value")
+		t.Error("an owner that is in use has lost its value")
 	}
 	runtime.KeepAlive(kept)
 }
 
-// TestCollectedDestructor: ... and with a destructor it is called, once, whether the map
-// is closed before or not.
+// TestCollectedDestructor checks that the destructor is called once for the value of an owner
+// that is garbage, whether the map is closed before or not.
 func TestCollectedDestructor(t *testing.T) {
 	for _, closeFirst := range []bool{false, true} {
 		const n = 50
@@ -665,9 +686,9 @@ func TestCollectedDestructor(t *testing.T) {
 		var sum atomic.Int64
 		var m *Map[thing, int]
 		m = New(local, func(i int) {
-			for o := range m.All() { // others of the same collection are still to be destroyed
+			for o := range m.All() { // Other values of garbage owners are still attached.
 				if o == nil {
-					t.Error("All has an owner that is gone")
+					t.Error("All yields nil for an owner that is garbage")
 				}
 			}
 			destroyed[i].Add(1)
@@ -684,23 +705,23 @@ func TestCollectedDestructor(t *testing.T) {
 			m.Close()
 			want++
 		}
-		eventually(t, "all values are destroyed", func() bool { return sum.Load() >= want })
+		eventually(t, "the destructor was called for all values", func() bool { return sum.Load() >= want })
 		runtime.GC()
 		for i := range destroyed {
 			if got := destroyed[i].Load(); got != 1 && (i < n || closeFirst) {
-				t.Errorf("value %d was destroyed %d times", i, got)
+				t.Errorf("the destructor was called %d times for value %d", got, i)
 			}
 		}
 		if v, ok := m.Get(kept); ok == closeFirst || ok && v != n {
-			t.Errorf("the owner in use has %d, %v", v, ok)
+			t.Errorf("Get for the owner that is in use: %d, %v", v, ok)
 		}
 		runtime.KeepAlive(kept)
 	}
 }
 
-// TestLetsGo: what was removed is not kept, neither the value nor its cell, though the
-// owner and the map are.
-func TestLetsGo(t *testing.T) {
+// TestReleases checks that the garbage collector frees a removed value and its cell, though
+// the owner and the map are in use.
+func TestReleases(t *testing.T) {
 	for name, remove := range map[string]func(*Map[thing, *[1000]int], *thing){
 		"Delete":  func(m *Map[thing, *[1000]int], o *thing) { m.Delete(o) },
 		"Destroy": func(_ *Map[thing, *[1000]int], o *thing) { o.local.Destroy() },
@@ -721,9 +742,9 @@ func TestLetsGo(t *testing.T) {
 			return weak.Make(c)
 		}()
 		remove(m, o)
-		eventually(t, name+" lets the value go", func() bool { return value.Value() == nil })
-		eventually(t, name+" lets the cell go", func() bool { return cell.Value() == nil })
-		if name == "Close" && m.cells.head.Load() != nil {
+		eventually(t, "the value is collected after "+name, func() bool { return value.Value() == nil })
+		eventually(t, "the cell is collected after "+name, func() bool { return cell.Value() == nil })
+		if name == "Close" && m.cells.first.Load() != nil {
 			t.Error("a closed map has nodes")
 		}
 		runtime.KeepAlive(o)
@@ -731,8 +752,8 @@ func TestLetsGo(t *testing.T) {
 	}
 }
 
-// TestRegistry: what a map knows of values that are gone is bounded by those that are
-// there, and it forgets none of these.
+// TestRegistry checks that a map keeps few nodes of values that are gone, and all of those
+// that are attached.
 func TestRegistry(t *testing.T) {
 	m := New[thing, int](local, nil)
 	stay := make([]thing, 100)
@@ -748,17 +769,16 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("%d values, want %d", m.Len(), len(stay))
 	}
 	nodes := 0
-	for n := m.cells.head.Load(); n != nil; n = n.next.Load() {
+	for n := m.cells.first.Load(); n != nil; n = n.next.Load() {
 		nodes++
 	}
 	if nodes > 2*len(stay)+minLimit || int64(nodes) != m.cells.len.Load() {
-		t.Errorf("%d nodes for %d values, counted %d", nodes, len(stay), m.cells.len.Load())
+		t.Errorf("%d nodes for %d values, len is %d", nodes, len(stay), m.cells.len.Load())
 	}
 }
 
-// TestPruneHead: what is added while the oldest of the list, which is also its newest,
-// is about to be unlinked, stays.
-func TestPruneHead(t *testing.T) {
+// TestPruneFirst adds a node while prune is about to unlink the only one. The new node stays.
+func TestPruneFirst(t *testing.T) {
 	var r registry[int]
 	a, b := new(int), new(int)
 	never := func(*int) bool { return false }
@@ -770,25 +790,25 @@ func TestPruneHead(t *testing.T) {
 		return x == a
 	})
 	if all := slices.Collect(r.all()); len(all) == 0 || all[0] != b {
-		t.Errorf("%d are left, without the new one", len(all))
+		t.Errorf("%d nodes are left, without the new one", len(all))
 	}
 	r.prune(func(x *int) bool { return x == a })
 	if all := slices.Collect(r.all()); len(all) != 1 || all[0] != b || r.len.Load() != 1 {
-		t.Errorf("%d are left, counted %d", len(all), r.len.Load())
+		t.Errorf("%d nodes are left, len is %d", len(all), r.len.Load())
 	}
 	runtime.KeepAlive(a)
 }
 
-// A token is a value that knows its life.
+// A token is a value that counts how often it is attached and destroyed.
 type token struct {
 	attached, destroyed atomic.Int64
 	owner               *thing
 }
 
-// TestOnce: of many that want to create a value one does.
+// TestOnce has goroutines create a value at the same time. One of them does, and all get it.
 func TestOnce(t *testing.T) {
 	m := New[thing, *token](local, nil)
-	for range 200 {
+	for range shorter(200) {
 		o := new(thing)
 		var calls atomic.Int64
 		var got [4]*token
@@ -804,12 +824,12 @@ func TestOnce(t *testing.T) {
 		}
 		wg.Wait()
 		if calls.Load() != 1 || got[0] == nil || got != [4]*token{got[0], got[0], got[0], got[0]} || cellsOf(o) != 1 {
-			t.Fatalf("%d calls, %v, %d cells", calls.Load(), got, cellsOf(o))
+			t.Fatalf("%d calls of f, values %v, %d cells", calls.Load(), got, cellsOf(o))
 		}
 	}
 }
 
-// together runs f in n goroutines that begin at the same time.
+// together calls f in n goroutines at the same time.
 func together(n int, f func(id int)) {
 	var ready atomic.Int64
 	var wg sync.WaitGroup
@@ -824,19 +844,19 @@ func together(n int, f func(id int)) {
 	wg.Wait()
 }
 
-// TestManyMaps: while values of an owner come and go in several maps, each map has its
-// own.
+// TestManyMaps attaches and removes values of one owner in several maps at the same time. Each
+// map has its own value.
 func TestManyMaps(t *testing.T) {
 	o := new(thing)
-	end := time.Now().Add(150 * time.Millisecond)
+	end := during(100 * time.Millisecond)
 	together(4, func(int) {
 		m := New[thing, int](local, nil)
-		for i := 0; time.Now().Before(end) && !t.Failed(); i++ {
+		for i := 0; (i < 100 || time.Now().Before(end)) && !t.Failed(); i++ {
 			if err := m.Update(o, i, NoExist); err != nil {
 				t.Error(err)
 			}
 			if v, ok := m.Get(o); !ok || v != i {
-				t.Errorf("%d, %v, want %d", v, ok, i)
+				t.Errorf("Get: %d, %v, want %d", v, ok, i)
 			}
 			if err := m.Delete(o); err != nil {
 				t.Error(err)
@@ -844,15 +864,15 @@ func TestManyMaps(t *testing.T) {
 		}
 	})
 	if cellsOf(o) != 0 {
-		t.Errorf("%d cells", cellsOf(o))
+		t.Errorf("in the end the owner has %d cells", cellsOf(o))
 	}
 }
 
-// TestManyOwners: while owners get and lose values in a map, the map knows each that
-// has one.
+// TestManyOwners attaches and removes values of many owners at the same time. In the end the
+// map has each value that was not removed.
 func TestManyOwners(t *testing.T) {
 	const n, each = 4, 500
-	for range 8 {
+	for range max(1, shorter(8)) {
 		m := New[thing, int](local, nil)
 		var of [n][each]thing
 		together(n, func(id int) {
@@ -875,14 +895,14 @@ func TestManyOwners(t *testing.T) {
 	}
 }
 
-// TestKillTwice: of two that kill a cell at the same time one gets the value.
-func TestKillTwice(t *testing.T) {
-	const n = 5000
+// TestEndTwice ends a cell in two goroutines at the same time. One of them gets the value.
+func TestEndTwice(t *testing.T) {
+	n := shorter(5000)
 	m := New(local, func(v *token) { v.destroyed.Add(1) })
-	var of [n]thing
-	var tokens [n]token
-	var cells [n]*cell[thing, *token]
-	var ready [n]atomic.Int64
+	of := make([]thing, n)
+	tokens := make([]token, n)
+	cells := make([]*cell[thing, *token], n)
+	ready := make([]atomic.Int64, n)
 	for i := range n {
 		m.Update(&of[i], &tokens[i], Any)
 		cells[i], _ = m.cell(&of[i], false)
@@ -895,26 +915,26 @@ func TestKillTwice(t *testing.T) {
 					runtime.Gosched()
 				}
 			}
-			cells[i].kill()
+			cells[i].end()
 		}
 	})
 	for i := range n {
 		if got := tokens[i].destroyed.Load(); got != 1 {
-			t.Fatalf("value %d was destroyed %d times", i, got)
+			t.Fatalf("the destructor was called %d times for value %d", got, i)
 		}
 	}
 }
 
-// TestTwoEnds: while owners are destroyed their map is closed, and their values are
-// deleted and replaced. Each is destroyed once.
+// TestTwoEnds destroys owners, replaces their values, and closes the map at the same time.
+// The destructor is called once for each value.
 func TestTwoEnds(t *testing.T) {
 	const n = 100
-	for range 200 {
+	for range shorter(200) {
 		m := New(local, func(v *token) { v.destroyed.Add(1) })
 		var of [n]thing
 		var tokens [2 * n]token
 		for i := range n {
-			m.Update(&of[n-1-i], &tokens[n-1-i], Any) // Close goes from the newest on
+			m.Update(&of[n-1-i], &tokens[n-1-i], Any) // in this order, because Close begins with the newest
 		}
 		var attached [n]bool
 		together(3, func(id int) {
@@ -936,20 +956,17 @@ func TestTwoEnds(t *testing.T) {
 				want = 0
 			}
 			if got := tokens[i].destroyed.Load(); got != want {
-				t.Fatalf("value %d was destroyed %d times, want %d", i, got, want)
+				t.Fatalf("the destructor was called %d times for value %d, want %d", got, i, want)
 			}
 		}
 	}
 }
 
-// TestTorture: values of a few owners in a few maps come and go in all ways, owners are
-// destroyed, maps closed, and callbacks use both. Each value that was attached is
-// destroyed once, and nothing else is.
+// TestTorture attaches and removes values of a few owners in a few maps by all methods, and in
+// callbacks, and destroys owners and closes maps. The destructor is called once for each
+// value that was attached, and for no other.
 func TestTorture(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
-	rqlock.SetStallTimeout(patience)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	number := seed.Of(t)
 	var tokens struct {
 		sync.Mutex
 		of []*token
@@ -966,7 +983,7 @@ func TestTorture(t *testing.T) {
 	var wg sync.WaitGroup
 	for id := range 4 {
 		wg.Go(func() {
-			rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+			rnd := seed.New(number, id)
 			pick := func() (*Map[thing, *token], *thing) {
 				return of[rnd.IntN(len(of))].Load(), things[rnd.IntN(len(things))].Load()
 			}
@@ -987,18 +1004,18 @@ func TestTorture(t *testing.T) {
 				switch op := rnd.IntN(100); {
 				case op < 25:
 					if v, ok := m.Get(o); ok && v.owner != o {
-						t.Error("a value of another owner")
+						t.Error("Get returns a value of another owner")
 					}
 				case op < 45:
 					v, err := m.GetOrCreate(o, func() *token {
-						made.attached.Add(1) // or destroyed
+						made.attached.Add(1) // If it is not attached, the destructor is called for it.
 						if depth < 2 {
 							some(depth + 1)
 						}
 						return made
 					})
 					if check(err, depth); err == nil && v.owner != o {
-						t.Error("a value of another owner")
+						t.Error("GetOrCreate returns a value of another owner")
 					}
 				case op < 60:
 					err := m.Update(o, made, Flag(rnd.IntN(3)))
@@ -1020,7 +1037,7 @@ func TestTorture(t *testing.T) {
 					if check(err, depth); err == nil && action == Set {
 						made.attached.Add(1)
 						if old != nil {
-							old.destroyed.Add(1) // it is ours
+							old.destroyed.Add(1) // The callback has replaced it.
 						}
 					}
 				case op < 90:
@@ -1028,7 +1045,7 @@ func TestTorture(t *testing.T) {
 				case op < 95:
 					for o, v := range m.All() {
 						if v.owner != o {
-							t.Error("All has a value of another owner")
+							t.Error("All yields a value of another owner")
 						}
 					}
 				case op < 98:
@@ -1043,7 +1060,7 @@ func TestTorture(t *testing.T) {
 					}
 				}
 			}
-			for range 5000 {
+			for range shorter(5000) {
 				some(0)
 			}
 			tokens.Lock()
@@ -1059,14 +1076,14 @@ func TestTorture(t *testing.T) {
 	}
 	for i := range things {
 		if o := things[i].Load(); cellsOf(o) > len(of)/2 {
-			t.Errorf("%d cells of maps that are closed, or gone", cellsOf(o))
+			t.Errorf("an owner has %d cells, though two of three maps are closed", cellsOf(o))
 		}
 		things[i].Load().local.Destroy()
 	}
 	used := 0
 	for _, v := range tokens.of {
 		if v.attached.Load() != v.destroyed.Load() || v.attached.Load() > 1 {
-			t.Fatalf("a value was attached %d times, destroyed %d times", v.attached.Load(), v.destroyed.Load())
+			t.Fatalf("a value was attached %d times and destroyed %d times", v.attached.Load(), v.destroyed.Load())
 		}
 		used += int(v.attached.Load())
 	}
@@ -1075,19 +1092,19 @@ func TestTorture(t *testing.T) {
 	}
 	for i := range of {
 		if n := of[i].Load().Len(); n != 0 {
-			t.Errorf("%d values are left", n)
+			t.Errorf("in the end a map has %d values", n)
 		}
 	}
 }
 
-// TestEndRace: values are attached while the owner is destroyed, or the map closed. None
-// survives, and each is destroyed once.
+// TestEndRace attaches values while the owner is destroyed, or the map closed. No value stays,
+// and the destructor is called once for each.
 func TestEndRace(t *testing.T) {
 	for name, end := range map[string]func(*Map[thing, *token], *thing){
 		"Destroy": func(_ *Map[thing, *token], o *thing) { o.local.Destroy() },
 		"Close":   func(m *Map[thing, *token], _ *thing) { m.Close() },
 	} {
-		for range 2000 {
+		for range shorter(2000) {
 			m := New(local, func(v *token) { v.destroyed.Add(1) })
 			o := new(thing)
 			var made, called token
@@ -1104,17 +1121,17 @@ func TestEndRace(t *testing.T) {
 			wg.Wait()
 			for _, v := range []*token{&made, &called} {
 				if v.attached.Load() != v.destroyed.Load() {
-					t.Fatalf("%s: attached %d times, destroyed %d times", name, v.attached.Load(), v.destroyed.Load())
+					t.Fatalf("%s: a value was attached %d times and destroyed %d times", name, v.attached.Load(), v.destroyed.Load())
 				}
 			}
 			if _, ok := m.Get(o); ok || m.Len() != 0 || cellsOf(o) != 0 {
-				t.Fatalf("%s: %v, %d values, %d cells", name, ok, m.Len(), cellsOf(o))
+				t.Fatalf("after %s Get finds a value: %v; %d values, %d cells", name, ok, m.Len(), cellsOf(o))
 			}
 		}
 	}
 }
 
-// TestAllocs: to get a value allocates nothing.
+// TestAllocs checks that neither Get nor GetOrCreate of an attached value allocates.
 func TestAllocs(t *testing.T) {
 	m := New[thing, int](local, nil)
 	o := new(thing)
@@ -1124,13 +1141,13 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// BenchmarkGet gets the value of one of many owners, on all processors; the owner has
-// values of so many maps.
+// BenchmarkGet gets the values of many owners, on all processors at once. An owner has a value
+// in each of several maps.
 func BenchmarkGet(b *testing.B) {
 	for _, maps := range []int{1, 4, 16} {
 		var m *Map[thing, int]
 		of := owners(func(o *thing) {})
-		for range maps { // the last one is the last to be found
+		for range maps { // Get searches longest for the value of the last one.
 			m = New[thing, int](local, nil)
 			for _, o := range of {
 				m.Update(o, o.id, Any)
@@ -1170,7 +1187,7 @@ func get(b *testing.B, name string, of []*thing, f func(*thing) (int, bool)) {
 	})
 }
 
-// A weakMap is a map with a mutex, from owners of any type that it does not keep.
+// A weakMap is a map with a mutex and weak pointers to the owners.
 type weakMap struct {
 	mu sync.RWMutex
 	of map[weak.Pointer[thing]]int
@@ -1199,7 +1216,7 @@ func (m *weakMap) remove(key weak.Pointer[thing]) {
 	delete(m.of, key)
 }
 
-// BenchmarkLife makes an owner, attaches a value, and removes it.
+// BenchmarkLife makes an owner, attaches a value, and destroys the owner.
 func BenchmarkLife(b *testing.B) {
 	for name, destroy := range map[string]func(int){"localstorage": nil, "localstorage, destructor": func(int) {}} {
 		b.Run("of="+name, func(b *testing.B) {

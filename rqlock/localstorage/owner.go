@@ -5,49 +5,51 @@ import (
 	"sync/atomic"
 )
 
-// An Owner is the part of an object that values are attached to. Its zero value is
-// ready. It must not be copied after first use.
+// An Owner is the field of an object that makes it an owner of values. The zero value is
+// ready for use. An Owner must not be copied after first use.
 type Owner struct {
-	cells atomic.Pointer[[]slot] // copied to be changed; nil = none
+	cells atomic.Pointer[[]slot] // copied to change it; nil: none
 }
 
-// A slot has a map's cell. To find a map's one does not have to look into others.
+// A slot has a map's cell. A map finds its own cell without looking into others.
 type slot struct {
 	of *identity // the map's
 	member
 }
 
-// An identity tells a map from others by its address.
+// An identity distinguishes a map from others by its address.
 type identity struct{ _ byte }
 
 // A member is a cell of some map.
 type member interface {
 	gone() bool
-	kill()
+	end()
 }
 
-// destroyed is what an owner has instead of cells after Destroy.
+// destroyed takes the part of an owner's cells after Destroy.
 var destroyed []slot
 
-// Destroy removes the values that all maps have attached to o, and calls their
-// destructors. It takes no lock and never fails. Nothing can be attached to o afterwards:
-// the error is ErrNoOwner. To use the object again, when nobody else has it, give it a
-// new Owner{}.
+// Destroy removes the values that all maps have attached to the owner, and calls their
+// destructors. It takes no lock and never fails. Nothing can be attached to the owner
+// afterwards: the error is [ErrNoOwner].
+//
+// To use the object again, when no other goroutine has it, assign it a new Owner{}.
 func (o *Owner) Destroy() {
 	if cells := o.cells.Swap(&destroyed); cells != nil {
 		for _, c := range *cells {
-			c.kill()
+			c.end()
 		}
 	}
 }
 
-// add adds a cell, if the cells are still those.
+// add adds a cell if the owner's cells are still the given ones, and reports whether they
+// were. Cells that are gone are left out.
 func (o *Owner) add(to *[]slot, c slot) bool {
-	cells := append(living(to), c)
+	cells := append(present(to), c)
 	return o.cells.CompareAndSwap(to, &cells)
 }
 
-// sweep lets go of cells that are gone.
+// sweep removes the cells that are gone.
 func (o *Owner) sweep() {
 	for {
 		old := o.cells.Load()
@@ -55,7 +57,7 @@ func (o *Owner) sweep() {
 			return
 		}
 		var cells *[]slot
-		if left := living(old); len(left) > 0 {
+		if left := present(old); len(left) > 0 {
 			cells = &left
 		}
 		if o.cells.CompareAndSwap(old, cells) {
@@ -64,7 +66,8 @@ func (o *Owner) sweep() {
 	}
 }
 
-func living(cells *[]slot) (left []slot) {
+// present returns a copy of the cells that are not gone, with room for one more.
+func present(cells *[]slot) (left []slot) {
 	if cells == nil {
 		return nil
 	}

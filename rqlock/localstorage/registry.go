@@ -6,15 +6,15 @@ import (
 	"weak"
 )
 
-// A registry is what a map knows of its cells: a list of weak pointers. Any number of
-// goroutines add to it, by compare-and-exchange at its head, and go over it.
+// A registry is a list of weak pointers, by which a map knows its cells. Any number of
+// goroutines add to its front by compare-and-exchange, and iterate over it.
 //
-// Those that are gone are unlinked when there are at least as many as others: so
-// what the list costs, for each one added, is constant.
+// Nodes of cells that are gone are unlinked when there are at least as many of them as
+// others. So the cost of the list is constant for each cell that is added.
 type registry[T any] struct {
-	head    atomic.Pointer[node[T]]
+	first   atomic.Pointer[node[T]]
 	len     atomic.Int64 // nodes
-	limit   atomic.Int64 // of nodes before the next pruning, if more than minLimit
+	limit   atomic.Int64 // nodes before the next pruning, if that is more than minLimit
 	pruning atomic.Bool
 }
 
@@ -25,13 +25,13 @@ type node[T any] struct {
 
 const minLimit = 32
 
-// add adds t.
+// add adds t, and sometimes unlinks nodes that are gone.
 func (r *registry[T]) add(t *T, gone func(*T) bool) {
 	n := &node[T]{to: weak.Make(t)}
 	for {
-		first := r.head.Load()
+		first := r.first.Load()
 		n.next.Store(first)
-		if r.head.CompareAndSwap(first, n) {
+		if r.first.CompareAndSwap(first, n) {
 			break
 		}
 	}
@@ -40,13 +40,13 @@ func (r *registry[T]) add(t *T, gone func(*T) bool) {
 	}
 }
 
-// all goes over what is left of those that have been added, newest first, and comes
-// by none that is added after it began.
-func (r *registry[T]) all() iter.Seq[*T] { return from(r.head.Load) }
+// all iterates over what was added and is not garbage, newest first. It skips what is added
+// after it began.
+func (r *registry[T]) all() iter.Seq[*T] { return from(r.first.Load) }
 
-// takeAll is all, and leaves the registry empty.
+// takeAll is all, and empties the registry when the iteration begins.
 func (r *registry[T]) takeAll() iter.Seq[*T] {
-	return from(func() *node[T] { return r.head.Swap(nil) })
+	return from(func() *node[T] { return r.first.Swap(nil) })
 }
 
 func from[T any](first func() *node[T]) iter.Seq[*T] {
@@ -59,18 +59,19 @@ func from[T any](first func() *node[T]) iter.Seq[*T] {
 	}
 }
 
-// prune unlinks nodes whose T is gone, unless another goroutine does so. Whoever goes
-// over the list and stands on one comes from there to all that were behind it.
+// prune unlinks the nodes that are gone, unless another goroutine does that at present. An
+// iteration that has reached an unlinked node goes on from there to all nodes behind it.
 func (r *registry[T]) prune(gone func(*T) bool) {
 	if !r.pruning.CompareAndSwap(false, true) {
 		return
 	}
 	defer r.pruning.Store(false)
 	kept := int64(0)
-	at := &r.head
+	at := &r.first
 	for n := at.Load(); n != nil; n = at.Load() {
 		t := n.to.Value()
-		if (t == nil || gone(t)) && at.CompareAndSwap(n, n.next.Load()) { // fails if another is added at the head
+		// The exchange fails if a node was added at the front meanwhile.
+		if (t == nil || gone(t)) && at.CompareAndSwap(n, n.next.Load()) {
 			r.len.Add(-1)
 			continue
 		}

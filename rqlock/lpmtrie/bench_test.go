@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A bitTrie is the plain way: a node for each bit.
+// A bitTrie is the simplest trie: it has a node for each bit.
 type bitTrie struct {
 	kids  [2]*bitTrie
 	value *int
@@ -37,7 +37,7 @@ func (t *bitTrie) lookup(a []byte) (v int, ok bool) {
 	return v, ok
 }
 
-// lookupLinear is a table that is searched to its end.
+// lookupLinear searches a table from its beginning to its end.
 func lookupLinear(of []netip.Prefix, ip netip.Addr) (best int, ok bool) {
 	for i, p := range of {
 		if p.Contains(ip) && (!ok || p.Bits() > of[best].Bits()) {
@@ -47,8 +47,8 @@ func lookupLinear(of []netip.Prefix, ip netip.Addr) (best int, ok bool) {
 	return best, ok
 }
 
-// benchPrefixes have lengths as in routing tables: for IPv4 most have 24 bits, the rest
-// 16 to 23; for IPv6, half 48, the rest 32 to 47.
+// benchPrefixes returns prefixes with lengths as in routing tables. For IPv4 most have 24
+// bits and the rest 16 to 23. For IPv6 half of them have 48 bits and the rest 32 to 47.
 func benchPrefixes(rnd *rand.Rand, v6 bool, n int) (of []netip.Prefix) {
 	for range n {
 		a := netip.AddrFrom4([4]byte{byte(1 + rnd.IntN(223)), byte(rnd.Uint32()), byte(rnd.Uint32()), byte(rnd.Uint32())})
@@ -68,7 +68,7 @@ func benchPrefixes(rnd *rand.Rand, v6 bool, n int) (of []netip.Prefix) {
 	return of
 }
 
-// BenchmarkLookup has the table beside two plain ones.
+// BenchmarkLookup compares a table with two simple ones.
 func BenchmarkLookup(b *testing.B) {
 	for _, v6 := range []bool{false, true} {
 		for _, n := range []int{1000, 100_000} {
@@ -100,7 +100,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkUpdate adds a prefix to a table of many, and deletes it.
+// BenchmarkUpdate adds a prefix to a large table, and deletes it.
 func BenchmarkUpdate(b *testing.B) {
 	for _, v6 := range []bool{false, true} {
 		const n = 100_000

@@ -2,16 +2,16 @@ package lpmtrie
 
 import "slices"
 
-// Writers copy what they change, and all nodes from there up to the root: who has a
-// root has a trie that stays as it is. A node but the root has at least two things,
-// prefixes, leaves or nodes; where there is one, it is a leaf.
+// A writer copies the nodes that it changes, and all nodes from there up to the root. So a
+// root leads to a trie that never changes. A node other than the root has at least two
+// entries: prefixes, leaves or nodes. A node that would have one entry is left out.
 
-// with returns t with the value of the first n bits of key set to v. Those have t's
-// path; n > 8*t.depth, or t is the root.
+// with returns a copy of t in which the first n bits of key have the value v. They begin
+// with t's path and are longer than it, or t is the root.
 func (t *node[V]) with(key []byte, n int, v V) *node[V] {
 	d := int(t.depth)
 	if n <= 8*(d+1) {
-		return t.withOwn(prefix[V]{placeOf(octetAt(key, n, d), n-8*d), v})
+		return t.withOwn(prefix[V]{positionOf(octetAt(key, n, d), n-8*d), v})
 	}
 	o := key[d]
 	switch {
@@ -26,8 +26,8 @@ func (t *node[V]) with(key []byte, n int, v V) *node[V] {
 	return t.withLeaf(o, newLeaf(key, n, v))
 }
 
-// above returns t, or a node above it, with the longest path that key can go on from.
-// They agree up to octet d.
+// above returns t, or a new node above t, that key can be added to: with the longest path
+// that both have in common. The first d octets are equal.
 func (t *node[V]) above(key []byte, n, d int) *node[V] {
 	d = common(t.path, key, n, d)
 	if d == len(t.path) {
@@ -36,8 +36,8 @@ func (t *node[V]) above(key []byte, n, d int) *node[V] {
 	return newNode[V](t.path[:d]).withNode(t.path[d], t)
 }
 
-// above returns a node for l with the longest path that key can go on from. They agree
-// up to octet d.
+// above returns a new node with l, that key can be added to: with the longest path that both
+// have in common. The first d octets are equal.
 func (l *leaf[V]) above(key []byte, n, d int) *node[V] {
 	d = common(l.key[:len(l.key)-1], key, n, d)
 	return newNode[V](l.key[:d]).with([]byte(l.key), int(l.len), l.value)
@@ -45,12 +45,12 @@ func (l *leaf[V]) above(key []byte, n, d int) *node[V] {
 
 func newNode[V any](path string) *node[V] {
 	t := &node[V]{path: path, depth: uint16(len(path))}
-	copy(t.hop[:], path[max(len(path)-len(t.hop), 0):])
+	copy(t.pathEnd[:], path[max(len(path)-len(t.pathEnd), 0):])
 	return t
 }
 
-// common returns how many octets of path a node can have in which, or below which, the
-// first n bits of key end: d or more.
+// common returns the length of the longest part of path that the path of a node can have,
+// if the first n bits of key end in that node or below it. The first d octets are equal.
 func common(path string, key []byte, n, d int) int {
 	end := min(len(path), (n-1)>>3)
 	for d < end && path[d] == key[d] {
@@ -59,18 +59,18 @@ func common(path string, key []byte, n, d int) int {
 	return d
 }
 
-// newLeaf copies the first n > 0 bits of key.
+// newLeaf returns a leaf with a copy of the first n > 0 bits of key.
 func newLeaf[V any](key []byte, n int, v V) leaf[V] {
 	k := slices.Clone(key[:(n+7)>>3])
 	k[len(k)-1] &= 0xff << (-n & 7)
 	return leaf[V]{len: uint32(n), key: string(k), value: v}
 }
 
-// without returns t without the first n bits of key, which are there.
+// without returns a copy of t without the first n bits of key, which are present.
 func (t *node[V]) without(key []byte, n int) *node[V] {
 	d := int(t.depth)
 	if n <= 8*(d+1) {
-		return t.withoutOwn(placeOf(octetAt(key, n, d), n-8*d))
+		return t.withoutOwn(positionOf(octetAt(key, n, d), n-8*d))
 	}
 	o := key[d]
 	if t.hasLeaf.has(o) {
@@ -86,10 +86,10 @@ func (t *node[V]) without(key []byte, n int) *node[V] {
 		return t.withLeaf(o, below.leaves[0])
 	}
 	p := below.own[0]
-	return t.withLeaf(o, newLeaf(append([]byte(below.path), p.at.first()), 8*int(below.depth)+p.at.len(), p.value))
+	return t.withLeaf(o, newLeaf(append([]byte(below.path), p.pos.first()), 8*int(below.depth)+p.pos.len(), p.value))
 }
 
-// withNode returns t with a node below octet o, in place of what is there.
+// withNode returns a copy of t with a node below octet o, instead of what t has there.
 func (t *node[V]) withNode(o byte, below *node[V]) *node[V] {
 	c := *t
 	if t.hasLeaf.has(o) {
@@ -101,7 +101,7 @@ func (t *node[V]) withNode(o byte, below *node[V]) *node[V] {
 	return &c
 }
 
-// withLeaf returns t with a leaf below octet o, in place of what is there.
+// withLeaf returns a copy of t with a leaf below octet o, instead of what t has there.
 func (t *node[V]) withLeaf(o byte, l leaf[V]) *node[V] {
 	c := *t
 	copy(l.rest[:], l.key[t.depth+1:])
@@ -122,7 +122,7 @@ func (t *node[V]) withoutLeaf(o byte) *node[V] {
 	return &c
 }
 
-// removeLeaf is for a copy that nobody else has.
+// removeLeaf changes c, which must be a copy that no reader has.
 func (c *node[V]) removeLeaf(o byte) {
 	c.leaves = remove(c.leaves, c.hasLeaf.index(&c.leafBase, o))
 	c.hasLeaf.remove(o)
@@ -131,24 +131,25 @@ func (c *node[V]) removeLeaf(o byte) {
 
 func (t *node[V]) withOwn(p prefix[V]) *node[V] {
 	c := *t
-	i, ok := t.find(p.at)
+	i, ok := t.find(p.pos)
 	c.own = put(t.own, i, p, ok)
-	c.allot()
+	c.setRuns()
 	return &c
 }
 
-func (t *node[V]) withoutOwn(p place) *node[V] {
+func (t *node[V]) withoutOwn(p position) *node[V] {
 	c := *t
 	i, _ := t.find(p)
 	c.own = remove(t.own, i)
-	c.allot()
+	c.setRuns()
 	return &c
 }
 
-func (s *octets) add(o byte)    { s[o>>6] |= 1 << (o & 63) }
-func (s *octets) remove(o byte) { s[o>>6] &^= 1 << (o & 63) }
+func (s *octetSet) add(o byte)    { s[o>>6] |= 1 << (o & 63) }
+func (s *octetSet) remove(o byte) { s[o>>6] &^= 1 << (o & 63) }
 
-// put returns a copy of s with x at i, in place of what is there or before it.
+// put returns a copy of s with x at i. If replace is true, x replaces the element there;
+// otherwise it is inserted before it.
 func put[T any](s []T, i int, x T, replace bool) []T {
 	rest := s[i:]
 	if replace {
@@ -161,7 +162,7 @@ func put[T any](s []T, i int, x T, replace bool) []T {
 	return c
 }
 
-// remove returns a copy of s without what is at i.
+// remove returns a copy of s without the element at i.
 func remove[T any](s []T, i int) []T {
 	if len(s) == 1 {
 		return nil
@@ -172,17 +173,17 @@ func remove[T any](s []T, i int) []T {
 	return c
 }
 
-// allot makes the runs of t's own prefixes.
-func (t *node[V]) allot() {
-	// Of the prefixes that cover an octet the longest one is the first in own: the last
-	// to be written here.
+// setRuns sets the runs of t's own prefixes.
+func (t *node[V]) setRuns() {
+	// Of the prefixes that cover an octet, the longest comes first in own. So it is the last
+	// one that is written here.
 	var match [256]uint16 // 1 + index in own
 	for i, p := range slices.Backward(t.own) {
-		for o := int(p.at.first()); o <= int(p.at.last()); o++ {
+		for o := int(p.pos.first()); o <= int(p.pos.last()); o++ {
 			match[o] = uint16(i + 1)
 		}
 	}
-	t.covered, t.starts = octets{}, octets{}
+	t.covered, t.starts = octetSet{}, octetSet{}
 	runs := make([]uint16, 0, len(match)) // 1 + index in own
 	last := uint16(0)
 	for o, m := range match {
@@ -190,7 +191,7 @@ func (t *node[V]) allot() {
 			continue
 		}
 		t.covered.add(byte(o))
-		if m != last { // a prefix that is left is not come back to over a gap
+		if m != last { // No gap lies within a prefix, so last need not be reset there.
 			t.starts.add(byte(o))
 			runs = append(runs, m)
 			last = m
@@ -198,7 +199,7 @@ func (t *node[V]) allot() {
 	}
 	t.runBase = t.starts.base()
 	t.runs = t.own
-	if !same(runs, len(t.own)) {
+	if !consecutive(runs, len(t.own)) {
 		t.runs = make([]prefix[V], len(runs))
 		for i, m := range runs {
 			t.runs[i] = t.own[m-1]
@@ -206,8 +207,8 @@ func (t *node[V]) allot() {
 	}
 }
 
-// same reports whether runs are the numbers from 1 to n.
-func same(runs []uint16, n int) bool {
+// consecutive reports whether runs has the numbers from 1 to n, in this order.
+func consecutive(runs []uint16, n int) bool {
 	for i, m := range runs {
 		if int(m) != i+1 {
 			return false

@@ -1,9 +1,9 @@
-// Package lpmtrie finds the longest prefix of a key: the counterpart of Linux' BPF
+// Package lpmtrie finds the longest prefix of a key. It is the counterpart of Linux' BPF
 // longest-prefix-match trie, for IP addresses ([Table]) and for bit strings ([Map]).
 //
-// Writers take turns by a resilient lock (package rqlock); readers take none. A
-// callback that runs while the trie is locked ([Table.Compute]) may use the trie: what
-// would be a deadlock is an error of the inner call, and the trie is unchanged by it.
+// Writers take turns by a resilient lock (see package rqlock). Readers take no lock. A
+// callback that runs while the trie is locked ([Table.Compute]) may use the trie: a call
+// that would deadlock returns an error instead and leaves the trie unchanged.
 //
 //	t := lpmtrie.NewTable[string](1000)
 //	if err := t.Update(netip.MustParsePrefix("10.0.0.0/8"), "inside", lpmtrie.Any); err != nil {
@@ -13,48 +13,46 @@
 //
 // # When the lock fails
 //
-// A method that returns an error has changed nothing. Besides ErrExist, ErrNotExist,
-// ErrFull, ErrKey and ErrFlag the error is rqlock's: errors.Is(err, rqlock.ErrDeadlock)
-// if the goroutine is inside of a callback of this trie, or waits, with others, in a
-// cycle; errors.Is(err, rqlock.ErrTimeout) if a callback stays for longer than the stall
-// timeout.
+// A method that returns an error has changed nothing. The error is one of this package or of
+// rqlock. It matches [rqlock.ErrDeadlock] if the goroutine is in a callback of this trie, or
+// if it is one of several goroutines that wait for one another in a cycle. It matches
+// [rqlock.ErrTimeout] if another goroutine's callback takes longer than the stall timeout.
 //
 //	Lookup, LookupPrefix, LookupPrefixLPM, LookupLPM   take no lock
 //	Get, All, NextKey, Len                             take no lock
-//	Update, Delete, LookupAndDelete                    nothing is changed
-//	Compute                                            nothing is changed, f is not called
+//	Update, Delete, LookupAndDelete                    change nothing
+//	Compute                                            changes nothing and does not call f
 //
 // # What readers see
 //
-// A trie is never changed: a writer copies the nodes from the root to where it changes
-// something, and puts the new root in place of the old one by one atomic store, after
-// which the garbage collector takes what nobody uses any more. So each lookup, and all
-// of an iteration, is of one moment. If a route is added before the one that it is to
-// replace is deleted, there is no lookup that finds neither. A lookup never waits and
-// never begins again; it looks at no more nodes than its key has octets. Other
-// goroutines see what a writer has stored before its change as soon as they see the
-// change.
+// The nodes of a trie never change. A writer copies the nodes from the root to where it
+// changes something, and replaces the root by one atomic store. The garbage collector frees
+// the old nodes when no reader uses them any more. So a lookup, and a whole iteration, sees
+// the trie of one moment. If a route is added before the one that it replaces is deleted,
+// no lookup misses both. A lookup never waits and never starts again, and visits at most one
+// node for each octet of its key. A goroutine that sees a change also sees what the writer
+// stored before it.
 //
-// The price is paid by writers: a change copies the nodes on its way, of 256 bytes and a
-// pointer for each octet that goes on, and the values of the prefixes beside it. Use
-// pointers for large values.
+// Writers pay for this. A change copies each node on its path, which has 256 bytes and a
+// pointer for each octet that goes on, and it copies the values of the prefixes in these
+// nodes. Use pointers for large values.
 //
 // # The kernel's order
 //
-// All and NextKey have longer prefixes before those that they are part of, and of two
-// that differ in a bit the one with 0 first. NextKey begins anew if its key is not
-// there. All sees one moment; a loop over NextKey does not, and may begin anew if
-// another goroutine deletes the key that it is at.
+// All and NextKey return a prefix after the longer ones that it is part of. Of two prefixes
+// that differ in a bit, the one with the 0 comes first. NextKey starts from the beginning
+// if its key is not present. All sees one moment. A loop over NextKey does not: it starts
+// from the beginning if another goroutine deletes the key that it has reached.
 //
-// # How it is made
+// # Implementation
 //
-// A trie with strides of 8 bits. A node has bit sets of 256 octets; what belongs to an
-// octet is found by counting bits (Tree Bitmap: Eatherton, Dittia and Varghese,
-// "Hardware/software IP lookups with incremental updates", 2004), the longest prefix in
-// a node by counting where it changes (Poptrie: Asai and Ohara, SIGCOMM 2015). Nodes with
-// one thing in them are left out.
+// The trie has strides of 8 bits. A node has sets of octets, and counts bits to find what
+// belongs to an octet (Tree Bitmap: Eatherton, Dittia and Varghese, "Hardware/software IP
+// lookups with incremental updates", 2004). To find the longest prefix that an octet
+// matches, it counts the octets where the match changes (Poptrie: Asai and Ohara, SIGCOMM
+// 2015). Nodes that would have one entry are left out.
 //
-// Package github.com/gaissmai/bart has the same strides. A lookup takes about as long
-// there. Its changes in place take a small part of the time of those here, and are not
-// for use beside readers; those that make another table take longer.
+// Package github.com/gaissmai/bart has the same strides, and a lookup takes about as long
+// there. It can change a table in place, in a small part of the time of a change here, but
+// not while others read it. Its changes that make another table take longer than those here.
 package lpmtrie

@@ -9,22 +9,44 @@ import (
 	"github.com/rqlock/rqlock/rqlock/lpmtrie"
 )
 
-// Routes: a callback that decides on one looks at the others. It may; only what would
-// change them from there is refused, where a sync.Mutex would hang.
-func ExampleTable() {
+// newRoutes returns a small routing table.
+func newRoutes() *lpmtrie.Table[string] {
 	routes := lpmtrie.NewTable[string](1000)
 	for prefix, via := range map[string]string{"0.0.0.0/0": "uplink", "10.0.0.0/8": "office", "10.1.0.0/16": "lab"} {
 		if err := routes.Update(netip.MustParsePrefix(prefix), via, lpmtrie.NoExist); err != nil {
 			fmt.Println(err)
 		}
 	}
-	via, _ := routes.Lookup(netip.MustParseAddr("10.1.2.3"))
-	fmt.Println("10.1.2.3 via", via)
+	return routes
+}
 
+// A routing table: the longest prefix that contains an address decides.
+func ExampleTable() {
+	routes := newRoutes()
+	for _, ip := range []string{"10.1.2.3", "10.9.9.9", "192.0.2.1"} {
+		via, ok := routes.Lookup(netip.MustParseAddr(ip))
+		fmt.Println(ip, via, ok)
+	}
+	if err := routes.Delete(netip.MustParsePrefix("0.0.0.0/0")); err != nil {
+		fmt.Println(err)
+	}
+	_, ok := routes.Lookup(netip.MustParseAddr("192.0.2.1"))
+	fmt.Println(ok)
+	// Output:
+	// 10.1.2.3 lab true
+	// 10.9.9.9 office true
+	// 192.0.2.1 uplink true
+	// false
+}
+
+// A callback that decides on a route may look at the others. A call that would need the
+// lock returns an error, where a sync.Mutex would hang.
+func ExampleTable_Compute() {
+	routes := newRoutes()
 	p := netip.MustParsePrefix("10.1.2.0/24")
 	err := routes.Compute(p, func(string, bool) (string, lpmtrie.Action) {
 		if err := routes.Delete(p); errors.Is(err, rqlock.ErrDeadlock) {
-			fmt.Println("Delete inside: deadlock")
+			fmt.Println("Delete in the callback: deadlock")
 		}
 		match, via, _ := routes.LookupPrefixLPM(p)
 		fmt.Println("so far", match, via)
@@ -35,10 +57,8 @@ func ExampleTable() {
 	for prefix, via := range routes.All() { // in the kernel's order
 		fmt.Println(prefix, via)
 	}
-
 	// Output:
-	// 10.1.2.3 via lab
-	// Delete inside: deadlock
+	// Delete in the callback: deadlock
 	// so far 10.1.0.0/16 lab
 	// Compute: <nil>
 	// 10.1.2.0/24 lab, rack 2
@@ -47,7 +67,8 @@ func ExampleTable() {
 	// 0.0.0.0/0 uplink
 }
 
-// Keys may be any bits: here a protocol's 8, then a port's first ones.
+// The keys of a Map are any bits: here the 8 bits of a protocol, then the first bits of a
+// port.
 func ExampleMap() {
 	services := lpmtrie.New[string](24, 100)
 	services.Update(lpmtrie.Key{Bits: []byte{6}, Len: 8}, "TCP", lpmtrie.Any)

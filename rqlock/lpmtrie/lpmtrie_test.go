@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -16,10 +17,36 @@ import (
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-// play does an operation on a trie and on the model: 0 to 2 Update, 3 delete, 4 to 6
-// Compute. Then it compares what there is for two keys.
+// patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
+// a slow machine does not fail a lock that another goroutine is about to release.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	rqlock.SetStallTimeout(patience)
+	os.Exit(m.Run())
+}
+
+// during returns the end of a test that runs for d, and for a tenth of it with -short.
+func during(d time.Duration) time.Time {
+	if testing.Short() {
+		d /= 10
+	}
+	return time.Now().Add(d)
+}
+
+// shorter returns n, and with -short the smaller number m.
+func shorter(n, m int) int {
+	if testing.Short() {
+		return m
+	}
+	return n
+}
+
+// play does an operation on a trie and on the model: Update with a flag (0 to 2), deletion
+// (3), or Compute with an action (4 to 6). Then it compares them for two keys.
 func (m *model) play(t *testing.T, got subject, op int, k, other string, v int) {
 	t.Helper()
 	var err, wantErr error
@@ -37,7 +64,7 @@ func (m *model) play(t *testing.T, got subject, op int, k, other string, v int) 
 		action := Action(op - 4)
 		err = got.compute(k, func(o int, p bool) (int, Action) {
 			if o != old || p != present {
-				t.Fatalf("Compute(%q) is told %d, %v, want %d, %v", k, o, p, old, present)
+				t.Fatalf("Compute(%q) calls f with %d, %v, want %d, %v", k, o, p, old, present)
 			}
 			return v, action
 		})
@@ -50,8 +77,8 @@ func (m *model) play(t *testing.T, got subject, op int, k, other string, v int) 
 	m.checkKey(t, got, other)
 }
 
-// fuzzKey makes keys that have much in common: octets are 0 or x, as the bits of
-// pattern say.
+// fuzzKey returns keys that have much in common: their octets are 0 or x, according to the
+// bits of pattern.
 func fuzzKey(n int, x, pattern byte) string {
 	var b strings.Builder
 	for i := 0; b.Len() < n; i++ {
@@ -67,8 +94,8 @@ var fuzzSeeds = [][]byte{
 	{0, 100, 7, 0xaa, 0, 100, 7, 0xab, 0, 120, 7, 0xaa, 0, 60, 7, 0xaa, 3, 100, 7, 0xab, 3, 120, 7, 0xaa},
 }
 
-// FuzzMap compares a map with a model: each four bytes are an operation, a key's
-// length, octet and pattern.
+// FuzzMap compares a map with a model. Four bytes are an operation, and a key's length,
+// octet and pattern.
 func FuzzMap(f *testing.F) {
 	for i, s := range fuzzSeeds {
 		f.Add(uint16(12+50*i), s)
@@ -87,7 +114,7 @@ func FuzzMap(f *testing.F) {
 	})
 }
 
-// FuzzTable is FuzzMap for a table.
+// FuzzTable compares a table with a model, as FuzzMap does.
 func FuzzTable(f *testing.F) {
 	for _, s := range fuzzSeeds {
 		f.Add(s)
@@ -108,12 +135,11 @@ func FuzzTable(f *testing.F) {
 	})
 }
 
-// TestRandom is a long FuzzMap and FuzzTable with a seed: keys of many sizes, with few
-// different octets or with many.
+// TestRandom compares maps and tables with a model in many random operations. Their keys
+// have many lengths, and few different octets or many.
 func TestRandom(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := seed.Rand(t)
+	steps := shorter(800, 200)
 	key := func(n, wild int) string {
 		var b strings.Builder
 		for b.Len() < n {
@@ -129,8 +155,8 @@ func TestRandom(t *testing.T) {
 		want := &model{map[string]int{}, limit}
 		step := func(i int) {
 			op := []int{0, 0, 0, 1, 2, 3, 4, 5, 6}[rnd.IntN(9)]
-			if i > 550 {
-				op = 3 // towards the end there is less and less
+			if i > steps*2/3 {
+				op = 3 // The last third only deletes.
 			}
 			k := key()
 			if keys := want.keys(); op == 3 && len(keys) > 0 {
@@ -138,16 +164,16 @@ func TestRandom(t *testing.T) {
 			}
 			want.play(t, got, op, k, key(), i)
 		}
-		for i := 0; i < 800; i++ {
+		for i := 0; i < steps; i++ {
 			step(i)
 			if i%50 != 0 {
 				continue
 			}
 			want.check(t, got)
 			keys, of, n := want.keys(), maps.Clone(want.of), 0
-			for k, v := range got.all() { // sees nothing of what its body does
+			for k, v := range got.all() { // It must not see what its body changes.
 				if k != keys[n] || v != of[k] {
-					t.Fatalf("All, while it changes: %q with %d, want %q with %d", k, v, keys[n], of[keys[n]])
+					t.Fatalf("All, during changes, yields %q with %d, want %q with %d", k, v, keys[n], of[keys[n]])
 				}
 				if n++; n < 15 {
 					i++
@@ -155,7 +181,7 @@ func TestRandom(t *testing.T) {
 				}
 			}
 			if n != len(keys) {
-				t.Fatalf("All, while it changes, has %d prefixes, want %d", n, len(keys))
+				t.Fatalf("All, during changes, yields %d prefixes, want %d", n, len(keys))
 			}
 		}
 	}
@@ -178,18 +204,21 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// TestExhaustive has every set of the 15 prefixes of three bits, after some bits that
-// they have in common: each step adds or removes one (a Gray code).
+// TestExhaustive compares a map with a model for every set of the 15 prefixes of up to three
+// bits, after some bits that all have in common. Each step adds or removes one prefix (a
+// Gray code). With -short it has those of up to two bits.
 func TestExhaustive(t *testing.T) {
+	bits := shorter(3, 2)
+	prefixes := 2<<bits - 1
 	for _, common := range []int{0, 6, 15} {
 		var keys []string
-		for n := range 4 {
+		for n := range bits + 1 {
 			for i := range 1 << n {
-				keys = append(keys, strings.Repeat("1", common)+fmt.Sprintf("%03b", i)[3-n:])
+				keys = append(keys, strings.Repeat("1", common)+fmt.Sprintf("%0*b", bits, i)[bits-n:])
 			}
 		}
-		got, want := mapSubject{New[int](common+3, 15)}, &model{map[string]int{}, 15}
-		for step := 1; step < 1<<15; step++ {
+		got, want := mapSubject{New[int](common+bits, prefixes)}, &model{map[string]int{}, prefixes}
+		for step := 1; step < 1<<prefixes; step++ {
 			gray := step ^ step>>1
 			changed := gray ^ (step - 1) ^ (step-1)>>1
 			i := slices.IndexFunc(keys, func(string) bool { changed >>= 1; return changed == 0 })
@@ -198,24 +227,23 @@ func TestExhaustive(t *testing.T) {
 			} else {
 				want.play(t, got, 3, keys[i], keys[0], 0)
 			}
-			for _, k := range keys[7:] {
+			for _, k := range keys[prefixes/2:] {
 				match, v, ok := got.lookup(k)
 				if wantMatch, wantV, has := want.lookup(k); match != wantMatch || v != wantV || ok != has {
 					t.Fatalf("lookup of %q in %q: %q, want %q", k, want.keys(), match, wantMatch)
 				}
 			}
-			if step%512 == 0 {
+			if step%shorter(512, 32) == 0 {
 				want.check(t, got)
 			}
 		}
 	}
 }
 
-// TestOctet has all 511 prefixes of an octet, comes and goes, in random order.
+// TestOctet adds all 511 prefixes of an octet, updates them, and deletes them, each time in
+// a random order.
 func TestOctet(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := seed.Rand(t)
 	var keys []string
 	for n := range 9 {
 		for i := range 1 << n {
@@ -227,7 +255,7 @@ func TestOctet(t *testing.T) {
 		rnd.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 		for i, k := range keys {
 			want.play(t, got, op, k, keys[0], i)
-			if i%73 == 0 {
+			if i%shorter(73, 300) == 0 {
 				want.check(t, got)
 			}
 		}
@@ -235,11 +263,10 @@ func TestOctet(t *testing.T) {
 	}
 }
 
-// TestDiffer has two long prefixes below one node, of several lengths, with as many
-// octets before it as there can be, and a short one. Keys that differ from one of them in
-// one bit, each in turn, match what they should.
+// TestDiffer looks up keys that differ from a long prefix in one bit, for each of its bits.
+// The prefix is below a node whose path has several lengths.
 func TestDiffer(t *testing.T) {
-	for n := 1; n < 150; n += 3 {
+	for n := 1; n < 150; n += shorter(3, 11) {
 		long := strings.Repeat("01100001", 20)[:n]
 		for _, more := range []string{"0", "1", "0000000000000", "1010101010101010101010101010101010101010101010101010101010101010101010101"} {
 			got, want := mapSubject{New[int](300, 3)}, &model{map[string]int{}, 3}
@@ -256,7 +283,7 @@ func TestDiffer(t *testing.T) {
 	}
 }
 
-// TestDeep has a node for each octet of the longest keys.
+// TestDeep has prefixes of one key of the greatest length: a trie of the greatest depth.
 func TestDeep(t *testing.T) {
 	const n = MaxBits / 8
 	m := New[int](MaxBits, 3*n)
@@ -277,23 +304,23 @@ func TestDeep(t *testing.T) {
 	checkNode(t, m.trie.now(), true)
 	other := slices.Clone(bits)
 	other[n/2] ^= 1
-	same := 8*(n/2) + 7 // bits that other has in common
+	same := 8*(n/2) + 7 // how many bits other has in common with bits
 	want := 0
 	for _, l := range lens {
 		if l <= same {
 			want = l
 		}
 		if match, v, ok := m.LookupLPM(Key{bits, min(l+1, MaxBits)}); !ok || v < l || match.Len != v {
-			t.Errorf("%d bits: %d, %v", l+1, v, ok)
+			t.Errorf("LookupLPM of %d bits: %d, %v", l+1, v, ok)
 		}
 	}
 	if v, ok := m.Lookup(Key{other, MaxBits}); !ok || v != want {
-		t.Errorf("%d, %v, want %d", v, ok, want)
+		t.Errorf("Lookup of the other key: %d, %v, want %d", v, ok, want)
 	}
 	i := len(lens)
 	for k, v := range m.All() {
 		if i--; v != lens[i] || k.Len != v {
-			t.Fatalf("All has %d, want %d", v, lens[i])
+			t.Fatalf("All yields %d, want %d", v, lens[i])
 		}
 	}
 	for _, l := range lens {
@@ -302,12 +329,12 @@ func TestDeep(t *testing.T) {
 		}
 	}
 	if root := m.trie.now(); m.Len() != 0 || len(root.own)+len(root.leaves)+len(root.nodes) != 0 {
-		t.Errorf("%d are left: %+v", m.Len(), *root)
+		t.Errorf("%d prefixes are left: %+v", m.Len(), *root)
 	}
 }
 
-// TestContains: a table's answers are those of netip.Prefix.Contains, for addresses
-// and prefixes of all kinds.
+// TestContains checks that Lookup agrees with netip.Prefix.Contains, for addresses and
+// prefixes of all kinds.
 func TestContains(t *testing.T) {
 	prefixes := []string{"0.0.0.0/0", "10.1.2.3/8", "10.1.0.0/16", "10.1.2.3/32", "::/0", "::ffff:10.1.2.3/96",
 		"::ffff:10.1.0.0/112", "fe80::1/10", "fe80::1/128", "2001:db8::/32"}
@@ -336,12 +363,13 @@ func TestContains(t *testing.T) {
 	}
 }
 
-// TestBadKeys: they are refused, with an error that says why, and change nothing.
+// TestBadKeys checks that a bad key is never present, and that methods which would change it
+// return an error that says why, and change nothing.
 func TestBadKeys(t *testing.T) {
 	table, m := NewTable[int](4), New[int](12, 4)
 	m.Update(Key{[]byte{1}, 8}, 1, Any)
 	table.Update(netip.MustParsePrefix("1.0.0.0/8"), 1, Any)
-	f := func(int, bool) (int, Action) { t.Error("f is called"); return 0, Set }
+	f := func(int, bool) (int, Action) { t.Error("Compute calls f"); return 0, Set }
 	for _, p := range []netip.Prefix{{}, netip.PrefixFrom(netip.MustParseAddr("1.0.0.0"), 33), netip.PrefixFrom(netip.MustParseAddr("::"), -1)} {
 		for _, err := range []error{table.Update(p, 2, Any), table.Delete(p), table.Compute(p, f)} {
 			if !errors.Is(err, ErrKey) || err.Error() != "lpmtrie: bad key: the netip.Prefix is not valid" {
@@ -355,7 +383,7 @@ func TestBadKeys(t *testing.T) {
 		}
 	}
 	for _, k := range []Key{{nil, -1}, {[]byte{1, 2}, 13}, {[]byte{1}, 9}, {nil, 1}} {
-		want := fmt.Sprintf("lpmtrie: bad key: Len is %d: must be 0 to 12, the map's bits, and at most the %d of Bits", k.Len, 8*len(k.Bits))
+		want := fmt.Sprintf("lpmtrie: bad key: Len is %d: must be from 0 to 12, the map's bits, and at most %d, those of Bits", k.Len, 8*len(k.Bits))
 		for _, err := range []error{m.Update(k, 2, Any), m.Delete(k), m.Compute(k, f)} {
 			if !errors.Is(err, ErrKey) || err.Error() != want {
 				t.Errorf("%v: %v", k, err)
@@ -368,15 +396,12 @@ func TestBadKeys(t *testing.T) {
 			t.Errorf("%v: Get %v, Lookup %v, LookupLPM %v, NextKey %v, %v", k, got, covered, lpm, next, ok)
 		}
 	}
-	if err := m.Update(Key{[]byte{1}, 8}, 2, Exist+1); err != ErrFlag {
-		t.Error(err)
-	}
 	if v, _ := m.Get(Key{[]byte{1, 2}, 8}); v != 1 || m.Len() != 1 || table.Len() != 1 {
-		t.Errorf("value %d; %d and %d prefixes", v, m.Len(), table.Len())
+		t.Errorf("the value is %d; there are %d and %d prefixes", v, m.Len(), table.Len())
 	}
 }
 
-// TestNew: constructors refuse what cannot be.
+// TestNew checks that constructors panic if an argument is out of range.
 func TestNew(t *testing.T) {
 	for want, f := range map[string]func(){
 		"lpmtrie: room for 0 prefixes: must be positive":  func() { NewTable[int](0) },
@@ -395,7 +420,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// writes are the operations that take the lock.
+// writes returns the methods that take the lock.
 func writes(t *testing.T, s subject) map[string]func(k string) error {
 	return map[string]func(k string) error{
 		"Update":          func(k string) error { return s.update(k, 2, Any) },
@@ -407,18 +432,18 @@ func writes(t *testing.T, s subject) map[string]func(k string) error {
 			return s.(mapSubject).Delete(keyOf(k))
 		},
 		"Compute": func(k string) error {
-			return s.compute(k, func(int, bool) (int, Action) { t.Error("Compute has called f"); return 2, Set })
+			return s.compute(k, func(int, bool) (int, Action) { t.Error("Compute calls f"); return 2, Set })
 		},
 	}
 }
 
-// TestLockFails has the lock fail in each operation, on a prefix that is there and on
-// one that is not: held by this goroutine, and by one that stays. The error says why,
-// the trie is the same one, readers see all of it, and afterwards all works.
+// TestLockFails has the lock fail in each method, for prefixes that are present and for
+// others: first because this goroutine holds the lock, then because another one does not
+// release it. The error says why, the trie is unchanged, and readers see all of it.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	defer rqlock.SetStallTimeout(patience)
 	table, m := tableSubject{NewTable[int](8)}, mapSubject{New[int](32, 8)}
-	for s, lock := range map[subject]*rqlock.Mutex{table: &table.lock, m: &m.lock} {
+	for s, lock := range map[subject]*rqlock.Mutex{table: &table.writers.lock, m: &m.writers.lock} {
 		want := &model{map[string]int{}, 8}
 		name := func(k string) string {
 			if s == subject(table) {
@@ -429,68 +454,63 @@ func TestLockFails(t *testing.T) {
 		for _, k := range []string{"", "0", "01", "00001111000", "000011110000111100001"} {
 			want.play(t, s, 1, name(k), name(k), len(k))
 		}
-		check := func(op string, err, wantErr error, before []*node[int]) {
+		before := s.roots()
+		unchanged := func(op string) {
 			t.Helper()
-			if !errors.Is(err, wantErr) {
-				t.Errorf("%s: %v, want %v", op, err, wantErr)
-			}
 			if !slices.Equal(before, s.roots()) {
 				t.Errorf("%s failed, but the trie has changed", op)
 			}
 			want.check(t, s)
 		}
+		if err := lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+		rqlock.SetStallTimeout(time.Millisecond)
+		var stalled sync.WaitGroup
 		for op, f := range writes(t, s) {
 			for _, k := range []string{"01", "00001111000", "1", "000011110000111100000"} {
-				before := s.roots()
-				if err := lock.Lock(); err != nil {
-					t.Fatal(err)
+				if err := f(name(k)); !errors.Is(err, rqlock.ErrDeadlock) {
+					t.Errorf("%s by the goroutine that holds the lock: %v", op, err)
 				}
-				check(op, f(name(k)), rqlock.ErrDeadlock, before)
-				lock.Unlock()
-
-				held, end, gone := make(chan bool), make(chan bool), make(chan bool)
-				go func() {
-					lock.Lock() //rqvet:ignore ignorederr it has just been released, and nobody else takes it
-					close(held)
-					<-end
-					lock.Unlock()
-					close(gone)
-				}()
-				<-held
-				rqlock.SetStallTimeout(time.Millisecond)
-				check(op, f(name(k)), rqlock.ErrTimeout, before)
-				rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
-				close(end)
-				<-gone
+				unchanged(op)
+				stalled.Go(func() {
+					if err := f(name(k)); !errors.Is(err, rqlock.ErrTimeout) {
+						t.Errorf("%s while another goroutine holds the lock: %v", op, err)
+					}
+				})
 			}
 		}
+		stalled.Wait()
+		unchanged("some method")
+		rqlock.SetStallTimeout(patience)
+		lock.Unlock()
 		want.play(t, s, 0, name("1"), name("11"), 7)
 		want.check(t, s)
 	}
 }
 
-// use calls all that there is from inside of a callback. What takes the lock is
-// refused, what takes none has the right answer: the trie as it is, with k.
+// use calls all methods from a callback. Those that take the lock must fail. The others must
+// return what the trie has, in which k is present.
 func use(t *testing.T, s subject, k string, v int) {
 	for op, f := range writes(t, s) {
 		if err := f(k); !errors.Is(err, rqlock.ErrDeadlock) {
-			t.Errorf("%s inside: %v", op, err)
+			t.Errorf("%s in the callback: %v", op, err)
 		}
 	}
-	n, seen := 0, false
+	n, found := 0, false
 	for x, w := range s.all() {
 		n++
-		seen = seen || x == k && w == v
+		found = found || x == k && w == v
 	}
 	got, ok := s.get(k)
 	match, w, has := s.lookup(k)
 	_, last := s.next(k)
-	if n != s.Len() || !seen || !ok || got != v || !has || match != k || w != v || last != (n > 1) {
-		t.Errorf("inside: All has %d and %q: %v, Len %d, Get %d, %v, lookup %q, %d, %v, NextKey %v", n, k, seen, s.Len(), got, ok, match, w, has, last)
+	if n != s.Len() || !found || !ok || got != v || !has || match != k || w != v || last != (n > 1) {
+		t.Errorf("in the callback: All yields %d prefixes, among them %q: %v; Len() = %d; Get: %d, %v; lookup: %q, %d, %v; NextKey: %v", n, k, found, s.Len(), got, ok, match, w, has, last)
 	}
 }
 
-// TestReenter: from inside of Compute the trie can be used.
+// TestReenter uses a trie from a callback of Compute.
 func TestReenter(t *testing.T) {
 	for k, s := range map[string]subject{"001": mapSubject{New[int](32, 2)}, "4001": tableSubject{NewTable[int](2)}} {
 		if err := errors.Join(s.update(k, 1, Any), s.update(k[:1], 10, Any)); err != nil {
@@ -511,26 +531,19 @@ func TestReenter(t *testing.T) {
 	}
 }
 
-// patient keeps a machine that is slow from failing a lock that others wait for.
-func patient(t *testing.T) {
-	rqlock.SetStallTimeout(time.Minute)
-	t.Cleanup(func() { rqlock.SetStallTimeout(rqlock.DefaultStallTimeout) })
-}
-
-// TestCross: two goroutines that compute in two tables in opposite orders. One is
-// refused, and nobody hangs.
+// TestCross has two goroutines compute in two tables in opposite orders. One inner call
+// fails, the other one succeeds.
 func TestCross(t *testing.T) {
-	patient(t)
 	p := netip.MustParsePrefix("10.0.0.0/8")
 	tables := [2]*Table[int]{NewTable[int](1), NewTable[int](1)}
-	var inside, done sync.WaitGroup
-	inside.Add(2)
+	var locked, done sync.WaitGroup
+	locked.Add(2)
 	var errs [2]error
 	for i := range 2 {
 		done.Go(func() {
 			if err := tables[i].Compute(p, func(int, bool) (int, Action) {
-				inside.Done()
-				inside.Wait()
+				locked.Done()
+				locked.Wait()
 				errs[i] = tables[1-i].Update(p, 5, Any)
 				return 0, Keep
 			}); err != nil {
@@ -549,8 +562,8 @@ func TestCross(t *testing.T) {
 	}
 }
 
-// TestPanic: a callback that panics, or ends its goroutine, leaves the trie as it was,
-// and unlocked.
+// TestPanic checks that a callback that panics, or ends its goroutine, leaves the trie
+// unchanged and unlocked.
 func TestPanic(t *testing.T) {
 	m := New[int](8, 2)
 	k := Key{[]byte{1}, 8}
@@ -575,8 +588,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestKeyChanges: what a caller does with its key afterwards, or a callback with it,
-// does not matter.
+// TestKeyChanges checks that the caller may change the bytes of a key afterwards, and that a
+// callback may.
 func TestKeyChanges(t *testing.T) {
 	m := New[int](64, 4)
 	bits := []byte{1, 2, 3, 4}
@@ -584,7 +597,7 @@ func TestKeyChanges(t *testing.T) {
 	whole := []byte{0xff, 0xff, 0xff}
 	m.Update(Key{whole, 20}, 3, Any)
 	if m.Delete(Key{whole, 20}); whole[2] != 0xff {
-		t.Errorf("the caller's bits are %x", whole)
+		t.Errorf("Delete has changed the caller's bits to %x", whole)
 	}
 	bits[0] = 9
 	err := m.Compute(Key{bits, 31}, func(int, bool) (int, Action) {
@@ -592,10 +605,10 @@ func TestKeyChanges(t *testing.T) {
 		return 2, Set
 	})
 	if v, ok := m.Get(Key{[]byte{9, 2, 3, 4}, 31}); err != nil || !ok || v != 2 {
-		t.Errorf("%v; %d, %v", err, v, ok)
+		t.Errorf("Compute: %v; Get: %d, %v", err, v, ok)
 	}
 	if v, ok := m.Get(Key{[]byte{1, 2, 3, 4}, 32}); !ok || v != 1 || m.Len() != 2 {
-		t.Errorf("%d, %v, of %d", v, ok, m.Len())
+		t.Errorf("Get: %d, %v, of %d prefixes", v, ok, m.Len())
 	}
 	for k := range m.All() {
 		k.Bits[0] = 77
@@ -606,13 +619,13 @@ func TestKeyChanges(t *testing.T) {
 	checkNode(t, m.trie.now(), true)
 }
 
-// TestMoment: a prefix is there at each moment, at first one and then the other, each
-// added before the other is deleted. No lookup finds none, and All sees one or both.
+// TestMoment has one of two prefixes present at every moment: each is added before the other
+// one is deleted. Every lookup finds one, and All yields one or both.
 func TestMoment(t *testing.T) {
 	table := NewTable[int](100)
 	ip := netip.MustParseAddr("10.1.2.3")
 	both := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/7"), netip.MustParsePrefix("10.1.2.0/23")}
-	for i := range 50 { // so that there are nodes on the way
+	for i := range 50 { // so that a lookup passes several nodes
 		table.Update(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, byte(i), 200}), 30), i, Any)
 	}
 	table.Update(both[0], 0, Any)
@@ -628,7 +641,7 @@ func TestMoment(t *testing.T) {
 				}
 				for range 100 {
 					if _, ok := table.Lookup(ip); !ok {
-						t.Error("a lookup finds none")
+						t.Error("a lookup finds no prefix")
 						return
 					}
 				}
@@ -639,12 +652,12 @@ func TestMoment(t *testing.T) {
 					}
 				}
 				if n == 0 || n > 2 {
-					t.Errorf("All sees %d", n)
+					t.Errorf("All yields %d of the two prefixes", n)
 				}
 			}
 		})
 	}
-	end := time.Now().Add(200 * time.Millisecond)
+	end := during(150 * time.Millisecond)
 	for i := 1; time.Now().Before(end); i++ {
 		if err := errors.Join(table.Update(both[i%2], i, NoExist), table.Delete(both[(i+1)%2])); err != nil {
 			t.Error(err)
@@ -657,13 +670,11 @@ func TestMoment(t *testing.T) {
 	wg.Wait()
 }
 
-// TestTorture: goroutines change a table, each its own prefixes, with callbacks that
-// use it, while others look. A value belongs to its prefix; who has written sees it; in
-// the end each prefix is there that should be, and no other.
+// TestTorture has goroutines change a table, each its own prefixes, with callbacks that use
+// it, while others read. A value belongs to its prefix, a writer sees what it has written,
+// and in the end exactly those prefixes are present that should be.
 func TestTorture(t *testing.T) {
-	patient(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	number := seed.Of(t)
 	const writers, limit = 4, 10_000
 	table := NewTable[netip.Prefix](limit)
 	random := func(rnd *rand.Rand) netip.Prefix {
@@ -679,17 +690,17 @@ func TestTorture(t *testing.T) {
 		return (int(a[2]) + int(a[4])>>6 + int(a[14])>>6 + int(a[15]) + p.Bits()) % writers
 	}
 	has := make([]map[netip.Prefix]bool, writers)
-	end := time.Now().Add(300 * time.Millisecond)
+	end := during(200 * time.Millisecond)
 	var wg sync.WaitGroup
 	for id := range writers {
 		has[id] = map[netip.Prefix]bool{}
 		wg.Go(func() {
-			mine, rnd := has[id], rand.New(rand.NewPCG(seed, uint64(id)))
-			inside := func(p netip.Prefix, present bool) {
-				refuse := func(netip.Prefix, bool) (netip.Prefix, Action) { t.Error("an inner Compute"); return p, Remove }
+			mine, rnd := has[id], seed.New(number, id)
+			use := func(p netip.Prefix, present bool) {
+				refuse := func(netip.Prefix, bool) (netip.Prefix, Action) { t.Error("an inner Compute calls f"); return p, Remove }
 				for _, err := range []error{table.Update(p, p, Any), table.Delete(p), table.Compute(p, refuse)} {
 					if !errors.Is(err, rqlock.ErrDeadlock) {
-						t.Errorf("inside: %v", err)
+						t.Errorf("in the callback: %v", err)
 					}
 				}
 				n := 0
@@ -697,10 +708,10 @@ func TestTorture(t *testing.T) {
 					n++
 				}
 				if v, ok := table.Get(p); ok != present || ok && v != p || n != table.Len() {
-					t.Errorf("inside: Get(%v) = %v, %v; All has %d, Len %d", p, v, ok, n, table.Len())
+					t.Errorf("in the callback: Get(%v) = %v, %v; All yields %d, Len() = %d", p, v, ok, n, table.Len())
 				}
 				if next, ok := table.NextKey(p); !ok && n > 1 && (!present || next == p) {
-					t.Errorf("inside: NextKey(%v) = %v, %v", p, next, ok)
+					t.Errorf("in the callback: NextKey(%v) = %v, %v", p, next, ok)
 				}
 			}
 			for time.Now().Before(end) {
@@ -719,10 +730,10 @@ func TestTorture(t *testing.T) {
 					action := Action(rnd.IntN(3))
 					err = table.Compute(p, func(old netip.Prefix, present bool) (netip.Prefix, Action) {
 						if present != mine[p] || present && old != p {
-							t.Errorf("Compute(%v) is told %v, %v", p, old, present)
+							t.Errorf("Compute(%v) calls f with %v, %v", p, old, present)
 						}
 						if rnd.IntN(8) == 0 {
-							inside(p, present)
+							use(p, present)
 						}
 						return p, action
 					})
@@ -749,7 +760,7 @@ func TestTorture(t *testing.T) {
 	}
 	for id := range 2 {
 		wg.Go(func() {
-			rnd := rand.New(rand.NewPCG(seed, uint64(writers+id)))
+			rnd := seed.New(number, writers+id)
 			for time.Now().Before(end) {
 				p := random(rnd)
 				if v, ok := table.Lookup(p.Addr()); ok && !v.Contains(p.Addr()) {
@@ -761,7 +772,7 @@ func TestTorture(t *testing.T) {
 				if rnd.IntN(50) == 0 {
 					for p, v := range table.All() {
 						if p != v {
-							t.Errorf("All has %v for %v", v, p)
+							t.Errorf("All yields %v for %v", v, p)
 						}
 					}
 				}
@@ -774,7 +785,7 @@ func TestTorture(t *testing.T) {
 		n += len(mine)
 		for p := range mine {
 			if v, ok := table.Get(p); !ok || v != p {
-				t.Errorf("in the end %v has %v, %v", p, v, ok)
+				t.Errorf("in the end Get(%v) = %v, %v", p, v, ok)
 			}
 		}
 	}
@@ -783,16 +794,15 @@ func TestTorture(t *testing.T) {
 		in++
 	}
 	if in != n || table.Len() != n {
-		t.Errorf("in the end %d prefixes, Len %d, want %d", in, table.Len(), n)
+		t.Errorf("in the end All yields %d prefixes, Len() = %d, want %d", in, table.Len(), n)
 	}
 }
 
-// TestSameKey: goroutines that change the same prefix do it one after the other.
+// TestSameKey has goroutines change the same two prefixes, and counts the changes.
 func TestSameKey(t *testing.T) {
-	patient(t)
-	const each = 5000
+	each := shorter(5000, 500)
 	table := NewTable[int](2)
-	count, comes := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.1.0/24")
+	count, added := netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("10.1.1.0/24")
 	var wg sync.WaitGroup
 	var present atomic.Int64
 	for range 4 {
@@ -800,10 +810,10 @@ func TestSameKey(t *testing.T) {
 			for i := range each {
 				err := table.Compute(count, func(n int, _ bool) (int, Action) { return n + 1, Set })
 				if i%2 == 0 {
-					if table.Update(comes, i, NoExist) == nil {
+					if table.Update(added, i, NoExist) == nil {
 						present.Add(1)
 					}
-				} else if table.Delete(comes) == nil {
+				} else if table.Delete(added) == nil {
 					present.Add(-1)
 				}
 				if err != nil {
@@ -814,13 +824,13 @@ func TestSameKey(t *testing.T) {
 	}
 	wg.Wait()
 	n, _ := table.Get(count)
-	_, ok := table.Get(comes)
+	_, ok := table.Get(added)
 	if left := int(present.Load()); n != 4*each || left != 0 && left != 1 || ok != (left == 1) || table.Len() != 1+left {
-		t.Errorf("counted to %d, want %d; added and not deleted: %d, present: %v; Len %d", n, 4*each, left, ok, table.Len())
+		t.Errorf("the count is %d, want %d; added and not deleted: %d, present: %v; Len() = %d", n, 4*each, left, ok, table.Len())
 	}
 }
 
-// TestReleases: what has been deleted or replaced is not kept alive.
+// TestReleases checks that the garbage collector frees what was deleted or replaced.
 func TestReleases(t *testing.T) {
 	type big = [1 << 16]byte
 	table := NewTable[*big](16)
@@ -852,10 +862,10 @@ func TestReleases(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	t.Error("values are kept")
+	t.Error("the table keeps values that it does not hold any more")
 }
 
-// TestAllocs: those that only look allocate nothing.
+// TestAllocs checks that the methods that only read do not allocate.
 func TestAllocs(t *testing.T) {
 	table, m := NewTable[string](4), New[string](300, 4)
 	p := netip.MustParsePrefix("2001:db8::/32")
@@ -882,10 +892,10 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// TestLines: a lookup finds what it needs of a node in as few cache lines as there are.
+// TestLines checks that the fields of a node are in the cache lines that lookups need.
 func TestLines(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
-		t.Skip("laid out for 64-bit machines")
+		t.Skip("the layout is for 64-bit machines")
 	}
 	var n node[int]
 	for name, at := range map[string][2]uintptr{
@@ -893,7 +903,7 @@ func TestLines(t *testing.T) {
 		"runs": {unsafe.Offsetof(n.runs), 192}, "the end": {unsafe.Sizeof(n), 256},
 	} {
 		if at[0] != at[1] {
-			t.Errorf("%s is at %d, not %d", name, at[0], at[1])
+			t.Errorf("%s is at offset %d, want %d", name, at[0], at[1])
 		}
 	}
 }

@@ -6,36 +6,41 @@ import (
 	"slices"
 )
 
-// A Key is the first Len bits of Bits, the most significant bit of each byte first. The
-// bits after them do not matter.
+// A Key is a bit string: the first Len bits of Bits, the most significant bit of each byte
+// first. The bits after them do not matter.
 type Key struct {
 	Bits []byte
 	Len  int
 }
 
-// A Map has prefixes of bit strings. Make it with [New]. All methods may be called by
-// many goroutines at once. They keep no Key that they are given; those that return an
-// error return ErrKey for one whose Len is negative, or more than Bits or the map have.
+// A Map maps prefixes of bit strings to values. Make it with [New]. All methods may be
+// called by many goroutines at once. They do not keep the Bits of a key that they are given.
+//
+// A key is bad if its Len is negative, or greater than the number of bits that the map
+// allows or that Bits has. Methods that return an error return [ErrKey] for a bad key.
 type Map[V any] struct {
-	room
-	trie trie[V]
-	bits int
+	writers writerState
+	trie    trie[V]
+	bits    int
 }
 
-// MaxBits is the most that a key of a [Map] can have.
+// MaxBits is the greatest number of bits that a key of a [Map] can have.
 const MaxBits = 1 << 16
 
-// New returns an empty map for up to capacity prefixes of up to bits bits each. It
-// panics if capacity is not positive, or bits not from 1 to [MaxBits].
+// New returns an empty map for up to capacity prefixes of up to bits bits each. It panics if
+// capacity is not positive, or if bits is not from 1 to [MaxBits].
 func New[V any](bits, capacity int) *Map[V] {
 	if bits < 1 || bits > MaxBits {
 		panic(fmt.Sprintf("lpmtrie: keys of %d bits: must be 1 to %d", bits, MaxBits))
 	}
 	m := &Map[V]{bits: bits}
-	m.room.init(capacity)
+	m.writers.init(capacity)
 	m.trie.init()
 	return m
 }
+
+// Len returns the number of prefixes.
+func (m *Map[V]) Len() int { return int(m.writers.len.Load()) }
 
 func (m *Map[V]) valid(k Key) bool {
 	return k.Len >= 0 && k.Len <= m.bits && (k.Len+7)>>3 <= len(k.Bits)
@@ -45,11 +50,11 @@ func (m *Map[V]) check(k Key) error {
 	if m.valid(k) {
 		return nil
 	}
-	return fmt.Errorf("%w: Len is %d: must be 0 to %d, the map's bits, and at most the %d of Bits", ErrKey, k.Len, m.bits, 8*len(k.Bits))
+	return fmt.Errorf("%w: Len is %d: must be from 0 to %d, the map's bits, and at most %d, those of Bits", ErrKey, k.Len, m.bits, 8*len(k.Bits))
 }
 
-// Lookup returns the value of the longest prefix of k, which may be k itself, and
-// whether there is one. It takes no lock and allocates nothing.
+// Lookup returns the value of the longest prefix of k, which may be k itself, and whether
+// there is one. It takes no lock and allocates nothing.
 func (m *Map[V]) Lookup(k Key) (v V, ok bool) {
 	if m.valid(k) {
 		if at, _ := m.trie.now().match(k.Bits, k.Len); at != nil {
@@ -59,7 +64,7 @@ func (m *Map[V]) Lookup(k Key) (v V, ok bool) {
 	return v, false
 }
 
-// LookupLPM is Lookup that says which prefix it is: k with a smaller Len, or k.
+// LookupLPM is [Map.Lookup], and also returns the prefix that matches. Its Bits are k's.
 func (m *Map[V]) LookupLPM(k Key) (match Key, v V, ok bool) {
 	if m.valid(k) {
 		if at, n := m.trie.now().match(k.Bits, k.Len); at != nil {
@@ -69,8 +74,8 @@ func (m *Map[V]) LookupLPM(k Key) (match Key, v V, ok bool) {
 	return match, v, false
 }
 
-// Get returns k's own value, and whether there is one. It takes no lock and allocates
-// nothing.
+// Get returns the value of k itself, and whether k is present. It takes no lock and
+// allocates nothing.
 func (m *Map[V]) Get(k Key) (v V, ok bool) {
 	if m.valid(k) {
 		if at := m.trie.now().get(k.Bits, k.Len); at != nil {
@@ -80,54 +85,56 @@ func (m *Map[V]) Get(k Key) (v V, ok bool) {
 	return v, false
 }
 
-// Update sets k's value. It returns ErrExist or ErrNotExist if the flag does not allow
-// that, ErrFull if there is no room, ErrFlag for a flag that is none, or the lock's
-// error.
+// Update sets k's value. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
+// that, [ErrFlag] for an unknown flag, [ErrFull] if there is no room, or the lock's error.
 func (m *Map[V]) Update(k Key, v V, flag Flag) error {
 	if err := m.check(k); err != nil {
 		return err
 	}
-	return m.trie.update(&m.room, k.Bits, k.Len, v, flag)
+	return m.trie.update(&m.writers, k.Bits, k.Len, v, flag)
 }
 
-// Delete removes k. It returns ErrNotExist if it is not present, or the lock's error.
+// Delete removes k. It returns [ErrNotExist] if k is not present, or the lock's error.
 func (m *Map[V]) Delete(k Key) error {
 	_, err := m.LookupAndDelete(k)
 	return err
 }
 
-// LookupAndDelete removes k and returns its value, as one step. It returns ErrNotExist
-// if it is not present, or the lock's error.
+// LookupAndDelete removes k and returns its value, in one step. It returns [ErrNotExist] if
+// k is not present, or the lock's error.
 func (m *Map[V]) LookupAndDelete(k Key) (v V, err error) {
 	if err := m.check(k); err != nil {
 		return v, err
 	}
-	return m.trie.lookupAndDelete(&m.room, k.Bits, k.Len)
+	return m.trie.lookupAndDelete(&m.writers, k.Bits, k.Len)
 }
 
-// Compute calls f with k's value, or the zero value and false, while the map is locked,
-// and does what f returns. f may use the map: a call that would need the lock returns a
-// *rqlock.DeadlockError. If f panics k stays as it is. Compute returns ErrFull if there
-// is no room, or the lock's error; f has not been called then in the latter case.
+// Compute locks the map, calls f with k's value and true, or with the zero value and false
+// if k is not present, and does what f returns. If f panics, nothing changes.
+//
+// f may use the map. A call that needs the lock returns a [*rqlock.DeadlockError].
+//
+// Compute returns [ErrFull] if there is no room, [ErrAction] for an unknown action, or the
+// lock's error. In the last case, and for a bad key, f was not called.
 func (m *Map[V]) Compute(k Key, f func(old V, present bool) (V, Action)) error {
 	if err := m.check(k); err != nil {
 		return err
 	}
-	return m.trie.compute(&m.room, slices.Clone(k.Bits), k.Len, f) // f may change k.Bits
+	return m.trie.compute(&m.writers, slices.Clone(k.Bits), k.Len, f) // f may change k.Bits
 }
 
-// All goes over the prefixes in the kernel's order (see the package). It shows the map
-// as it was when the loop began and holds no lock: the loop's body may use the map in
-// any way, and may keep the keys.
+// All iterates over the prefixes in the kernel's order (see package lpmtrie), as they were
+// when the loop began. It holds no lock: the loop's body may use the map in any way. It may
+// also keep the keys.
 func (m *Map[V]) All() iter.Seq2[Key, V] {
 	return func(yield func(Key, V) bool) {
 		m.trie.now().each(func(x item[V]) bool { return yield(x.key(), *x.value) })
 	}
 }
 
-// NextKey returns the prefix that comes after k in the order of All, and whether there
-// is one. If k is not present, or invalid, as Key{Len: -1} is, it returns the first one,
-// as the kernel does. It takes no lock.
+// NextKey returns the prefix that comes after k in the kernel's order (see package lpmtrie),
+// and whether there is one. If k is not present, or is bad like Key{Len: -1}, NextKey
+// returns the first prefix, as the kernel does. It takes no lock.
 func (m *Map[V]) NextKey(k Key) (next Key, ok bool) {
 	root := m.trie.now()
 	x, ok := root.first()

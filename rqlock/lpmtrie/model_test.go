@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A model is what a trie must be like: a table of keys that are texts of 0s and 1s,
-// searched from its beginning to its end. Those of a Table begin with 4 or 6.
+// A model does what a trie must do, by searching a whole map. Its keys are texts of 0s and
+// 1s. For a Table, they begin with 4 or 6.
 type model struct {
 	of    map[string]int
 	limit int
@@ -59,7 +59,7 @@ func (m *model) lookup(k string) (match string, v int, ok bool) {
 	return match, v, ok
 }
 
-// kernelOrder compares keys: what goes on with 0 or 1 is before what ends.
+// kernelOrder compares two keys: one that goes on with 0 or 1 comes before one that ends.
 func kernelOrder(a, b string) int { return strings.Compare(a+"e", b+"e") }
 
 func (m *model) keys() []string { return slices.SortedFunc(maps.Keys(m.of), kernelOrder) }
@@ -73,7 +73,7 @@ func (m *model) first() (first string, ok bool) {
 	return first, ok
 }
 
-// A subject has a trie and takes the model's keys.
+// A subject is a Table or Map whose methods take the model's keys.
 type subject interface {
 	Len() int
 	update(k string, v int, flag Flag) error
@@ -88,7 +88,7 @@ type subject interface {
 
 type mapSubject struct{ *Map[int] }
 
-// keyOf has bits after Len that do not matter, all set.
+// keyOf returns a key whose bits after Len are all set, because they must not matter.
 func keyOf(k string) Key {
 	b := make([]byte, (len(k)+7)/8)
 	for i := range 8 * len(b) {
@@ -118,7 +118,7 @@ func (s mapSubject) compute(k string, f func(int, bool) (int, Action)) error {
 func (s mapSubject) lookup(k string) (string, int, bool) {
 	match, v, ok := s.LookupLPM(keyOf(k))
 	if w, has := s.Lookup(keyOf(k)); w != v || has != ok {
-		panic(fmt.Sprintf("%s: Lookup has %d, %v, LookupLPM %d, %v", k, w, has, v, ok))
+		panic(fmt.Sprintf("%s: Lookup returns %d, %v, LookupLPM %d, %v", k, w, has, v, ok))
 	}
 	return textOf(match), v, ok
 }
@@ -180,7 +180,7 @@ func (s tableSubject) lookup(k string) (string, int, bool) {
 		w, has = s.Lookup(p.Addr())
 	}
 	if w != v || has != ok {
-		panic(fmt.Sprintf("%s: Lookup or LookupPrefix has %d, %v, LookupPrefixLPM %d, %v", p, w, has, v, ok))
+		panic(fmt.Sprintf("%s: Lookup or LookupPrefix returns %d, %v, LookupPrefixLPM %d, %v", p, w, has, v, ok))
 	}
 	if !ok {
 		return "", v, ok
@@ -206,7 +206,7 @@ func (s tableSubject) all() iter.Seq2[string, int] {
 	}
 }
 
-// check compares all of a trie with the model, and looks at its nodes.
+// check compares a whole trie with the model, and checks its nodes.
 func (m *model) check(t *testing.T, got subject) {
 	t.Helper()
 	if got.Len() != len(m.of) {
@@ -216,15 +216,15 @@ func (m *model) check(t *testing.T, got subject) {
 	i := 0
 	for k, v := range got.all() {
 		if i == len(keys) || k != keys[i] || v != m.of[k] {
-			t.Fatalf("All: %d. is %q with %d, want %q", i, k, v, keys[i:min(i+1, len(keys))])
+			t.Fatalf("All: item %d is %q with the value %d, want %q", i, k, v, keys[i:min(i+1, len(keys))])
 		}
 		i++
 	}
 	if i != len(keys) {
-		t.Fatalf("All has %d prefixes, want %d", i, len(keys))
+		t.Fatalf("All yields %d prefixes, want %d", i, len(keys))
 	}
 	i = 0
-	for range got.all() { // it can be left
+	for range got.all() { // A loop may break.
 		if i++; i > len(keys)/2 {
 			break
 		}
@@ -233,7 +233,7 @@ func (m *model) check(t *testing.T, got subject) {
 		m.checkKey(t, got, k)
 		next, ok := got.next(k)
 		if last := i == len(keys)-1; ok == last || ok && next != keys[i+1] {
-			t.Fatalf("NextKey(%q) = %q, %v, want that after it in %q", k, next, ok, keys)
+			t.Fatalf("NextKey(%q) = %q, %v, want the key after it in %q", k, next, ok, keys)
 		}
 	}
 	n := 0
@@ -241,11 +241,11 @@ func (m *model) check(t *testing.T, got subject) {
 		n += checkNode(t, root, true)
 	}
 	if n != len(keys) {
-		t.Fatalf("%d prefixes in the nodes, want %d", n, len(keys))
+		t.Fatalf("the nodes have %d prefixes, want %d", n, len(keys))
 	}
 }
 
-// checkKey compares what there is for a key, present or not.
+// checkKey compares what all methods that only read return for a key, present or not.
 func (m *model) checkKey(t *testing.T, got subject, k string) {
 	t.Helper()
 	want, present := m.of[k]
@@ -259,32 +259,32 @@ func (m *model) checkKey(t *testing.T, got subject, k string) {
 	if !present {
 		next, ok := got.next(k)
 		if want, has := m.first(); next != want || ok != has {
-			t.Fatalf("NextKey(%q), which is not there, = %q, %v, want the first, %q, %v", k, next, ok, want, has)
+			t.Fatalf("NextKey(%q), which is not present, = %q, %v, want the first key, %q, %v", k, next, ok, want, has)
 		}
 	}
 }
 
-// checkNode checks what is to be true of a node and all below it, and returns how many
-// prefixes there are.
+// checkNode checks the invariants of a node and of all nodes below it. It returns the number
+// of their prefixes.
 func checkNode(t *testing.T, n *node[int], root bool) int {
 	t.Helper()
 	bad := func(format string, args ...any) {
 		t.Helper()
 		t.Fatalf("node %x: %s: %+v", n.path, fmt.Sprintf(format, args...), *n)
 	}
-	if int(n.depth) != len(n.path) || n.depth > 1 && n.path[n.depth-2:] != string(n.hop[:]) {
-		bad("depth or hop")
+	if int(n.depth) != len(n.path) || n.depth > 1 && n.path[n.depth-2:] != string(n.pathEnd[:]) {
+		bad("depth or pathEnd")
 	}
 	if root != (n.depth == 0) || !root && len(n.own)+len(n.leaves)+len(n.nodes) < 2 {
-		bad("it is superfluous")
+		bad("a node with fewer than two entries")
 	}
 	if n.nodeBase != n.hasNode.base() || n.leafBase != n.hasLeaf.base() || n.runBase != n.starts.base() {
 		bad("bases")
 	}
 	prefixes, nodes, leaves, run := len(n.own)+len(n.leaves), 0, 0, -1
-	before := -1 // index in own of what the octet before matches, or -1
+	before := -1 // index in own of the longest match of the octet before, or -1
 	for i := range n.own {
-		if i > 0 && n.own[i-1].at >= n.own[i].at || n.own[i].at.len() == 0 && !root {
+		if i > 0 && n.own[i-1].pos >= n.own[i].pos || n.own[i].pos.len() == 0 && !root {
 			bad("own")
 		}
 	}
@@ -309,9 +309,9 @@ func checkNode(t *testing.T, n *node[int], root bool) int {
 				bad("below %#x is %+v", o, l)
 			}
 		}
-		want := -1 // the longest one
+		want := -1 // index in own of the longest match
 		for i, p := range n.own {
-			if p.at.first() <= o && o <= p.at.last() && (want < 0 || p.at.len() > n.own[want].at.len()) {
+			if p.pos.first() <= o && o <= p.pos.last() && (want < 0 || p.pos.len() > n.own[want].pos.len()) {
 				want = i
 			}
 		}

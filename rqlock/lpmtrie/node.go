@@ -5,88 +5,92 @@ import (
 	"slices"
 )
 
-// A node is one octet of the keys that begin with its path. It has the prefixes
-// that end in this octet, and for those that are longer a node or a leaf for each octet.
-// It never changes: a writer makes another one (change.go).
+// A node decides about one octet of the keys that begin with its path. It has the prefixes
+// that end in this octet. For longer ones it has, below the octet, another node or a leaf. A
+// node never changes: a writer makes a new one (change.go).
 //
-// What is there for an octet is found by counting the octets before it that have one
-// (Tree Bitmap: Eatherton, Dittia and Varghese, 2004); what it matches, by counting the
-// runs of octets with the same match (Poptrie: Asai and Ohara, 2015).
+// To find the node or leaf below an octet, a lookup counts the octets before it that have
+// one (Tree Bitmap: Eatherton, Dittia and Varghese, 2004). To find the longest prefix that
+// an octet matches, it counts runs: neighbouring octets that match the same prefix (Poptrie:
+// Asai and Ohara, 2015).
 //
-// The fields are in the order in which a lookup needs them, a cache line each.
+// The fields are in the order in which a lookup needs them, each paragraph a cache line.
 type node[V any] struct {
 	nodes    []*node[V]
-	hasNode  octets
+	hasNode  octetSet
 	nodeBase base
-	depth    uint16  // octets in path
-	hop      [2]byte // the last of them
+	depth    uint16  // length of path
+	pathEnd  [2]byte // the last octets of path
 
 	leaves   []leaf[V]
-	hasLeaf  octets
+	hasLeaf  octetSet
 	leafBase base
 	runBase  base
 
-	covered octets // those that match a prefix of this node
-	starts  octets // those covered that match another prefix than the octet before
+	covered octetSet // octets that match a prefix of this node
+	starts  octetSet // covered octets that begin a run
 
-	runs []prefix[V] // what an octet matches, by octet; own if no prefix is in another
-	own  []prefix[V] // the prefixes that end here, in the order of place
-	path string      // the octets before this one
+	runs []prefix[V] // the longest match of each run; equal to own if no prefix is in another
+	own  []prefix[V] // the prefixes that end here, by position
+	path string      // the octets of the key before this one
 }
 
-// A prefix ends in a node.
+// A prefix ends in the node that has it.
 type prefix[V any] struct {
-	at    place
+	pos   position
 	value V
 }
 
 // A leaf is the only prefix below an octet.
 type leaf[V any] struct {
 	len   uint32
-	rest  [inRest]byte // key's octets from the node on: at hand, if there is room for them
+	rest  [inRest]byte // the octets of key below the node, if they fit: in the same cache line
 	key   string       // as many octets as len needs; the bits after len are 0
 	value V
 }
 
 const inRest = 8
 
-// octets is a set of octets.
-type octets [4]uint64
+// An octetSet is a set of octets.
+type octetSet [4]uint64
 
-func (s *octets) has(o byte) bool { return s[o>>6]>>(o&63)&1 != 0 }
+func (s *octetSet) has(o byte) bool { return s[o>>6]>>(o&63)&1 != 0 }
 
-// index returns how many members are before o.
-func (s *octets) index(b *base, o byte) int {
+// index returns the number of members that are less than o.
+func (s *octetSet) index(b *base, o byte) int {
 	return int(b[o>>6]) + bits.OnesCount64(s[o>>6]&(1<<(o&63)-1))
 }
 
-// A base has how many members of a set are before each of its words.
+// A base has, for each word of a set, the number of members in the words before it.
 type base [4]uint8
 
-func (s *octets) base() (b base) {
+func (s *octetSet) base() (b base) {
 	for i := range 3 {
 		b[i+1] = b[i] + uint8(bits.OnesCount64(s[i])) // at most 192
 	}
 	return b
 }
 
-// A place is where a prefix of a node is in the kernel's order: by the last octet that
-// it covers, then the longer ones first. Last octet, 8 bits; 8 - length, 4 bits.
-type place uint16
+// A position is that of a prefix among a node's own, in the kernel's order: by the last
+// octet that the prefix covers, and of several with the same last octet the longest first.
+//
+//	bits 0-3   8 minus the prefix's length in this octet
+//	bits 4-11  the last octet that it covers
+type position uint16
 
-// placeOf returns the place of a prefix of n bits of octet.
-func placeOf(octet byte, n int) place {
-	return place(octet|0xff>>n)<<4 | place(8-n)
+// positionOf returns the position of a prefix that has n bits in the octet.
+func positionOf(octet byte, n int) position {
+	return position(octet|0xff>>n)<<4 | position(8-n)
 }
 
-func (p place) len() int    { return 8 - int(p&15) }
-func (p place) last() byte  { return byte(p >> 4) }
-func (p place) first() byte { return p.last() &^ (0xff >> p.len()) }
+func (p position) len() int    { return 8 - int(p&15) }
+func (p position) last() byte  { return byte(p >> 4) }
+func (p position) first() byte { return p.last() &^ (0xff >> p.len()) }
 
-// match returns the value of the longest prefix of the first n bits of key, and its
-// length, or nil.
+// match returns the value of the longest prefix of the first n bits of key, and the
+// prefix's length. It returns nil if there is none.
 func (t *node[V]) match(key []byte, n int) (*V, int) {
-	var best *node[V] // the last one on the way that matches its octet
+	var best *node[V] // the last node so far that has a match for its octet
 	whole := key[:n>>3]
 	for d := 0; d < len(whole); d = int(t.depth) {
 		o := whole[d]
@@ -112,28 +116,29 @@ func (t *node[V]) match(key []byte, n int) (*V, int) {
 	return best.matchOctet(whole)
 }
 
-// matchOctet is match for a node in which key has a match and goes on; nil has none.
+// matchOctet is match in a node that has a match for its octet of key. It returns nil if
+// the node is nil.
 func (t *node[V]) matchOctet(key []byte) (*V, int) {
 	if t == nil {
 		return nil, 0
 	}
 	r := t.run(key[t.depth])
-	return &r.value, 8*int(t.depth) + r.at.len()
+	return &r.value, 8*int(t.depth) + r.pos.len()
 }
 
-// matchRest is match in a node in which the key ends: fewer than 8 bits are left.
+// matchRest is match in the node in which the key ends: fewer than 8 bits are left.
 func (t *node[V]) matchRest(key []byte, n int) (*V, int) {
 	d := int(t.depth)
 	o := octetAt(key, n, d)
 	for rest := n - 8*d; rest >= 0; rest-- {
-		if i, ok := t.find(placeOf(o, rest)); ok {
+		if i, ok := t.find(positionOf(o, rest)); ok {
 			return &t.own[i].value, 8*d + rest
 		}
 	}
 	return nil, 0
 }
 
-// octetAt returns octet d of a key of n bits, 0 behind its end.
+// octetAt returns octet d of a key of n bits, or 0 after its end.
 func octetAt(key []byte, n, d int) byte {
 	if 8*d >= n {
 		return 0
@@ -141,20 +146,21 @@ func octetAt(key []byte, n, d int) byte {
 	return key[d]
 }
 
-// follows reports whether key has t's path, if it does up to octet d, which is not all.
+// follows reports whether key begins with t's path. The first d octets do, and the path is
+// longer than that.
 func (t *node[V]) follows(key []byte, d int) bool {
 	end := int(t.depth)
-	if end > len(key) || key[end-1] != t.hop[1] {
+	if end > len(key) || key[end-1] != t.pathEnd[1] {
 		return false
 	}
 	if end == d+1 {
 		return true
 	}
-	return key[end-2] == t.hop[0] && (end == d+2 || string(key[d:end-2]) == t.path[d:end-2])
+	return key[end-2] == t.pathEnd[0] && (end == d+2 || string(key[d:end-2]) == t.path[d:end-2])
 }
 
-// covers reports whether l is a prefix of the first n bits of key, if its first d octets
-// are: those up to the one that l is below.
+// covers reports whether l is a prefix of the first n bits of key. The first d octets are
+// equal: those up to the octet that l is below.
 func (l *leaf[V]) covers(key []byte, n, d int) bool {
 	if int(l.len) > n {
 		return false
@@ -172,13 +178,13 @@ func (l *leaf[V]) covers(key []byte, n, d int) bool {
 	return string(rest) == l.key[d:end] && (key[end]^l.key[end])>>(-l.len&7) == 0
 }
 
-// nodeAt returns the node below octet o, which has one.
+// nodeAt returns the node below octet o. There is one.
 func (t *node[V]) nodeAt(o byte) *node[V] { return t.nodes[t.hasNode.index(&t.nodeBase, o)] }
 
-// leafAt returns the leaf below octet o, which has one.
+// leafAt returns the leaf below octet o. There is one.
 func (t *node[V]) leafAt(o byte) *leaf[V] { return &t.leaves[t.hasLeaf.index(&t.leafBase, o)] }
 
-// run returns what octet o, which is covered, matches.
+// run returns the longest prefix that octet o matches. The octet is covered.
 func (t *node[V]) run(o byte) *prefix[V] {
 	i := t.starts.index(&t.runBase, o)
 	if !t.starts.has(o) {
@@ -187,17 +193,17 @@ func (t *node[V]) run(o byte) *prefix[V] {
 	return &t.runs[i]
 }
 
-// find returns the index of the prefix at p, or where it would be.
-func (t *node[V]) find(p place) (int, bool) {
-	return slices.BinarySearchFunc(t.own, p, func(x prefix[V], p place) int { return int(x.at) - int(p) })
+// find returns the index in own of the prefix at p, or the index where it would be.
+func (t *node[V]) find(p position) (int, bool) {
+	return slices.BinarySearchFunc(t.own, p, func(x prefix[V], p position) int { return int(x.pos) - int(p) })
 }
 
-// get returns the value of the prefix that is the first n bits of key, or nil.
+// get returns the value of the first n bits of key, or nil if they are not present.
 func (t *node[V]) get(key []byte, n int) *V {
 	for {
 		d := int(t.depth)
 		if n <= 8*(d+1) {
-			return t.getOwn(placeOf(octetAt(key, n, d), n-8*d))
+			return t.getOwn(positionOf(octetAt(key, n, d), n-8*d))
 		}
 		o := key[d]
 		if !t.hasNode.has(o) {
@@ -215,14 +221,14 @@ func (t *node[V]) get(key []byte, n int) *V {
 	}
 }
 
-func (t *node[V]) getOwn(p place) *V {
+func (t *node[V]) getOwn(p position) *V {
 	o := p.last()
 	if !t.covered.has(o) {
 		return nil
 	}
 	r := t.run(o)
-	if r.at >= p { // else there is a longer one, too
-		if r.at > p {
+	if r.pos >= p { // Otherwise o matches a longer prefix, and own must be searched.
+		if r.pos > p {
 			return nil
 		}
 		return &r.value

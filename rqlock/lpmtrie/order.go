@@ -2,19 +2,19 @@ package lpmtrie
 
 import "math/bits"
 
-// The kernel's order: of the longer prefixes those with a 0 bit, then those with a 1,
-// then the prefix itself. In a node: for each octet what is below it, then the prefixes
-// that end with it, by place.
+// The kernel's order: before a prefix itself come the longer ones that go on with a 0, then
+// those that go on with a 1. In a node, this means for each octet: first what is below it,
+// then the prefixes whose last octet it is, by position.
 
-// An item is a prefix wherever it is.
+// An item is a prefix, from a node or a leaf.
 type item[V any] struct {
 	path  string // all octets but the last one
-	octet byte   // the last one
+	octet byte   // the last octet
 	len   int
 	value *V
 }
 
-// appendKey appends as many octets as len needs.
+// appendKey appends as many octets of the prefix as its length needs.
 func (x item[V]) appendKey(b []byte) []byte {
 	b = append(b, x.path...)
 	if x.len > 8*len(x.path) {
@@ -24,7 +24,7 @@ func (x item[V]) appendKey(b []byte) []byte {
 }
 
 func (t *node[V]) item(p *prefix[V]) item[V] {
-	return item[V]{t.path, p.at.first(), 8*len(t.path) + p.at.len(), &p.value}
+	return item[V]{t.path, p.pos.first(), 8*len(t.path) + p.pos.len(), &p.value}
 }
 
 func (l *leaf[V]) item() item[V] {
@@ -32,11 +32,12 @@ func (l *leaf[V]) item() item[V] {
 	return item[V]{l.key[:end], l.key[end], int(l.len), &l.value}
 }
 
-// each calls yield for all, until it returns false, and reports whether it never did.
+// each calls yield for all items of t until it returns false. It reports whether yield
+// always returned true.
 func (t *node[V]) each(yield func(item[V]) bool) bool {
 	own := t.own
 	for o := t.nextBelow(0); o < 256; o = t.nextBelow(o + 1) {
-		for ; len(own) > 0 && int(own[0].at.last()) < o; own = own[1:] {
+		for ; len(own) > 0 && int(own[0].pos.last()) < o; own = own[1:] {
 			if !yield(t.item(&own[0])) {
 				return false
 			}
@@ -60,7 +61,7 @@ func (t *node[V]) eachBelow(o byte, yield func(item[V]) bool) bool {
 	return t.nodeAt(o).each(yield)
 }
 
-// nextBelow returns the first octet from o on that has a leaf or node, or 256.
+// nextBelow returns the first octet from o on that has a node or leaf below it, or 256.
 func (t *node[V]) nextBelow(o int) int {
 	for ; o < 256; o = (o | 63) + 1 {
 		if s := (t.hasNode[o>>6] | t.hasLeaf[o>>6]) >> (o & 63); s != 0 {
@@ -70,13 +71,13 @@ func (t *node[V]) nextBelow(o int) int {
 	return 256
 }
 
-// from returns the first item of t that is a prefix at p or later, or below octet o or
-// a later one.
-func (t *node[V]) from(p place, o int) (x item[V], ok bool) {
+// from returns the first item of t among its own prefixes from position p on and what is
+// below the octets from o on.
+func (t *node[V]) from(p position, o int) (x item[V], ok bool) {
 	i, _ := t.find(p)
 	o = t.nextBelow(o)
 	switch {
-	case i < len(t.own) && int(t.own[i].at.last()) < o:
+	case i < len(t.own) && int(t.own[i].pos.last()) < o:
 		return t.item(&t.own[i]), true
 	case o == 256:
 		return x, false
@@ -89,11 +90,11 @@ func (t *node[V]) from(p place, o int) (x item[V], ok bool) {
 // first returns the first item of t, if there is any.
 func (t *node[V]) first() (item[V], bool) { return t.from(0, 0) }
 
-// after returns the item of t after the first n bits of key, which are there.
+// after returns the item of t that comes after the first n bits of key, which are present.
 func (t *node[V]) after(key []byte, n int) (item[V], bool) {
 	d := int(t.depth)
 	if n <= 8*(d+1) {
-		p := placeOf(octetAt(key, n, d), n-8*d)
+		p := positionOf(octetAt(key, n, d), n-8*d)
 		return t.from(p+1, int(p.last())+1)
 	}
 	o := key[d]
@@ -102,5 +103,5 @@ func (t *node[V]) after(key []byte, n int) (item[V], bool) {
 			return x, true
 		}
 	}
-	return t.from(place(o)<<4, int(o)+1)
+	return t.from(position(o)<<4, int(o)+1)
 }

@@ -1,10 +1,12 @@
-// Package queuestack has a queue and a stack of limited size, each behind a resilient
-// lock: the counterparts of Linux' BPF queue and stack maps.
+// Package queuestack has a queue and a stack of limited size, each with a resilient lock
+// (see package rqlock). They are the counterparts of Linux' BPF queue and stack maps.
 //
-// A method that returns an error has changed nothing. Besides ErrEmpty and ErrFull it
-// is the lock's: no method calls anybody while it holds the lock, so that there is no
-// deadlock to report, but a holder that does not run for the stall timeout, on a
-// machine that is badly overloaded, makes the others fail with a *rqlock.TimeoutError.
+// # When the lock fails
+//
+// A method that returns an error has changed nothing. Besides [ErrEmpty] and [ErrFull] the
+// error is the lock's. No method calls the user's code while it holds the lock, so there is
+// no deadlock to report. But if the lock's holder does not run for the stall timeout, which
+// happens on a machine that is badly overloaded, the others get a [*rqlock.TimeoutError].
 package queuestack
 
 import (
@@ -14,66 +16,84 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// Errors besides those of the lock.
+// Errors of a queue or stack, besides those of its lock.
 var (
 	ErrEmpty = errors.New("queuestack: empty")
 	ErrFull  = errors.New("queuestack: full")
 )
 
-// A Queue is first in, first out. Make it with [NewQueue].
-type Queue[T any] struct{ ring[T] }
+// A Queue holds values and returns the oldest one first. Make it with [NewQueue]. All
+// methods may be called by many goroutines at once.
+type Queue[T any] struct {
+	ring ring[T]
+}
 
-// A Stack is last in, first out. Make it with [NewStack].
-type Stack[T any] struct{ ring[T] }
+// NewQueue returns an empty queue for up to capacity values. It allocates memory for all of
+// them; later nothing is allocated. It panics if capacity is not positive.
+func NewQueue[T any](capacity int) *Queue[T] {
+	return &Queue[T]{makeRing[T](capacity)}
+}
 
-// NewQueue returns an empty queue for up to capacity values. It allocates them now,
-// and nothing later. It panics if capacity is not positive.
-func NewQueue[T any](capacity int) *Queue[T] { return &Queue[T]{makeRing[T](capacity)} }
+// Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.
+func (q *Queue[T]) Push(v T) error { return q.ring.push(v, false) }
 
-// NewStack returns an empty stack for up to capacity values. It allocates them now,
-// and nothing later. It panics if capacity is not positive.
-func NewStack[T any](capacity int) *Stack[T] { return &Stack[T]{makeRing[T](capacity)} }
+// Replace adds a value, and drops the oldest one if there is no room otherwise. It returns
+// the lock's error.
+func (q *Queue[T]) Replace(v T) error { return q.ring.push(v, true) }
 
-// Pop removes the oldest value and returns it, or ErrEmpty or the lock's error.
-func (q *Queue[T]) Pop() (T, error) { return q.take((*ring[T]).oldest, true) }
+// Pop removes the oldest value and returns it. It returns [ErrEmpty] if there is none, or
+// the lock's error.
+func (q *Queue[T]) Pop() (T, error) { return q.ring.get((*ring[T]).oldest, true) }
 
-// Peek returns the oldest value, or ErrEmpty or the lock's error.
-func (q *Queue[T]) Peek() (T, error) { return q.take((*ring[T]).oldest, false) }
+// Peek returns the oldest value. It returns [ErrEmpty] if there is none, or the lock's error.
+func (q *Queue[T]) Peek() (T, error) { return q.ring.get((*ring[T]).oldest, false) }
 
-// Pop removes the newest value and returns it, or ErrEmpty or the lock's error.
-func (s *Stack[T]) Pop() (T, error) { return s.take((*ring[T]).newest, true) }
+// Len returns the number of values, or the lock's error.
+func (q *Queue[T]) Len() (int, error) { return q.ring.length() }
 
-// Peek returns the newest value, or ErrEmpty or the lock's error.
-func (s *Stack[T]) Peek() (T, error) { return s.take((*ring[T]).newest, false) }
+// A Stack holds values and returns the newest one first. Make it with [NewStack]. All
+// methods may be called by many goroutines at once.
+type Stack[T any] struct {
+	ring ring[T]
+}
 
-// A ring has values in the order in which they were pushed.
+// NewStack returns an empty stack for up to capacity values. It allocates memory for all of
+// them; later nothing is allocated. It panics if capacity is not positive.
+func NewStack[T any](capacity int) *Stack[T] {
+	return &Stack[T]{makeRing[T](capacity)}
+}
+
+// Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.
+func (s *Stack[T]) Push(v T) error { return s.ring.push(v, false) }
+
+// Replace adds a value, and drops the oldest one if there is no room otherwise. It returns
+// the lock's error.
+func (s *Stack[T]) Replace(v T) error { return s.ring.push(v, true) }
+
+// Pop removes the newest value and returns it. It returns [ErrEmpty] if there is none, or
+// the lock's error.
+func (s *Stack[T]) Pop() (T, error) { return s.ring.get((*ring[T]).newest, true) }
+
+// Peek returns the newest value. It returns [ErrEmpty] if there is none, or the lock's error.
+func (s *Stack[T]) Peek() (T, error) { return s.ring.get((*ring[T]).newest, false) }
+
+// Len returns the number of values, or the lock's error.
+func (s *Stack[T]) Len() (int, error) { return s.ring.length() }
+
+// A ring holds values in the order in which they were pushed. Its lock guards the fields
+// after it.
 type ring[T any] struct {
-	lock  rqlock.Mutex
-	of    []T
-	first int // index of the oldest
-	len   int
+	lock   rqlock.Mutex
+	values []T
+	first  int // index of the oldest value
+	len    int
 }
 
 func makeRing[T any](capacity int) ring[T] {
 	if capacity <= 0 {
 		panic(fmt.Sprintf("queuestack: room for %d values: must be positive", capacity))
 	}
-	return ring[T]{of: make([]T, capacity)}
-}
-
-// Push adds a value. It returns ErrFull if there is no room, or the lock's error.
-func (r *ring[T]) Push(v T) error { return r.push(v, false) }
-
-// Replace is Push that makes room, if there is none, by dropping the oldest value.
-func (r *ring[T]) Replace(v T) error { return r.push(v, true) }
-
-// Len returns how many values there are, or the lock's error.
-func (r *ring[T]) Len() (int, error) {
-	if err := r.lock.Lock(); err != nil {
-		return 0, err
-	}
-	defer r.lock.Unlock()
-	return r.len, nil
+	return ring[T]{values: make([]T, capacity)}
 }
 
 func (r *ring[T]) push(v T, replace bool) error {
@@ -81,19 +101,20 @@ func (r *ring[T]) push(v T, replace bool) error {
 		return err
 	}
 	defer r.lock.Unlock()
-	if r.len == len(r.of) {
+	if r.len == len(r.values) {
 		if !replace {
 			return ErrFull
 		}
 		r.remove(r.oldest())
 	}
 	r.len++
-	r.of[r.newest()] = v
+	r.values[r.newest()] = v
 	return nil
 }
 
-// take returns the value at the index that end gives, and removes it if wanted.
-func (r *ring[T]) take(end func(*ring[T]) int, remove bool) (v T, err error) {
+// get returns the value at one end, whose index the function end returns. It removes the
+// value if remove is true.
+func (r *ring[T]) get(end func(*ring[T]) int, remove bool) (v T, err error) {
 	if err := r.lock.Lock(); err != nil {
 		return v, err
 	}
@@ -102,23 +123,31 @@ func (r *ring[T]) take(end func(*ring[T]) int, remove bool) (v T, err error) {
 		return v, ErrEmpty
 	}
 	i := end(r)
-	v = r.of[i]
+	v = r.values[i]
 	if remove {
 		r.remove(i)
 	}
 	return v, nil
 }
 
-// What follows needs the lock.
+func (r *ring[T]) length() (int, error) {
+	if err := r.lock.Lock(); err != nil {
+		return 0, err
+	}
+	defer r.lock.Unlock()
+	return r.len, nil
+}
+
+// The caller of the following methods holds the lock.
 
 func (r *ring[T]) oldest() int { return r.first }
-func (r *ring[T]) newest() int { return (r.first + r.len - 1) % len(r.of) }
+func (r *ring[T]) newest() int { return (r.first + r.len - 1) % len(r.values) }
 
-// remove drops the value at one of the ends, and lets go of it.
+// remove removes the value at one end.
 func (r *ring[T]) remove(i int) {
-	r.of[i] = *new(T)
+	r.values[i] = *new(T) // so that the garbage collector can free what it refers to
 	if i == r.first {
-		r.first = (r.first + 1) % len(r.of)
+		r.first = (r.first + 1) % len(r.values)
 	}
 	r.len--
 }

@@ -3,6 +3,7 @@ package queuestack
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,7 +12,16 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// container is what a queue and a stack have in common.
+// patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
+// a slow machine does not fail a lock that another goroutine is about to release.
+const patience = time.Minute
+
+func TestMain(m *testing.M) {
+	rqlock.SetStallTimeout(patience)
+	os.Exit(m.Run())
+}
+
+// A container is a queue or a stack.
 type container interface {
 	Push(int) error
 	Replace(int) error
@@ -20,7 +30,8 @@ type container interface {
 	Len() (int, error)
 }
 
-// both makes one of each, with the index of the value that is next of n.
+// both has a queue and a stack. Of n values in the order of their pushes, next returns the
+// index of the one that Pop returns.
 var both = map[string]struct {
 	make func(int) (container, *ring[int])
 	next func(n int) int
@@ -29,7 +40,7 @@ var both = map[string]struct {
 	"stack": {func(n int) (container, *ring[int]) { s := NewStack[int](n); return s, &s.ring }, func(n int) int { return n - 1 }},
 }
 
-// FuzzBoth compares a queue and a stack with a slice: each byte is an operation.
+// FuzzBoth compares a queue and a stack with a slice. Each byte is an operation.
 func FuzzBoth(f *testing.F) {
 	f.Add(uint8(3), []byte{0, 0, 0, 0, 1, 1, 2, 3, 0, 2, 2, 2, 2})
 	f.Fuzz(func(t *testing.T, size uint8, ops []byte) {
@@ -81,9 +92,14 @@ func FuzzBoth(f *testing.F) {
 	})
 }
 
-// TestConcurrent: what is pushed is popped once; from a queue in each one's order.
+// TestConcurrent checks that each pushed value is popped once, and that a queue keeps the
+// order of each producer.
 func TestConcurrent(t *testing.T) {
-	const producers, each = 3, 2000
+	const producers = 3
+	each := 2000
+	if testing.Short() {
+		each = 500
+	}
 	for name, b := range both {
 		c, _ := b.make(8)
 		var wg sync.WaitGroup
@@ -98,14 +114,14 @@ func TestConcurrent(t *testing.T) {
 		}
 		seen := map[int]bool{}
 		last := [producers]int{-1, -1, -1}
-		for deadline := time.Now().Add(time.Minute); len(seen) < producers*each && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); len(seen) < producers*each && time.Now().Before(deadline); {
 			v, err := c.Pop()
 			if err != nil {
 				runtime.Gosched()
 				continue
 			}
 			if seen[v] {
-				t.Errorf("%s: %d comes twice", name, v)
+				t.Errorf("%s: %d is popped twice", name, v)
 			}
 			seen[v] = true
 			if id := v / each; name == "queue" {
@@ -117,12 +133,13 @@ func TestConcurrent(t *testing.T) {
 		}
 		wg.Wait()
 		if len(seen) != producers*each {
-			t.Errorf("%s: %d of %d values", name, len(seen), producers*each)
+			t.Errorf("%s: %d of %d values were popped", name, len(seen), producers*each)
 		}
 	}
 }
 
-// TestLockFails: with the lock out of reach each method fails, and changes nothing.
+// TestLockFails checks that each method returns the lock's error, and changes nothing. The
+// lock fails because this goroutine holds it.
 func TestLockFails(t *testing.T) {
 	for name, b := range both {
 		c, r := b.make(2)
@@ -143,13 +160,13 @@ func TestLockFails(t *testing.T) {
 			r.lock.Unlock()
 			v, err := c.Peek()
 			if n, _ := c.Len(); v != 1 || err != nil || n != 1 {
-				t.Errorf("after %s a %s has %d values, and %d, %v", op, name, n, v, err)
+				t.Errorf("after a failed %s a %s has %d values, the next one is %d, %v", op, name, n, v, err)
 			}
 		}
 	}
 }
 
-// TestReleases: what has been popped or replaced is not kept alive.
+// TestReleases checks that the garbage collector frees what was popped or replaced.
 func TestReleases(t *testing.T) {
 	q := NewQueue[*[1 << 16]byte](2)
 	var gone sync.WaitGroup
@@ -174,10 +191,10 @@ func TestReleases(t *testing.T) {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	t.Error("values are kept")
+	t.Error("the queue keeps values that it does not hold any more")
 }
 
-// TestNew: no allocation later, and no container of nothing.
+// TestNew checks that only a constructor allocates, and that it refuses a capacity of 0.
 func TestNew(t *testing.T) {
 	q := NewQueue[string](4)
 	if n := testing.AllocsPerRun(100, func() { q.Push("x"); q.Replace("y"); q.Pop(); q.Pop() }); n != 0 {
@@ -191,7 +208,7 @@ func TestNew(t *testing.T) {
 	NewStack[int](0)
 }
 
-// BenchmarkPushPop is a push and a pop on each processor.
+// BenchmarkPushPop measures a Push and a Pop, on all processors at once.
 func BenchmarkPushPop(b *testing.B) {
 	run := func(name string, push func(int), pop func()) {
 		b.Run("of="+name, func(b *testing.B) {

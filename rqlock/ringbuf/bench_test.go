@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// A rival takes records from many and gives them to one.
+// A rival takes records from many goroutines to one.
 type rival struct {
-	put  func(p []byte) bool // false = full
-	get  func() (n int)      // length of the next record, -1 = it is over
+	put  func(p []byte) bool // false: full
+	get  func() (n int)      // length of the next record, or -1 at the end
 	stop func()
 }
 
-// rivals are what else one would use, with room for about as many records.
+// rivals has a ring and its alternatives, with room for about as many records.
 var rivals = []struct {
 	name string
 	make func(size, record int) rival
@@ -68,7 +68,7 @@ type queue struct {
 	some  sync.Cond
 	of    [][]byte
 	limit int
-	over  bool
+	ended bool
 }
 
 func (q *queue) put(p []byte) bool {
@@ -87,7 +87,7 @@ func (q *queue) get() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.of) == 0 {
-		if q.over {
+		if q.ended {
 			return -1
 		}
 		q.some.Wait()
@@ -99,12 +99,12 @@ func (q *queue) get() int {
 
 func (q *queue) stop() {
 	q.mu.Lock()
-	q.over = true
+	q.ended = true
 	q.mu.Unlock()
 	q.some.Signal()
 }
 
-// BenchmarkAlone writes a record and reads it, in one goroutine.
+// BenchmarkAlone writes and reads a record in one goroutine.
 func BenchmarkAlone(b *testing.B) {
 	for _, record := range []int{16, 256} {
 		for _, r := range rivals {
@@ -121,8 +121,8 @@ func BenchmarkAlone(b *testing.B) {
 	}
 }
 
-// BenchmarkProducers has producers write as fast as the consumer reads: who finds it
-// full lets others go on and tries again.
+// BenchmarkProducers has producers write as fast as the consumer reads. If the ring is full,
+// they yield and try again.
 func BenchmarkProducers(b *testing.B) {
 	for _, record := range []int{16, 256} {
 		for _, producers := range []int{1, 4, 64} {
@@ -154,6 +154,6 @@ func benchProducers(b *testing.B, q rival, producers, record int) {
 		read++
 	}
 	if read != b.N {
-		b.Errorf("%d records of %d are read", read, b.N)
+		b.Errorf("%d of %d records were read", read, b.N)
 	}
 }

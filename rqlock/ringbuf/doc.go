@@ -1,51 +1,52 @@
 // Package ringbuf has a ring of bytes that takes records from many producers to one
-// consumer: the counterpart of Linux' BPF ring buffer.
+// consumer. It is the counterpart of Linux' BPF ring buffer.
 //
-// A producer reserves room, fills it in place, and commits or discards it. Records
-// reach the consumer in the order in which they were reserved; one that is neither
-// committed nor discarded yet holds back those behind it, and so does one that never
-// is: the ring fills up, and producers get ErrFull.
+// A producer reserves a record, fills it in place, and commits or discards it. The consumer
+// gets the records in the order of their reservation. A record that is neither committed
+// nor discarded holds back those behind it. If it never is, the ring fills up, and producers
+// get [ErrFull].
 //
 //	r := ringbuf.New(1 << 20)
-//	rec, err := r.Reserve(16)
+//	rec, err := r.Reserve(8)
 //	if err != nil {
 //		return err // ErrFull, ErrTooLarge, ErrClosed, or the lock's error
 //	}
 //	binary.LittleEndian.PutUint64(rec.Bytes(), id)
 //	rec.Commit()
 //
-// The consumer waits as long as its context lets it:
+// The consumer waits for records as long as its context allows:
 //
 //	for b, err := range r.All(ctx) {
 //
-// Nothing is allocated after New, for Next and Reserve alike.
+// Only New allocates memory; no other method of a ring or reader does.
 //
 // # When the lock fails
 //
-// Only producers take a lock, a resilient one (see package rqlock), and only to reserve:
-// it orders the records. No user's code runs while it is held, so that a producer that is
-// called from inside of another one's critical section, or from a callback of another
-// container, closes no cycle here. What can fail is the wait for a holder that does not
-// run for the stall timeout, on a machine that is badly overloaded.
+// Only producers take a lock, and only to reserve: it orders the records. The lock is
+// resilient (see package rqlock). No code of the user runs while it is held. So a producer
+// closes no cycle here, even if it runs in another producer's critical section or in a
+// callback of another container. But if the lock's holder does not run for the stall
+// timeout, which happens on a machine that is badly overloaded, the others time out.
 //
-//	Reserve, Write               nothing is reserved; Dropped counts it
-//	Commit, Discard              take no lock, and do not fail
-//	Next, TryNext, All, Reader   take no lock
-//	Close, Used, Free, Dropped   take no lock
+//	Reserve, Write                   reserve nothing; Dropped counts it
+//	Commit, Discard                  take no lock, and do not fail
+//	Next, TryNext, All, Reader       take no lock
+//	Close, Used, Available, Dropped  take no lock
 //
 // # Layout
 //
-// A record is a header of 8 bytes and the producer's bytes, up to the next multiple
-// of 8. Its bytes are contiguous. The kernel maps the ring twice, one after the other,
-// so that a record that begins near the end goes on at the beginning; here, the ring has
-// a second half where such a record ends. Nobody begins there: of the second half only
-// as much is used as the longest record has, and the rest is address space.
+// A record is a header of 8 bytes and the producer's bytes, up to the next multiple of 8.
+// Its bytes are contiguous. The kernel maps the ring twice, one copy behind the other, so
+// that a record which begins near the end goes on at the beginning. Here, the ring has a
+// second half where such a record ends. No record begins there. So no more of the second
+// half is used than the longest record needs, and the rest is address space only.
 //
-// # How the consumer sleeps
+// # How the consumer waits
 //
-// It writes down where it waits, looks at that record once more, and waits for a
-// channel. A producer that commits or discards just this record, or Close, sends to the
-// channel, which has room for one message; no other commit does more than look. Both
-// write before they read, by atomic operations of which Go says that all goroutines see
-// one order: so one of them sees what the other has written, and no wake-up is lost.
+// The consumer stores the position of the record that it waits for, checks that record once
+// more, and waits for a channel. A producer that commits or discards this record sends to
+// the channel, which has room for one message, and so does Close. All other commits only
+// load the position. Both sides store before they load, and all goroutines agree on the
+// order of Go's atomic operations. So at least one of the two sees what the other has
+// stored, and no wake-up is lost.
 package ringbuf

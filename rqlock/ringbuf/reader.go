@@ -6,40 +6,42 @@ import (
 	"iter"
 )
 
-// A Reader is the consumer of a ring. Get it with [Ring.Reader], and use it in one
-// goroutine at a time.
+// A Reader is the consumer of a ring. [Ring.Reader] returns it. One goroutine at a time may
+// use it.
 type Reader struct {
-	ring  *Ring  // nil = closed
-	at    uint64 // cons
-	end   uint64 // of the record that the caller has; at = it has none
-	limit uint64 // prod, when it was last looked at
+	ring  *Ring  // nil: closed
+	pos   uint64 // cons
+	end   uint64 // the end of the record that the caller has; equal to pos if it has none
+	limit uint64 // what prod was at least
 }
 
-// Reader makes the caller the consumer, from the oldest record on that was not given
-// back. It returns ErrBusy if there is a reader that is not closed.
+// Reader makes the caller the consumer, from the oldest record on that is not freed. It
+// returns [ErrHasReader] if the ring has a reader that is not closed.
 func (r *Ring) Reader() (*Reader, error) {
-	if !r.taken.CompareAndSwap(false, true) {
-		return nil, ErrBusy
+	if !r.hasReader.CompareAndSwap(false, true) {
+		return nil, ErrHasReader
 	}
-	at := r.cons.Load()
-	return &Reader{ring: r, at: at, end: at, limit: at}, nil
+	pos := r.cons.Load()
+	return &Reader{ring: r, pos: pos, end: pos, limit: pos}, nil
 }
 
-// Close gives the last record back, and lets another reader take over. A reader that
-// is closed returns ErrReaderClosed.
+// Close frees the last record, and lets another reader take over. Afterwards the reader's
+// other methods return [ErrReaderClosed].
 func (rd *Reader) Close() {
 	if rd.ring == nil {
 		return
 	}
-	rd.release()
-	rd.ring.taken.Store(false)
+	rd.free()
+	rd.ring.hasReader.Store(false)
 	rd.ring = nil
 }
 
-// Next returns the next record, and waits for one if need be. It gives the record before
-// it back: its bytes are not to be used any more. Next returns ErrClosed if the ring
-// is closed and there is nothing left; if ctx is done, an error that wraps
-// context.Cause(ctx), even if there are records: those can be had by TryNext.
+// Next returns the next record, and waits for it if need be. It frees the record before it,
+// whose bytes must not be used any more.
+//
+// Next returns [ErrClosed] if the ring is closed and no record is left. If ctx is done, it
+// returns an error that wraps [context.Cause], even if there are records. TryNext returns
+// those.
 func (rd *Reader) Next(ctx context.Context) ([]byte, error) {
 	for {
 		if ctx.Err() != nil {
@@ -48,87 +50,88 @@ func (rd *Reader) Next(ctx context.Context) ([]byte, error) {
 		if b, err := rd.TryNext(); err != ErrEmpty {
 			return b, err
 		}
-		rd.sleep(ctx)
+		rd.wait(ctx)
 	}
 }
 
-// TryNext is Next that does not wait, and returns ErrEmpty instead.
+// TryNext is [Reader.Next], but returns [ErrEmpty] instead of waiting.
 func (rd *Reader) TryNext() ([]byte, error) {
 	if rd.ring == nil {
 		return nil, ErrReaderClosed
 	}
 	for {
-		rd.release()
+		rd.free()
 		head, err := rd.look()
 		if err != nil {
 			return nil, err
 		}
 		n := head & lengthMask
-		rd.end = rd.at + span(n)
+		rd.end = rd.pos + span(n)
 		if head&discarded == 0 {
-			return rd.ring.body(rd.at, n), nil
+			return rd.ring.body(rd.pos, n), nil
 		}
 	}
 }
 
-// release gives back the record that the caller has, if any.
-func (rd *Reader) release() {
-	if rd.at != rd.end {
-		rd.at = rd.end
-		rd.ring.cons.Store(rd.at) // release: pairs with acquire in reserve
+// free frees the record that the caller has, if any.
+func (rd *Reader) free() {
+	if rd.pos != rd.end {
+		rd.pos = rd.end
+		rd.ring.cons.Store(rd.pos) // release: pairs with acquire in reserve
 	}
 }
 
-// look returns the header of the next record, which is not busy, or ErrEmpty or
-// ErrClosed.
+// look returns the header of the next record if that is committed or discarded. Otherwise it
+// returns ErrEmpty or ErrClosed.
 func (rd *Reader) look() (head uint64, err error) {
 	r := rd.ring
-	if rd.at == rd.limit {
-		prod := r.prod.Load() // acquire: the headers up to there
-		if rd.limit = prod &^ closed; rd.at == rd.limit {
+	if rd.pos == rd.limit {
+		prod := r.prod.Load() // acquire: pairs with the compare-and-swap in reserve, after the header
+		if rd.limit = prod &^ closed; rd.pos == rd.limit {
 			if prod&closed != 0 {
 				return 0, ErrClosed
 			}
 			return 0, ErrEmpty
 		}
 	}
-	head = r.header(rd.at).Load() // acquire: pairs with release in finish
-	if head&busy != 0 {
+	head = r.header(rd.pos).Load() // acquire: pairs with release in finish
+	if head&reserved != 0 {
 		return 0, ErrEmpty
 	}
 	return head, nil
 }
 
-// sleep waits until it may be that there is something at the reader's position, or
-// ctx is done.
+// wait returns when there may be something at the reader's position, or when ctx is done.
 //
 //	consumer                   producer
-//	asleep = here              commit the record
-//	look at the record         look at asleep
+//	store waitsAt              commit the record
+//	look at the record         load waitsAt
 //
-// One of them sees the other's.
-func (rd *Reader) sleep(ctx context.Context) {
+// At least one of them sees what the other has stored.
+func (rd *Reader) wait(ctx context.Context) {
 	r := rd.ring
 	done := ctx.Done()
-	r.asleep.Store(rd.at + 1)
-	if ctx.Err() == nil && rd.nothing() {
+	r.waitsAt.Store(rd.pos + 1)
+	if ctx.Err() == nil && rd.empty() {
 		select {
-		case <-r.bell:
+		case <-r.wakeup:
 		case <-done:
 		}
 	}
-	r.asleep.Store(0)
+	r.waitsAt.Store(0)
 }
 
-// nothing reports whether there is no record that was committed or discarded.
-func (rd *Reader) nothing() bool {
+// empty reports whether the next record is missing or still reserved, in a ring that is not
+// closed.
+func (rd *Reader) empty() bool {
 	_, err := rd.look()
 	return err == ErrEmpty
 }
 
-// All goes over the records, and waits for more, until the ring is closed and there is
-// nothing left. If ctx is done, or there is another reader, it ends with an error (see
-// [Reader.Next] and [Ring.Reader]). A record's bytes are not to be used after the turn.
+// All iterates over the records, and waits for more, until the ring is closed and no record
+// is left. If ctx is done, or the ring has another reader, it yields an error and ends (see
+// [Reader.Next] and [Ring.Reader]). The bytes of a record must not be used after the loop's
+// body.
 func (r *Ring) All(ctx context.Context) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		rd, err := r.Reader()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -16,12 +17,35 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
-// patience bounds waits that end at once if all is well.
+// patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
+// a slow machine does not fail a lock that another goroutine is about to release.
 const patience = time.Minute
 
-// patient returns a context for them.
+func TestMain(m *testing.M) {
+	rqlock.SetStallTimeout(patience)
+	os.Exit(m.Run())
+}
+
+// shorter returns n, and with -short a tenth of it.
+func shorter(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// during returns the end of a test that runs for d, and for a tenth of it with -short.
+func during(d time.Duration) time.Time {
+	if testing.Short() {
+		d /= 10
+	}
+	return time.Now().Add(d)
+}
+
+// patient returns a context that ends after patience.
 func patient(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
@@ -47,7 +71,7 @@ func reserve(t *testing.T, r *Ring, text string) Record {
 	return rec
 }
 
-// want reads on and compares.
+// want checks that the next record is text.
 func want(t *testing.T, rd *Reader, text string) {
 	t.Helper()
 	if b, err := rd.TryNext(); string(b) != text || err != nil {
@@ -55,22 +79,23 @@ func want(t *testing.T, rd *Reader, text string) {
 	}
 }
 
-// untilAsleep waits until the consumer sleeps.
-func untilAsleep(t *testing.T, r *Ring) {
+// untilWaits returns when the consumer waits.
+func untilWaits(t *testing.T, r *Ring) {
 	t.Helper()
-	for end := time.Now().Add(patience); r.asleep.Load() == 0; time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(patience); r.waitsAt.Load() == 0; time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
-			t.Fatal("the consumer does not sleep")
+			t.Error("the consumer does not wait")
+			return
 		}
 	}
 }
 
-// A model is what a ring with a reader must be like: a list of records, the first of
+// A model does what a ring with a reader must do. It has a list of records, the first of
 // which the reader may have.
 type model struct {
 	size    int
 	records []*entry
-	had     bool // the reader has the first one
+	held    bool // the reader has the first record
 	closed  bool
 	dropped uint64
 }
@@ -78,7 +103,7 @@ type model struct {
 type entry struct {
 	rec   Record
 	bytes []byte
-	state byte // of reserved, committed, dropped
+	state byte // isReserved, isCommitted or isDiscarded
 }
 
 const (
@@ -109,11 +134,11 @@ func (m *model) reserve(n int) error {
 }
 
 func (m *model) next() ([]byte, error) {
-	m.giveBack()
+	m.free()
 	for len(m.records) > 0 {
 		switch e := m.records[0]; e.state {
 		case isCommitted:
-			m.had = true
+			m.held = true
 			return e.bytes, nil
 		case isDiscarded:
 			m.records = m.records[1:]
@@ -127,13 +152,13 @@ func (m *model) next() ([]byte, error) {
 	return nil, ErrEmpty
 }
 
-func (m *model) giveBack() {
-	if m.had {
-		m.records, m.had = m.records[1:], false
+func (m *model) free() {
+	if m.held {
+		m.records, m.held = m.records[1:], false
 	}
 }
 
-// step does one operation on both, and compares.
+// step does one operation on the ring and on the model, and compares them.
 func (m *model) step(t *testing.T, r *Ring, rd **Reader, op, arg byte) {
 	t.Helper()
 	fill := func(b []byte) {
@@ -162,7 +187,7 @@ func (m *model) step(t *testing.T, r *Ring, rd **Reader, op, arg byte) {
 		if wantErr = m.reserve(len(p)); wantErr == nil && err == nil {
 			m.records = append(m.records, &entry{Record{}, p, isCommitted})
 			if n != len(p) {
-				t.Fatalf("Write returns %d for %d bytes", n, len(p))
+				t.Fatalf("Write of %d bytes returns %d", len(p), n)
 			}
 		} else if n != 0 {
 			t.Fatalf("Write returns %d, %v", n, err)
@@ -193,19 +218,18 @@ func (m *model) step(t *testing.T, r *Ring, rd **Reader, op, arg byte) {
 			return
 		}
 		(*rd).Close() // and another takes over
-		m.giveBack()
+		m.free()
 		*rd, err = r.Reader()
 	}
 	if err != wantErr {
 		t.Fatalf("operation %d, %d: %v, want %v", op%8, arg, err, wantErr)
 	}
-	if r.Used() != m.used() || r.Free() != m.size-m.used() || r.Dropped() != m.dropped {
-		t.Fatalf("operation %d: %d bytes used, %d free, %d dropped, want %d, %d, %d", op%8, r.Used(), r.Free(), r.Dropped(), m.used(), m.size-m.used(), m.dropped)
+	if r.Used() != m.used() || r.Available() != m.size-m.used() || r.Dropped() != m.dropped {
+		t.Fatalf("operation %d: %d bytes used, %d available, %d dropped, want %d, %d, %d", op%8, r.Used(), r.Available(), r.Dropped(), m.used(), m.size-m.used(), m.dropped)
 	}
 }
 
-// FuzzRing compares a ring with a model: each two bytes are an operation and its
-// argument.
+// FuzzRing compares a ring with a model. Two bytes are an operation and its argument.
 func FuzzRing(f *testing.F) {
 	f.Add(uint8(2), []byte{0, 9, 0, 3, 3, 1, 5, 0, 3, 0, 5, 0, 5, 0, 2, 40, 7, 0, 5, 0, 7, 99, 5, 0})
 	f.Add(uint8(0), []byte{2, 8, 5, 0, 2, 8, 5, 0, 2, 0, 2, 0, 5, 0, 5, 0})
@@ -219,13 +243,11 @@ func FuzzRing(f *testing.F) {
 	})
 }
 
-// TestRandom is a long FuzzRing with a seed.
+// TestRandom compares rings with a model in many random operations.
 func TestRandom(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 0))
+	rnd := seed.Rand(t)
 	for size := MinSize; size <= 1<<7; size *= 2 {
-		for range 20 {
+		for range shorter(20) {
 			r, m := New(size), &model{size: size}
 			rd := newReader(t, r)
 			for range 1000 {
@@ -239,8 +261,8 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// TestWrap: from every position the longest record fits into an empty ring, and is
-// whole.
+// TestWrap checks that the longest record fits into an empty ring at every position, and is
+// read whole.
 func TestWrap(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
@@ -248,18 +270,18 @@ func TestWrap(t *testing.T) {
 	for range 3 * 64 / 8 {
 		reserve(t, r, long).Commit()
 		if _, err := r.Reserve(0); err != ErrFull {
-			t.Errorf("a full ring: %v", err)
+			t.Errorf("Reserve in a full ring: %v", err)
 		}
 		want(t, rd, long)
 		rd.TryNext()
-		r.Write(nil) // moves on by a header
+		r.Write(nil) // moves the position on by a header
 		want(t, rd, "")
 		rd.TryNext()
 	}
 }
 
-// TestOrder: records come in the order of reservation, in whichever they are committed,
-// and one that is not holds the others back.
+// TestOrder checks that records are read in the order of their reservation, whatever the
+// order of their commits, and that a reserved one holds the others back.
 func TestOrder(t *testing.T) {
 	r := New(256)
 	rd := newReader(t, r)
@@ -267,7 +289,7 @@ func TestOrder(t *testing.T) {
 	empty := func() {
 		t.Helper()
 		if b, err := rd.TryNext(); err != ErrEmpty {
-			t.Errorf("%q, %v", b, err)
+			t.Errorf("TryNext: %q, %v, want ErrEmpty", b, err)
 		}
 	}
 	d.Commit()
@@ -281,11 +303,11 @@ func TestOrder(t *testing.T) {
 	want(t, rd, "dddd")
 	empty()
 	if r.Used() != 0 {
-		t.Errorf("%d bytes are used in the end", r.Used())
+		t.Errorf("in the end %d bytes are used", r.Used())
 	}
 }
 
-// TestClose: what has been reserved before is still read, and waited for.
+// TestClose checks that records reserved before Close are still read, and waited for.
 func TestClose(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
@@ -301,7 +323,7 @@ func TestClose(t *testing.T) {
 	}
 	want(t, rd, "a")
 	if _, err := rd.TryNext(); err != ErrEmpty {
-		t.Errorf("a record is not committed: %v", err)
+		t.Errorf("TryNext before the last commit: %v", err)
 	}
 	b.Commit()
 	want(t, rd, "b")
@@ -312,11 +334,11 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestCloseRace: with producers at work, what was written without an error is read
-// before the end, and nothing else.
+// TestCloseRace closes rings while producers write. Exactly the records that were written
+// without an error are read.
 func TestCloseRace(t *testing.T) {
 	ctx := patient(t)
-	for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); {
+	for end := during(100 * time.Millisecond); time.Now().Before(end); {
 		r := New(1 << 8)
 		var written atomic.Int64
 		var wg sync.WaitGroup
@@ -348,29 +370,29 @@ func TestCloseRace(t *testing.T) {
 		}
 		wg.Wait()
 		if read != written.Load() || r.Used() != 0 {
-			t.Fatalf("%d written, %d read, %d bytes left", written.Load(), read, r.Used())
+			t.Fatalf("%d records written, %d read, %d bytes left", written.Load(), read, r.Used())
 		}
 	}
 }
 
-// TestConcurrent: many producers, several records of each reserved at once, some
-// discarded; all committed ones arrive once, whole, in each producer's order.
+// TestConcurrent has producers with several reserved records each, some of which they
+// discard. Each committed record is read once, whole, and in its producer's order.
 func TestConcurrent(t *testing.T) {
 	t.Run("waits", func(t *testing.T) {
-		testConcurrent(t, func(r *Ring) iter.Seq2[[]byte, error] { return r.All(patient(t)) })
+		testConcurrent(t, func(r *Ring, _ *rand.Rand) iter.Seq2[[]byte, error] { return r.All(patient(t)) })
 	})
 	t.Run("polls", func(t *testing.T) {
-		testConcurrent(t, func(r *Ring) iter.Seq2[[]byte, error] { return poll(patient(t), newReader(t, r)) })
+		testConcurrent(t, func(r *Ring, rnd *rand.Rand) iter.Seq2[[]byte, error] { return poll(patient(t), newReader(t, r), rnd) })
 	})
 }
 
-// poll is All by TryNext.
-func poll(ctx context.Context, rd *Reader) iter.Seq2[[]byte, error] {
+// poll is Ring.All by TryNext.
+func poll(ctx context.Context, rd *Reader, rnd *rand.Rand) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for {
 			b, err := rd.TryNext()
 			if err == ErrEmpty && ctx.Err() == nil {
-				if rand.IntN(10) == 0 {
+				if rnd.IntN(10) == 0 {
 					runtime.Gosched()
 				}
 				continue
@@ -383,16 +405,16 @@ func poll(ctx context.Context, rd *Reader) iter.Seq2[[]byte, error] {
 	}
 }
 
-func testConcurrent(t *testing.T, all func(*Ring) iter.Seq2[[]byte, error]) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+func testConcurrent(t *testing.T, all func(*Ring, *rand.Rand) iter.Seq2[[]byte, error]) {
+	number := seed.Of(t)
 	const producers, each = 4, 15_000
+	end := during(time.Second)
 	r := New(512)
 	var wg sync.WaitGroup
 	var committed atomic.Int64
 	for id := range producers {
 		wg.Go(func() {
-			rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+			rnd := seed.New(number, id)
 			var open []Record
 			finish := func() {
 				i := rnd.IntN(len(open))
@@ -404,7 +426,7 @@ func testConcurrent(t *testing.T, all func(*Ring) iter.Seq2[[]byte, error]) {
 				}
 				open = append(open[:i], open[i+1:]...)
 			}
-			for seq := 0; seq < each; {
+			for seq := 0; seq < each && time.Now().Before(end); {
 				rec, err := r.Reserve(3 + rnd.IntN(60))
 				if err == nil {
 					b := rec.Bytes()
@@ -431,7 +453,7 @@ func testConcurrent(t *testing.T, all func(*Ring) iter.Seq2[[]byte, error]) {
 
 	last := [producers]int{}
 	read := int64(0)
-	for b, err := range all(r) {
+	for b, err := range all(r, seed.New(number, producers)) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -448,12 +470,12 @@ func testConcurrent(t *testing.T, all func(*Ring) iter.Seq2[[]byte, error]) {
 		}
 	}
 	if read != committed.Load() || r.Used() != 0 {
-		t.Errorf("%d records committed, %d read, %d bytes used", committed.Load(), read, r.Used())
+		t.Errorf("%d records committed, %d read, %d bytes left", committed.Load(), read, r.Used())
 	}
 }
 
-// TestPingPong: whoever waits for the other's record gets it. A wake-up that is lost
-// ends this test by its context.
+// TestPingPong has two goroutines wait for each other's records in turn. If a wake-up is
+// lost, the context ends the test.
 func TestPingPong(t *testing.T) {
 	there, back := New(64), New(64)
 	ctx := patient(t)
@@ -467,11 +489,11 @@ func TestPingPong(t *testing.T) {
 		back.Close()
 	}()
 	rd := newReader(t, back)
-	for i := range 20_000 {
+	for i := range shorter(20_000) {
 		text := fmt.Sprint(i)
 		there.Write([]byte(text))
 		if b, err := rd.Next(ctx); err != nil || string(b) != text {
-			t.Fatalf("%q, %v, want %s", b, err, text)
+			t.Fatalf("Next: %q, %v, want %s", b, err, text)
 		}
 	}
 	there.Close()
@@ -480,18 +502,16 @@ func TestPingPong(t *testing.T) {
 	}
 }
 
-// TestFallingAsleep: records are committed at any time while the consumer wakes up, reads
-// and falls asleep again. One that does not wake it stays unread: later ones must wait
-// for it.
-func TestFallingAsleep(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	const n = 30_000
+// TestBeginsToWait commits records at any time while the consumer stops waiting, reads, and
+// begins to wait again. A record whose commit does not wake the consumer stays unread, the
+// ring fills up, and the context ends the test.
+func TestBeginsToWait(t *testing.T) {
+	rnd := seed.Rand(t)
+	n := shorter(30_000)
 	r := New(1 << 10)
 	ctx := patient(t)
 	go func() {
 		defer r.Close()
-		rnd := rand.New(rand.NewPCG(seed, 0))
 		until := func(is func() bool) {
 			for !is() && ctx.Err() == nil {
 				runtime.Gosched()
@@ -499,7 +519,7 @@ func TestFallingAsleep(t *testing.T) {
 		}
 		for range n {
 			for range rnd.IntN(500) {
-				r.Free() // takes some time
+				r.Available() // takes some time
 			}
 			until(func() bool { _, err := r.Write(nil); return err == nil })
 		}
@@ -508,18 +528,18 @@ func TestFallingAsleep(t *testing.T) {
 	read := 0
 	for _, err := range r.All(ctx) {
 		if err != nil {
-			t.Fatalf("after %d records, %d bytes are unread: %v", read, r.Used(), err)
+			t.Fatalf("after %d records %d bytes are unread: %v", read, r.Used(), err)
 		}
 		read++
 	}
 	if read != n {
-		t.Errorf("%d records of %d", read, n)
+		t.Errorf("%d of %d records were read", read, n)
 	}
 }
 
-// A hookContext runs functions when the consumer asks it something. Before it looks at
-// the ring it asks for an error. If it has found nothing, it asks what else could end
-// its sleep, and says that it sleeps, and asks for an error again.
+// A hookContext calls functions when the consumer calls its methods. Next calls Err before
+// it looks at the ring. If it finds nothing, it calls Done, stores that it waits, and calls
+// Err again.
 type hookContext struct {
 	context.Context
 	done, err func()
@@ -528,9 +548,9 @@ type hookContext struct {
 func (c hookContext) Done() <-chan struct{} { c.done(); return c.Context.Done() }
 func (c hookContext) Err() error            { c.err(); return c.Context.Err() }
 
-// TestBeforeSleep: what happens after the consumer has found nothing, before and after it
-// says that it sleeps, is seen.
-func TestBeforeSleep(t *testing.T) {
+// TestBeforeWait changes the ring after the consumer has found nothing, before and after it
+// has stored that it waits. The consumer notices both.
+func TestBeforeWait(t *testing.T) {
 	for name, f := range map[string]func(*Ring){
 		"Write": func(r *Ring) { r.Write([]byte("late")) },
 		"Close": (*Ring).Close,
@@ -545,6 +565,9 @@ func TestBeforeSleep(t *testing.T) {
 			} else {
 				ctx.err = func() {
 					if asked++; asked == 2 {
+						if r.waitsAt.Load() == 0 {
+							t.Error("the consumer looks at the ring before it has stored that it waits")
+						}
 						f(r)
 					}
 				}
@@ -557,7 +580,7 @@ func TestBeforeSleep(t *testing.T) {
 	}
 }
 
-// TestWake: each way to end a sleep, while the consumer sleeps.
+// TestWake ends the consumer's wait by each event that can end it.
 func TestWake(t *testing.T) {
 	cause := errors.New("enough")
 	for name, c := range map[string]struct {
@@ -578,60 +601,60 @@ func TestWake(t *testing.T) {
 		a, b := reserve(t, r, "a"), reserve(t, r, "b")
 		ctx, cancel := context.WithCancelCause(patient(t))
 		go func() {
-			untilAsleep(t, r)
+			untilWaits(t, r)
 			c.f(r, a, b, func() { cancel(cause) })
 		}()
 		if got, err := rd.Next(ctx); string(got) != c.want || !errors.Is(err, c.wantErr) {
 			t.Errorf("%s: %q, %v, want %q, %v", name, got, err, c.want, c.wantErr)
 		}
-		if r.asleep.Load() != 0 {
-			t.Errorf("%s: the consumer still sleeps", name)
+		if r.waitsAt.Load() != 0 {
+			t.Errorf("%s: waitsAt is still set", name)
 		}
 		cancel(nil)
 	}
 }
 
-// TestSleepsOn: only what the consumer waits for wakes it.
-func TestSleepsOn(t *testing.T) {
+// TestWaitsOn checks that only the commit of the next record wakes the consumer.
+func TestWaitsOn(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
 	first := reserve(t, r, "first")
-	var sleeps atomic.Int64
+	var waits atomic.Int64
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if b, err := rd.Next(hookContext{patient(t), func() { sleeps.Add(1) }, func() {}}); string(b) != "first" || err != nil {
-			t.Errorf("%q, %v", b, err)
+		if b, err := rd.Next(hookContext{patient(t), func() { waits.Add(1) }, func() {}}); string(b) != "first" || err != nil {
+			t.Errorf("Next: %q, %v", b, err)
 		}
 	})
-	untilAsleep(t, r)
+	untilWaits(t, r)
 	r.Write([]byte("second"))
 	time.Sleep(10 * time.Millisecond)
-	if sleeps.Load() != 1 {
-		t.Error("a record that must wait has woken the consumer")
+	if waits.Load() != 1 {
+		t.Error("the commit of a later record has woken the consumer")
 	}
 	first.Commit()
 	wg.Wait()
 }
 
-// TestStaleBell: a ring of the bell that comes when the consumer sleeps no more wakes it
-// in vain the next time, and does no harm.
-func TestStaleBell(t *testing.T) {
+// TestLateWakeup sends a wake-up that comes when the consumer does not wait any more. It
+// wakes the consumer's next wait in vain, and does no harm.
+func TestLateWakeup(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
-	r.bell <- struct{}{}
+	r.wakeup <- struct{}{}
 	go func() {
-		for end := time.Now().Add(patience); len(r.bell) != 0 && time.Now().Before(end); {
+		for end := time.Now().Add(patience); len(r.wakeup) != 0 && time.Now().Before(end); {
 			time.Sleep(100 * time.Microsecond)
 		}
 		r.Write([]byte("a"))
 	}()
 	if b, err := rd.Next(patient(t)); string(b) != "a" || err != nil {
-		t.Errorf("%q, %v", b, err)
+		t.Errorf("Next: %q, %v", b, err)
 	}
 }
 
-// TestCancelled: a context that is done comes first, so that a consumer ends even if
-// producers never pause; what is there is left to TryNext.
+// TestCancelled checks that Next fails if its context is done, even if there are records, so
+// that a consumer ends even if producers never pause. TryNext returns the records.
 func TestCancelled(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
@@ -639,15 +662,16 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if b, err := rd.Next(ctx); b != nil || !errors.Is(err, context.Canceled) || fmt.Sprint(err) != "ringbuf: context canceled" {
-		t.Errorf("%q, %v", b, err)
+		t.Errorf("Next: %q, %v", b, err)
 	}
 	want(t, rd, "a")
 }
 
-// TestLockFails has the lock fail, for this goroutine and for another. The error says
-// why, nothing is reserved, and all that takes no lock works.
+// TestLockFails has the lock fail: because this goroutine holds it, and for another goroutine
+// because it is not released. The error says why, nothing is reserved, and all methods that
+// take no lock work.
 func TestLockFails(t *testing.T) {
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	defer rqlock.SetStallTimeout(patience)
 	rqlock.SetStallTimeout(time.Millisecond)
 	for name, op := range map[string]func(*Ring) error{
 		"Reserve": func(r *Ring) error { _, err := r.Reserve(1); return err },
@@ -661,21 +685,21 @@ func TestLockFails(t *testing.T) {
 		}
 		used := r.Used()
 		if err := op(r); !errors.Is(err, rqlock.ErrDeadlock) {
-			t.Errorf("%s by who holds the lock: %v", name, err)
+			t.Errorf("%s by the goroutine that holds the lock: %v", name, err)
 		}
 		other := make(chan error)
 		go func() { other <- op(r) }()
 		if err := <-other; !errors.Is(err, rqlock.ErrTimeout) {
-			t.Errorf("%s while another holds the lock: %v", name, err)
+			t.Errorf("%s while another goroutine holds the lock: %v", name, err)
 		}
 		if r.Used() != used || r.Dropped() != 2 {
-			t.Errorf("%s has failed, but %d bytes are used, %d before; %d dropped", name, r.Used(), used, r.Dropped())
+			t.Errorf("after a failed %s %d bytes are used, %d before; %d dropped", name, r.Used(), used, r.Dropped())
 		}
 		a.Commit()
 		b.Discard()
 		c.Commit()
 		if got, err := rd.Next(patient(t)); string(got) != "a" || err != nil {
-			t.Errorf("with the lock held: %q, %v", got, err)
+			t.Errorf("Next while the lock is held: %q, %v", got, err)
 		}
 		r.lock.Unlock()
 		reserve(t, r, "d").Commit()
@@ -684,7 +708,7 @@ func TestLockFails(t *testing.T) {
 		}
 		r.Close()
 		if err := op(r); !errors.Is(err, rqlock.ErrDeadlock) {
-			t.Errorf("%s by who holds the lock of a closed ring: %v", name, err)
+			t.Errorf("%s by the goroutine that holds the lock of a closed ring: %v", name, err)
 		}
 		want(t, rd, "c")
 		want(t, rd, "d")
@@ -699,8 +723,8 @@ func TestLockFails(t *testing.T) {
 	}
 }
 
-// TestMisuse: a record that is not reserved cannot be finished, and the ring is
-// unharmed, also where there is another one in its place.
+// TestMisuse checks that Commit and Discard of a record that is not reserved panic, and leave
+// the ring as it is, even if another record has the same bytes now.
 func TestMisuse(t *testing.T) {
 	panics := func(text string, f func()) {
 		t.Helper()
@@ -719,7 +743,7 @@ func TestMisuse(t *testing.T) {
 	panics("ringbuf: Commit"+twice, a.Commit)
 	panics("ringbuf: Discard"+twice, a.Discard)
 	want(t, rd, "a")
-	for range 3 { // round to the same place
+	for range 3 { // once round the ring
 		rec := reserve(t, r, "b")
 		rec.Discard()
 		panics("ringbuf: Commit"+twice, rec.Commit)
@@ -727,32 +751,33 @@ func TestMisuse(t *testing.T) {
 	}
 	b := reserve(t, r, "b")
 	if r.offset(b.pos) != r.offset(a.pos) {
-		t.Fatalf("another place: %d, %d", b.pos, a.pos)
+		t.Fatalf("the records at %d and %d have different bytes", b.pos, a.pos)
 	}
 	panics("ringbuf: Commit"+twice, a.Commit)
 	panics("ringbuf: Discard"+twice, a.Discard)
 	if _, err := rd.TryNext(); err != ErrEmpty {
-		t.Errorf("a stale record has committed another: %v", err)
+		t.Errorf("an old record has committed a new one: %v", err)
 	}
 	b.Commit()
 	want(t, rd, "b")
 
 	rec, err := r.Reserve(57)
 	if err != ErrTooLarge || rec.Bytes() != nil {
-		t.Errorf("%v, %d bytes", err, len(rec.Bytes()))
+		t.Errorf("Reserve of too many bytes: %v, %d bytes", err, len(rec.Bytes()))
 	}
 	panics("ringbuf: Commit of a record that was not reserved: look at the error of Reserve", rec.Commit)
 	if _, err := r.Reserve(-1); err != ErrTooLarge || r.Dropped() != 0 {
-		t.Errorf("%v, %d dropped", err, r.Dropped())
+		t.Errorf("Reserve(-1): %v, %d dropped", err, r.Dropped())
 	}
 	tooLarge := MaxSize
-	tooLarge *= 2 // negative where an int has 32 bits
+	tooLarge *= 2 // negative if an int has 32 bits
 	for _, size := range []int{-1, 0, 8, 24, 65, tooLarge} {
 		panics(fmt.Sprintf("ringbuf: size of %d bytes: must be a power of two from 16 to 1073741824", size), func() { New(size) })
 	}
 }
 
-// TestOneReader: there is one at a time, and each goes on where the last one ended.
+// TestOneReader checks that a ring has one reader at a time, and that each goes on where the
+// one before it ended.
 func TestOneReader(t *testing.T) {
 	r := New(64)
 	rd := newReader(t, r)
@@ -760,56 +785,55 @@ func TestOneReader(t *testing.T) {
 		r.Write([]byte(s))
 	}
 	want(t, rd, "a")
-	if _, err := r.Reader(); err != ErrBusy {
+	if _, err := r.Reader(); err != ErrHasReader {
 		t.Errorf("a second reader: %v", err)
 	}
 	turns := 0
 	for b, err := range r.All(patient(t)) {
-		if turns++; b != nil || err != ErrBusy {
-			t.Errorf("a second reader: %q, %v", b, err)
+		if turns++; b != nil || err != ErrHasReader {
+			t.Errorf("All with a second reader: %q, %v", b, err)
 		}
 	}
 	if turns != 1 {
-		t.Errorf("%d turns", turns)
+		t.Errorf("All with a second reader yields %d times", turns)
 	}
 	rd.Close()
 	for b, err := range r.All(patient(t)) {
 		if string(b) != "b" || err != nil {
-			t.Errorf("%q, %v", b, err)
+			t.Errorf("All: %q, %v", b, err)
 		}
 		break
 	}
 	third := newReader(t, r)
-	rd.Close() // again, and not the third one
-	if _, err := r.Reader(); err != ErrBusy {
+	rd.Close() // must not close the third one
+	if _, err := r.Reader(); err != ErrHasReader {
 		t.Errorf("a fourth reader: %v", err)
 	}
 	want(t, third, "c")
 	if _, err := rd.TryNext(); err != ErrReaderClosed {
-		t.Errorf("a reader that is closed: %v", err)
+		t.Errorf("TryNext of a closed reader: %v", err)
 	}
 	if _, err := rd.Next(context.Background()); err != ErrReaderClosed {
-		t.Errorf("a reader that is closed: %v", err)
+		t.Errorf("Next of a closed reader: %v", err)
 	}
 }
 
-// TestReaders: while many would be the consumer, each record has one.
+// TestReaders has goroutines compete to be the consumer. Each record is read once.
 func TestReaders(t *testing.T) {
-	const n = 3000
+	n := int64(shorter(3000))
 	r := New(256)
-	var read, busy atomic.Int64
+	var read atomic.Int64
 	var wg sync.WaitGroup
 	for range 3 {
 		wg.Go(func() {
 			for done := false; !done; {
 				for b, err := range r.All(patient(t)) {
-					if err == ErrBusy {
-						busy.Add(1)
+					if err == ErrHasReader {
 						time.Sleep(10 * time.Microsecond)
 						break
 					}
 					if i := read.Add(1) - 1; err != nil || string(b) != fmt.Sprint(i) {
-						t.Errorf("%q, %v, want %d", b, err, i)
+						t.Errorf("All: %q, %v, want %d", b, err, i)
 						return
 					}
 					done = string(b) == fmt.Sprint(n-1)
@@ -834,11 +858,11 @@ func TestReaders(t *testing.T) {
 	r.Close()
 	wg.Wait()
 	if read.Load() != n || r.Used() != 0 {
-		t.Errorf("%d records of %d are read, %d bytes left", read.Load(), n, r.Used())
+		t.Errorf("%d of %d records were read, %d bytes left", read.Load(), n, r.Used())
 	}
 }
 
-// TestAllocs: nothing is allocated.
+// TestAllocs checks that no method but New allocates.
 func TestAllocs(t *testing.T) {
 	r := New(1 << 10)
 	rd := newReader(t, r)
@@ -860,6 +884,6 @@ func TestAllocs(t *testing.T) {
 	}
 	var w io.Writer = r
 	if n, err := w.Write(p); n != 100 || err != nil {
-		t.Errorf("%d, %v", n, err)
+		t.Errorf("Write: %d, %v", n, err)
 	}
 }

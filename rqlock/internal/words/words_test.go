@@ -14,13 +14,13 @@ import (
 type mixed struct {
 	a byte
 	s string
-	f func()
+	_ func()
 	b uint16
 	l []int
 	i any
 	e error
 	p *int
-	n [3]struct {
+	_ [3]struct {
 		x bool
 		m map[string]int
 	}

@@ -1,0 +1,229 @@
+package rqlock_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rqlock/rqlock/rqlock/hashtab"
+	"github.com/rqlock/rqlock/rqlock/localstorage"
+	"github.com/rqlock/rqlock/rqlock/lpmtrie"
+)
+
+// An enumRow is a container whose methods take flags and actions. Of its keys 0 to 2 only 1
+// is present, with the value 10.
+type enumRow struct {
+	name               string
+	flag, action       map[string]func(key int, value uint8) error // by method
+	errFlag, errAction error
+	content            func() map[int]int
+}
+
+// enumRows has each container that has flags and actions, in each of its variants.
+func enumRows(t *testing.T) []enumRow {
+	rows := []enumRow{trieTable(t), trieMap(t), storage(t)}
+	for name, m := range map[string]*hashtab.Map[int, int]{
+		"hashtab.New": hashtab.New[int, int](4), "hashtab.NewOnDemand": hashtab.NewOnDemand[int, int](4), "hashtab.NewLRU": hashtab.NewLRU[int, int](4),
+	} {
+		rows = append(rows, hashTable(t, name, m))
+	}
+	return rows
+}
+
+func hashTable(t *testing.T, name string, m *hashtab.Map[int, int]) enumRow {
+	must(t, m.Update(1, 10, hashtab.NoExist))
+	return enumRow{
+		name: name,
+		flag: map[string]func(int, uint8) error{
+			"Update": func(key int, f uint8) error { return m.Update(key, 11, hashtab.Flag(f)) },
+			"UpdateBatch": func(key int, f uint8) error {
+				n, err := m.UpdateBatch([]int{key, key}, []int{11, 12}, hashtab.Flag(f))
+				if n != 0 {
+					t.Errorf("%s: UpdateBatch says that it has updated %d keys", name, n)
+				}
+				return err
+			},
+			"UpdateBatch of nothing": func(_ int, f uint8) error {
+				_, err := m.UpdateBatch(nil, nil, hashtab.Flag(f))
+				return err
+			},
+		},
+		action: map[string]func(int, uint8) error{
+			"Compute": func(key int, a uint8) error {
+				return m.Compute(key, func(int, bool) (int, hashtab.Action) { return 11, hashtab.Action(a) })
+			},
+		},
+		errFlag: hashtab.ErrFlag, errAction: hashtab.ErrAction,
+		content: func() map[int]int { return maps.Collect(m.All()) },
+	}
+}
+
+func trieTable(t *testing.T) enumRow {
+	table := lpmtrie.NewTable[int](4)
+	prefix := func(key int) netip.Prefix { return netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(key)}), 8) }
+	must(t, table.Update(prefix(1), 10, lpmtrie.NoExist))
+	return enumRow{
+		name: "lpmtrie.Table",
+		flag: map[string]func(int, uint8) error{
+			"Update": func(key int, f uint8) error { return table.Update(prefix(key), 11, lpmtrie.Flag(f)) },
+		},
+		action: map[string]func(int, uint8) error{
+			"Compute": func(key int, a uint8) error {
+				return table.Compute(prefix(key), func(int, bool) (int, lpmtrie.Action) { return 11, lpmtrie.Action(a) })
+			},
+		},
+		errFlag: lpmtrie.ErrFlag, errAction: lpmtrie.ErrAction,
+		content: func() map[int]int {
+			all := map[int]int{}
+			for p, v := range table.All() {
+				all[int(p.Addr().As4()[0])] = v
+			}
+			return all
+		},
+	}
+}
+
+func trieMap(t *testing.T) enumRow {
+	m := lpmtrie.New[int](8, 4)
+	of := func(key int) lpmtrie.Key { return lpmtrie.Key{Bits: []byte{byte(key)}, Len: 8} }
+	must(t, m.Update(of(1), 10, lpmtrie.NoExist))
+	return enumRow{
+		name: "lpmtrie.Map",
+		flag: map[string]func(int, uint8) error{
+			"Update": func(key int, f uint8) error { return m.Update(of(key), 11, lpmtrie.Flag(f)) },
+		},
+		action: map[string]func(int, uint8) error{
+			"Compute": func(key int, a uint8) error {
+				return m.Compute(of(key), func(int, bool) (int, lpmtrie.Action) { return 11, lpmtrie.Action(a) })
+			},
+		},
+		errFlag: lpmtrie.ErrFlag, errAction: lpmtrie.ErrAction,
+		content: func() map[int]int {
+			all := map[int]int{}
+			for k, v := range m.All() {
+				all[int(k.Bits[0])] = v
+			}
+			return all
+		},
+	}
+}
+
+func storage(t *testing.T) enumRow {
+	type object struct {
+		key   int
+		local localstorage.Owner
+	}
+	objects := [3]*object{{key: 0}, {key: 1}, {key: 2}}
+	m := localstorage.New(func(o *object) *localstorage.Owner { return &o.local }, func(v int) {
+		t.Errorf("localstorage: the destructor is called for %d", v)
+	})
+	must(t, m.Update(objects[1], 10, localstorage.NoExist))
+	return enumRow{
+		name: "localstorage.Map",
+		flag: map[string]func(int, uint8) error{
+			"Update": func(key int, f uint8) error { return m.Update(objects[key], 11, localstorage.Flag(f)) },
+		},
+		action: map[string]func(int, uint8) error{
+			"Compute": func(key int, a uint8) error {
+				return m.Compute(objects[key], func(int, bool) (int, localstorage.Action) { return 11, localstorage.Action(a) })
+			},
+		},
+		errFlag: localstorage.ErrFlag, errAction: localstorage.ErrAction,
+		content: func() map[int]int {
+			all := map[int]int{}
+			for o, v := range m.All() {
+				all[o.key] = v
+			}
+			return all
+		},
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestUnknownValues checks that a flag or an action that a container does not know is an
+// error of one line that names the value, and that nothing is changed or left locked.
+func TestUnknownValues(t *testing.T) {
+	for _, row := range enumRows(t) {
+		check := func(methods map[string]func(int, uint8) error, sentinel error, known string) {
+			for method, call := range methods {
+				for _, value := range []uint8{3, 4, 255} {
+					want := fmt.Sprintf("%v %d: use %s", sentinel, value, known)
+					for key := range 3 {
+						if err := call(key, value); !errors.Is(err, sentinel) || err.Error() != want {
+							t.Errorf("%s: %s for key %d returns %v, want %s", row.name, method, key, err, want)
+						}
+						if got := row.content(); !maps.Equal(got, map[int]int{1: 10}) {
+							t.Fatalf("%s: after %s for key %d with the value %d the content is %v", row.name, method, key, value, got)
+						}
+					}
+				}
+			}
+		}
+		check(row.flag, row.errFlag, "Any, NoExist or Exist")
+		check(row.action, row.errAction, "Keep, Set or Remove")
+	}
+}
+
+// public has the exported fields that users of a container are to see.
+var public = map[string][]string{
+	"freelist.Node": {"Value"},
+	"lpmtrie.Key":   {"Bits", "Len"},
+}
+
+// TestContainersDocumentation checks that the exported types of the containers have no
+// embedded field, whose methods go doc would show with an unknown receiver, and no exported
+// field but those in public.
+func TestContainersDocumentation(t *testing.T) {
+	for _, pkg := range []string{"freelist", "hashtab", "localstorage", "lpmtrie", "queuestack", "ringbuf"} {
+		files, err := filepath.Glob(filepath.Join(pkg, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %d files", pkg, err, len(files))
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(name)
+			must(t, err)
+			file, err := parser.ParseFile(token.NewFileSet(), name, text, 0)
+			must(t, err)
+			ast.Inspect(file, func(n ast.Node) bool {
+				spec, ok := n.(*ast.TypeSpec)
+				if !ok || !spec.Name.IsExported() {
+					return true
+				}
+				typ, ok := spec.Type.(*ast.StructType)
+				if !ok {
+					return true
+				}
+				full := pkg + "." + spec.Name.Name
+				for _, field := range typ.Fields.List {
+					if len(field.Names) == 0 {
+						t.Errorf("%s has an embedded field", full)
+					}
+					for _, name := range field.Names {
+						if name.IsExported() && !slices.Contains(public[full], name.Name) {
+							t.Errorf("%s has the exported field %s", full, name)
+						}
+					}
+				}
+				return false
+			})
+		}
+	}
+}
