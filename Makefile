@@ -145,6 +145,9 @@ test-386: ## the same with 32-bit words, where the machine runs 386 programs
 		echo "GOARCH=386 $(TEST)"; GOARCH=386 CGO_ENABLED=0 $(TEST) $(LIBRARY); \
 	else echo "386 not run: it needs linux or windows on amd64"; fi
 
+test-gen-long: ## the generator's long tests: generated packages on every GOARCH, and of every layout
+	RQLOCK_LONG=1 $(GO) test -count=1 -timeout 20m ./gen/...
+
 ifeq ($(QEMU),)
 test-arm64: ## the same on arm64, without LSE and with it
 	@echo "arm64 not run: no qemu-aarch64-static here (Debian: apt-get install qemu-user-static)"; test -z "$(REQUIRE)"

@@ -8,20 +8,21 @@ import (
 	"github.com/rqlock/rqlock/asm"
 )
 
-// Mutex is a test-and-set lock that knows its owner.
+// A Mutex is a lock that any goroutine may acquire once it is free. It knows its
+// owner.
 type Mutex struct{ w asm.Word }
 
-// TryLock takes the lock if it is free.
+// TryLock acquires m if it is free.
 func (m *Mutex) TryLock() bool { return asm.LockFast(&m.w) } // 0,0,0 -> 0,0,1
 
-// Unlock frees the lock by one store, after a look at the owner.
+// Unlock releases m by one store, after a look at the owner.
 func (m *Mutex) Unlock() {
 	if !asm.UnlockFast(&m.w) { // 0,0,1 -> 0,0,0
 		panic("unlock by a goroutine that does not hold the lock")
 	}
 }
 
-// Lock waits for the lock: at most 100 spins, then another goroutine's turn.
+// Lock waits for m. It spins 100 times at most before it yields.
 func (m *Mutex) Lock() {
 	for !m.TryLock() {
 		if asm.CondLoadRelaxed32(&m.w.Val, asm.LockedMask, 0, 100)&asm.LockedMask != 0 {

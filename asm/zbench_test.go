@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// BenchmarkTryCmpxchgRelaxed32 is the uncontended cost of TryCmpxchgRelaxed32.
+// BenchmarkTryCmpxchgRelaxed32 is the cost of TryCmpxchgRelaxed32 without contention.
 func BenchmarkTryCmpxchgRelaxed32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -28,7 +28,7 @@ func BenchmarkTryCmpxchgRelaxed32(b *testing.B) {
 	})
 }
 
-// BenchmarkTryCmpxchgAcquire32 is the uncontended cost of TryCmpxchgAcquire32.
+// BenchmarkTryCmpxchgAcquire32 is the cost of TryCmpxchgAcquire32 without contention.
 func BenchmarkTryCmpxchgAcquire32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -48,7 +48,7 @@ func BenchmarkTryCmpxchgAcquire32(b *testing.B) {
 	})
 }
 
-// BenchmarkTryCmpxchgRelease32 is the uncontended cost of TryCmpxchgRelease32.
+// BenchmarkTryCmpxchgRelease32 is the cost of TryCmpxchgRelease32 without contention.
 func BenchmarkTryCmpxchgRelease32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -68,7 +68,7 @@ func BenchmarkTryCmpxchgRelease32(b *testing.B) {
 	})
 }
 
-// BenchmarkXchgTailAcqRel is the uncontended cost of XchgTailAcqRel.
+// BenchmarkXchgTailAcqRel is the cost of XchgTailAcqRel without contention.
 func BenchmarkXchgTailAcqRel(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -88,7 +88,7 @@ func BenchmarkXchgTailAcqRel(b *testing.B) {
 	})
 }
 
-// BenchmarkTryCmpxchgTailRelaxed is the uncontended cost of TryCmpxchgTailRelaxed.
+// BenchmarkTryCmpxchgTailRelaxed is the cost of TryCmpxchgTailRelaxed without contention.
 func BenchmarkTryCmpxchgTailRelaxed(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -108,7 +108,7 @@ func BenchmarkTryCmpxchgTailRelaxed(b *testing.B) {
 	})
 }
 
-// BenchmarkFetchSetPendingAcquire is the uncontended cost of FetchSetPendingAcquire.
+// BenchmarkFetchSetPendingAcquire is the cost of FetchSetPendingAcquire without contention.
 func BenchmarkFetchSetPendingAcquire(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -128,7 +128,7 @@ func BenchmarkFetchSetPendingAcquire(b *testing.B) {
 	})
 }
 
-// BenchmarkClearPendingRelaxed is the uncontended cost of ClearPendingRelaxed.
+// BenchmarkClearPendingRelaxed is the cost of ClearPendingRelaxed without contention.
 func BenchmarkClearPendingRelaxed(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -151,7 +151,8 @@ func BenchmarkClearPendingRelaxed(b *testing.B) {
 	})
 }
 
-// BenchmarkClearPendingSetLockedRelaxed is the uncontended cost of ClearPendingSetLockedRelaxed.
+// BenchmarkClearPendingSetLockedRelaxed is the cost of ClearPendingSetLockedRelaxed without
+// contention.
 func BenchmarkClearPendingSetLockedRelaxed(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -174,7 +175,7 @@ func BenchmarkClearPendingSetLockedRelaxed(b *testing.B) {
 	})
 }
 
-// BenchmarkSetLockedRelaxed is the uncontended cost of SetLockedRelaxed.
+// BenchmarkSetLockedRelaxed is the cost of SetLockedRelaxed without contention.
 func BenchmarkSetLockedRelaxed(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -197,7 +198,7 @@ func BenchmarkSetLockedRelaxed(b *testing.B) {
 	})
 }
 
-// BenchmarkUnlockRelease is the uncontended cost of UnlockRelease.
+// BenchmarkUnlockRelease is the cost of UnlockRelease without contention.
 func BenchmarkUnlockRelease(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -220,7 +221,7 @@ func BenchmarkUnlockRelease(b *testing.B) {
 	})
 }
 
-// BenchmarkXchgLockedAcquire is the uncontended cost of XchgLockedAcquire.
+// BenchmarkXchgLockedAcquire is the cost of XchgLockedAcquire without contention.
 func BenchmarkXchgLockedAcquire(b *testing.B) {
 	var val uint32
 	b.Run("asm", func(b *testing.B) {
@@ -240,7 +241,7 @@ func BenchmarkXchgLockedAcquire(b *testing.B) {
 	})
 }
 
-// BenchmarkLockFast is the uncontended cost of LockFast.
+// BenchmarkLockFast is the cost of LockFast without contention.
 func BenchmarkLockFast(b *testing.B) {
 	var w Word
 	b.Run("asm", func(b *testing.B) {
@@ -263,7 +264,7 @@ func BenchmarkLockFast(b *testing.B) {
 	})
 }
 
-// BenchmarkUnlockFast is the uncontended cost of UnlockFast.
+// BenchmarkUnlockFast is the cost of UnlockFast without contention.
 func BenchmarkUnlockFast(b *testing.B) {
 	var w Word
 	me := CurrentG()
@@ -287,7 +288,7 @@ func BenchmarkUnlockFast(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadRelaxed8 is the uncontended cost of LoadRelaxed8.
+// BenchmarkLoadRelaxed8 is the cost of LoadRelaxed8 without contention.
 func BenchmarkLoadRelaxed8(b *testing.B) {
 	var p uint8
 	b.Run("asm", func(b *testing.B) {
@@ -302,7 +303,7 @@ func BenchmarkLoadRelaxed8(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadRelaxed16 is the uncontended cost of LoadRelaxed16.
+// BenchmarkLoadRelaxed16 is the cost of LoadRelaxed16 without contention.
 func BenchmarkLoadRelaxed16(b *testing.B) {
 	var p uint16
 	b.Run("asm", func(b *testing.B) {
@@ -317,7 +318,7 @@ func BenchmarkLoadRelaxed16(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadRelaxed32 is the uncontended cost of LoadRelaxed32.
+// BenchmarkLoadRelaxed32 is the cost of LoadRelaxed32 without contention.
 func BenchmarkLoadRelaxed32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -337,7 +338,7 @@ func BenchmarkLoadRelaxed32(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadRelaxed64 is the uncontended cost of LoadRelaxed64.
+// BenchmarkLoadRelaxed64 is the cost of LoadRelaxed64 without contention.
 func BenchmarkLoadRelaxed64(b *testing.B) {
 	var p uint64
 	b.Run("asm", func(b *testing.B) {
@@ -357,7 +358,7 @@ func BenchmarkLoadRelaxed64(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadAcquire8 is the uncontended cost of LoadAcquire8.
+// BenchmarkLoadAcquire8 is the cost of LoadAcquire8 without contention.
 func BenchmarkLoadAcquire8(b *testing.B) {
 	var p uint8
 	b.Run("asm", func(b *testing.B) {
@@ -372,7 +373,7 @@ func BenchmarkLoadAcquire8(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadAcquire16 is the uncontended cost of LoadAcquire16.
+// BenchmarkLoadAcquire16 is the cost of LoadAcquire16 without contention.
 func BenchmarkLoadAcquire16(b *testing.B) {
 	var p uint16
 	b.Run("asm", func(b *testing.B) {
@@ -387,7 +388,7 @@ func BenchmarkLoadAcquire16(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadAcquire32 is the uncontended cost of LoadAcquire32.
+// BenchmarkLoadAcquire32 is the cost of LoadAcquire32 without contention.
 func BenchmarkLoadAcquire32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -407,7 +408,7 @@ func BenchmarkLoadAcquire32(b *testing.B) {
 	})
 }
 
-// BenchmarkLoadAcquire64 is the uncontended cost of LoadAcquire64.
+// BenchmarkLoadAcquire64 is the cost of LoadAcquire64 without contention.
 func BenchmarkLoadAcquire64(b *testing.B) {
 	var p uint64
 	b.Run("asm", func(b *testing.B) {
@@ -427,7 +428,7 @@ func BenchmarkLoadAcquire64(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelaxed8 is the uncontended cost of StoreRelaxed8.
+// BenchmarkStoreRelaxed8 is the cost of StoreRelaxed8 without contention.
 func BenchmarkStoreRelaxed8(b *testing.B) {
 	var p uint8
 	b.Run("asm", func(b *testing.B) {
@@ -442,7 +443,7 @@ func BenchmarkStoreRelaxed8(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelaxed16 is the uncontended cost of StoreRelaxed16.
+// BenchmarkStoreRelaxed16 is the cost of StoreRelaxed16 without contention.
 func BenchmarkStoreRelaxed16(b *testing.B) {
 	var p uint16
 	b.Run("asm", func(b *testing.B) {
@@ -457,7 +458,7 @@ func BenchmarkStoreRelaxed16(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelaxed32 is the uncontended cost of StoreRelaxed32.
+// BenchmarkStoreRelaxed32 is the cost of StoreRelaxed32 without contention.
 func BenchmarkStoreRelaxed32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -480,7 +481,7 @@ func BenchmarkStoreRelaxed32(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelaxed64 is the uncontended cost of StoreRelaxed64.
+// BenchmarkStoreRelaxed64 is the cost of StoreRelaxed64 without contention.
 func BenchmarkStoreRelaxed64(b *testing.B) {
 	var p uint64
 	b.Run("asm", func(b *testing.B) {
@@ -503,7 +504,7 @@ func BenchmarkStoreRelaxed64(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelease8 is the uncontended cost of StoreRelease8.
+// BenchmarkStoreRelease8 is the cost of StoreRelease8 without contention.
 func BenchmarkStoreRelease8(b *testing.B) {
 	var p uint8
 	b.Run("asm", func(b *testing.B) {
@@ -518,7 +519,7 @@ func BenchmarkStoreRelease8(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelease16 is the uncontended cost of StoreRelease16.
+// BenchmarkStoreRelease16 is the cost of StoreRelease16 without contention.
 func BenchmarkStoreRelease16(b *testing.B) {
 	var p uint16
 	b.Run("asm", func(b *testing.B) {
@@ -533,7 +534,7 @@ func BenchmarkStoreRelease16(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelease32 is the uncontended cost of StoreRelease32.
+// BenchmarkStoreRelease32 is the cost of StoreRelease32 without contention.
 func BenchmarkStoreRelease32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -556,7 +557,7 @@ func BenchmarkStoreRelease32(b *testing.B) {
 	})
 }
 
-// BenchmarkStoreRelease64 is the uncontended cost of StoreRelease64.
+// BenchmarkStoreRelease64 is the cost of StoreRelease64 without contention.
 func BenchmarkStoreRelease64(b *testing.B) {
 	var p uint64
 	b.Run("asm", func(b *testing.B) {
@@ -579,7 +580,7 @@ func BenchmarkStoreRelease64(b *testing.B) {
 	})
 }
 
-// BenchmarkXchg8AcqRel is the uncontended cost of Xchg8AcqRel.
+// BenchmarkXchg8AcqRel is the cost of Xchg8AcqRel without contention.
 func BenchmarkXchg8AcqRel(b *testing.B) {
 	var p uint8
 	b.Run("asm", func(b *testing.B) {
@@ -594,7 +595,7 @@ func BenchmarkXchg8AcqRel(b *testing.B) {
 	})
 }
 
-// BenchmarkXchg16AcqRel is the uncontended cost of Xchg16AcqRel.
+// BenchmarkXchg16AcqRel is the cost of Xchg16AcqRel without contention.
 func BenchmarkXchg16AcqRel(b *testing.B) {
 	var p uint16
 	b.Run("asm", func(b *testing.B) {
@@ -609,7 +610,7 @@ func BenchmarkXchg16AcqRel(b *testing.B) {
 	})
 }
 
-// BenchmarkXchg32AcqRel is the uncontended cost of Xchg32AcqRel.
+// BenchmarkXchg32AcqRel is the cost of Xchg32AcqRel without contention.
 func BenchmarkXchg32AcqRel(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -629,7 +630,7 @@ func BenchmarkXchg32AcqRel(b *testing.B) {
 	})
 }
 
-// BenchmarkCondLoadRelaxed32 is the uncontended cost of CondLoadRelaxed32.
+// BenchmarkCondLoadRelaxed32 is the cost of CondLoadRelaxed32 without contention.
 func BenchmarkCondLoadRelaxed32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -649,7 +650,7 @@ func BenchmarkCondLoadRelaxed32(b *testing.B) {
 	})
 }
 
-// BenchmarkCondLoadAcquire32 is the uncontended cost of CondLoadAcquire32.
+// BenchmarkCondLoadAcquire32 is the cost of CondLoadAcquire32 without contention.
 func BenchmarkCondLoadAcquire32(b *testing.B) {
 	var p uint32
 	b.Run("asm", func(b *testing.B) {
@@ -669,7 +670,7 @@ func BenchmarkCondLoadAcquire32(b *testing.B) {
 	})
 }
 
-// BenchmarkCPURelax is the uncontended cost of CPURelax.
+// BenchmarkCPURelax is the cost of CPURelax without contention.
 func BenchmarkCPURelax(b *testing.B) {
 	b.Run("asm", func(b *testing.B) {
 		for b.Loop() {
@@ -683,7 +684,7 @@ func BenchmarkCPURelax(b *testing.B) {
 	})
 }
 
-// BenchmarkCycleCount is the uncontended cost of CycleCount.
+// BenchmarkCycleCount is the cost of CycleCount without contention.
 func BenchmarkCycleCount(b *testing.B) {
 	b.Run("asm", func(b *testing.B) {
 		for b.Loop() {
@@ -697,7 +698,7 @@ func BenchmarkCycleCount(b *testing.B) {
 	})
 }
 
-// BenchmarkCurrentG is the uncontended cost of CurrentG.
+// BenchmarkCurrentG is the cost of CurrentG without contention.
 func BenchmarkCurrentG(b *testing.B) {
 	b.Run("asm", func(b *testing.B) {
 		for b.Loop() {
@@ -711,8 +712,8 @@ func BenchmarkCurrentG(b *testing.B) {
 	})
 }
 
-// BenchmarkLockUnlock is the uncontended cost of a lock: fused calls with an owner, the standard
-// library's, and a compare-and-exchange and a plain store as the bound below.
+// BenchmarkLockUnlock is the cost of a lock without contention. It measures LockFast and
+// UnlockFast, sync.Mutex, and as a lower bound a compare-and-exchange and a plain store.
 func BenchmarkLockUnlock(b *testing.B) {
 	var w Word
 	var val uint32
@@ -730,6 +731,7 @@ func BenchmarkLockUnlock(b *testing.B) {
 	b.Run("sync.Mutex", func(b *testing.B) {
 		for b.Loop() {
 			mu.Lock()
+			//lint:ignore SA2001 the section of the others is empty, too
 			mu.Unlock()
 		}
 	})

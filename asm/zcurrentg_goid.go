@@ -4,7 +4,7 @@
 
 package asm
 
-// currentG implements CurrentG without assembly, which alone can reach g.
+// currentG implements CurrentG without assembly, and so without the runtime's g.
 func currentG() (gp uintptr) {
 	return currentGPortable()
 }

@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. It is even, so that its owner may use the
-// lowest bit as a mark. The runtime reuses the word after the goroutine has ended, and it must not
-// be dereferenced.
+// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
+// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
+// nobody may dereference it.
 //
 // func currentG() (gp uintptr)
 TEXT ·currentG(SB), NOSPLIT, $0-8

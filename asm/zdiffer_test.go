@@ -5,53 +5,19 @@ package asm
 import (
 	"fmt"
 	"math"
-	"os"
-	"runtime"
-	"slices"
 	"testing"
-	"time"
 	"unsafe"
 )
 
-// TestVariant checks that the build is a known one and, if RQLOCK_VARIANT is
-// set, that it is the one named: a machine that lacks an instruction, or a
-// wrong tag, must not turn a test of one variant into a test of another.
-func TestVariant(t *testing.T) {
-	got := Variant()
-	t.Logf("Variant() = %q", got)
-	if !slices.Contains(knownVariants, got) {
-		t.Errorf("Variant() = %q, want one of %q", got, knownVariants)
-	}
-	if want := os.Getenv("RQLOCK_VARIANT"); want != "" && got != want {
-		t.Errorf("Variant() = %q, RQLOCK_VARIANT wants %q", got, want)
-	}
-}
-
-// body is one of the instruction sequences that a primitive has in this build.
-type body struct {
-	name string
-	use  func() (restore func()) // switches to the body
-}
-
-// eachBody calls f with each body in use.
-func eachBody(f func(name string)) {
-	for _, b := range bodies() {
-		func() {
-			defer b.use()()
-			f(b.name)
-		}()
-	}
-}
-
-// ops are three ways to do the same to a piece of memory M.
+// ops has three functions that do the same to a piece of memory M.
 type ops[M any] struct {
-	oracle   func(m *M) any // plain arithmetic, what the others should do
+	oracle   func(m *M) any // plain arithmetic, which the others are compared with
 	portable func(m *M) any
 	public   func(m *M) any
 }
 
-// differ does the same to three copies of before: the results and every byte
-// must agree.
+// differ lets each function of do change a copy of before. Their results and
+// every byte of the copies must agree.
 func differ[M comparable](t *testing.T, before M, do ops[M]) {
 	t.Helper()
 	after := before
@@ -82,17 +48,17 @@ func hex(v any) string {
 	return fmt.Sprintf("%#x", v)
 }
 
-// unsigned are the types of the objects that primitives work on.
+// unsigned has the types of the objects that primitives work on.
 type unsigned interface {
 	uint8 | uint16 | uint32 | uint64
 }
 
-// block is an object's surroundings. An array of uint64 on the heap is aligned
-// for 64-bit atomics on 32-bit machines too.
+// A block is an object with its neighbours. An array of uint64 on the heap is
+// aligned for 64-bit atomics on 32-bit machines too.
 type block [3]uint64
 
-// differAt puts the object at every place in a block and compares the blocks,
-// so that a touched neighbour is seen. The bits of around fill the rest.
+// differAt puts the object at every position in a block and compares the blocks,
+// so that a neighbour that was changed shows. The bits of around fill the rest.
 func differAt[W unsigned](t *testing.T, before W, around uint64, do ops[W]) {
 	t.Helper()
 	size := unsafe.Sizeof(before)
@@ -106,7 +72,7 @@ func differAt[W unsigned](t *testing.T, before W, around uint64, do ops[W]) {
 	}
 }
 
-// lockWords is a lock as the fused primitives see it, with neighbours.
+// lockWords is a Word with its neighbours.
 type lockWords struct {
 	below uintptr
 	Word
@@ -118,9 +84,9 @@ func newLock(val uint32, owner uintptr, around uint64) lockWords {
 	return lockWords{uintptr(around), Word{val, uint32(around), owner}, uintptr(^around)}
 }
 
-// seed adds inputs of the given number of arguments in which every byte,
-// halfword and field differs from its neighbour somewhere.
-func seed(f *testing.F, args int) {
+// addInputs gives a fuzz test inputs of the given number of arguments, in which
+// every byte, halfword and field differs from its neighbour somewhere.
+func addInputs(f *testing.F, args int) {
 	values := []uint64{0, math.MaxUint64, 0x0123456789abcdef, 0xff00ff00ff00ff00, 0xffff0000ffff0000, 0x0101010101010101, 1}
 	for first := range values {
 		in := make([]any, args)
@@ -129,121 +95,4 @@ func seed(f *testing.F, args int) {
 		}
 		f.Add(in...)
 	}
-}
-
-// identity checks that currentG names each of many live goroutines by a word
-// of its own that stays the same wherever the goroutine runs and whatever
-// becomes of its stack.
-func identity(t *testing.T, currentG func() uintptr) {
-	t.Helper()
-	const goroutines = 100
-	words := make(chan uintptr, goroutines)
-	end := make(chan bool)
-	defer close(end) // not before all have reported: words are reused after death
-	for range goroutines {
-		go func() {
-			gp := currentG()
-			for range 10 {
-				runtime.Gosched()
-				growStack(100)
-				if currentG() != gp {
-					gp = 0
-				}
-			}
-			words <- gp
-			<-end
-		}()
-	}
-	seen := map[uintptr]bool{currentG(): true, 0: true}
-	for range goroutines {
-		gp := <-words
-		if gp == 0 {
-			t.Fatal("the word of a goroutine is 0 or has changed")
-		}
-		if seen[gp] {
-			t.Fatalf("two live goroutines have the word %#x", gp)
-		}
-		seen[gp] = true
-	}
-}
-
-func growStack(depth int) byte {
-	var frame [256]byte
-	if depth > 0 {
-		frame[depth] = growStack(depth - 1)
-	}
-	return frame[depth]
-}
-
-// ticking checks that cycleCount advances at a constant rate.
-func ticking(t *testing.T, cycleCount func() uint64) {
-	t.Helper()
-	least, most := 0.0, math.Inf(1) // ticks per ns
-	for range 3 {
-		outer := time.Now()
-		first := cycleCount()
-		inner := time.Now()
-		time.Sleep(20 * time.Millisecond)
-		shorter := time.Since(inner)
-		last := cycleCount()
-		longer := time.Since(outer)
-		if last <= first {
-			t.Fatalf("the counter went from %d to %d in %v", first, last, longer)
-		}
-		ticks := float64(last - first)
-		least = max(least, ticks/float64(longer))
-		most = min(most, ticks/float64(shorter))
-	}
-	if least > 2*most {
-		t.Errorf("the counter's rate varies: at least %g ticks per ns, at most %g", least, most)
-	}
-}
-
-// brief checks that a relax takes 10 us at most, by far.
-func brief(t *testing.T, relax func()) {
-	t.Helper()
-	const calls = 1000
-	took := fastest(func() {
-		for range calls {
-			relax()
-		}
-	})
-	if took > calls*10*time.Microsecond {
-		t.Errorf("%d calls took %v", calls, took)
-	}
-}
-
-// bounded checks that a wait in vain uses up its budget and no more: the more
-// spins the longer, and a chunk takes 20 us at most, or 120 us asleep (an emulator
-// or a busy machine: 500 us). A wait for what is
-// already there takes no time, whatever the bits outside its mask.
-func bounded(t *testing.T, condLoad func(p *uint32, mask, want, spins uint32) uint32) {
-	t.Helper()
-	const calls, chunks = 50, 8
-	word := uint32(6)
-	wait := func(bit, spins uint32) time.Duration {
-		return fastest(func() {
-			for range calls {
-				condLoad(&word, bit, bit, spins)
-			}
-		})
-	}
-	eachBody(func(name string) {
-		atOnce, none, one, many := wait(2, SpinChunk), wait(1, 0), wait(1, SpinChunk), wait(1, chunks*SpinChunk)
-		if max(atOnce, none) > one/2 || one > many/2 || many > calls*chunks*500*time.Microsecond {
-			t.Errorf("%s: %d waits took %v for what is there, in vain %v without spins, %v with a chunk, %v with %d",
-				name, calls, atOnce, none, one, many, chunks)
-		}
-	})
-}
-
-// fastest returns the shortest of some runs: the one least disturbed.
-func fastest(f func()) time.Duration {
-	best := time.Duration(math.MaxInt64)
-	for range 10 {
-		start := time.Now()
-		f()
-		best = min(best, time.Since(start))
-	}
-	return best
 }

@@ -12,9 +12,9 @@ import (
 	"testing"
 )
 
-// TestInline asks the compiler which functions it inlines: a public function
-// costs no call of its own, and the wait of a conditional load keeps its stack
-// checks, without which nothing can preempt it.
+// TestInline asks the compiler which functions it inlines. A public function must
+// be inlined, so that it costs no call of its own. The wait of a conditional load
+// must not be: nothing can preempt it without its stack checks.
 func TestInline(t *testing.T) {
 	inlines := inlinable(t)
 	for _, name := range []string{

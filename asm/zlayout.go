@@ -2,7 +2,7 @@
 
 package asm
 
-// The lock word, layout narrow:
+// The lock word has the layout narrow:
 //
 //	 31            16 15      8 7      0
 //	+----------------+---------+--------+
@@ -10,10 +10,10 @@ package asm
 //	+----------------+---------+--------+
 //
 // Each field is a byte or a halfword of its own, so that it can be exchanged or stored without
-// touching the others. Up to 65,535 waiters.
+// touching the others. There can be up to 65,535 waiters.
 //
 // Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is
-// shifted into place.
+// shifted to its position.
 const (
 	LockedShift  = 0
 	LockedBits   = 8
@@ -24,7 +24,7 @@ const (
 	TailMax      = 1<<TailBits - 1
 )
 
-// Val is the value 1 of a field in place, and Mask all the field's bits.
+// Val is the value 1 of a field, shifted to its position, and Mask has all bits of the field.
 const (
 	LockedVal   uint32 = 1 << LockedShift
 	LockedMask  uint32 = (1<<LockedBits - 1) << LockedShift
@@ -34,7 +34,7 @@ const (
 	TailMask    uint32 = (1<<TailBits - 1) << TailShift
 )
 
-// Word is a lock word and its owner: what LockFast and UnlockFast work on. Aux is the user's.
+// Word is a lock word with its owner, for LockFast and UnlockFast. They leave Aux to their caller.
 type Word struct {
 	Val   uint32 // tail, pending, locked
 	Aux   uint32

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// litmus is what one round of a litmus test works on: two shared words, plain
-// data, and what each side read. Each has a cache line of its own, so that an
-// access to one does not hold up the others.
+// litmus is the memory of one round of a litmus test: two shared words, plain data,
+// and what each side has read. Each has a cache line of its own, so that an access
+// to one does not delay the others.
 type litmus struct {
 	_   [0]atomic.Uint64 // aligns x64 on 32-bit machines
 	x64 uint64
 	x16 [2]uint16
 	x8  [4]uint8
-	w   Word // Val is the object of the 32-bit operations, or the lock word
+	w   Word // Val is the lock word, or the object of 32-bit operations
 	_   line
 
 	y uint32
@@ -38,48 +38,48 @@ type (
 	line  [64]byte
 	reads struct {
 		first, second uint32
-		saw           bool // the side got to see what the other published
+		found         bool // what the other side published
 	}
 )
 
-// shape is a litmus test: two sides run at once, and some outcome must not be.
+// A shape is a litmus test: two sides run at once, and an outcome is forbidden.
 type shape struct {
 	name    string
-	why     string // what forbids the outcome, or lets it happen
-	allowed bool   // the outcome may be seen: shows what the machine can do
+	why     string // what forbids the outcome, or allows it
+	allowed bool   // the outcome may happen; if it does, the test can find it
 	init    func(l *litmus)
 	left    func(l *litmus)
 	right   func(l *litmus)
 	outcome func(l *litmus) bool
 }
 
-// TestLitmus runs the idioms of a queued lock, each for -torture.time. What is
-// allowed gets more time to show up: a machine or emulator that never shows it
-// cannot show what is forbidden either.
+// TestLitmus runs the idioms of a queued lock, each for -torture.time. An outcome
+// that is allowed gets up to 20 times as long to happen. On a machine or emulator
+// where it never does, the forbidden ones would not happen either.
 func TestLitmus(t *testing.T) {
 	if runtime.GOMAXPROCS(0) < 2 || runtime.NumCPU() < 2 {
-		t.Skip("needs two processors: the sides must run at once")
+		t.Skip("the two sides need a processor each")
 	}
 	for _, s := range shapes() {
 		t.Run(s.name, func(t *testing.T) {
 			eachBody(func(body string) {
-				seen, rounds := s.run(*tortureTime)
-				for tries := 0; s.allowed && seen == 0 && tries < 20; tries++ {
-					seen, rounds = s.run(*tortureTime)
+				hits, rounds := s.run(runTime(t))
+				for tries := 1; s.allowed && hits == 0 && tries < 20; tries++ {
+					hits, rounds = s.run(runTime(t))
 				}
-				t.Logf("%s: seen in %d of %d rounds", body, seen, rounds)
-				if seen > 0 && !s.allowed {
-					t.Errorf("%s: forbidden outcome in %d of %d rounds: %s", body, seen, rounds, s.why)
+				t.Logf("%s: the outcome happened in %d of %d rounds", body, hits, rounds)
+				if hits > 0 && !s.allowed {
+					t.Errorf("%s: forbidden outcome in %d of %d rounds: %s", body, hits, rounds, s.why)
 				}
 			})
 		})
 	}
 }
 
-// run counts how often the outcome is seen.
-func (s *shape) run(limit time.Duration) (seen, rounds int) {
+// run plays rounds for d or a bit longer, and counts the outcome.
+func (s *shape) run(d time.Duration) (hits, rounds int) {
 	batch := make([]litmus, 256)
-	for start := time.Now(); time.Since(start) < limit; {
+	for start := time.Now(); rounds == 0 || time.Since(start) < d; {
 		for i := range batch {
 			batch[i] = litmus{}
 			if s.init != nil {
@@ -93,22 +93,22 @@ func (s *shape) run(limit time.Duration) (seen, rounds int) {
 		done.Wait()
 		for i := range batch {
 			if s.outcome(&batch[i]) {
-				seen++
+				hits++
 			}
 		}
 		rounds += len(batch)
 	}
-	return seen, rounds
+	return hits, rounds
 }
 
-// meeting brings the two sides to the same round at the same time.
+// A meeting brings the two sides to the same round at the same time.
 type meeting [2]struct {
 	round atomic.Uint32
 	_     line
 }
 
-// each plays one side of every round, with a lead over the other side that
-// changes from round to round.
+// each plays one side of every round. Its lead over the other side changes from
+// round to round.
 func (m *meeting) each(side int, batch []litmus, play func(l *litmus)) {
 	for i := range batch {
 		m.wait(side, uint32(i+1))
@@ -136,16 +136,16 @@ func shapes() []shape {
 	return slices.Concat(messagePassing(), storeBuffering(), loadBuffering(), coherence(), mixedSize())
 }
 
-// tail returns the tail n in place.
+// tail returns n at the tail's position in a lock word.
 func tail(n uint32) uint32 { return n << TailShift }
 
-// held starts a round with the lock held.
+// held begins a round with the lock held.
 func held(l *litmus) { l.w.Val = LockedVal }
 
-// messagePassing: what was written before a release is seen after the acquire
-// that saw the release.
+// messagePassing returns shapes in which one side writes data and releases, and the
+// other acquires. If the acquire finds the release, the data must be there.
 func messagePassing() []shape {
-	pass := func(name, why string, init, publish func(l *litmus), sees func(l *litmus) bool) shape {
+	pass := func(name, why string, init, publish func(l *litmus), finds func(l *litmus) bool) shape {
 		return shape{
 			name: "MP/" + name,
 			why:  why,
@@ -155,18 +155,18 @@ func messagePassing() []shape {
 				publish(l)
 			},
 			right: func(l *litmus) {
-				if sees(l) {
-					l.right = reads{first: l.data, saw: true}
+				if finds(l) {
+					l.right = reads{first: l.data, found: true}
 				}
 			},
-			outcome: func(l *litmus) bool { return l.right.saw && l.right.first == 0 },
+			outcome: func(l *litmus) bool { return l.right.found && l.right.first == 0 },
 		}
 	}
 	unlock := func(l *litmus) { UnlockRelease(&l.w.Val) }
 	const (
-		flag    = "the flag's release comes after the data, and the acquire that sees it before the data's load"
-		queue   = "the exchange that publishes a node comes after its set-up: the waiter that finds the node through the tail would use a stale one"
-		section = "a section's stores come before the unlock: the next owner would miss them"
+		flag    = "the release of the flag comes after the data, and the acquire that finds it before the load of the data"
+		queue   = "the exchange that publishes a node comes after the node's stores: the waiter that finds the node through the tail would read old values"
+		section = "the stores of a section come before the unlock: the next owner would miss them"
 	)
 	return []shape{
 		pass("store8", flag, nil,
@@ -212,19 +212,19 @@ func messagePassing() []shape {
 			func(l *litmus) bool { return LockFast(&l.w) }),
 		{
 			name: "MP/link",
-			why:  "the link to the previous waiter comes after the exchange of the tail: a hand-over through the link would find the old tail and free the lock under the waiter",
+			why:  "the link to the predecessor comes after the exchange of the tail: whoever hands off through the link would find the old tail and empty the queue",
 			left: func(l *litmus) {
 				XchgTailAcqRel(&l.w.Val, tail(1))
 				StoreRelease32(&l.y, 1)
 			},
 			right: func(l *litmus) {
-				l.right = reads{saw: LoadAcquire32(&l.y) == 1, first: LoadAcquire32(&l.w.Val) & TailMask}
+				l.right = reads{found: LoadAcquire32(&l.y) == 1, first: LoadAcquire32(&l.w.Val) & TailMask}
 			},
-			outcome: func(l *litmus) bool { return l.right.saw && l.right.first == 0 },
+			outcome: func(l *litmus) bool { return l.right.found && l.right.first == 0 },
 		},
 		{
 			name: "MP/section-reads",
-			why:  "a section's loads come before the unlock, too: they would see the next owner's stores",
+			why:  "the loads of a section come before the unlock, too: they would find the next owner's stores",
 			init: held,
 			left: func(l *litmus) {
 				l.left.first = l.data
@@ -240,14 +240,14 @@ func messagePassing() []shape {
 	}
 }
 
-// storeBuffering: each side publishes, then looks for the other. Two waiters
-// that miss each other do not find their deadlock.
+// storeBuffering returns shapes in which each side publishes, and then looks for
+// what the other published. Two waiters that miss each other find no deadlock.
 func storeBuffering() []shape {
-	look := func(l *litmus) bool { return l.left.first == 0 && l.right.first == 0 }
+	miss := func(l *litmus) bool { return l.left.first == 0 && l.right.first == 0 }
 	return []shape{
 		{
 			name: "SB/xchg32",
-			why:  "an exchange is done before a later load: at least one side sees the other",
+			why:  "an exchange is done before a later load: at least one side finds the other",
 			left: func(l *litmus) {
 				Xchg32AcqRel(&l.w.Val, 1)
 				l.left.first = LoadAcquire32(&l.y)
@@ -256,11 +256,11 @@ func storeBuffering() []shape {
 				Xchg32AcqRel(&l.y, 1)
 				l.right.first = LoadAcquire32(&l.w.Val)
 			},
-			outcome: look,
+			outcome: miss,
 		},
 		{
 			name: "SB/tail",
-			why:  "an exchange is done before a later load: at least one side sees the other",
+			why:  "an exchange is done before a later load: at least one side finds the other",
 			left: func(l *litmus) {
 				XchgTailAcqRel(&l.w.Val, tail(1))
 				l.left.first = LoadAcquire32(&l.y)
@@ -269,11 +269,11 @@ func storeBuffering() []shape {
 				XchgTailAcqRel(&l.y, tail(1))
 				l.right.first = LoadAcquire32(&l.w.Val)
 			},
-			outcome: look,
+			outcome: miss,
 		},
 		{
 			name:    "SB/store32",
-			why:     "a later load may pass a release store: publish-then-look needs an exchange",
+			why:     "a later load may pass a release store: who publishes and then looks needs an exchange",
 			allowed: true,
 			left: func(l *litmus) {
 				StoreRelease32(&l.w.Val, 1)
@@ -283,18 +283,18 @@ func storeBuffering() []shape {
 				StoreRelease32(&l.y, 1)
 				l.right.first = LoadAcquire32(&l.w.Val)
 			},
-			outcome: look,
+			outcome: miss,
 		},
 	}
 }
 
-// loadBuffering: nobody sees a store that depends on what the store's own side
-// has yet to see.
+// loadBuffering returns shapes in which each side loads, and then stores what the
+// other loads. No load may find a store that comes after it.
 func loadBuffering() []shape {
 	return []shape{
 		{
 			name: "LB/store32",
-			why:  "a release store stays behind earlier loads: both sides would see the future",
+			why:  "a release store stays behind earlier loads: both sides would read the future",
 			left: func(l *litmus) {
 				l.left.first = LoadAcquire32(&l.w.Val)
 				StoreRelease32(&l.y, 1)
@@ -307,7 +307,7 @@ func loadBuffering() []shape {
 		},
 		{
 			name: "LB/tail",
-			why:  "an exchange stays behind earlier loads: both sides would see the future",
+			why:  "an exchange stays behind earlier loads: both sides would read the future",
 			left: func(l *litmus) {
 				l.left.first = LoadAcquire32(&l.w.Val)
 				XchgTailAcqRel(&l.y, tail(1))
@@ -321,8 +321,8 @@ func loadBuffering() []shape {
 	}
 }
 
-// coherence: all agree on the order of the stores to one word, relaxed ones
-// included.
+// coherence returns shapes of accesses to one word. All goroutines agree on the
+// order of its stores, even of relaxed ones.
 func coherence() []shape {
 	return []shape{
 		{
@@ -347,7 +347,7 @@ func coherence() []shape {
 		},
 		{
 			name: "Co/write-read",
-			why:  "a side that sees the other's store after its own has been overwritten",
+			why:  "a side that finds the other's store after its own has been overwritten",
 			left: func(l *litmus) {
 				StoreRelaxed32(&l.w.Val, 1)
 				l.left.first = LoadRelaxed32(&l.w.Val)
@@ -358,8 +358,8 @@ func coherence() []shape {
 	}
 }
 
-// mixedSize: one side stores the locked byte while the other changes the word
-// around it. Neither change gets lost.
+// mixedSize returns shapes in which one side stores the locked byte while the other
+// changes the word around it. Neither change may get lost.
 func mixedSize() []shape {
 	unlockAgainst := func(name string, want uint32, change func(l *litmus)) shape {
 		return shape{
@@ -388,13 +388,13 @@ func mixedSize() []shape {
 		},
 		{
 			name: "Mixed/cmpxchg",
-			why:  "a compare-and-exchange of the word sees the byte's store or comes before it",
+			why:  "a compare-and-exchange of the word finds the store of the byte or comes before it",
 			init: held,
 			left: func(l *litmus) { UnlockRelease(&l.w.Val) },
 			right: func(l *litmus) {
-				l.right.saw = TryCmpxchgRelaxed32(&l.w.Val, LockedVal, tail(1)|LockedVal)
+				l.right.found = TryCmpxchgRelaxed32(&l.w.Val, LockedVal, tail(1)|LockedVal)
 			},
-			outcome: func(l *litmus) bool { return l.right.saw != (l.w.Val == tail(1)) },
+			outcome: func(l *litmus) bool { return l.right.found != (l.w.Val == tail(1)) },
 		},
 		{
 			name:    "Mixed/neighbours",

@@ -6,7 +6,8 @@ package asm
 
 import "unsafe"
 
-// raceEnabled: nobody watches, and the calls of the functions below are compiled away.
+// raceEnabled says that the race detector is off. The calls of the functions below are then
+// compiled away.
 const raceEnabled = false
 
 func raceAcquire(unsafe.Pointer)      {}

@@ -11,9 +11,10 @@ import (
 	"unsafe"
 )
 
-// The portable twin of every primitive, and the reference for the assembly: 32-bit sync/atomic on
-// the same layout. sync/atomic is sequentially consistent: stronger than any ordering asked for.
-// On a 32-bit machine it wants 64-bit objects aligned to 64 bits.
+// This file has the portable twin of every primitive, which is the reference for the assembly. It
+// uses sync/atomic on 32-bit words of the same layout. Its accesses are sequentially consistent,
+// which is stronger than any ordering that a name asks for. On a 32-bit machine sync/atomic needs
+// 64-bit objects aligned to 64 bits.
 
 // tryCmpxchgRelaxed32Portable is the reference for TryCmpxchgRelaxed32.
 func tryCmpxchgRelaxed32Portable(p *uint32, old, new uint32) (ok bool) {
@@ -221,19 +222,19 @@ func condLoadAcquire32Portable(p *uint32, mask, want, spins uint32) (v uint32) {
 	}
 }
 
-// cpuRelaxPortable is the reference for CPURelax. Go has no word for it.
+// cpuRelaxPortable is the reference for CPURelax. Go has nothing that does it.
 func cpuRelaxPortable() {}
 
 // cycleCountPortable is the reference for CycleCount.
 func cycleCountPortable() (ticks uint64) {
-	return uint64(time.Since(clockStart))
+	return uint64(time.Since(counterStart))
 }
 
-// currentGPortable is the reference for CurrentG. No two goroutines ever share an id, but a 32-bit
-// uintptr wraps after two billion of them.
+// currentGPortable is the reference for CurrentG. No two goroutines ever have the same id, but a
+// 32-bit uintptr wraps after two billion of them.
 func currentGPortable() (gp uintptr) {
 	if raceEnabled {
-		raceDisable() // the pool's edges would hide the caller's races
+		raceDisable() // what the pool synchronizes would hide races of the caller
 		defer raceEnable()
 	}
 	buf := traceHeads.Get().(*traceHead)
@@ -242,8 +243,8 @@ func currentGPortable() (gp uintptr) {
 	return 2 * gp
 }
 
-// replaceBits gives the bits of *word in mask the values that they have in bits, and returns the
-// word before.
+// replaceBits sets the bits of *word that are in mask to what they are in bits, and returns the
+// word as it was before.
 func replaceBits(word *uint32, mask, bits uint32) (old uint32) {
 	for {
 		old = atomic.LoadUint32(word)
@@ -253,8 +254,8 @@ func replaceBits(word *uint32, mask, bits uint32) (old uint32) {
 	}
 }
 
-// tryReplaceBits gives the bits of *word in mask the values that they have in new if they are as
-// in old, whatever happens to the others, and reports whether it did.
+// tryReplaceBits sets the bits of *word that are in mask to what they are in new, if they are what
+// they are in old, and reports whether it did. It does not fail because of the other bits.
 func tryReplaceBits(word *uint32, mask, old, new uint32) (ok bool) {
 	for {
 		now := atomic.LoadUint32(word)
@@ -267,9 +268,9 @@ func tryReplaceBits(word *uint32, mask, old, new uint32) (ok bool) {
 	}
 }
 
-// subword finds the 32-bit word around the object of size bytes at p, and how far the object is
-// shifted in it. Every access is to the whole word: under the race detector the object's
-// neighbours must be accessed atomically too.
+// subword returns the 32-bit word around the object of size bytes at p, and the position of the
+// object's lowest bit in it. The twins access the whole word, so under the race detector the
+// object's neighbours must be accessed atomically too.
 func subword(p unsafe.Pointer, size uintptr) (word *uint32, shift uintptr) {
 	offset := uintptr(p) & 3
 	word = (*uint32)(unsafe.Pointer(uintptr(p) - offset))
@@ -279,7 +280,7 @@ func subword(p unsafe.Pointer, size uintptr) (word *uint32, shift uintptr) {
 	return word, 8 * offset
 }
 
-// bigEndian: the lowest address has the word's highest byte.
+// bigEndian says that the lowest address has the word's highest byte.
 var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // goroutineID returns the first number in a stack trace, which begins "goroutine 7 [running]:", or
@@ -296,13 +297,13 @@ func goroutineID(trace []byte) (id uintptr) {
 	return id
 }
 
-// traceHead has room for the start of a stack trace, up to the id.
+// traceHead has room for the beginning of a stack trace, up to the id.
 type traceHead [64]byte
 
-// traceHeads saves allocations: runtime.Stack lets its argument escape.
+// traceHeads saves allocations, since the argument of runtime.Stack escapes.
 var traceHeads = sync.Pool{New: func() any {
 	return new(traceHead)
 }}
 
-// clockStart is where the portable counter starts.
-var clockStart = time.Now()
+// counterStart is when the portable counter was 0.
+var counterStart = time.Now()

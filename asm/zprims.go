@@ -9,8 +9,8 @@ import (
 
 // TryCmpxchgRelaxed32 stores new in *p if *p is old, and reports whether it did.
 //
-// Ordering: relaxed. It orders nothing; use it where another access of the same algorithm orders,
-// such as the acquire load by which a queue's head saw the lock free.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must, such as the acquire
+// load by which the head of a queue found the lock free.
 func TryCmpxchgRelaxed32(p *uint32, old, new uint32) (ok bool) {
 	return tryCmpxchgRelaxed32(p, old, new)
 }
@@ -19,9 +19,12 @@ func TryCmpxchgRelaxed32(p *uint32, old, new uint32) (ok bool) {
 //
 //	0,0,0 -> 0,0,1   (tail,pending,locked)
 //
-// Ordering: acquire. Success takes the lock, so what follows must see what the last owner wrote. A
-// failure orders nothing.
+// Ordering: acquire. Success acquires the lock, so the section must find what the last owner
+// wrote. A failure orders nothing.
 // Pairs with: UnlockRelease.
+//
+// Needed by a lock whose newcomers never pass its queue: they acquire the lock only if nobody
+// holds it and nobody waits.
 func TryCmpxchgAcquire32(p *uint32, old, new uint32) (ok bool) {
 	return tryCmpxchgAcquire32(p, old, new)
 }
@@ -34,17 +37,17 @@ func TryCmpxchgRelease32(p *uint32, old, new uint32) (ok bool) {
 	return tryCmpxchgRelease32(p, old, new)
 }
 
-// XchgTailAcqRel sets the tail of the lock word to the tail bits of new and returns the tail bits
-// it replaced. Both are in place (masked by TailMask, not shifted down); other bits of new are
-// ignored. Pending and locked keep whatever concurrent operations give them.
+// XchgTailAcqRel sets the tail of the lock word to the tail bits of new, and returns the tail bits
+// that it replaced. Both are at the tail's position in the word, as in TailMask; the other bits of
+// new are ignored. Pending and locked keep the values that concurrent operations give them.
 //
 //	t,p,l -> new,p,l   (tail,pending,locked)
 //
-// Ordering: acq_rel. Release publishes the new waiter's node to whoever finds it through the tail;
-// acquire lets the waiter see the node that it queues behind.
-// Pairs with: itself: the exchange by the next waiter. The link in the previous waiter's node must
-// be a store-release of its own: after an LL/SC exchange a plain store can pass it, and the
-// hand-over is lost.
+// Ordering: acq_rel. Release publishes the new waiter's node to whoever finds it through the tail.
+// Acquire lets the waiter read the node that it queues behind.
+// Pairs with: itself, the exchange by the next waiter. The waiter must store its link in the
+// predecessor's node by a store-release: after an LL/SC exchange a plain store can pass the
+// exchange, and the hand-off is lost.
 func XchgTailAcqRel(val *uint32, new uint32) (old uint32) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(val))
@@ -56,26 +59,27 @@ func XchgTailAcqRel(val *uint32, new uint32) (old uint32) {
 	return old
 }
 
-// TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it is the tail
-// bits of old, and reports whether it did. Both are in place; other bits of both are ignored. It
-// fails only if the tail differs, whatever happens to pending and locked.
+// TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it equals the
+// tail bits of old, and reports whether it did. Both are at the tail's position in the word; their
+// other bits are ignored. It fails only if the tail differs, whatever happens to pending and
+// locked.
 //
 //	old,p,l -> new,p,l   (tail,pending,locked)
 //
-// Ordering: relaxed. A waiter that was the last and leaves publishes nothing; whoever queues next
-// starts a queue of its own.
+// Ordering: relaxed. The last waiter that leaves the queue publishes nothing, and the next one
+// begins a queue of its own.
 func TryCmpxchgTailRelaxed(val *uint32, old, new uint32) (ok bool) {
 	return tryCmpxchgTailRelaxed(val, old, new)
 }
 
-// FetchSetPendingAcquire sets pending and returns the lock word with the pending bit as it was
-// before. The other bits of the result may be newer than that bit (amd64 reads them after the
-// set), never older.
+// FetchSetPendingAcquire sets pending and returns the lock word. The result's pending bit is the
+// one before the set. Its other bits may be newer, since amd64 loads them after the set, but never
+// older.
 //
 //	t,p,l -> t,1,l   (tail,pending,locked)
 //
-// Ordering: acquire. If it finds the lock free, the caller may take it at once and must see what
-// the last owner wrote. (A lock that LockFast takes still has to be claimed: see
+// Ordering: acquire. A caller that finds the lock free may own it at once, and its section must
+// find what the last owner wrote. (A lock that LockFast acquires has to be claimed first: see
 // XchgLockedAcquire.)
 // Pairs with: UnlockRelease.
 func FetchSetPendingAcquire(val *uint32) (old uint32) {
@@ -90,46 +94,54 @@ func FetchSetPendingAcquire(val *uint32) (old uint32) {
 //
 //	t,1,l -> t,0,l   (tail,pending,locked)
 //
-// Ordering: relaxed. The waiter gives up: it hands nothing on.
+// Ordering: relaxed. The waiter hands nothing on: it gives up, or it owns the lock already.
 func ClearPendingRelaxed(val *uint32) {
 	clearPendingRelaxed(val)
 }
 
 // ClearPendingSetLockedRelaxed turns the pending waiter into the owner in one store. The caller
-// has set pending and has seen locked clear, and nobody else may change either: not for a lock
-// that LockFast takes, see XchgLockedAcquire.
+// has set pending and has found locked clear, and nobody else may change either. (A lock that
+// LockFast acquires needs XchgLockedAcquire.)
 //
 //	t,1,0 -> t,0,1   (tail,pending,locked)
 //
-// Ordering: relaxed. The caller's acquire load of locked = 0 already ordered the section after the
-// last owner's.
-// Pairs with: nothing; see CondLoadAcquire32, the load before it.
+// Ordering: relaxed. The caller's acquire load that found locked clear has ordered the section
+// after the last owner's.
+// Pairs with: nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.
+//
+// Needed by a lock whose newcomers never pass a pending waiter, as in Linux's qspinlock: that
+// waiter acquires it.
 func ClearPendingSetLockedRelaxed(val *uint32) {
 	clearPendingSetLockedRelaxed(val)
 }
 
-// SetLockedRelaxed sets locked by a store of its byte. Only the queue's head may do so, after it
-// has seen locked and pending clear, and only if nobody can pass the queue: not for a lock that
-// LockFast takes, see XchgLockedAcquire.
+// SetLockedRelaxed sets locked by a store of its byte. Only the head of the queue may do so, after
+// it has found locked and pending clear, and only if no newcomer can pass the queue. (A lock that
+// LockFast acquires needs XchgLockedAcquire.) If the head is also the tail, it acquires the lock
+// and leaves the queue by one TryCmpxchgRelaxed32 instead: on arm64, a later access to the tail
+// alone may pass the store.
 //
 //	t,0,0 -> t,0,1   (tail,pending,locked)
 //
-// Ordering: relaxed. The head's acquire load of the word already ordered the section after the
-// last owner's.
-// Pairs with: nothing; see CondLoadAcquire32, the load before it.
+// Ordering: relaxed. The head's acquire load of the word has ordered the section after the last
+// owner's.
+// Pairs with: nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.
+//
+// Needed by a lock whose newcomers never pass its queue, as in Linux's qspinlock: the head of the
+// queue acquires it.
 func SetLockedRelaxed(val *uint32) {
 	setLockedRelaxed(val)
 }
 
-// UnlockRelease frees the lock by a store of the locked byte: no read-modify-write, so it costs
-// the same however many wait.
+// UnlockRelease releases the lock by a store of the locked byte. It is no read-modify-write, so it
+// costs the same however many goroutines wait.
 //
 //	t,p,1 -> t,p,0   (tail,pending,locked)
 //
-// Ordering: release. The section's accesses must be done before another goroutine can see locked
+// Ordering: release. The section's accesses must be done before another goroutine can find locked
 // clear.
-// Pairs with: TryCmpxchgAcquire32, LockFast, FetchSetPendingAcquire and CondLoadAcquire32 of the
-// next owner.
+// Pairs with: TryCmpxchgAcquire32, XchgLockedAcquire, LockFast, FetchSetPendingAcquire and
+// CondLoadAcquire32 of the next owner.
 func UnlockRelease(val *uint32) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(val))
@@ -137,15 +149,15 @@ func UnlockRelease(val *uint32) {
 	unlockRelease(val)
 }
 
-// XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever
-// tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that
-// has set pending takes the lock with it, and tries again if it meets one that is giving the lock
-// back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and
+// XchgLockedAcquire sets locked to the locked bits of new and returns those that it replaced,
+// whatever tail and pending are. With LockedVal, it acquires the lock if the result is 0. The
+// waiter that has set pending claims the lock this way, and tries again if it meets a goroutine
+// that gives the lock back (see LockFast). Of a lock that LockFast acquires, locked is always 0 or
 // LockedVal.
 //
 //	t,p,l -> t,p,new   (tail,pending,locked)
 //
-// Ordering: acquire. As TryCmpxchgAcquire32.
+// Ordering: acquire. The section must find what the last owner wrote.
 // Pairs with: UnlockRelease, UnlockFast.
 func XchgLockedAcquire(val *uint32, new uint32) (old uint32) {
 	old = xchgLockedAcquire(val, new)
@@ -155,15 +167,16 @@ func XchgLockedAcquire(val *uint32, new uint32) (old uint32) {
 	return old
 }
 
-// LockFast takes a lock for the current goroutine if it is free and not promised to a pending
-// waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it
-// did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to
-// give it back. The locked field must be 0 or LockedVal.
+// LockFast acquires the lock for the current goroutine if locked and pending are clear, whatever
+// the tail is. It sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not
+// wait. If it finds pending set, it holds the lock for as long as it takes to give it back. The
+// locked field must be 0 or LockedVal.
 //
 //	t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0   (tail,pending,locked)
 //
-// Ordering: acquire. As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more
-// than a hint must know that the lock cannot change hands meanwhile.
+// Ordering: acquire. The section must find what the last owner wrote. The store of the owner is
+// plain: to a reader it is a hint, unless the reader knows that the lock cannot change hands
+// meanwhile.
 // Pairs with: UnlockFast, UnlockRelease.
 func LockFast(w *Word) (ok bool) {
 	ok = lockFast(w)
@@ -173,15 +186,16 @@ func LockFast(w *Word) (ok bool) {
 	return ok
 }
 
-// UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the
-// lock as UnlockRelease does. Otherwise it changes nothing and returns false. It asks for the
-// cache line to write first, so that a line which a waiter polls moves once and not twice.
+// UnlockFast releases the lock if w.Owner is the current goroutine: it clears w.Owner, then
+// releases the lock as UnlockRelease does. Otherwise it changes nothing and returns false. It
+// begins by asking for the cache line in order to write to it, so that a line that a waiter polls
+// moves once and not twice.
 //
 //	t,p,1 -> t,p,0   (tail,pending,locked)
 //
-// Ordering: release. The section's accesses and the owner's clearing must be done before another
-// goroutine can see locked clear.
-// Pairs with: LockFast and the others that UnlockRelease names.
+// Ordering: release. The section's accesses and the store of the owner must be done before another
+// goroutine can find locked clear.
+// Pairs with: LockFast, and what UnlockRelease pairs with.
 func UnlockFast(w *Word) (ok bool) {
 	if raceEnabled && raceOwns(&w.Owner) {
 		raceReleaseMerge(unsafe.Pointer(w))
@@ -191,38 +205,49 @@ func UnlockFast(w *Word) (ok bool) {
 
 // LoadRelaxed8 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a lock of one byte: a waiter exchanges the byte only once it has found it clear.
 func LoadRelaxed8(p *uint8) (v uint8) {
 	return loadRelaxed8(p)
 }
 
 // LoadRelaxed16 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a ticket lock with tickets of 16 bits: the owner reads the ticket being served, which
+// nobody else changes.
 func LoadRelaxed16(p *uint16) (v uint16) {
 	return loadRelaxed16(p)
 }
 
 // LoadRelaxed32 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
 func LoadRelaxed32(p *uint32) (v uint32) {
 	return loadRelaxed32(p)
 }
 
 // LoadRelaxed64 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a lock whose word is the owner's 64-bit id: whoever unlocks it looks for its own id
+// first.
 func LoadRelaxed64(p *uint64) (v uint64) {
 	return loadRelaxed64(p)
 }
 
 // LoadAcquire8 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
+//
+// Needed by a queued lock whose nodes have a flag of one byte: a waiter polls the flag until its
+// predecessor sets it.
 func LoadAcquire8(p *uint8) (v uint8) {
 	v = loadAcquire8(p)
 	if raceEnabled {
@@ -233,10 +258,12 @@ func LoadAcquire8(p *uint8) (v uint8) {
 
 // LoadAcquire16 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
+//
+// Needed by a ticket lock with tickets of 16 bits: a waiter polls the ticket being served.
 func LoadAcquire16(p *uint16) (v uint16) {
 	v = loadAcquire16(p)
 	if raceEnabled {
@@ -247,57 +274,71 @@ func LoadAcquire16(p *uint16) (v uint16) {
 
 // LoadAcquire32 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
 func LoadAcquire32(p *uint32) (v uint32) {
 	return loadAcquire32(p)
 }
 
 // LoadAcquire64 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
+//
+// Needed by a lock whose word is the owner's 64-bit id: a waiter polls the word until it is 0.
 func LoadAcquire64(p *uint64) (v uint64) {
 	return loadAcquire64(p)
 }
 
 // StoreRelaxed8 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a queued lock whose nodes have a flag of one byte: a waiter clears the flag before
+// XchgTailAcqRel publishes the node.
 func StoreRelaxed8(p *uint8, v uint8) {
 	storeRelaxed8(p, v)
 }
 
 // StoreRelaxed16 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a queued lock whose nodes have a link of 16 bits: a waiter clears the link before
+// XchgTailAcqRel publishes the node.
 func StoreRelaxed16(p *uint16, v uint16) {
 	storeRelaxed16(p, v)
 }
 
 // StoreRelaxed32 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
 func StoreRelaxed32(p *uint32, v uint32) {
 	storeRelaxed32(p, v)
 }
 
 // StoreRelaxed64 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a queued lock that can tell who waits: a waiter stores its 64-bit id before
+// XchgTailAcqRel publishes the node.
 func StoreRelaxed64(p *uint64, v uint64) {
 	storeRelaxed64(p, v)
 }
 
 // StoreRelease8 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a lock of one byte, which the store of 0 releases, or a queued lock that sets its
+// successor's flag.
 func StoreRelease8(p *uint8, v uint8) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -307,9 +348,12 @@ func StoreRelease8(p *uint8, v uint8) {
 
 // StoreRelease16 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a ticket lock with tickets of 16 bits, whose owner serves the next one, or a queued
+// lock with links of 16 bits.
 func StoreRelease16(p *uint16, v uint16) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -319,9 +363,9 @@ func StoreRelease16(p *uint16, v uint16) {
 
 // StoreRelease32 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
 func StoreRelease32(p *uint32, v uint32) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -331,9 +375,12 @@ func StoreRelease32(p *uint32, v uint32) {
 
 // StoreRelease64 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a lock whose word is the owner's 64-bit id: the store of 0 releases it, without a
+// read-modify-write.
 func StoreRelease64(p *uint64, v uint64) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -341,11 +388,14 @@ func StoreRelease64(p *uint64, v uint64) {
 	storeRelease64(p, v)
 }
 
-// Xchg8AcqRel stores new in *p and returns the value it replaced, without touching its neighbours.
+// Xchg8AcqRel stores new in *p and returns the value that it replaced. It does not touch the
+// objects next to *p.
 //
-// Ordering: acq_rel. It publishes what was written before and sees what the value's writer
-// published.
+// Ordering: acq_rel. It publishes what was written before it, and what follows it finds what the
+// writer of the old value published.
 // Pairs with: itself, acquire loads and release stores of the same object.
+//
+// Needed by a lock of one byte, which is acquired by test-and-set.
 func Xchg8AcqRel(p *uint8, new uint8) (old uint8) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -357,12 +407,15 @@ func Xchg8AcqRel(p *uint8, new uint8) (old uint8) {
 	return old
 }
 
-// Xchg16AcqRel stores new in *p and returns the value it replaced, without touching its
-// neighbours.
+// Xchg16AcqRel stores new in *p and returns the value that it replaced. It does not touch the
+// objects next to *p.
 //
-// Ordering: acq_rel. It publishes what was written before and sees what the value's writer
-// published.
+// Ordering: acq_rel. It publishes what was written before it, and what follows it finds what the
+// writer of the old value published.
 // Pairs with: itself, acquire loads and release stores of the same object.
+//
+// Needed by a queued lock whose tail is a halfword of its own, outside a lock word: a waiter
+// enqueues.
 func Xchg16AcqRel(p *uint16, new uint16) (old uint16) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -374,25 +427,29 @@ func Xchg16AcqRel(p *uint16, new uint16) (old uint16) {
 	return old
 }
 
-// Xchg32AcqRel stores new in *p and returns the value it replaced, without touching its
-// neighbours.
+// Xchg32AcqRel stores new in *p and returns the value that it replaced. It does not touch the
+// objects next to *p.
 //
-// Ordering: acq_rel. It publishes what was written before and sees what the value's writer
-// published.
+// Ordering: acq_rel. It publishes what was written before it, and what follows it finds what the
+// writer of the old value published.
 // Pairs with: itself, acquire loads and release stores of the same object.
 func Xchg32AcqRel(p *uint32, new uint32) (old uint32) {
 	return xchg32AcqRel(p, new)
 }
 
 // CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
-// value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
-// YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
-// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
-// (every 100 us or less).
+// value loaded. The caller tests that value to learn whether the condition held. One spin is one
+// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
+// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
+// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
+// cache line is written, or with the first timer event after 20 us; there is one at least every
+// 100 us.
 //
-// Ordering: relaxed. It orders nothing; use it to wait for what another access of the same
-// algorithm orders, such as a successor's link.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must, such as the exchange
+// by which the caller then acquires the lock.
+//
+// Needed by a waiter that polls until locked is clear, and then acquires the lock by LockFast or
+// XchgLockedAcquire.
 func CondLoadRelaxed32(p *uint32, mask, want, spins uint32) (v uint32) {
 	if v = atomic.LoadUint32(p); v&mask == want {
 		return v
@@ -400,7 +457,8 @@ func CondLoadRelaxed32(p *uint32, mask, want, spins uint32) (v uint32) {
 	return condLoadRelaxed32Wait(p, mask, want, spins)
 }
 
-// condLoadRelaxed32Wait is the rest of CondLoadRelaxed32, after a first look that did not match.
+// condLoadRelaxed32Wait is the part of CondLoadRelaxed32 that follows a first load without a
+// match.
 //
 //go:noinline
 func condLoadRelaxed32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
@@ -413,8 +471,9 @@ func condLoadRelaxed32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
 	return condLoadRelaxed32Chunk(p, mask, want, spins)
 }
 
-// condLoadRelaxed32Chunk is one stretch of CondLoadRelaxed32 that nothing can preempt. Its stack
-// check is where the scheduler comes in between two: assembly, or this function inlined, has none.
+// condLoadRelaxed32Chunk is a part of CondLoadRelaxed32 that nothing can preempt. The scheduler
+// gets in between two such parts by the stack check here. Assembly has no stack check, and neither
+// has an inlined function.
 //
 //go:noinline
 func condLoadRelaxed32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
@@ -422,15 +481,16 @@ func condLoadRelaxed32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 }
 
 // CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
-// value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
-// YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
-// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
-// (every 100 us or less).
+// value loaded. The caller tests that value to learn whether the condition held. One spin is one
+// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
+// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
+// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
+// cache line is written, or with the first timer event after 20 us; there is one at least every
+// 100 us.
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
-// Pairs with: the release that establishes the condition: UnlockRelease, or a store-release of *p.
+// Pairs with: the release that makes the condition hold: UnlockRelease, or a store-release of *p.
 func CondLoadAcquire32(p *uint32, mask, want, spins uint32) (v uint32) {
 	if v = atomic.LoadUint32(p); v&mask == want {
 		return v
@@ -438,7 +498,8 @@ func CondLoadAcquire32(p *uint32, mask, want, spins uint32) (v uint32) {
 	return condLoadAcquire32Wait(p, mask, want, spins)
 }
 
-// condLoadAcquire32Wait is the rest of CondLoadAcquire32, after a first look that did not match.
+// condLoadAcquire32Wait is the part of CondLoadAcquire32 that follows a first load without a
+// match.
 //
 //go:noinline
 func condLoadAcquire32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
@@ -451,8 +512,9 @@ func condLoadAcquire32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
 	return condLoadAcquire32Chunk(p, mask, want, spins)
 }
 
-// condLoadAcquire32Chunk is one stretch of CondLoadAcquire32 that nothing can preempt. Its stack
-// check is where the scheduler comes in between two: assembly, or this function inlined, has none.
+// condLoadAcquire32Chunk is a part of CondLoadAcquire32 that nothing can preempt. The scheduler
+// gets in between two such parts by the stack check here. Assembly has no stack check, and neither
+// has an inlined function.
 //
 //go:noinline
 func condLoadAcquire32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
@@ -463,30 +525,33 @@ func condLoadAcquire32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 	return v
 }
 
-// CPURelax tells the core that the caller waits in a loop: PAUSE on amd64, YIELD and ISB on arm64,
-// nothing in the portable build. A loop around it is preemptible only if it also calls a Go
-// function with a stack check, such as runtime.Gosched or CondLoadRelaxed32.
+// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on
+// arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the
+// loop also calls a Go function that checks the stack, such as runtime.Gosched or
+// CondLoadRelaxed32.
 func CPURelax() {
 	cpuRelax()
 }
 
 // CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64,
-// ns of the monotonic clock in the portable build. It is for measuring short intervals; it does
-// not serialise, and its rate is not known here.
+// and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It
+// does not serialise, and the caller has to find out the counter's rate.
+//
+// Needed by a lock that measures its waits and sections, for a fraction of what time.Now costs.
 func CycleCount() (ticks uint64) {
 	return cycleCount()
 }
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. It is even, so that its owner may use the
-// lowest bit as a mark. The runtime reuses the word after the goroutine has ended, and it must not
-// be dereferenced.
+// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
+// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
+// nobody may dereference it.
 func CurrentG() (gp uintptr) {
 	return currentG()
 }
 
-// Variant names the implementation that this build uses on this machine: "amd64", "arm64+lse",
-// "arm64+llsc" or "portable".
+// Variant returns the name of the implementation that this build uses on this machine: "amd64",
+// "arm64+lse", "arm64+llsc" or "portable".
 func Variant() string {
 	return variant()
 }

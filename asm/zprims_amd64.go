@@ -6,15 +6,15 @@ package asm
 
 import "sync/atomic"
 
-// SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep
-// in WFE ends with the first timer event after that).
+// SpinChunk is the number of spins after which a conditional load lets the scheduler in. They take
+// 20 us or less. A sleep in WFE ends with the first timer event after that.
 const SpinChunk = 256
 
 func variant() string {
 	return "amd64"
 }
 
-// emptyCall is the cost of a call: what the benchmarks measure the others against.
+// emptyCall does nothing. By it the benchmarks measure what a call costs.
 func emptyCall()
 
 // tryCmpxchgRelaxed32 implements TryCmpxchgRelaxed32: the compiler inlines sync/atomic.

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep
-// in WFE ends with the first timer event after that).
+// SpinChunk is the number of spins after which a conditional load lets the scheduler in. They take
+// 20 us or less. A sleep in WFE ends with the first timer event after that.
 const SpinChunk = 512
 
-// hasLSE: one instruction does a read-modify-write. Until it is set, the LL/SC loops
-// are right on every machine.
+// hasLSE says that the machine has LSE, instructions that do a read-modify-write. Until
+// the variable is set, the LL/SC loops run, which are right on every machine.
 var hasLSE = cpu.ARM64.HasATOMICS
 
-// hasEventStream: a timer ends every WFE, so that a wait may sleep in it. Only Linux
-// says so; elsewhere the flag may tell of the core and not of the timer.
+// hasEventStream says that a timer ends every WFE, so that a wait may sleep in it. Only
+// Linux reports it. On other systems the flag may be about the core, not the timer.
 var hasEventStream = runtime.GOOS == "linux" && cpu.ARM64.HasEVTSTRM
 
 func variant() string {
@@ -30,10 +30,10 @@ func variant() string {
 	return "arm64+llsc"
 }
 
-// emptyCall is the cost of a call: what the benchmarks measure the others against.
+// emptyCall does nothing. By it the benchmarks measure what a call costs.
 func emptyCall()
 
-// lsePath reports which bodies this build takes, by the same choice: LSE or LL/SC.
+// lsePath reports whether the LSE bodies run, or else LL/SC. It chooses as every primitive does.
 func lsePath() (lse bool)
 
 // tryCmpxchgRelaxed32 implements TryCmpxchgRelaxed32: the compiler inlines sync/atomic.

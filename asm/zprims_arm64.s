@@ -4,13 +4,13 @@
 
 #include "textflag.h"
 
-// emptyCall is the cost of a call: what the benchmarks measure the others against.
+// emptyCall does nothing. By it the benchmarks measure what a call costs.
 //
 // func emptyCall()
 TEXT ·emptyCall(SB), NOSPLIT, $0
 	RET
 
-// lsePath reports which bodies this build takes, by the same choice: LSE or LL/SC.
+// lsePath reports whether the LSE bodies run, or else LL/SC. It chooses as every primitive does.
 //
 // func lsePath() (lse bool)
 TEXT ·lsePath(SB), NOSPLIT, $0-1
@@ -28,17 +28,17 @@ llsc:
 	RET
 #endif
 
-// XchgTailAcqRel sets the tail of the lock word to the tail bits of new and returns the tail bits
-// it replaced. Both are in place (masked by TailMask, not shifted down); other bits of new are
-// ignored. Pending and locked keep whatever concurrent operations give them.
+// XchgTailAcqRel sets the tail of the lock word to the tail bits of new, and returns the tail bits
+// that it replaced. Both are at the tail's position in the word, as in TailMask; the other bits of
+// new are ignored. Pending and locked keep the values that concurrent operations give them.
 //
 // 	t,p,l -> new,p,l   (tail,pending,locked)
 //
-// Ordering: acq_rel. Release publishes the new waiter's node to whoever finds it through the tail;
-// acquire lets the waiter see the node that it queues behind.
-// Pairs with: itself: the exchange by the next waiter. The link in the previous waiter's node must
-// be a store-release of its own: after an LL/SC exchange a plain store can pass it, and the
-// hand-over is lost.
+// Ordering: acq_rel. Release publishes the new waiter's node to whoever finds it through the tail.
+// Acquire lets the waiter read the node that it queues behind.
+// Pairs with: itself, the exchange by the next waiter. The waiter must store its link in the
+// predecessor's node by a store-release: after an LL/SC exchange a plain store can pass the
+// exchange, and the hand-off is lost.
 //
 // func xchgTailAcqRel(val *uint32, new uint32) (old uint32)
 TEXT ·xchgTailAcqRel(SB), NOSPLIT, $0-20
@@ -66,14 +66,15 @@ retry:
 	RET
 #endif
 
-// TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it is the tail
-// bits of old, and reports whether it did. Both are in place; other bits of both are ignored. It
-// fails only if the tail differs, whatever happens to pending and locked.
+// TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it equals the
+// tail bits of old, and reports whether it did. Both are at the tail's position in the word; their
+// other bits are ignored. It fails only if the tail differs, whatever happens to pending and
+// locked.
 //
 // 	old,p,l -> new,p,l   (tail,pending,locked)
 //
-// Ordering: relaxed. A waiter that was the last and leaves publishes nothing; whoever queues next
-// starts a queue of its own.
+// Ordering: relaxed. The last waiter that leaves the queue publishes nothing, and the next one
+// begins a queue of its own.
 //
 // func tryCmpxchgTailRelaxed(val *uint32, old uint32, new uint32) (ok bool)
 TEXT ·tryCmpxchgTailRelaxed(SB), NOSPLIT, $0-17
@@ -107,20 +108,20 @@ retry:
 	RET
 
 miss:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	MOVB ZR, ok+16(FP)
 	RET
 #endif
 
-// FetchSetPendingAcquire sets pending and returns the lock word with the pending bit as it was
-// before. The other bits of the result may be newer than that bit (amd64 reads them after the
-// set), never older.
+// FetchSetPendingAcquire sets pending and returns the lock word. The result's pending bit is the
+// one before the set. Its other bits may be newer, since amd64 loads them after the set, but never
+// older.
 //
 // 	t,p,l -> t,1,l   (tail,pending,locked)
 //
-// Ordering: acquire. If it finds the lock free, the caller may take it at once and must see what
-// the last owner wrote. (A lock that LockFast takes still has to be claimed: see
+// Ordering: acquire. A caller that finds the lock free may own it at once, and its section must
+// find what the last owner wrote. (A lock that LockFast acquires has to be claimed first: see
 // XchgLockedAcquire.)
 // Pairs with: UnlockRelease.
 //
@@ -151,7 +152,7 @@ retry:
 //
 // 	t,1,l -> t,0,l   (tail,pending,locked)
 //
-// Ordering: relaxed. The waiter gives up: it hands nothing on.
+// Ordering: relaxed. The waiter hands nothing on: it gives up, or it owns the lock already.
 //
 // func clearPendingRelaxed(val *uint32)
 TEXT ·clearPendingRelaxed(SB), NOSPLIT, $0-8
@@ -160,14 +161,17 @@ TEXT ·clearPendingRelaxed(SB), NOSPLIT, $0-8
 	RET
 
 // ClearPendingSetLockedRelaxed turns the pending waiter into the owner in one store. The caller
-// has set pending and has seen locked clear, and nobody else may change either: not for a lock
-// that LockFast takes, see XchgLockedAcquire.
+// has set pending and has found locked clear, and nobody else may change either. (A lock that
+// LockFast acquires needs XchgLockedAcquire.)
 //
 // 	t,1,0 -> t,0,1   (tail,pending,locked)
 //
-// Ordering: relaxed. The caller's acquire load of locked = 0 already ordered the section after the
-// last owner's.
-// Pairs with: nothing; see CondLoadAcquire32, the load before it.
+// Ordering: relaxed. The caller's acquire load that found locked clear has ordered the section
+// after the last owner's.
+// Pairs with: nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.
+//
+// Needed by a lock whose newcomers never pass a pending waiter, as in Linux's qspinlock: that
+// waiter acquires it.
 //
 // func clearPendingSetLockedRelaxed(val *uint32)
 TEXT ·clearPendingSetLockedRelaxed(SB), NOSPLIT, $0-8
@@ -176,15 +180,20 @@ TEXT ·clearPendingSetLockedRelaxed(SB), NOSPLIT, $0-8
 	MOVH R1, (R0)
 	RET
 
-// SetLockedRelaxed sets locked by a store of its byte. Only the queue's head may do so, after it
-// has seen locked and pending clear, and only if nobody can pass the queue: not for a lock that
-// LockFast takes, see XchgLockedAcquire.
+// SetLockedRelaxed sets locked by a store of its byte. Only the head of the queue may do so, after
+// it has found locked and pending clear, and only if no newcomer can pass the queue. (A lock that
+// LockFast acquires needs XchgLockedAcquire.) If the head is also the tail, it acquires the lock
+// and leaves the queue by one TryCmpxchgRelaxed32 instead: on arm64, a later access to the tail
+// alone may pass the store.
 //
 // 	t,0,0 -> t,0,1   (tail,pending,locked)
 //
-// Ordering: relaxed. The head's acquire load of the word already ordered the section after the
-// last owner's.
-// Pairs with: nothing; see CondLoadAcquire32, the load before it.
+// Ordering: relaxed. The head's acquire load of the word has ordered the section after the last
+// owner's.
+// Pairs with: nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.
+//
+// Needed by a lock whose newcomers never pass its queue, as in Linux's qspinlock: the head of the
+// queue acquires it.
 //
 // func setLockedRelaxed(val *uint32)
 TEXT ·setLockedRelaxed(SB), NOSPLIT, $0-8
@@ -193,15 +202,15 @@ TEXT ·setLockedRelaxed(SB), NOSPLIT, $0-8
 	MOVB R1, (R0)
 	RET
 
-// UnlockRelease frees the lock by a store of the locked byte: no read-modify-write, so it costs
-// the same however many wait.
+// UnlockRelease releases the lock by a store of the locked byte. It is no read-modify-write, so it
+// costs the same however many goroutines wait.
 //
 // 	t,p,1 -> t,p,0   (tail,pending,locked)
 //
-// Ordering: release. The section's accesses must be done before another goroutine can see locked
+// Ordering: release. The section's accesses must be done before another goroutine can find locked
 // clear.
-// Pairs with: TryCmpxchgAcquire32, LockFast, FetchSetPendingAcquire and CondLoadAcquire32 of the
-// next owner.
+// Pairs with: TryCmpxchgAcquire32, XchgLockedAcquire, LockFast, FetchSetPendingAcquire and
+// CondLoadAcquire32 of the next owner.
 //
 // func unlockRelease(val *uint32)
 TEXT ·unlockRelease(SB), NOSPLIT, $0-8
@@ -211,15 +220,15 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 	STLRB ZR, (R0)
 	RET
 
-// XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever
-// tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that
-// has set pending takes the lock with it, and tries again if it meets one that is giving the lock
-// back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and
+// XchgLockedAcquire sets locked to the locked bits of new and returns those that it replaced,
+// whatever tail and pending are. With LockedVal, it acquires the lock if the result is 0. The
+// waiter that has set pending claims the lock this way, and tries again if it meets a goroutine
+// that gives the lock back (see LockFast). Of a lock that LockFast acquires, locked is always 0 or
 // LockedVal.
 //
 // 	t,p,l -> t,p,new   (tail,pending,locked)
 //
-// Ordering: acquire. As TryCmpxchgAcquire32.
+// Ordering: acquire. The section must find what the last owner wrote.
 // Pairs with: UnlockRelease, UnlockFast.
 //
 // func xchgLockedAcquire(val *uint32, new uint32) (old uint32)
@@ -244,15 +253,16 @@ retry:
 	RET
 #endif
 
-// LockFast takes a lock for the current goroutine if it is free and not promised to a pending
-// waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it
-// did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to
-// give it back. The locked field must be 0 or LockedVal.
+// LockFast acquires the lock for the current goroutine if locked and pending are clear, whatever
+// the tail is. It sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not
+// wait. If it finds pending set, it holds the lock for as long as it takes to give it back. The
+// locked field must be 0 or LockedVal.
 //
 // 	t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0   (tail,pending,locked)
 //
-// Ordering: acquire. As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more
-// than a hint must know that the lock cannot change hands meanwhile.
+// Ordering: acquire. The section must find what the last owner wrote. The store of the owner is
+// plain: to a reader it is a hint, unless the reader knows that the lock cannot change hands
+// meanwhile.
 // Pairs with: UnlockFast, UnlockRelease.
 //
 // func lockFast(w *Word) (ok bool)
@@ -268,14 +278,16 @@ TEXT ·lockFast(SB), NOSPLIT, $0-9
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
-	CBNZW R1, promised
+	CBNZW R1, closed
 	MOVD  g, 8(R0)
 	MOVD  $0x01, R0
 	MOVB  R0, ok+8(FP)
 	RET
 
-promised:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 
 held:
@@ -290,40 +302,44 @@ retry:
 	STXRB  R1, (R0), R3
 	CBNZW  R3, retry
 	MOVBU  1(R0), R1
-	CBNZW  R1, taken
+	CBNZW  R1, closed_llsc
 	MOVD   g, 8(R0)
 	MOVD   $0x01, R0
 	MOVB   R0, ok+8(FP)
 	RET
 
-taken:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed_llsc:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 	MOVB  ZR, ok+8(FP)
 	RET
 
 miss:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	MOVB ZR, ok+8(FP)
 	RET
 #endif
 
-// UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the
-// lock as UnlockRelease does. Otherwise it changes nothing and returns false. It asks for the
-// cache line to write first, so that a line which a waiter polls moves once and not twice.
+// UnlockFast releases the lock if w.Owner is the current goroutine: it clears w.Owner, then
+// releases the lock as UnlockRelease does. Otherwise it changes nothing and returns false. It
+// begins by asking for the cache line in order to write to it, so that a line that a waiter polls
+// moves once and not twice.
 //
 // 	t,p,1 -> t,p,0   (tail,pending,locked)
 //
-// Ordering: release. The section's accesses and the owner's clearing must be done before another
-// goroutine can see locked clear.
-// Pairs with: LockFast and the others that UnlockRelease names.
+// Ordering: release. The section's accesses and the store of the owner must be done before another
+// goroutine can find locked clear.
+// Pairs with: LockFast, and what UnlockRelease pairs with.
 //
 // func unlockFast(w *Word) (ok bool)
 TEXT ·unlockFast(SB), NOSPLIT, $0-9
 	MOVD w+0(FP), R0
 
-	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	// A waiter that polls may have the cache line. Ask for the line once, to write to it,
+	// instead of twice, to read the owner and then to write.
 	PRFM (R0), PSTL1KEEP
 	MOVD 8(R0), R1
 	CMP  g, R1
@@ -331,7 +347,7 @@ TEXT ·unlockFast(SB), NOSPLIT, $0-9
 	MOVD ZR, 8(R0)
 
 	// t,p,1 -> t,p,0
-	// No fence and no read-modify-write: STLR keeps the owner's accesses before itself.
+	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
 	STLRB ZR, (R0)
 	MOVD  $0x01, R0
 	MOVB  R0, ok+8(FP)
@@ -343,7 +359,9 @@ foreign:
 
 // LoadRelaxed8 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a lock of one byte: a waiter exchanges the byte only once it has found it clear.
 //
 // func loadRelaxed8(p *uint8) (v uint8)
 TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
@@ -354,7 +372,10 @@ TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
 
 // LoadRelaxed16 loads *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a ticket lock with tickets of 16 bits: the owner reads the ticket being served, which
+// nobody else changes.
 //
 // func loadRelaxed16(p *uint16) (v uint16)
 TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
@@ -365,10 +386,13 @@ TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
 
 // LoadAcquire8 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
+//
+// Needed by a queued lock whose nodes have a flag of one byte: a waiter polls the flag until its
+// predecessor sets it.
 //
 // func loadAcquire8(p *uint8) (v uint8)
 TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
@@ -379,10 +403,12 @@ TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
 
 // LoadAcquire16 loads *p in one access.
 //
-// Ordering: acquire. What follows it sees what was written before the release that stored the
+// Ordering: acquire. What follows it finds what was written before the release that stored the
 // value.
-// Pairs with: a release of the same object. It may pass an earlier release of another:
-// publish-then-look needs an AcqRel exchange before it.
+// Pairs with: a release of the same object. It may pass an earlier release of another object: an
+// algorithm that publishes and then looks must publish by an AcqRel exchange.
+//
+// Needed by a ticket lock with tickets of 16 bits: a waiter polls the ticket being served.
 //
 // func loadAcquire16(p *uint16) (v uint16)
 TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
@@ -393,7 +419,10 @@ TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
 
 // StoreRelaxed8 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a queued lock whose nodes have a flag of one byte: a waiter clears the flag before
+// XchgTailAcqRel publishes the node.
 //
 // func storeRelaxed8(p *uint8, v uint8)
 TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
@@ -404,7 +433,10 @@ TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
 
 // StoreRelaxed16 stores v in *p in one access.
 //
-// Ordering: relaxed. It orders nothing: its caller says who orders it instead.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must.
+//
+// Needed by a queued lock whose nodes have a link of 16 bits: a waiter clears the link before
+// XchgTailAcqRel publishes the node.
 //
 // func storeRelaxed16(p *uint16, v uint16)
 TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
@@ -415,9 +447,12 @@ TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
 
 // StoreRelease8 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a lock of one byte, which the store of 0 releases, or a queued lock that sets its
+// successor's flag.
 //
 // func storeRelease8(p *uint8, v uint8)
 TEXT ·storeRelease8(SB), NOSPLIT, $0-9
@@ -430,9 +465,12 @@ TEXT ·storeRelease8(SB), NOSPLIT, $0-9
 
 // StoreRelease16 stores v in *p in one access.
 //
-// Ordering: release. What was written before it is seen by whoever acquires the value.
-// Pairs with: an acquire of the same object. A later load may pass it: publish-then-look needs an
-// AcqRel exchange, and an acquire load.
+// Ordering: release. Whoever acquires the value finds what was written before the store.
+// Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
+// and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a ticket lock with tickets of 16 bits, whose owner serves the next one, or a queued
+// lock with links of 16 bits.
 //
 // func storeRelease16(p *uint16, v uint16)
 TEXT ·storeRelease16(SB), NOSPLIT, $0-10
@@ -443,11 +481,14 @@ TEXT ·storeRelease16(SB), NOSPLIT, $0-10
 	STLRH R1, (R0)
 	RET
 
-// Xchg8AcqRel stores new in *p and returns the value it replaced, without touching its neighbours.
+// Xchg8AcqRel stores new in *p and returns the value that it replaced. It does not touch the
+// objects next to *p.
 //
-// Ordering: acq_rel. It publishes what was written before and sees what the value's writer
-// published.
+// Ordering: acq_rel. It publishes what was written before it, and what follows it finds what the
+// writer of the old value published.
 // Pairs with: itself, acquire loads and release stores of the same object.
+//
+// Needed by a lock of one byte, which is acquired by test-and-set.
 //
 // func xchg8AcqRel(p *uint8, new uint8) (old uint8)
 TEXT ·xchg8AcqRel(SB), NOSPLIT, $0-17
@@ -471,12 +512,15 @@ retry:
 	RET
 #endif
 
-// Xchg16AcqRel stores new in *p and returns the value it replaced, without touching its
-// neighbours.
+// Xchg16AcqRel stores new in *p and returns the value that it replaced. It does not touch the
+// objects next to *p.
 //
-// Ordering: acq_rel. It publishes what was written before and sees what the value's writer
-// published.
+// Ordering: acq_rel. It publishes what was written before it, and what follows it finds what the
+// writer of the old value published.
 // Pairs with: itself, acquire loads and release stores of the same object.
+//
+// Needed by a queued lock whose tail is a halfword of its own, outside a lock word: a waiter
+// enqueues.
 //
 // func xchg16AcqRel(p *uint16, new uint16) (old uint16)
 TEXT ·xchg16AcqRel(SB), NOSPLIT, $0-18
@@ -501,14 +545,18 @@ retry:
 #endif
 
 // CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
-// value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
-// YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
-// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
-// (every 100 us or less).
+// value loaded. The caller tests that value to learn whether the condition held. One spin is one
+// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
+// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
+// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
+// cache line is written, or with the first timer event after 20 us; there is one at least every
+// 100 us.
 //
-// Ordering: relaxed. It orders nothing; use it to wait for what another access of the same
-// algorithm orders, such as a successor's link.
+// Ordering: relaxed. It orders nothing. Another access of the algorithm must, such as the exchange
+// by which the caller then acquires the lock.
+//
+// Needed by a waiter that polls until locked is clear, and then acquires the lock by LockFast or
+// XchgLockedAcquire.
 //
 // func condLoadRelaxed32(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)
 TEXT ·condLoadRelaxed32(SB), NOSPLIT, $0-28
@@ -521,30 +569,30 @@ TEXT ·condLoadRelaxed32(SB), NOSPLIT, $0-28
 	CMPW  R2, R7
 	BEQ   done
 
-	// Less than SpinChunk: too short a wait to sleep.
+	// A wait of less than SpinChunk is too short to sleep.
 	CMPW $0x0200, R3
 	BLO  poll
 
-	// Without the timer's events nothing would end a WFE if nobody stores.
+	// Without the timer's events, a WFE would last until somebody stores.
 	MOVBU ·hasEventStream+0(SB), R7
 	CBZW  R7, poll
 
-	// 20 us in ticks: their frequency / 50000.
+	// 20 us in ticks is the counter's frequency / 50000.
 	MRS  CNTVCT_EL0, R3
 	MRS  CNTFRQ_EL0, R8
 	MOVD $0xc350, R6
 	UDIV R6, R8, R8
 
 sleep:
-	// The load arms the monitor before the test: a store after it, even one before
-	// the WFE, is an event and ends the WFE. So no wake-up is lost, and no SEVL needed.
+	// The load arms the monitor before the test. A store after the load is an event that
+	// ends the WFE, even if it comes before the WFE. So no wake-up is lost without SEVL.
 	LDXRW (R0), R6
 	ANDW  R1, R6, R7
 	CMPW  R2, R7
 	BEQ   awake
 	MRS   CNTVCT_EL0, R7
 
-	// Unsigned: a counter set back ends the wait too.
+	// The comparison is unsigned, so a counter that is set back ends the wait, too.
 	SUB R3, R7, R7
 	CMP R8, R7
 	BHS awake
@@ -552,7 +600,7 @@ sleep:
 	JMP sleep
 
 awake:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	MOVW R6, v+24(FP)
 	RET
@@ -574,15 +622,16 @@ done:
 	RET
 
 // CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
-// value loaded: test it again to learn whether it matched. One spin is one PAUSE on amd64 and one
-// YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the
-// caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps
-// in WFE instead, until the word's cache line is written or, after 20 us, the next event comes
-// (every 100 us or less).
+// value loaded. The caller tests that value to learn whether the condition held. One spin is one
+// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
+// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
+// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
+// cache line is written, or with the first timer event after 20 us; there is one at least every
+// 100 us.
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
-// Pairs with: the release that establishes the condition: UnlockRelease, or a store-release of *p.
+// Pairs with: the release that makes the condition hold: UnlockRelease, or a store-release of *p.
 //
 // func condLoadAcquire32(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)
 TEXT ·condLoadAcquire32(SB), NOSPLIT, $0-28
@@ -595,30 +644,30 @@ TEXT ·condLoadAcquire32(SB), NOSPLIT, $0-28
 	CMPW  R2, R7
 	BEQ   done
 
-	// Less than SpinChunk: too short a wait to sleep.
+	// A wait of less than SpinChunk is too short to sleep.
 	CMPW $0x0200, R3
 	BLO  poll
 
-	// Without the timer's events nothing would end a WFE if nobody stores.
+	// Without the timer's events, a WFE would last until somebody stores.
 	MOVBU ·hasEventStream+0(SB), R7
 	CBZW  R7, poll
 
-	// 20 us in ticks: their frequency / 50000.
+	// 20 us in ticks is the counter's frequency / 50000.
 	MRS  CNTVCT_EL0, R3
 	MRS  CNTFRQ_EL0, R8
 	MOVD $0xc350, R6
 	UDIV R6, R8, R8
 
 sleep:
-	// The load arms the monitor before the test: a store after it, even one before
-	// the WFE, is an event and ends the WFE. So no wake-up is lost, and no SEVL needed.
+	// The load arms the monitor before the test. A store after the load is an event that
+	// ends the WFE, even if it comes before the WFE. So no wake-up is lost without SEVL.
 	LDAXRW (R0), R6
 	ANDW   R1, R6, R7
 	CMPW   R2, R7
 	BEQ    awake
 	MRS    CNTVCT_EL0, R7
 
-	// Unsigned: a counter set back ends the wait too.
+	// The comparison is unsigned, so a counter that is set back ends the wait, too.
 	SUB R3, R7, R7
 	CMP R8, R7
 	BHS awake
@@ -626,7 +675,7 @@ sleep:
 	JMP sleep
 
 awake:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	MOVW R6, v+24(FP)
 	RET
@@ -647,9 +696,10 @@ done:
 	MOVW R6, v+24(FP)
 	RET
 
-// CPURelax tells the core that the caller waits in a loop: PAUSE on amd64, YIELD and ISB on arm64,
-// nothing in the portable build. A loop around it is preemptible only if it also calls a Go
-// function with a stack check, such as runtime.Gosched or CondLoadRelaxed32.
+// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on
+// arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the
+// loop also calls a Go function that checks the stack, such as runtime.Gosched or
+// CondLoadRelaxed32.
 //
 // func cpuRelax()
 TEXT ·cpuRelax(SB), NOSPLIT, $0
@@ -658,20 +708,22 @@ TEXT ·cpuRelax(SB), NOSPLIT, $0
 	RET
 
 // CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64,
-// ns of the monotonic clock in the portable build. It is for measuring short intervals; it does
-// not serialise, and its rate is not known here.
+// and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It
+// does not serialise, and the caller has to find out the counter's rate.
+//
+// Needed by a lock that measures its waits and sections, for a fraction of what time.Now costs.
 //
 // func cycleCount() (ticks uint64)
 TEXT ·cycleCount(SB), NOSPLIT, $0-8
-	// No ISB: the counter may be read ahead of earlier instructions.
+	// No ISB: the counter may be read before earlier instructions are done.
 	MRS  CNTVCT_EL0, R0
 	MOVD R0, ticks+0(FP)
 	RET
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. It is even, so that its owner may use the
-// lowest bit as a mark. The runtime reuses the word after the goroutine has ended, and it must not
-// be dereferenced.
+// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
+// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
+// nobody may dereference it.
 //
 // func currentG() (gp uintptr)
 TEXT ·currentG(SB), NOSPLIT, $0-8

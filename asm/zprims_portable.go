@@ -4,8 +4,8 @@
 
 package asm
 
-// SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep
-// in WFE ends with the first timer event after that).
+// SpinChunk is the number of spins after which a conditional load lets the scheduler in. They take
+// 20 us or less. A sleep in WFE ends with the first timer event after that.
 const SpinChunk = 256
 
 func variant() string {

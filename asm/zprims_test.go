@@ -6,7 +6,7 @@ import "testing"
 
 var knownVariants = []string{"amd64", "arm64+lse", "arm64+llsc", "portable"}
 
-// TestConstants checks the constants against layout narrow.
+// TestConstants compares the constants with the layout narrow.
 func TestConstants(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -27,9 +27,9 @@ func TestConstants(t *testing.T) {
 	}
 }
 
-// FuzzTryCmpxchgRelaxed32 compares TryCmpxchgRelaxed32 with its twin and its oracle.
+// FuzzTryCmpxchgRelaxed32 compares TryCmpxchgRelaxed32 and its twin with plain arithmetic.
 func FuzzTryCmpxchgRelaxed32(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
 		for _, old := range []uint64{old, before} {
 			differAt(t, uint32(before), around, ops[uint32]{
@@ -51,9 +51,9 @@ func FuzzTryCmpxchgRelaxed32(f *testing.F) {
 	})
 }
 
-// FuzzTryCmpxchgAcquire32 compares TryCmpxchgAcquire32 with its twin and its oracle.
+// FuzzTryCmpxchgAcquire32 compares TryCmpxchgAcquire32 and its twin with plain arithmetic.
 func FuzzTryCmpxchgAcquire32(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
 		for _, old := range []uint64{old, before} {
 			differAt(t, uint32(before), around, ops[uint32]{
@@ -75,9 +75,9 @@ func FuzzTryCmpxchgAcquire32(f *testing.F) {
 	})
 }
 
-// FuzzTryCmpxchgRelease32 compares TryCmpxchgRelease32 with its twin and its oracle.
+// FuzzTryCmpxchgRelease32 compares TryCmpxchgRelease32 and its twin with plain arithmetic.
 func FuzzTryCmpxchgRelease32(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
 		for _, old := range []uint64{old, before} {
 			differAt(t, uint32(before), around, ops[uint32]{
@@ -99,9 +99,9 @@ func FuzzTryCmpxchgRelease32(f *testing.F) {
 	})
 }
 
-// FuzzXchgTailAcqRel compares XchgTailAcqRel with its twin and its oracle.
+// FuzzXchgTailAcqRel compares XchgTailAcqRel and its twin with plain arithmetic.
 func FuzzXchgTailAcqRel(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, new uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
@@ -119,9 +119,9 @@ func FuzzXchgTailAcqRel(f *testing.F) {
 	})
 }
 
-// FuzzTryCmpxchgTailRelaxed compares TryCmpxchgTailRelaxed with its twin and its oracle.
+// FuzzTryCmpxchgTailRelaxed compares TryCmpxchgTailRelaxed and its twin with plain arithmetic.
 func FuzzTryCmpxchgTailRelaxed(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
 		for _, old := range []uint64{old, before} {
 			differAt(t, uint32(before), around, ops[uint32]{
@@ -143,9 +143,9 @@ func FuzzTryCmpxchgTailRelaxed(f *testing.F) {
 	})
 }
 
-// FuzzFetchSetPendingAcquire compares FetchSetPendingAcquire with its twin and its oracle.
+// FuzzFetchSetPendingAcquire compares FetchSetPendingAcquire and its twin with plain arithmetic.
 func FuzzFetchSetPendingAcquire(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
@@ -163,13 +163,13 @@ func FuzzFetchSetPendingAcquire(f *testing.F) {
 	})
 }
 
-// FuzzClearPendingRelaxed compares ClearPendingRelaxed with its twin and its oracle.
+// FuzzClearPendingRelaxed compares ClearPendingRelaxed and its twin with plain arithmetic.
 func FuzzClearPendingRelaxed(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
-				*val = *val&^(PendingMask) | 0
+				*val &^= PendingMask
 				return nil
 			},
 			portable: func(val *uint32) any {
@@ -184,14 +184,15 @@ func FuzzClearPendingRelaxed(f *testing.F) {
 	})
 }
 
-// FuzzClearPendingSetLockedRelaxed compares ClearPendingSetLockedRelaxed with its twin and its
-// oracle.
+// FuzzClearPendingSetLockedRelaxed compares ClearPendingSetLockedRelaxed and its twin with plain
+// arithmetic.
 func FuzzClearPendingSetLockedRelaxed(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before)&^(LockedMask|PendingMask)|PendingVal, around, ops[uint32]{
 			oracle: func(val *uint32) any {
-				*val = *val&^(LockedMask|PendingMask) | LockedVal
+				*val &^= LockedMask | PendingMask
+				*val |= LockedVal
 				return nil
 			},
 			portable: func(val *uint32) any {
@@ -206,13 +207,14 @@ func FuzzClearPendingSetLockedRelaxed(f *testing.F) {
 	})
 }
 
-// FuzzSetLockedRelaxed compares SetLockedRelaxed with its twin and its oracle.
+// FuzzSetLockedRelaxed compares SetLockedRelaxed and its twin with plain arithmetic.
 func FuzzSetLockedRelaxed(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
-				*val = *val&^(LockedMask) | LockedVal
+				*val &^= LockedMask
+				*val |= LockedVal
 				return nil
 			},
 			portable: func(val *uint32) any {
@@ -227,13 +229,13 @@ func FuzzSetLockedRelaxed(f *testing.F) {
 	})
 }
 
-// FuzzUnlockRelease compares UnlockRelease with its twin and its oracle.
+// FuzzUnlockRelease compares UnlockRelease and its twin with plain arithmetic.
 func FuzzUnlockRelease(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
-				*val = *val&^(LockedMask) | 0
+				*val &^= LockedMask
 				return nil
 			},
 			portable: func(val *uint32) any {
@@ -248,9 +250,9 @@ func FuzzUnlockRelease(f *testing.F) {
 	})
 }
 
-// FuzzXchgLockedAcquire compares XchgLockedAcquire with its twin and its oracle.
+// FuzzXchgLockedAcquire compares XchgLockedAcquire and its twin with plain arithmetic.
 func FuzzXchgLockedAcquire(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, new uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(val *uint32) any {
@@ -268,9 +270,9 @@ func FuzzXchgLockedAcquire(f *testing.F) {
 	})
 }
 
-// FuzzLockFast compares LockFast with its twin and its oracle.
+// FuzzLockFast compares LockFast and its twin with plain arithmetic.
 func FuzzLockFast(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
 		for _, val := range []uint32{0, LockedVal, uint32(word) &^ (LockedMask &^ LockedVal)} {
 			for _, owner := range []uintptr{0, CurrentG(), uintptr(foreign)} {
@@ -294,9 +296,9 @@ func FuzzLockFast(f *testing.F) {
 	})
 }
 
-// FuzzUnlockFast compares UnlockFast with its twin and its oracle.
+// FuzzUnlockFast compares UnlockFast and its twin with plain arithmetic.
 func FuzzUnlockFast(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
 		for _, val := range []uint32{0, LockedVal, uint32(word) &^ (LockedMask &^ LockedVal)} {
 			for _, owner := range []uintptr{0, CurrentG(), uintptr(foreign)} {
@@ -320,9 +322,9 @@ func FuzzUnlockFast(f *testing.F) {
 	})
 }
 
-// FuzzLoadRelaxed8 compares LoadRelaxed8 with its twin and its oracle.
+// FuzzLoadRelaxed8 compares LoadRelaxed8 and its twin with plain arithmetic.
 func FuzzLoadRelaxed8(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint8(before), around, ops[uint8]{
 			oracle: func(p *uint8) any {
@@ -338,9 +340,9 @@ func FuzzLoadRelaxed8(f *testing.F) {
 	})
 }
 
-// FuzzLoadRelaxed16 compares LoadRelaxed16 with its twin and its oracle.
+// FuzzLoadRelaxed16 compares LoadRelaxed16 and its twin with plain arithmetic.
 func FuzzLoadRelaxed16(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint16(before), around, ops[uint16]{
 			oracle: func(p *uint16) any {
@@ -356,9 +358,9 @@ func FuzzLoadRelaxed16(f *testing.F) {
 	})
 }
 
-// FuzzLoadRelaxed32 compares LoadRelaxed32 with its twin and its oracle.
+// FuzzLoadRelaxed32 compares LoadRelaxed32 and its twin with plain arithmetic.
 func FuzzLoadRelaxed32(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(p *uint32) any {
@@ -374,9 +376,9 @@ func FuzzLoadRelaxed32(f *testing.F) {
 	})
 }
 
-// FuzzLoadRelaxed64 compares LoadRelaxed64 with its twin and its oracle.
+// FuzzLoadRelaxed64 compares LoadRelaxed64 and its twin with plain arithmetic.
 func FuzzLoadRelaxed64(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, before, around, ops[uint64]{
 			oracle: func(p *uint64) any {
@@ -392,9 +394,9 @@ func FuzzLoadRelaxed64(f *testing.F) {
 	})
 }
 
-// FuzzLoadAcquire8 compares LoadAcquire8 with its twin and its oracle.
+// FuzzLoadAcquire8 compares LoadAcquire8 and its twin with plain arithmetic.
 func FuzzLoadAcquire8(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint8(before), around, ops[uint8]{
 			oracle: func(p *uint8) any {
@@ -410,9 +412,9 @@ func FuzzLoadAcquire8(f *testing.F) {
 	})
 }
 
-// FuzzLoadAcquire16 compares LoadAcquire16 with its twin and its oracle.
+// FuzzLoadAcquire16 compares LoadAcquire16 and its twin with plain arithmetic.
 func FuzzLoadAcquire16(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint16(before), around, ops[uint16]{
 			oracle: func(p *uint16) any {
@@ -428,9 +430,9 @@ func FuzzLoadAcquire16(f *testing.F) {
 	})
 }
 
-// FuzzLoadAcquire32 compares LoadAcquire32 with its twin and its oracle.
+// FuzzLoadAcquire32 compares LoadAcquire32 and its twin with plain arithmetic.
 func FuzzLoadAcquire32(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(p *uint32) any {
@@ -446,9 +448,9 @@ func FuzzLoadAcquire32(f *testing.F) {
 	})
 }
 
-// FuzzLoadAcquire64 compares LoadAcquire64 with its twin and its oracle.
+// FuzzLoadAcquire64 compares LoadAcquire64 and its twin with plain arithmetic.
 func FuzzLoadAcquire64(f *testing.F) {
-	seed(f, 2)
+	addInputs(f, 2)
 	f.Fuzz(func(t *testing.T, before, around uint64) {
 		differAt(t, before, around, ops[uint64]{
 			oracle: func(p *uint64) any {
@@ -464,9 +466,9 @@ func FuzzLoadAcquire64(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelaxed8 compares StoreRelaxed8 with its twin and its oracle.
+// FuzzStoreRelaxed8 compares StoreRelaxed8 and its twin with plain arithmetic.
 func FuzzStoreRelaxed8(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint8(before), around, ops[uint8]{
 			oracle: func(p *uint8) any {
@@ -485,9 +487,9 @@ func FuzzStoreRelaxed8(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelaxed16 compares StoreRelaxed16 with its twin and its oracle.
+// FuzzStoreRelaxed16 compares StoreRelaxed16 and its twin with plain arithmetic.
 func FuzzStoreRelaxed16(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint16(before), around, ops[uint16]{
 			oracle: func(p *uint16) any {
@@ -506,9 +508,9 @@ func FuzzStoreRelaxed16(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelaxed32 compares StoreRelaxed32 with its twin and its oracle.
+// FuzzStoreRelaxed32 compares StoreRelaxed32 and its twin with plain arithmetic.
 func FuzzStoreRelaxed32(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(p *uint32) any {
@@ -527,9 +529,9 @@ func FuzzStoreRelaxed32(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelaxed64 compares StoreRelaxed64 with its twin and its oracle.
+// FuzzStoreRelaxed64 compares StoreRelaxed64 and its twin with plain arithmetic.
 func FuzzStoreRelaxed64(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, before, around, ops[uint64]{
 			oracle: func(p *uint64) any {
@@ -548,9 +550,9 @@ func FuzzStoreRelaxed64(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelease8 compares StoreRelease8 with its twin and its oracle.
+// FuzzStoreRelease8 compares StoreRelease8 and its twin with plain arithmetic.
 func FuzzStoreRelease8(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint8(before), around, ops[uint8]{
 			oracle: func(p *uint8) any {
@@ -569,9 +571,9 @@ func FuzzStoreRelease8(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelease16 compares StoreRelease16 with its twin and its oracle.
+// FuzzStoreRelease16 compares StoreRelease16 and its twin with plain arithmetic.
 func FuzzStoreRelease16(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint16(before), around, ops[uint16]{
 			oracle: func(p *uint16) any {
@@ -590,9 +592,9 @@ func FuzzStoreRelease16(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelease32 compares StoreRelease32 with its twin and its oracle.
+// FuzzStoreRelease32 compares StoreRelease32 and its twin with plain arithmetic.
 func FuzzStoreRelease32(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(p *uint32) any {
@@ -611,9 +613,9 @@ func FuzzStoreRelease32(f *testing.F) {
 	})
 }
 
-// FuzzStoreRelease64 compares StoreRelease64 with its twin and its oracle.
+// FuzzStoreRelease64 compares StoreRelease64 and its twin with plain arithmetic.
 func FuzzStoreRelease64(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, v uint64) {
 		differAt(t, before, around, ops[uint64]{
 			oracle: func(p *uint64) any {
@@ -632,9 +634,9 @@ func FuzzStoreRelease64(f *testing.F) {
 	})
 }
 
-// FuzzXchg8AcqRel compares Xchg8AcqRel with its twin and its oracle.
+// FuzzXchg8AcqRel compares Xchg8AcqRel and its twin with plain arithmetic.
 func FuzzXchg8AcqRel(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, new uint64) {
 		differAt(t, uint8(before), around, ops[uint8]{
 			oracle: func(p *uint8) any {
@@ -652,9 +654,9 @@ func FuzzXchg8AcqRel(f *testing.F) {
 	})
 }
 
-// FuzzXchg16AcqRel compares Xchg16AcqRel with its twin and its oracle.
+// FuzzXchg16AcqRel compares Xchg16AcqRel and its twin with plain arithmetic.
 func FuzzXchg16AcqRel(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, new uint64) {
 		differAt(t, uint16(before), around, ops[uint16]{
 			oracle: func(p *uint16) any {
@@ -672,9 +674,9 @@ func FuzzXchg16AcqRel(f *testing.F) {
 	})
 }
 
-// FuzzXchg32AcqRel compares Xchg32AcqRel with its twin and its oracle.
+// FuzzXchg32AcqRel compares Xchg32AcqRel and its twin with plain arithmetic.
 func FuzzXchg32AcqRel(f *testing.F) {
-	seed(f, 3)
+	addInputs(f, 3)
 	f.Fuzz(func(t *testing.T, before, around, new uint64) {
 		differAt(t, uint32(before), around, ops[uint32]{
 			oracle: func(p *uint32) any {
@@ -692,9 +694,9 @@ func FuzzXchg32AcqRel(f *testing.F) {
 	})
 }
 
-// FuzzCondLoadRelaxed32 compares CondLoadRelaxed32 with its twin and its oracle.
+// FuzzCondLoadRelaxed32 compares CondLoadRelaxed32 and its twin with plain arithmetic.
 func FuzzCondLoadRelaxed32(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, mask, want uint64) {
 		for _, want := range []uint64{want, before & mask} {
 			for _, spins := range []uint32{0, 1, SpinChunk, SpinChunk + 1} {
@@ -714,15 +716,15 @@ func FuzzCondLoadRelaxed32(f *testing.F) {
 	})
 }
 
-// TestCondLoadRelaxed32: see bounded.
+// TestCondLoadRelaxed32 checks CondLoadRelaxed32 and its twin: see bounded.
 func TestCondLoadRelaxed32(t *testing.T) {
 	bounded(t, CondLoadRelaxed32)
 	bounded(t, condLoadRelaxed32Portable)
 }
 
-// FuzzCondLoadAcquire32 compares CondLoadAcquire32 with its twin and its oracle.
+// FuzzCondLoadAcquire32 compares CondLoadAcquire32 and its twin with plain arithmetic.
 func FuzzCondLoadAcquire32(f *testing.F) {
-	seed(f, 4)
+	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, mask, want uint64) {
 		for _, want := range []uint64{want, before & mask} {
 			for _, spins := range []uint32{0, 1, SpinChunk, SpinChunk + 1} {
@@ -742,25 +744,25 @@ func FuzzCondLoadAcquire32(f *testing.F) {
 	})
 }
 
-// TestCondLoadAcquire32: see bounded.
+// TestCondLoadAcquire32 checks CondLoadAcquire32 and its twin: see bounded.
 func TestCondLoadAcquire32(t *testing.T) {
 	bounded(t, CondLoadAcquire32)
 	bounded(t, condLoadAcquire32Portable)
 }
 
-// TestCPURelax: see brief.
+// TestCPURelax checks CPURelax and its twin: see brief.
 func TestCPURelax(t *testing.T) {
 	brief(t, CPURelax)
 	brief(t, cpuRelaxPortable)
 }
 
-// TestCycleCount: see ticking.
+// TestCycleCount checks CycleCount and its twin: see ticking.
 func TestCycleCount(t *testing.T) {
 	ticking(t, CycleCount)
 	ticking(t, cycleCountPortable)
 }
 
-// TestCurrentG: see identity.
+// TestCurrentG checks CurrentG and its twin: see identity.
 func TestCurrentG(t *testing.T) {
 	identity(t, CurrentG)
 	identity(t, currentGPortable)

@@ -10,17 +10,17 @@ import (
 	"unsafe"
 )
 
-// raceEnabled: the race detector watches. It cannot see into assembly, so that the public
-// functions tell it of their edges.
+// raceEnabled says that the race detector is on. It knows nothing of assembly, so the public
+// functions tell it of the happens-before edges that assembly makes.
 const raceEnabled = true
 
-// raceAcquire orders what follows after every release of the word around p.
+// raceAcquire orders what follows it after every release of the word around p.
 func raceAcquire(p unsafe.Pointer) {
 	runtime.RaceAcquire(raceWord(p))
 }
 
-// raceReleaseMerge adds what came before to the releases of the word around p. It replaces none of
-// them: a release of one field must not lose what another published.
+// raceReleaseMerge adds what came before it to the releases of the word around p. It replaces none
+// of them, because the release of one field must not lose what another field's published.
 func raceReleaseMerge(p unsafe.Pointer) {
 	runtime.RaceReleaseMerge(raceWord(p))
 }
@@ -30,15 +30,17 @@ func raceOwns(owner *uintptr) bool {
 	return atomic.LoadUintptr(owner) == currentG()
 }
 
-// raceWord is the address where all accesses to the fields of a lock word meet.
+// raceWord returns the address by which the detector knows all fields of a lock word.
 func raceWord(p unsafe.Pointer) unsafe.Pointer {
 	return unsafe.Pointer(uintptr(p) &^ 3)
 }
 
-// raceDisable and raceEnable enclose synchronisation that is no edge of the caller's.
+// raceDisable begins synchronization that orders nothing for the caller.
 func raceDisable() {
 	runtime.RaceDisable()
 }
+
+// raceEnable ends what raceDisable began.
 func raceEnable() {
 	runtime.RaceEnable()
 }

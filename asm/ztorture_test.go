@@ -7,14 +7,15 @@ import (
 	"testing"
 )
 
-// TestTortureTryCmpxchgRelaxed32: each success counts once.
+// TestTortureTryCmpxchgRelaxed32 checks that each success counts once.
 func TestTortureTryCmpxchgRelaxed32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		count(t, n, atomic.LoadUint32, TryCmpxchgRelaxed32)
 	})
 }
 
-// TestTortureTryCmpxchgAcquire32: each success counts once. A lock taken by it excludes.
+// TestTortureTryCmpxchgAcquire32 checks that each success counts once. A lock that is acquired by
+// it excludes.
 func TestTortureTryCmpxchgAcquire32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		count(t, n, atomic.LoadUint32, TryCmpxchgAcquire32)
@@ -27,7 +28,8 @@ func TestTortureTryCmpxchgAcquire32(t *testing.T) {
 	})
 }
 
-// TestTortureTryCmpxchgRelease32: each success counts once. A lock freed by it excludes.
+// TestTortureTryCmpxchgRelease32 checks that each success counts once. A lock that is released by
+// it excludes.
 func TestTortureTryCmpxchgRelease32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		count(t, n, atomic.LoadUint32, TryCmpxchgRelease32)
@@ -40,24 +42,24 @@ func TestTortureTryCmpxchgRelease32(t *testing.T) {
 	})
 }
 
-// TestTortureXchgTailAcqRel: tokens exchanged through the tail are conserved while the other
-// fields change.
+// TestTortureXchgTailAcqRel checks that the tokens that workers exchange through the tail are
+// conserved while the other fields change.
 func TestTortureXchgTailAcqRel(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		conserveField(t, n, TailMask, true, XchgTailAcqRel)
 	})
 }
 
-// TestTortureTryCmpxchgTailRelaxed: each success counts once, and none fails because of the other
-// fields.
+// TestTortureTryCmpxchgTailRelaxed checks that each success counts once, and none fails because of
+// the other fields.
 func TestTortureTryCmpxchgTailRelaxed(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		countField(t, n, TailMask, TryCmpxchgTailRelaxed)
 	})
 }
 
-// TestTortureFetchSetPendingAcquire: it changes nothing but the bit. Only one finds it clear, and
-// sees what was done by whoever cleared it.
+// TestTortureFetchSetPendingAcquire checks that it changes nothing but the bit. Only one worker
+// finds the bit clear, and what was written before it was cleared.
 func TestTortureFetchSetPendingAcquire(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		overwrite(t, n, PendingVal, 0, PendingVal, func(val *uint32) {
@@ -72,28 +74,29 @@ func TestTortureFetchSetPendingAcquire(t *testing.T) {
 	})
 }
 
-// TestTortureClearPendingRelaxed: it loses no change of the other fields.
+// TestTortureClearPendingRelaxed checks that it loses no change of the other fields.
 func TestTortureClearPendingRelaxed(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		overwrite(t, n, PendingMask, PendingMask, 0, ClearPendingRelaxed)
 	})
 }
 
-// TestTortureClearPendingSetLockedRelaxed: it loses no change of the other fields.
+// TestTortureClearPendingSetLockedRelaxed checks that it loses no change of the other fields.
 func TestTortureClearPendingSetLockedRelaxed(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		overwrite(t, n, LockedMask|PendingMask, PendingVal, LockedVal, ClearPendingSetLockedRelaxed)
 	})
 }
 
-// TestTortureSetLockedRelaxed: it loses no change of the other fields.
+// TestTortureSetLockedRelaxed checks that it loses no change of the other fields.
 func TestTortureSetLockedRelaxed(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		overwrite(t, n, LockedMask, LockedMask, LockedVal, SetLockedRelaxed)
 	})
 }
 
-// TestTortureUnlockRelease: it loses no change of the other fields. A lock freed by it excludes.
+// TestTortureUnlockRelease checks that it loses no change of the other fields. A lock that is
+// released by it excludes.
 func TestTortureUnlockRelease(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		overwrite(t, n, LockedMask, LockedMask, 0, UnlockRelease)
@@ -106,15 +109,15 @@ func TestTortureUnlockRelease(t *testing.T) {
 	})
 }
 
-// TestTortureXchgLockedAcquire: tokens exchanged through the locked are conserved while the other
-// fields change.
+// TestTortureXchgLockedAcquire checks that the tokens that workers exchange through the locked are
+// conserved while the other fields change.
 func TestTortureXchgLockedAcquire(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		conserveField(t, n, LockedMask, false, XchgLockedAcquire)
 	})
 }
 
-// TestTortureLockFast: a lock taken by it excludes, and the owner is who has it.
+// TestTortureLockFast checks that a lock that is acquired by it excludes, and has the right owner.
 func TestTortureLockFast(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		var w Word
@@ -129,7 +132,8 @@ func TestTortureLockFast(t *testing.T) {
 	})
 }
 
-// TestTortureUnlockFast: a lock freed by it excludes, and only the owner can free it.
+// TestTortureUnlockFast checks that a lock that is released by it excludes, and that only the
+// owner can release it.
 func TestTortureUnlockFast(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		var w Word
@@ -138,7 +142,7 @@ func TestTortureUnlockFast(t *testing.T) {
 				return false
 			}
 			if UnlockFast(&w) {
-				t.Errorf("freed by one who is not the owner")
+				t.Errorf("released by one who is not the owner")
 			}
 			w.Owner = CurrentG()
 			return true
@@ -148,40 +152,40 @@ func TestTortureUnlockFast(t *testing.T) {
 	})
 }
 
-// TestTortureStoreRelaxed8LoadRelaxed8: cells side by side keep what is stored in them, and nobody
-// sees half a store.
+// TestTortureStoreRelaxed8LoadRelaxed8 checks that adjacent cells keep what is stored in them, and
+// nobody reads a part of a store.
 func TestTortureStoreRelaxed8LoadRelaxed8(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelaxed8, LoadRelaxed8)
 	})
 }
 
-// TestTortureStoreRelaxed16LoadRelaxed16: cells side by side keep what is stored in them, and
-// nobody sees half a store.
+// TestTortureStoreRelaxed16LoadRelaxed16 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store.
 func TestTortureStoreRelaxed16LoadRelaxed16(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelaxed16, LoadRelaxed16)
 	})
 }
 
-// TestTortureStoreRelaxed32LoadRelaxed32: cells side by side keep what is stored in them, and
-// nobody sees half a store.
+// TestTortureStoreRelaxed32LoadRelaxed32 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store.
 func TestTortureStoreRelaxed32LoadRelaxed32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelaxed32, LoadRelaxed32)
 	})
 }
 
-// TestTortureStoreRelaxed64LoadRelaxed64: cells side by side keep what is stored in them, and
-// nobody sees half a store.
+// TestTortureStoreRelaxed64LoadRelaxed64 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store.
 func TestTortureStoreRelaxed64LoadRelaxed64(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelaxed64, LoadRelaxed64)
 	})
 }
 
-// TestTortureStoreRelease8LoadAcquire8: cells side by side keep what is stored in them, and nobody
-// sees half a store. A turn passed on by it brings along what was written before.
+// TestTortureStoreRelease8LoadAcquire8 checks that adjacent cells keep what is stored in them, and
+// nobody reads a part of a store. A turn that it hands on brings along what was written before.
 func TestTortureStoreRelease8LoadAcquire8(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelease8, LoadAcquire8)
@@ -194,8 +198,9 @@ func TestTortureStoreRelease8LoadAcquire8(t *testing.T) {
 	})
 }
 
-// TestTortureStoreRelease16LoadAcquire16: cells side by side keep what is stored in them, and
-// nobody sees half a store. A turn passed on by it brings along what was written before.
+// TestTortureStoreRelease16LoadAcquire16 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store. A turn that it hands on brings along what was written
+// before.
 func TestTortureStoreRelease16LoadAcquire16(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelease16, LoadAcquire16)
@@ -208,8 +213,9 @@ func TestTortureStoreRelease16LoadAcquire16(t *testing.T) {
 	})
 }
 
-// TestTortureStoreRelease32LoadAcquire32: cells side by side keep what is stored in them, and
-// nobody sees half a store. A turn passed on by it brings along what was written before.
+// TestTortureStoreRelease32LoadAcquire32 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store. A turn that it hands on brings along what was written
+// before.
 func TestTortureStoreRelease32LoadAcquire32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelease32, LoadAcquire32)
@@ -222,8 +228,9 @@ func TestTortureStoreRelease32LoadAcquire32(t *testing.T) {
 	})
 }
 
-// TestTortureStoreRelease64LoadAcquire64: cells side by side keep what is stored in them, and
-// nobody sees half a store. A turn passed on by it brings along what was written before.
+// TestTortureStoreRelease64LoadAcquire64 checks that adjacent cells keep what is stored in them,
+// and nobody reads a part of a store. A turn that it hands on brings along what was written
+// before.
 func TestTortureStoreRelease64LoadAcquire64(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		whole(t, n, StoreRelease64, LoadAcquire64)
@@ -236,29 +243,32 @@ func TestTortureStoreRelease64LoadAcquire64(t *testing.T) {
 	})
 }
 
-// TestTortureXchg8AcqRel: tokens that workers exchange through cells side by side are conserved.
+// TestTortureXchg8AcqRel checks that the tokens that workers exchange through adjacent cells are
+// conserved.
 func TestTortureXchg8AcqRel(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		conserve(t, n, true, Xchg8AcqRel)
 	})
 }
 
-// TestTortureXchg16AcqRel: tokens that workers exchange through cells side by side are conserved.
+// TestTortureXchg16AcqRel checks that the tokens that workers exchange through adjacent cells are
+// conserved.
 func TestTortureXchg16AcqRel(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		conserve(t, n, true, Xchg16AcqRel)
 	})
 }
 
-// TestTortureXchg32AcqRel: tokens that workers exchange through cells side by side are conserved.
+// TestTortureXchg32AcqRel checks that the tokens that workers exchange through adjacent cells are
+// conserved.
 func TestTortureXchg32AcqRel(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		conserve(t, n, true, Xchg32AcqRel)
 	})
 }
 
-// TestTortureCondLoadRelaxed32: workers that wait for their turn with it miss none. A second load
-// orders what the turn brings along.
+// TestTortureCondLoadRelaxed32 checks that workers that wait for their turn by it miss none. A
+// second load orders what the turn brings along.
 func TestTortureCondLoadRelaxed32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		var turn uint32
@@ -270,8 +280,8 @@ func TestTortureCondLoadRelaxed32(t *testing.T) {
 	})
 }
 
-// TestTortureCondLoadAcquire32: workers that wait for their turn with it miss none. The turn
-// brings along what was written before.
+// TestTortureCondLoadAcquire32 checks that workers that wait for their turn by it miss none. The
+// turn brings along what was written before.
 func TestTortureCondLoadAcquire32(t *testing.T) {
 	torture(t, func(t *testing.T, n int) {
 		var turn uint32

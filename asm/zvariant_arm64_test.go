@@ -6,8 +6,8 @@ package asm
 
 import "runtime"
 
-// bodies lists what an arm64 machine can run: LL/SC and plain spinning
-// everywhere, LSE and WFE where it has them.
+// bodies returns what an arm64 machine can run: LL/SC and plain spinning on every
+// machine, LSE and WFE where it has them.
 func bodies() []body {
 	all := []body{
 		{"llsc", func() func() { return use(false, false) }},
@@ -16,15 +16,16 @@ func bodies() []body {
 		all = append(all, body{"lse", func() func() { return use(true, false) }})
 	}
 	if hasEventStream || runtime.GOOS == "linux" {
-		// Linux has the event stream unless told otherwise; emulators do not
+		// Linux has the event stream unless it was told otherwise. Emulators do not
 		// announce it, but their WFE does not sleep.
 		all = append(all, body{"wfe", func() func() { return use(hasLSE, true) }})
 	}
 	return all
 }
 
-// use switches to the given bodies until restore is called. Built for machines
-// with LSE only, the package has no other body, and hasLSE is not looked at.
+// use switches to the given bodies until restore is called. It makes no difference
+// to a package that was built for machines with LSE: it has no LL/SC body and does
+// not look at hasLSE.
 func use(lse, eventStream bool) (restore func()) {
 	oldLSE, oldEventStream := hasLSE, hasEventStream
 	hasLSE, hasEventStream = lse, eventStream

@@ -4,7 +4,7 @@
 
 package asm
 
-// bodies: this build has one body of each primitive.
+// bodies returns the only body that the primitives have in this build.
 func bodies() []body {
 	return []body{
 		{Variant(), func() (restore func()) { return func() {} }},

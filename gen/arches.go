@@ -7,7 +7,7 @@ import (
 	"github.com/rqlock/rqlock/gen/golang"
 )
 
-// arch is an architecture with assembly: one row and one emitter folder each.
+// An arch is an architecture with assembly. It has a row here and an emitter folder.
 type arch struct {
 	*emit.Backend
 	golang.Arch
@@ -27,12 +27,12 @@ var arches = []arch{
 		Selector:  "lsePath",
 		Flags: []golang.Flag{
 			{Name: "hasLSE", CPU: "ARM64.HasATOMICS", Doc: []string{
-				"hasLSE: one instruction does a read-modify-write. Until it is set, the LL/SC loops",
-				"are right on every machine.",
+				"hasLSE says that the machine has LSE, instructions that do a read-modify-write. Until",
+				"the variable is set, the LL/SC loops run, which are right on every machine.",
 			}},
 			{Name: "hasEventStream", CPU: "ARM64.HasEVTSTRM", Doc: []string{
-				"hasEventStream: a timer ends every WFE, so that a wait may sleep in it. Only Linux",
-				"says so; elsewhere the flag may tell of the core and not of the timer.",
+				"hasEventStream says that a timer ends every WFE, so that a wait may sleep in it. Only",
+				"Linux reports it. On other systems the flag may be about the core, not the timer.",
 			}, OS: "linux"},
 		},
 		Helpers: arm64.Backend.Helpers,

@@ -2,12 +2,12 @@ package main
 
 import "testing"
 
-// TestSpinChunk works out how long the longest stretch of assembly is on the
-// slowest core: longer than 20 us, and garbage collection would wait for it.
+// TestSpinChunk computes how long a chunk of a conditional load takes on the slowest
+// core. Garbage collection waits for a chunk, so it may take no more than 20 us.
 func TestSpinChunk(t *testing.T) {
 	worst := map[string]struct {
-		cycles int // one spin
-		mhz    int // slowest core in use with that many
+		cycles int // of one spin
+		mhz    int // of the slowest core that needs so many
 	}{
 		"amd64": {140, 2000}, // PAUSE since Skylake
 		"arm64": {50, 2000},  // ISB

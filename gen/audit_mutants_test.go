@@ -2,11 +2,10 @@ package main
 
 import "github.com/rqlock/rqlock/gen/audit"
 
-// mutants is what the audit must reject. For each primitive and architecture:
-// the orderings, widths and offsets of its accesses, a step too little and one
-// too many.
+// mutants lists what the audit must reject, for each primitive and architecture. An
+// access has another ordering, width or offset, or there is one too few or too many.
 var mutants = []mutant{
-	// amd64: the LOCK prefix and what XCHG implies.
+	// amd64: LOCK, and XCHG, which is locked without.
 	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "MOVW", audit.RuleAccess},
 	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "XADDW", audit.RuleLock},
 	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "LOCK\nXADDW", audit.RuleAccess},
@@ -61,7 +60,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "LockFast", "JNE held\n", "", audit.RuleSequence},
 	{"amd64", "narrow", "LockFast", "MOVQ CX, 8(AX)\n", "", audit.RuleMissing},
 	{"amd64", "narrow", "LockFast", "MOVB $0x00, (AX)\n", "", audit.RuleMissing},
-	{"amd64", "narrow", "LockFast", "JNE promised\n", "", audit.RuleSequence},
+	{"amd64", "narrow", "LockFast", "JNE closed\n", "", audit.RuleSequence},
 	{"amd64", "narrow", "LockFast", "MOVL $0x00000001, CX", "MOVL $0x00000002, CX", audit.RuleValue},
 	{"amd64", "narrow", "LockFast", "MOVQ (TLS), CX", "MOVQ R14, CX", audit.RuleValue},
 	{"amd64", "narrow", "UnlockFast", "BYTE $0x0f\nBYTE $0x0d\nBYTE $0x08\n", "", audit.RuleMissing},
@@ -84,7 +83,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "CycleCount", "RDTSC", "XORL AX, AX", audit.RuleMissing},
 	{"amd64", "narrow", "CurrentG", "MOVQ (TLS), AX", "MOVQ R14, AX", audit.RuleMissing},
 
-	// amd64: what no primitive may do.
+	// amd64: what is forbidden in every primitive.
 	{"amd64", "narrow", "UnlockRelease", "MOVQ val+0(FP), AX", "LEAQ val+0(FP), AX", audit.RuleAddress},
 	{"amd64", "narrow", "UnlockRelease", "MOVB $0x00, (AX)", "XORL CX, CX\nMOVB $0x00, (AX)(CX*1)", audit.RuleAddress},
 	{"amd64", "narrow", "UnlockRelease", "RET", "MOVB $0x00, ·unrelated(SB)\nRET", audit.RuleAddress},
@@ -98,7 +97,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "CPURelax", "RET", "RET\nPAUSE\nRET", audit.RuleControl},
 	{"amd64", "narrow", "CPURelax", "PAUSE", "PAUSE\nCPUID", audit.RuleInstruction},
 
-	// amd64: sync/atomic left out.
+	// amd64: plain accesses in place of sync/atomic.
 	{"amd64", "narrow", "TryCmpxchgAcquire32", "", "if *p != old {\nreturn false\n}\n*p = new\nreturn true", audit.RuleAccess},
 	{"amd64", "narrow", "Xchg32AcqRel", "", "old, *p = *p, new\nreturn old", audit.RuleAccess},
 
@@ -244,7 +243,7 @@ var mutants = []mutant{
 	{"arm64", "narrow", "CycleCount", "MRS CNTVCT_EL0, R0", "MOVD ZR, R0", audit.RuleMissing},
 	{"arm64", "narrow", "CurrentG", "MOVD g", "MOVD R0", audit.RuleMissing},
 
-	// arm64: what no primitive may do.
+	// arm64: what is forbidden in every primitive.
 	{"arm64", "narrow", "UnlockRelease", "MOVD val+0(FP), R0", "MOVD $val+0(FP), R0", audit.RuleAddress},
 	{"arm64", "narrow", "UnlockRelease", "RET", "MOVB ZR, ·unrelated(SB)\nRET", audit.RuleAddress},
 	{"arm64", "narrow", "Xchg8AcqRel", "MOVB R0, old", "MOVD R0, old", audit.RuleFrame},
@@ -257,7 +256,7 @@ var mutants = []mutant{
 	{"arm64", "narrow", "CPURelax", "RET", "RET\nYIELD\nRET", audit.RuleControl},
 	{"arm64", "narrow", "CPURelax", "YIELD", "YIELD\nFMOVD F0, F1", audit.RuleInstruction},
 
-	// arm64: sync/atomic left out.
+	// arm64: plain accesses in place of sync/atomic.
 	{"arm64", "narrow", "LoadAcquire32", "", "return *p", audit.RuleOrdering},
 	{"arm64", "narrow", "StoreRelease64", "", "*p = v", audit.RuleOrdering},
 	{"arm64", "narrow", "TryCmpxchgAcquire32", "", "if *p != old {\nreturn false\n}\n*p = new\nreturn true", audit.RuleAccess},

@@ -4,9 +4,9 @@ import (
 	"debug/elf"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +14,7 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// auditTargets are the builds whose machine code is audited.
+// auditTargets has the builds whose machine code is audited.
 var auditTargets = []struct {
 	name   string
 	target audit.Target
@@ -25,11 +25,11 @@ var auditTargets = []struct {
 	{"arm64 v8.1", audit.Target{Arch: "arm64", LSE: true}, []string{"GOARCH=arm64", "GOARM64=v8.1"}},
 }
 
-// TestAudit links the package in every layout with copies of its functions that
-// each have something wrong, for every target. The audit must find nothing in
-// the package, and in each copy the rule that it breaks.
+// TestAudit links the package of each layout, with copies of its functions that have
+// something wrong each, for each target. The audit must find nothing in the package,
+// and in each copy the rule that the copy breaks.
 func TestAudit(t *testing.T) {
-	t.Chdir("..")
+	t.Parallel()
 	dir := t.TempDir()
 	emptyModule(t, dir)
 	assembly := map[string]map[string]string{} // by layout and architecture
@@ -40,6 +40,7 @@ func TestAudit(t *testing.T) {
 	writeFile(t, filepath.Join(dir, "main.go"), auditMain())
 	for _, target := range auditTargets {
 		t.Run(target.name, func(t *testing.T) {
+			t.Parallel()
 			f := link(t, dir, target.env)
 			for _, l := range layouts {
 				t.Run(l.Name, func(t *testing.T) {
@@ -59,6 +60,19 @@ func TestAudit(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// emptyModule writes a go.mod that requires what the package imports on arm64, in
+// the version that this module has.
+func emptyModule(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"go.mod", "go.sum"} {
+		src, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, filepath.Join(dir, name), strings.Replace(string(src), "module "+module, "module example.com/mylock", 1))
 	}
 }
 
@@ -124,7 +138,7 @@ func writeInto(t *testing.T, dir, name, text string) {
 	writeFile(t, filepath.Join(dir, name), text)
 }
 
-// auditMain makes the linker keep everything.
+// auditMain returns a program of which the linker drops no function.
 func auditMain() string {
 	var imports, uses strings.Builder
 	for _, name := range append(layoutNames(), "mutants") {
@@ -138,10 +152,8 @@ func auditMain() string {
 func link(t *testing.T, dir string, env []string) *elf.File {
 	t.Helper()
 	bin := filepath.Join(t.TempDir(), "audited")
-	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, ".")
-	cmd.Dir = dir
-	cmd.Env = append(append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS="), env...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	line := append(slices.Clone(env), "GOOS=linux", "CGO_ENABLED=0", "GOFLAGS=", "go", "build", "-o", bin, ".")
+	if out, err := command(t, dir, line...).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	f, err := elf.Open(bin)
@@ -152,21 +164,21 @@ func link(t *testing.T, dir string, env []string) *elf.File {
 	return f
 }
 
-// A mutant is a primitive with something wrong that no test on a forgiving
-// machine may notice.
+// A mutant is a primitive with something wrong. On a machine with a strong memory
+// order no test might notice.
 type mutant struct {
 	target, layout, row string
-	// old -> new in the assembly, with one blank for any run of blanks;
-	// or, with old = "", the body of a Go function that stands for it.
+	// The assembly has new instead of old. One blank stands for any run of blanks.
+	// If old is "", new is the body of a Go function in place of the assembly.
 	old, new string
-	rule     audit.Rule
+	rule     audit.Rule // which it breaks
 }
 
 func (m mutant) String() string {
 	return strings.ReplaceAll(m.layout+" "+m.row+": "+m.old+" -> "+m.new, "\n", "; ")
 }
 
-// rename is the row under the mutant's own name.
+// rename returns the row under the mutant's own name.
 func (m mutant) rename(n int) *spec.Row {
 	for _, r := range prims {
 		if r.Name == m.row {
@@ -181,7 +193,7 @@ func (m mutant) rename(n int) *spec.Row {
 // arch is the GOARCH that the mutant is for.
 func (m mutant) arch() string { return strings.Fields(m.target)[0] }
 
-// writeMutants writes a package with all mutants side by side.
+// writeMutants writes a package with all mutants.
 func writeMutants(t *testing.T, dir string, assembly map[string]map[string]string) {
 	t.Helper()
 	pkg := filepath.Join(dir, "mutants")

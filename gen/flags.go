@@ -12,9 +12,9 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// options is a checked command line.
+// options has a checked command line.
 type options struct {
-	out    string // directory of the package; "" = this repository's own tree
+	out    string // directory of the package; "" = rqlock's own repository
 	pkg    string
 	layout *spec.Layout
 	arches []arch
@@ -28,10 +28,10 @@ var actions = []struct {
 }{
 	{"check", "write nothing; exit 1 and name the stale files", check},
 	{"diff", "write nothing; print what would change as a unified diff", diff},
-	{"list", "write nothing; print the table: name, ordering, operation, instructions", list},
+	{"list", "write nothing; print the table: name, ordering, operation and instructions", list},
 }
 
-// rawFlags is the command line before it is checked.
+// rawFlags has the command line before it is checked.
 type rawFlags struct {
 	out, pkg, layout, arch string
 	actions                []bool
@@ -40,11 +40,11 @@ type rawFlags struct {
 func newFlagSet() (*flag.FlagSet, *rawFlags) {
 	raw := &rawFlags{actions: make([]bool, len(actions))}
 	fs := flag.NewFlagSet("gen", flag.ContinueOnError)
-	fs.SetOutput(io.Discard) // run prints the one line
-	fs.StringVar(&raw.out, "out", "", "write the package to `DIR`, which must exist (default: asm and docs of this repository)")
-	fs.StringVar(&raw.pkg, "pkg", "", "package `NAME` (default: the last element of -out)")
-	fs.StringVar(&raw.layout, "layout", layouts[0].Name, "lock-word `LAYOUT`: "+strings.Join(layoutNames(), " or "))
-	fs.StringVar(&raw.arch, "arch", strings.Join(archNames(), ","), "architectures with assembly, a comma-separated `LIST`; the others use the portable twin")
+	fs.SetOutput(io.Discard) // run prints errors, in one line each
+	fs.StringVar(&raw.out, "out", "", "`DIR` of the package, which must exist; only rqlock's own repository needs no -out")
+	fs.StringVar(&raw.pkg, "pkg", "", "`NAME` of the package (default the last element of DIR)")
+	fs.StringVar(&raw.layout, "layout", layouts[0].Name, "`LAYOUT` of the lock word: "+strings.Join(layoutNames(), " or "))
+	fs.StringVar(&raw.arch, "arch", strings.Join(archNames(), ","), "`LIST` of the architectures with assembly, separated by commas; others use the portable twin")
 	for i, a := range actions {
 		fs.BoolVar(&raw.actions[i], a.name, false, a.help)
 	}
@@ -53,7 +53,17 @@ func newFlagSet() (*flag.FlagSet, *rawFlags) {
 
 func usage() string {
 	var b strings.Builder
-	b.WriteString("usage: go run ./gen [flags]\n\nWrites the generated files of rqlock, or a package of your own with -out.\n\n")
+	b.WriteString(`usage: gen -out DIR [flags]
+
+Gen writes a Go package with the primitives that locks are made of. To do so in go generate:
+
+	go get -tool github.com/rqlock/rqlock/gen
+
+and in a file of the package
+
+	//go:generate go tool gen -out . -pkg mylock
+
+`)
 	fs, _ := newFlagSet()
 	fs.SetOutput(&b)
 	fs.PrintDefaults()
@@ -86,7 +96,7 @@ func parseFlags(args []string) (*options, error) {
 	}
 	for _, name := range []string{"pkg", "layout", "arch"} {
 		if given[name] && !given["out"] && chosen != "list" {
-			return nil, fmt.Errorf("-%s needs -out DIR: this repository's own package is fixed", name)
+			return nil, fmt.Errorf("-%s is for a package of your own: give its directory by -out", name)
 		}
 	}
 	var err error
@@ -110,7 +120,7 @@ func (o *options) setPackage() error {
 		if err != nil {
 			return fmt.Errorf("-out: %w", err)
 		}
-		o.pkg, from = filepath.Base(dir), "-out (give -pkg)"
+		o.pkg, from = filepath.Base(dir), "-pkg is missing, and the last element of -out does not do"
 	}
 	switch {
 	case !token.IsIdentifier(o.pkg) || o.pkg == "_":

@@ -14,8 +14,8 @@ import (
 	"github.com/rqlock/rqlock/gen/emit"
 )
 
-// TestFullDisk lets writes fail half-way (by a limit on file sizes, in a child
-// process) and checks that nothing is left behind.
+// TestFullDisk lets writes fail half-way, by a limit on the size of files in a child
+// process, and checks that nothing is left behind.
 func TestFullDisk(t *testing.T) {
 	if dir := os.Getenv("GEN_TEST_FULL_DISK"); dir != "" {
 		signal.Ignore(syscall.SIGXFSZ)

@@ -8,25 +8,25 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// fused lists the fast paths of the packages that build a lock on LockFast and
-// UnlockFast, by directory. As functions of their own that jump to Go where they
-// fail, they save a call and a look at the result: a fifth of an uncontended
-// Lock and Unlock.
+// fused lists the fused fast paths of the packages with a lock, by directory. A fused
+// fast path does what LockFast or UnlockFast does, and jumps to Go code if that
+// fails. It saves a call and a branch: a fifth of the time of Lock and Unlock without
+// contention.
 var fused = map[string][]emit.Fused{
 	ownLock: {
 		{
 			Name: "lockFused", Sig: "func(l *Mutex) (err error)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
-			Doc: []string{"lockFused is LockFast; where that fails, lockContended goes on."},
+			Doc: []string{"lockFused does what LockFast does. If that fails, lockContended does the rest."},
 		},
 		{
 			Name: "unlockFused", Sig: "func(l *Mutex)", Fast: "UnlockFast", Op: spec.UnlockFast, Else: "unlockForeign",
-			Doc: []string{"unlockFused is UnlockFast; where that fails, unlockForeign goes on."},
+			Doc: []string{"unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest."},
 		},
 	},
 	ownBaseline: {
 		{
 			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, Else: "lockContended",
-			Doc: []string{"lockFused is LockFast; where that fails, lockContended goes on."},
+			Doc: []string{"lockFused does what LockFast does. If that fails, lockContended does the rest."},
 		},
 	},
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestFused checks that a fused fast path touches the lock as the row that it
-// begins with does, which the audit looks at: only the ways out differ.
+// TestFused checks that a fused fast path accesses the lock as its row does, which
+// the audit checks. Only the instructions by which it returns may differ.
 func TestFused(t *testing.T) {
 	files := mustRender(t, own(), prims)
 	for _, a := range arches {
@@ -23,7 +23,7 @@ func TestFused(t *testing.T) {
 					t.Errorf("%s: %s accesses\n%s\nand %s\n%s", path, u.Name, strings.Join(fast, "\n"), u.Fast, strings.Join(row, "\n"))
 				}
 				if !strings.Contains(string(files[path]), "JMP ·"+u.Else+"(SB)") {
-					t.Errorf("%s: %s does not go on in %s", path, u.Name, u.Else)
+					t.Errorf("%s: %s does not jump to %s", path, u.Name, u.Else)
 				}
 			}
 		}

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"os/exec"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,95 +9,179 @@ import (
 
 const module = "github.com/rqlock/rqlock"
 
-const twin = module + "/rqlock/internal/model/"
+// arrows has what each package may import of this module. Imports point one way. A
+// package that is not here is an error, so that a new one has to say where it stands.
+// Names are relative to the module.
+var arrows = map[string][]string{
+	"":          nil, // go:generate directives
+	"asm":       nil,
+	"templates": nil,
+
+	// The generator.
+	"gen":              {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
+	"gen/spec":         nil,
+	"gen/emit":         {"gen/spec"},
+	"gen/amd64":        {"gen/emit", "gen/spec"},
+	"gen/arm64":        {"gen/emit", "gen/spec"},
+	"gen/golang":       {"gen/emit", "gen/spec", "templates"},
+	"gen/golang/model": {"gen/emit", "gen/spec"},
+	"gen/audit":        {"gen/spec"},
+
+	// The lock.
+	"rqlock":                {"asm", "rqlock/internal/park", "rqlock/internal/proc", "rqlock/internal/wait"},
+	"rqlock/internal/park":  nil,
+	"rqlock/internal/proc":  nil,
+	"rqlock/internal/wait":  {"asm"},
+	"rqlock/internal/qspin": {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
+
+	// The containers import the lock, never asm.
+	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
+	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/words"},
+	"rqlock/internal/words": nil,
+	"rqlock/localstorage":   {"rqlock"},
+	"rqlock/lpmtrie":        {"rqlock"},
+	"rqlock/queuestack":     {"rqlock"},
+	"rqlock/ringbuf":        {"rqlock"},
+
+	// What tests a lock, or a program that uses one.
+	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
+	"rqlock/cmd/rqtorture":     {"rqlock/torture", "rqlock/internal/progress"},
+	"rqlock/internal/progress": nil,
+	"rqlock/rqvet":             nil,
+	"rqlock/rqvet/golangci":    {"rqlock/rqvet"},
+	"rqlock/cmd/rqvet":         {"rqlock/rqvet"},
+	"rqlock/internal/seed":     nil,
+	"rqlock/internal/release":  nil,
+
+	// The model. It runs copies of the lock, on twins of what the lock imports.
+	"rqlock/internal/model":         {modelDir + "asm", modelDir + "context", modelDir + "lock", modelDir + "mc", modelDir + "qspin", modelDir + "wait"},
+	"rqlock/internal/model/mc":      nil,
+	"rqlock/internal/model/asm":     {modelDir + "mc"},
+	"rqlock/internal/model/atomic":  {modelDir + "mc"},
+	"rqlock/internal/model/context": {modelDir + "mc"},
+	"rqlock/internal/model/park":    {modelDir + "context", modelDir + "mc", modelDir + "wait"},
+	"rqlock/internal/model/runtime": {modelDir + "mc"},
+	"rqlock/internal/model/sync":    {modelDir + "mc"},
+	"rqlock/internal/model/time":    {modelDir + "mc"},
+	"rqlock/internal/model/wait":    {modelDir + "mc", "rqlock/internal/wait"},
+	"rqlock/internal/model/lock":    twins,
+	"rqlock/internal/model/qspin":   twins,
+}
+
+const modelDir = "rqlock/internal/model/"
 
 // twins are what stands for the packages that the lock imports.
 var twins = []string{
-	twin + "asm", twin + "atomic", twin + "context", twin + "mc", twin + "park", twin + "runtime", twin + "sync", twin + "time", twin + "wait",
+	modelDir + "asm", modelDir + "atomic", modelDir + "context", modelDir + "mc", modelDir + "park", modelDir + "runtime", modelDir + "sync", modelDir + "time", modelDir + "wait",
 }
 
-// arrows says what each part of the library may import beyond the standard
-// library; imports point one way. A part not named here is an error, so that a
-// new one has to say where it stands.
-var arrows = map[string][]string{
-	module:                           nil, // go:generate directives
-	module + "/templates":            nil,
-	module + "/asm":                  {"golang.org/x/sys/cpu"},
-	module + "/rqlock/internal/park": nil,
-	module + "/rqlock/internal/wait": {module + "/asm"},
-	module + "/rqlock":               {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/proc", module + "/rqlock/internal/wait"},
-	module + "/rqlock/qspin":         {module + "/asm", module + "/rqlock/internal/park", module + "/rqlock/internal/wait"},
-
-	module + "/rqlock/internal/proc": nil,
-	module + "/rqlock/freelist":      {module + "/rqlock", module + "/rqlock/internal/proc"},
-
-	module + "/rqlock/internal/words": nil,
-	module + "/rqlock/hashtab":        {module + "/rqlock", module + "/rqlock/freelist", module + "/rqlock/internal/words"},
-
-	module + "/rqlock/queuestack":   {module + "/rqlock"},
-	module + "/rqlock/lpmtrie":      {module + "/rqlock"},
-	module + "/rqlock/ringbuf":      {module + "/rqlock"},
-	module + "/rqlock/localstorage": {module + "/rqlock"},
-
-	module + "/rqlock/torture": {module + "/rqlock", module + "/rqlock/qspin"},
-
-	module + "/rqlock/internal/model": {twin + "asm", twin + "context", twin + "lock", twin + "mc", twin + "qspin", twin + "sim", twin + "wait"},
-	twin + "mc":                       nil,
-	twin + "sim":                      {twin + "mc"},
-	twin + "asm":                      {twin + "mc"},
-	twin + "atomic":                   {twin + "mc"},
-	twin + "context":                  {twin + "mc"},
-	twin + "park":                     {twin + "context", twin + "mc", twin + "wait"},
-	twin + "runtime":                  {twin + "mc"},
-	twin + "sync":                     {twin + "mc"},
-	twin + "time":                     {twin + "mc"},
-	twin + "wait":                     {module + "/rqlock/internal/wait", twin + "mc"},
-	twin + "qspin":                    twins,
-	twin + "lock":                     twins,
+// testArrows has what the tests of a package import of this module, in addition to
+// the package itself and what it may import. All tests may import seeds.
+var testArrows = map[string][]string{
+	"gen":    {"gen/audit"},
+	"rqlock": {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
 
-// TestImports lists every package of the library on every architecture with
-// assembly and fails on an import that arrows does not have.
+const seeds = "rqlock/internal/seed"
+
+// keepers has the other modules, and the directories whose packages may import them.
+// Users of the library compile x/sys and nothing else.
+var keepers = map[string][]string{
+	"github.com/mmcloughlin/avo":                 {"gen"},
+	"github.com/dave/jennifer":                   {"gen"},
+	"github.com/aymanbagabas/go-udiff":           {"gen"},
+	"golang.org/x/arch":                          {"gen"},
+	"golang.org/x/tools":                         {"gen", "rqlock/rqvet", "rqlock/cmd/rqvet"},
+	"github.com/golangci/plugin-module-register": {"rqlock/rqvet/golangci"},
+	"github.com/schollz/progressbar/v3":          {"rqlock/internal/progress"},
+	"golang.org/x/mod":                           {"rqlock/internal/release"},
+	"golang.org/x/sys":                           {"asm", "rqlock/cmd/rqtorture"},
+}
+
+// TestImports lists every package of the module on every architecture with assembly,
+// and checks its imports and those of its tests.
 func TestImports(t *testing.T) {
-	const format = `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`
-	for _, a := range arches {
-		for _, line := range goList(t, a.Backend.Arch, "-f", format, "./...") {
-			pkg, imports, _ := strings.Cut(line, " ")
+	t.Parallel()
+	const format = `{{.ImportPath}} | {{join .Imports " "}} | {{join .TestImports " "}} {{join .XTestImports " "}}`
+	for _, arch := range archNames() {
+		for _, line := range goList(t, arch, "-f", format, "./...") {
+			parts := strings.Split(line, "|")
+			pkg := relative(strings.TrimSpace(parts[0]))
 			allowed, known := arrows[pkg]
 			if !known {
 				t.Errorf("%s: not in the table of arrows", pkg)
 			}
-			for _, imp := range strings.Fields(imports) {
-				if strings.Contains(imp, ".") && !slices.Contains(allowed, imp) {
+			for _, imp := range strings.Fields(parts[1]) {
+				if !mayImport(pkg, imp, allowed) {
 					t.Errorf("%s imports %s", pkg, imp)
 				}
 			}
-		}
-	}
-}
-
-// TestUsersInherit checks that what a user of asm builds has none of the
-// generator in it, and that the library's module requires x/sys only.
-func TestUsersInherit(t *testing.T) {
-	for _, a := range arches {
-		for _, dep := range goList(t, a.Backend.Arch, "-deps", "-test", "./asm") {
-			for _, bad := range []string{"/avo", "/jennifer", "/x/tools", "/x/arch", "rqlock/gen"} {
-				if strings.Contains(dep, bad) {
-					t.Errorf("%s: asm depends on %s", a.Backend.Arch, dep)
+			allowed = slices.Concat(allowed, testArrows[pkg], []string{pkg, seeds})
+			for _, imp := range strings.Fields(parts[2]) {
+				if !mayImport(pkg, imp, allowed) {
+					t.Errorf("a test of %s imports %s", pkg, imp)
 				}
 			}
 		}
 	}
-	if mods := goList(t, "", "-m", "all"); !slices.EqualFunc(mods, []string{module, "golang.org/x/sys"}, strings.HasPrefix) {
-		t.Errorf("the library requires %q", mods)
+}
+
+// mayImport reports whether a package may import another, given what it may import
+// of this module.
+func mayImport(pkg, imp string, allowed []string) bool {
+	switch {
+	case !strings.Contains(imp, "."):
+		return true // the standard library
+	case inside(imp, module):
+		return slices.Contains(allowed, relative(imp))
+	}
+	for mod, dirs := range keepers {
+		if inside(imp, mod) {
+			return slices.ContainsFunc(dirs, func(dir string) bool { return inside(pkg, dir) })
+		}
+	}
+	return false
+}
+
+// inside reports whether a path is dir or below it.
+func inside(path, dir string) bool {
+	rest, ok := strings.CutPrefix(path, dir)
+	return ok && (rest == "" || rest[0] == '/')
+}
+
+// relative returns a package's name relative to the module.
+func relative(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
+}
+
+// TestUsersInherit checks what a program compiles if it imports every package that
+// it may import, the generator and the analyzer apart: this module, x/sys and the
+// standard library.
+func TestUsersInherit(t *testing.T) {
+	t.Parallel()
+	var public []string
+	for _, pkg := range slices.Sorted(maps.Keys(arrows)) {
+		if pkg == "asm" || inside(pkg, "rqlock") && !strings.Contains(pkg, "/internal") && !inside(pkg, "rqlock/cmd") && !inside(pkg, "rqlock/rqvet") {
+			public = append(public, "./"+pkg)
+		}
+	}
+	if !slices.Contains(public, "./rqlock") || !slices.Contains(public, "./rqlock/torture") {
+		t.Fatalf("the public packages are %q", public)
+	}
+	for _, arch := range archNames() {
+		for _, dep := range goList(t, arch, append([]string{"-deps"}, public...)...) {
+			own := inside(dep, module) && !inside(dep, module+"/gen")
+			if strings.Contains(dep, ".") && !own && !inside(dep, "golang.org/x/sys") {
+				t.Errorf("%s: a program that imports rqlock compiles %s", arch, dep)
+			}
+		}
 	}
 }
 
+// goList lists packages of this module for an architecture.
 func goList(t *testing.T, goarch string, args ...string) []string {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list"}, args...)...)
-	cmd.Dir = ".."
-	cmd.Env = append(cmd.Environ(), "GOARCH="+goarch, "GOWORK=off")
+	cmd := command(t, "..", append([]string{"GOARCH=" + goarch, "go", "list"}, args...)...)
 	var complaints strings.Builder // and what it downloads
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()

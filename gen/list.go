@@ -10,14 +10,14 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// entry is a row as -list and the reference page show it.
+// An entry is a row as -list and the reference page have it.
 type entry struct {
 	*spec.Row
-	Object string // what the operation works on
+	Object string // a field, fields or a width
 	Code   []code
 }
 
-// code is what one architecture makes of a row.
+// A code is a row's instruction sequence on one architecture.
 type code struct {
 	Arch     string
 	Variant  string // "", "LSE" or "LL/SC"
@@ -68,7 +68,7 @@ func (o *options) entries(rows []*spec.Row, listings map[string]emit.Listing) []
 	return es
 }
 
-// object names what a row works on: a field, fields, or a width.
+// object returns the field, fields or width that a row works on.
 func object(r *spec.Row) string {
 	switch {
 	case r.Field != "":
@@ -85,8 +85,8 @@ func object(r *spec.Row) string {
 	return ""
 }
 
-// variants splits a sequence at the preprocessor directives that separate the
-// bodies of an architecture with two of them.
+// variants splits a sequence at its preprocessor directives, if an architecture has
+// two bodies that they separate.
 func variants(arch string, seq []string) []code {
 	var parts [][]string
 	part := []string{}

@@ -1,12 +1,20 @@
-// Command gen writes the generated files of rqlock from the table in prims.go:
-// assembly, Go declarations, portable twin, tests and reference page.
+// Command gen writes a Go package with the primitives that locks are made of, from
+// the table in prims.go. The package has assembly for amd64 and arm64, a portable
+// twin for every other architecture, tests, benchmarks and a reference page.
 //
-//	go run ./gen                          # this repository's own files
-//	go run ./gen -out DIR -pkg mylock     # a package of your own
-//	go run ./gen -check | -diff | -list   # write nothing
+// To generate a package of your own, with its name and its layout of the lock word:
 //
-// Everything is rendered in memory first; then all files are written or none.
-// It exits with 2 on bad use, with 1 on failure or if -check finds stale files.
+//	go get -tool github.com/rqlock/rqlock/gen
+//
+// and in a file of the package
+//
+//	//go:generate go tool gen -out . -pkg mylock
+//
+// At the top of rqlock's own repository, go run ./gen writes the files of rqlock:
+// package asm, the fused fast paths, and what the model explores.
+//
+// Gen renders everything in memory, and then writes all files or none. It exits with
+// 2 on bad use, and with 1 on failure or if -check finds a stale file.
 package main
 
 import (

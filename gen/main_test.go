@@ -91,7 +91,7 @@ func TestBadUse(t *testing.T) {
 	}
 }
 
-func TestBadPlace(t *testing.T) {
+func TestBadDirectory(t *testing.T) {
 	t.Run("missing directory", func(t *testing.T) {
 		dir := t.TempDir()
 		code, _, stderr := gen(t, dir, "-out", "absent", "-pkg", "l")
@@ -107,7 +107,7 @@ func TestBadPlace(t *testing.T) {
 		}
 		writeFile(t, filepath.Join(dir, "go.mod"), "module example.com/other\n")
 		code, _, stderr := gen(t, dir)
-		wantFailure(t, code, 1, stderr, "top of the rqlock repository", "-out")
+		wantFailure(t, code, 1, stderr, "-out", "directory of your package")
 		wantFiles(t, dir, "asm", "docs", "go.mod")
 		wantFiles(t, filepath.Join(dir, "asm"))
 	})
@@ -170,15 +170,31 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestFresh fails when a generated file of this repository is stale.
+// TestFresh fails if a generated file of this repository is stale, or if a second
+// run would generate another one.
 func TestFresh(t *testing.T) {
 	if code, _, stderr := gen(t, "..", "-check"); code != 0 {
-		t.Errorf("exit code %d: %s", code, stderr)
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	files, err := own().renderAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, src := range files {
+		if old, err := os.ReadFile(path); err != nil || !bytes.Equal(old, src) {
+			t.Errorf("%s differs from run to run: %v", path, err)
+		}
+		if line := firstLine(src); !bytes.Contains(line, []byte(emit.Header)) {
+			t.Errorf("%s begins with %q", path, line)
+		}
+		if !strings.HasPrefix(filepath.Base(path), "z") {
+			t.Errorf("the name of %s does not begin with z", path)
+		}
 	}
 }
 
-// TestLifeOfAPackage generates a package, spoils it, and lets -check, -diff and
-// a second run find and mend the damage.
+// TestLifeOfAPackage generates a package, spoils it, and checks that -check, -diff
+// and a second run find and mend the damage.
 func TestLifeOfAPackage(t *testing.T) {
 	dir := t.TempDir()
 	args := func(more ...string) []string { return append([]string{"-out", ".", "-pkg", "l"}, more...) }
@@ -236,7 +252,7 @@ func TestList(t *testing.T) {
 	}
 }
 
-// own returns options as for this repository's package.
+// own returns the options of this repository's own files.
 func own() *options { return &options{pkg: ownPackage, layout: layouts[0], arches: arches} }
 
 func mustRender(t *testing.T, o *options, rows []*spec.Row) tree {
@@ -248,47 +264,29 @@ func mustRender(t *testing.T, o *options, rows []*spec.Row) tree {
 	return files
 }
 
-func TestDeterministic(t *testing.T) {
-	t.Chdir("..") // the model's copy is made of the sources there
-	var trees [2]tree
-	for i := range trees {
-		var err error
-		if trees[i], err = own().renderAll(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	a, b := trees[0], trees[1]
-	for path := range a {
-		if !bytes.Equal(a[path], b[path]) {
-			t.Errorf("%s differs from run to run", path)
-		}
-		if line := firstLine(a[path]); !bytes.Contains(line, []byte(emit.Header)) {
-			t.Errorf("%s starts with %q", path, line)
-		}
-		if !strings.HasPrefix(filepath.Base(path), "z") {
-			t.Errorf("%s does not start with z", path)
-		}
-	}
-}
-
-// TestRowStability renders the table with and without each row: what the row
-// adds are whole blocks that name it, and every other line stays as it is. A
-// load and a store of one size are tested with each other, so that they come
-// and go together.
+// TestRowStability renders the table with each row and without. The row may only add
+// whole blocks that name it. A load and a store of one size test each other, so one
+// is left out with the other.
 func TestRowStability(t *testing.T) {
-	for _, l := range layouts {
+	t.Parallel()
+	some := layouts
+	if testing.Short() {
+		some = layouts[:1]
+	}
+	for _, l := range some {
 		o := own()
 		o.layout = l
 		whole := mustRender(t, o, prims)
 		for _, r := range prims {
 			t.Run(l.Name+"/"+r.Name, func(t *testing.T) {
+				t.Parallel()
 				if r.Op == spec.CurrentG {
-					t.Skip("the twin of LockFast is made of it: no table is without")
+					t.Skip("the twin of LockFast calls it, so that every table has it")
 				}
 				rest := slices.DeleteFunc(slices.Clone(prims), func(p *spec.Row) bool { return p == r || tiedTo(r, p) })
 				part, err := o.render(rest)
 				if err != nil && strings.Contains(err.Error(), "needs a row for operation "+string(r.Op)) {
-					t.Skip("another row's test is made of it: ", err)
+					t.Skip("another row's test uses it: ", err)
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -328,8 +326,8 @@ func subsequence(from, to []string) bool {
 	return len(from) == 0
 }
 
-// insertions returns the blocks of lines inserted into from. A block ends where
-// at least five lines, or all that are left, go on as in from.
+// insertions returns the blocks of lines that were inserted into from. A block ends
+// where the next five lines, or all that are left, are those of from.
 func insertions(from, to []string) (blocks []string) {
 	for len(to) > 0 {
 		if len(from) > 0 && from[0] == to[0] {
@@ -347,7 +345,7 @@ func insertions(from, to []string) (blocks []string) {
 	return blocks
 }
 
-// TestEmitters names the operations that an architecture lacks.
+// TestEmitters checks that each architecture has an emitter for each operation.
 func TestEmitters(t *testing.T) {
 	for _, a := range arches {
 		for _, op := range spec.Ops() {
@@ -358,8 +356,7 @@ func TestEmitters(t *testing.T) {
 	}
 }
 
-// TestMissingEmitter checks that a lacking operation is an error that names the
-// row, and that nothing is written.
+// TestMissingEmitter checks that the error for a missing emitter names the row.
 func TestMissingEmitter(t *testing.T) {
 	lame := *arches[0].Backend
 	lame.Emitters = map[spec.Op]emit.Emitter{}

@@ -1,73 +1,350 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// TestOtherPackage generates a package with another name and layout into an
-// empty module; it must be vet-clean and pass its own generated tests on every
-// architecture that this machine can run, natively and as the portable twin.
-func TestOtherPackage(t *testing.T) {
-	dir := t.TempDir()
-	if code, _, stderr := gen(t, "..", "-out", dir, "-pkg", "mylock", "-layout", "wide"); code != 0 {
-		t.Fatal(stderr)
+// A generated is a package in a module of its own, as a user's would be, with the
+// program testdata/probe. All tests share it, so they may not change its files.
+type generated struct{ dir string }
+
+// packages has the generated packages, by layout and architectures.
+var packages sync.Map
+
+// packagesDir makes the directory in which they are. TestMain removes it.
+var packagesDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "rqlock-gen") })
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	packages.Range(func(_, _ any) bool { // no package, no directory
+		if dir, err := packagesDir(); err == nil {
+			os.RemoveAll(dir)
+		}
+		return false
+	})
+	os.Exit(code)
+}
+
+// generate returns the package of a layout, with assembly for the architectures.
+func generate(t *testing.T, l *spec.Layout, with []arch) generated {
+	t.Helper()
+	key := strings.Join(append([]string{l.Name}, names(with)...), "-")
+	once, _ := packages.LoadOrStore(key, sync.OnceValues(func() (generated, error) {
+		dir, err := packagesDir()
+		if err != nil {
+			return generated{}, err
+		}
+		p := generated{filepath.Join(dir, key)}
+		return p, p.make(&options{pkg: "mylock", layout: l, arches: with})
+	}))
+	p, err := once.(func() (generated, error))()
+	if err != nil {
+		t.Fatal(err)
 	}
-	emptyModule(t, dir)
-	run := func(name string, env []string, args ...string) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cmd := exec.Command("go", args...)
-			cmd.Dir = dir
-			cmd.Env = append(append(os.Environ(), "GOWORK=off"), env...)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+	return p
+}
+
+func (p generated) make(o *options) error {
+	files, err := o.renderPackage(prims)
+	if err != nil {
+		return err
+	}
+	probe, err := os.ReadFile(filepath.FromSlash("testdata/probe/main.go"))
+	if err != nil {
+		return err
+	}
+	files["probe/main.go"] = probe
+	for _, name := range []string{"go.mod", "go.sum"} {
+		src, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			return err
+		}
+		files[name] = bytes.Replace(src, []byte("module "+module), []byte("module example.com/mylock"), 1)
+	}
+	for name, src := range files {
+		path := filepath.Join(p.dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, src, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run runs a command in the module and returns its output. Entries of the environment
+// come first, as in a shell.
+func (p generated) run(t *testing.T, line ...string) string {
+	t.Helper()
+	out, err := command(t, p.dir, line...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", strings.Join(line, " "), err, out)
+	}
+	return string(out)
+}
+
+// command prepares a command, which ends before the deadline of the tests.
+func command(t *testing.T, dir string, line ...string) *exec.Cmd {
+	n := slices.IndexFunc(line, func(s string) bool { return !strings.Contains(s, "=") || strings.HasPrefix(s, "-") })
+	ctx := t.Context()
+	if end, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, end.Add(-time.Second))
+		t.Cleanup(cancel)
+	}
+	cmd := exec.CommandContext(ctx, line[n], line[n+1:]...)
+	cmd.Dir = dir
+	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off"}, line[:n])
+	cmd.WaitDelay = time.Second
+	return cmd
+}
+
+// longEnv is the environment variable that asks for the long tests.
+const longEnv = "RQLOCK_LONG"
+
+// long skips a test that takes minutes, unless it is asked for.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() || os.Getenv(longEnv) == "" {
+		t.Skip("takes minutes: set " + longEnv + "=1, or use make test-gen-long")
+	}
+}
+
+// TestPackage vets the package of each layout in each kind of build, and probes it
+// in the builds that this machine can run.
+func TestPackage(t *testing.T) {
+	t.Parallel()
+	for _, l := range layouts {
+		t.Run(l.Name, func(t *testing.T) {
+			if testing.Short() && l == layouts[0] {
+				t.Skip("package asm has this layout")
 			}
+			t.Parallel()
+			p := generate(t, l, arches)
+			if out := p.run(t, "gofmt", "-l", "."); out != "" {
+				t.Errorf("not in gofmt's form: %s", out)
+			}
+			for _, name := range archNames() {
+				p.run(t, "GOARCH="+name, "go", "vet", "./...")
+				p.run(t, "GOARCH="+name, "go", "vet", "-tags=purego", "./...")
+			}
+			p.run(t, "go", "run", "./probe")
+			p.run(t, "PROBE_VARIANT=portable", "go", "run", "-tags=purego", "./probe")
+			p.probe(t, "linux", "arm64")
 		})
 	}
-	run("vet", nil, "vet", ".")
-	run("vet arm64", []string{"GOARCH=arm64"}, "vet", ".")
-	run("test", []string{"RQLOCK_VARIANT="}, "test", "-count=1", ".")
-	run("test purego", []string{"RQLOCK_VARIANT=portable"}, "test", "-count=1", "-tags=purego", ".")
-	qemu := emulator(t)
-	if qemu == "" {
+}
+
+// probe builds the probe for a target, and runs it if this machine can.
+func (p generated) probe(t *testing.T, goos, goarch string, env ...string) {
+	t.Helper()
+	probe := filepath.Join(t.TempDir(), "probe")
+	p.run(t, "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "go", "build", "-o", probe, "./probe")
+	if line := emulate(t, goarch, probe); line != nil {
+		p.run(t, append(env, line...)...)
+	}
+}
+
+// TestPackageTests runs the tests of a package that has another name and layout than
+// asm, natively and as the portable twin. They are the tests of asm, so that a short
+// run will do.
+func TestPackageTests(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links the tests twice")
+	}
+	t.Parallel()
+	p := generate(t, layouts[1], arches)
+	p.run(t, "RQLOCK_VARIANT=", "go", "test", "-short", "-count=1", ".")
+	p.run(t, "RQLOCK_VARIANT=portable", "go", "test", "-short", "-count=1", "-tags=purego", ".")
+}
+
+// TestPackageTestsLong runs them for as long as those of asm run, and also on arm64.
+func TestPackageTestsLong(t *testing.T) {
+	long(t)
+	t.Parallel()
+	p := generate(t, layouts[1], arches)
+	p.run(t, "RQLOCK_VARIANT=", "go", "test", "-count=1", ".")
+	p.run(t, "RQLOCK_VARIANT=portable", "go", "test", "-count=1", "-tags=purego", ".")
+	qemu := emulate(t, "arm64", "")
+	if len(qemu) < 2 { // none, or none needed
 		return
 	}
 	for cpu, variant := range map[string]string{"cortex-a57": "arm64+llsc", "max": "arm64+lse"} {
-		env := []string{"GOARCH=arm64", "CGO_ENABLED=0", "RQLOCK_VARIANT=" + variant}
-		run("test arm64 "+cpu, env, "test", "-count=1", "-exec", qemu+" -cpu "+cpu, ".")
+		p.run(t, "GOARCH=arm64", "CGO_ENABLED=0", "RQLOCK_VARIANT="+variant,
+			"go", "test", "-count=1", "-exec", qemu[0]+" -cpu "+cpu, ".")
 	}
 }
 
-// emptyModule writes a go.mod that needs what the arm64 package imports, in
-// this repository's version. The working directory is the repository's top.
-func emptyModule(t *testing.T, dir string) {
+// TestRaceDetector lets the race detector watch the probe. It must know the edges
+// that there are, and none that there are not. It also checks unsafe pointers.
+func TestRaceDetector(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links the race detector four times")
+	}
+	t.Parallel()
+	if out, err := command(t, ".", "go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
+		t.Skip("the race detector needs cgo, and cgo a C compiler")
+	}
+	p := generate(t, layouts[0], arches)
+	for _, tags := range []string{"-tags=", "-tags=purego"} {
+		probe := filepath.Join(t.TempDir(), "probe")
+		p.run(t, "go", "vet", "-race", tags, "./...")
+		p.run(t, "go", "build", "-race", tags, "-o", probe, "./probe")
+		p.run(t, probe)
+		out, err := command(t, p.dir, probe, "race").CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("WARNING: DATA RACE")) {
+			t.Errorf("%s: race not found: %v\n%s", tags, err, out)
+		}
+	}
+}
+
+// TestInlining checks that the compiler inlines each public function, and so the
+// first load of a conditional load.
+func TestInlining(t *testing.T) {
+	t.Parallel()
+	p := generate(t, layouts[0], arches)
+	api, err := os.ReadFile(filepath.Join(p.dir, "zprims.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := regexp.MustCompile(`(?m)^func ([A-Z]\w*)`).FindAllSubmatch(api, -1)
+	for _, arch := range archNames() {
+		out := p.run(t, "GOARCH="+arch, "go", "build", "-gcflags=-m", ".")
+		for _, match := range public {
+			if name := string(match[1]); !strings.Contains(out, "can inline "+name+"\n") {
+				t.Errorf("%s: %s is not inlined", arch, name)
+			}
+		}
+	}
+}
+
+// TestStackChecks reads the compiled conditional loads. Between two chunks of
+// assembly there must be a stack check, by which the scheduler gets in.
+func TestStackChecks(t *testing.T) {
+	t.Parallel()
+	p := generate(t, layouts[0], arches)
+	for _, arch := range archNames() {
+		out := p.run(t, "GOARCH="+arch, "go", "build", "-gcflags=-S", ".")
+		for _, name := range []string{"ondLoadAcquire32", "ondLoadRelaxed32"} {
+			outer, chunk, assembly := "c"+name+"Wait", "c"+name+"Chunk", "c"+name
+			for _, tt := range []struct {
+				caller, callee string
+				want           bool
+			}{
+				{outer, "runtime.morestack_noctxt", true},
+				{outer, "example.com/mylock." + chunk, true},
+				{outer, "example.com/mylock." + assembly, false},
+				{chunk, "runtime.morestack_noctxt", true},
+				{chunk, "example.com/mylock." + assembly, true},
+			} {
+				if hasCall(out, tt.caller, tt.callee) != tt.want {
+					t.Errorf("%s: %s calls %s: want %v", arch, tt.caller, tt.callee, tt.want)
+				}
+			}
+		}
+	}
+}
+
+// hasCall reports whether the function calls callee in the compiler's listing.
+func hasCall(listing, caller, callee string) bool {
+	_, code, _ := strings.Cut(listing, "\nexample.com/mylock."+caller+" STEXT ")
+	code, _, _ = strings.Cut(code, " STEXT ")
+	return strings.Contains(code, "\tCALL\t"+callee+"(SB)")
+}
+
+// TestEveryGOARCH vets and builds the package for every GOARCH that Go has, and runs
+// the probe where there is an emulator. CurrentG must be the runtime's on all.
+func TestEveryGOARCH(t *testing.T) {
+	long(t)
+	t.Parallel()
+	without := func(name string) []arch { // tries the stub in place of the emitter folder
+		return slices.DeleteFunc(slices.Clone(arches), func(a arch) bool { return a.Backend.Arch == name })
+	}
+	for goarch, goos := range platforms(t) {
+		t.Run(goarch, func(t *testing.T) {
+			p := generate(t, layouts[0], without(goarch))
+			p.run(t, "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "go", "vet", "./...")
+			p.probe(t, goos, goarch, "PROBE_VARIANT=portable")
+		})
+	}
+}
+
+// platforms returns a GOOS for each GOARCH that Go has. It is linux where there is
+// one.
+func platforms(t *testing.T) map[string]string {
 	t.Helper()
-	for _, name := range []string{"go.mod", "go.sum"} {
-		src, err := os.ReadFile(name)
+	out, err := command(t, ".", "go", "tool", "dist", "list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := map[string]string{}
+	for _, pair := range strings.Fields(string(out)) {
+		goos, goarch, _ := strings.Cut(pair, "/")
+		if of[goarch] == "" || goos == "linux" {
+			of[goarch] = goos
+		}
+	}
+	return of
+}
+
+// emulators has the command that runs Linux programs of a GOARCH on another one.
+var emulators = map[string][]string{
+	"386":      {"qemu-i386-static"},
+	"amd64":    {"qemu-x86_64-static"},
+	"arm":      {"qemu-arm-static"},
+	"arm64":    {"qemu-aarch64-static"},
+	"loong64":  {"qemu-loongarch64-static"},
+	"mips":     {"qemu-mips-static"},
+	"mipsle":   {"qemu-mipsel-static"},
+	"mips64":   {"qemu-mips64-static"},
+	"mips64le": {"qemu-mips64el-static"},
+	"ppc64":    {"qemu-ppc64-static"},
+	"ppc64le":  {"qemu-ppc64le-static"},
+	"riscv64":  {"qemu-riscv64-static"},
+	"s390x":    {"qemu-s390x-static"},
+	"wasm":     {"node", filepath.Join("lib", "wasm", "wasm_exec_node.js")}, // in GOROOT
+}
+
+// emulate returns the command that runs the program here, or nil if there is none.
+// RQLOCK_REQUIRE_ARM64 makes it a failure if there is none for arm64.
+func emulate(t *testing.T, goarch, program string) []string {
+	t.Helper()
+	line, ok := emulators[goarch]
+	switch {
+	case !ok:
+		t.Errorf("no entry for %s in emulators", goarch)
+		return nil
+	case goarch == "wasm":
+		goroot, err := command(t, ".", "go", "env", "GOROOT").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(dir, name), strings.Replace(string(src), "module "+module, "module example.com/mylock", 1))
+		line = []string{line[0], filepath.Join(strings.TrimSpace(string(goroot)), line[1])}
+	case runtime.GOOS == "linux" && (goarch == runtime.GOARCH || goarch == "386" && runtime.GOARCH == "amd64"):
+		return []string{program}
 	}
-}
-
-// emulator returns the command that runs arm64 programs here, or "" after
-// saying what is missing. RQLOCK_REQUIRE_ARM64 makes that a failure.
-func emulator(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"qemu-aarch64-static", "qemu-aarch64"} {
+	for _, name := range []string{line[0], strings.TrimSuffix(line[0], "-static")} {
 		if path, err := exec.LookPath(name); err == nil {
-			return path
+			return slices.Concat([]string{path}, line[1:], []string{program})
 		}
 	}
-	const msg = "arm64 not run: no qemu-aarch64-static here (Debian: apt-get install qemu-user-static)"
-	if os.Getenv("RQLOCK_REQUIRE_ARM64") != "" {
-		t.Fatal(msg)
+	if goarch == "arm64" && os.Getenv("RQLOCK_REQUIRE_ARM64") != "" {
+		t.Fatalf("no %s here (Debian: apt-get install qemu-user-static)", line[0])
 	}
-	t.Log(msg)
-	return ""
+	t.Logf("%s is not run: no %s here", goarch, line[0])
+	return nil
 }

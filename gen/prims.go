@@ -2,24 +2,24 @@ package main
 
 import "github.com/rqlock/rqlock/gen/spec"
 
-// everywhere lists the architectures that have an emitter folder: an operation
-// that sync/atomic does as well there stays inlined Go.
+// everywhere lists the architectures with an emitter folder. An operation that
+// sync/atomic does as well on all of them stays inlined Go.
 var everywhere = []string{"amd64", "arm64"}
 
-// onARM64: the compiler inlines atomic.Store as STLR on arm64, but as XCHG on
-// amd64, where a plain MOV through an assembly call is cheaper.
+// onARM64 is for stores. The compiler inlines atomic.Store as STLR on arm64, but
+// as XCHG on amd64, where an assembly call with a plain MOV costs less.
 var onARM64 = []string{"arm64"}
 
-// prims is THE table: one row per primitive. Declarations, assembly, portable
+// prims is the table: one row per primitive. Declarations, assembly, portable
 // twin, tests, benchmarks, reference page and -list all come from these rows.
 var prims = []*spec.Row{
-	// Whole words. 32-bit compare-and-exchange is what sync/atomic does best.
+	// Compare-and-exchange of a whole word, which sync/atomic does best.
 	{
 		Name: "TryCmpxchgRelaxed32", Op: spec.Cmpxchg, Width: 32, Order: spec.Relaxed,
 		Sig:    "func(p *uint32, old uint32, new uint32) (ok bool)",
 		Atomic: "CompareAndSwapUint32", Inline: everywhere,
 		Does: "TryCmpxchgRelaxed32 stores new in *p if *p is old, and reports whether it did.",
-		Why:  "It orders nothing; use it where another access of the same algorithm orders, such as the acquire load by which a queue's head saw the lock free.",
+		Why:  "It orders nothing. Another access of the algorithm must, such as the acquire load by which the head of a queue found the lock free.",
 	},
 	{
 		Name: "TryCmpxchgAcquire32", Op: spec.Cmpxchg, Width: 32, Order: spec.Acquire,
@@ -27,8 +27,9 @@ var prims = []*spec.Row{
 		Atomic: "CompareAndSwapUint32", Inline: everywhere,
 		Does:  "TryCmpxchgAcquire32 stores new in *p if *p is old, and reports whether it did.",
 		Trans: "0,0,0 -> 0,0,1",
-		Why:   "Success takes the lock, so what follows must see what the last owner wrote. A failure orders nothing.",
+		Why:   "Success acquires the lock, so the section must find what the last owner wrote. A failure orders nothing.",
 		Pairs: "UnlockRelease.",
+		For:   "a lock whose newcomers never pass its queue: they acquire the lock only if nobody holds it and nobody waits.",
 	},
 	{
 		Name: "TryCmpxchgRelease32", Op: spec.Cmpxchg, Width: 32, Order: spec.Release,
@@ -44,26 +45,26 @@ var prims = []*spec.Row{
 		Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel,
 		Sig:    "func(val *uint32, new uint32) (old uint32)",
 		Atomic: "SwapUint32",
-		Does:   "XchgTailAcqRel sets the tail of the lock word to the tail bits of new and returns the tail bits it replaced. Both are in place (masked by TailMask, not shifted down); other bits of new are ignored. Pending and locked keep whatever concurrent operations give them.",
+		Does:   "XchgTailAcqRel sets the tail of the lock word to the tail bits of new, and returns the tail bits that it replaced. Both are at the tail's position in the word, as in TailMask; the other bits of new are ignored. Pending and locked keep the values that concurrent operations give them.",
 		Trans:  "t,p,l -> new,p,l",
-		Why:    "Release publishes the new waiter's node to whoever finds it through the tail; acquire lets the waiter see the node that it queues behind.",
-		Pairs:  "itself: the exchange by the next waiter. The link in the previous waiter's node must be a store-release of its own: after an LL/SC exchange a plain store can pass it, and the hand-over is lost.",
+		Why:    "Release publishes the new waiter's node to whoever finds it through the tail. Acquire lets the waiter read the node that it queues behind.",
+		Pairs:  "itself, the exchange by the next waiter. The waiter must store its link in the predecessor's node by a store-release: after an LL/SC exchange a plain store can pass the exchange, and the hand-off is lost.",
 	},
 	{
 		Name: "TryCmpxchgTailRelaxed", Op: spec.CmpxchgField, Field: "tail", Order: spec.Relaxed,
 		Sig:    "func(val *uint32, old uint32, new uint32) (ok bool)",
 		Atomic: "CompareAndSwapUint32",
-		Does:   "TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it is the tail bits of old, and reports whether it did. Both are in place; other bits of both are ignored. It fails only if the tail differs, whatever happens to pending and locked.",
+		Does:   "TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it equals the tail bits of old, and reports whether it did. Both are at the tail's position in the word; their other bits are ignored. It fails only if the tail differs, whatever happens to pending and locked.",
 		Trans:  "old,p,l -> new,p,l",
-		Why:    "A waiter that was the last and leaves publishes nothing; whoever queues next starts a queue of its own.",
+		Why:    "The last waiter that leaves the queue publishes nothing, and the next one begins a queue of its own.",
 	},
 	{
 		Name: "FetchSetPendingAcquire", Op: spec.FetchSetBit, Field: "pending", Order: spec.Acquire,
 		Sig:    "func(val *uint32) (old uint32)",
 		Atomic: "OrUint32",
-		Does:   "FetchSetPendingAcquire sets pending and returns the lock word with the pending bit as it was before. The other bits of the result may be newer than that bit (amd64 reads them after the set), never older.",
+		Does:   "FetchSetPendingAcquire sets pending and returns the lock word. The result's pending bit is the one before the set. Its other bits may be newer, since amd64 loads them after the set, but never older.",
 		Trans:  "t,p,l -> t,1,l",
-		Why:    "If it finds the lock free, the caller may take it at once and must see what the last owner wrote. (A lock that LockFast takes still has to be claimed: see XchgLockedAcquire.)",
+		Why:    "A caller that finds the lock free may own it at once, and its section must find what the last owner wrote. (A lock that LockFast acquires has to be claimed first: see XchgLockedAcquire.)",
 		Pairs:  "UnlockRelease.",
 	},
 	{
@@ -73,7 +74,7 @@ var prims = []*spec.Row{
 		Atomic: "AndUint32",
 		Does:   "ClearPendingRelaxed clears pending. Only the waiter that set it may do so.",
 		Trans:  "t,1,l -> t,0,l",
-		Why:    "The waiter gives up: it hands nothing on.",
+		Why:    "The waiter hands nothing on: it gives up, or it owns the lock already.",
 	},
 	{
 		Name: "ClearPendingSetLockedRelaxed", Op: spec.StoreFields, Order: spec.Relaxed,
@@ -81,164 +82,184 @@ var prims = []*spec.Row{
 		From:   []spec.FieldValue{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}},
 		Sig:    "func(val *uint32)",
 		Atomic: "AddUint32",
-		Does:   "ClearPendingSetLockedRelaxed turns the pending waiter into the owner in one store. The caller has set pending and has seen locked clear, and nobody else may change either: not for a lock that LockFast takes, see XchgLockedAcquire.",
+		Does:   "ClearPendingSetLockedRelaxed turns the pending waiter into the owner in one store. The caller has set pending and has found locked clear, and nobody else may change either. (A lock that LockFast acquires needs XchgLockedAcquire.)",
 		Trans:  "t,1,0 -> t,0,1",
-		Why:    "The caller's acquire load of locked = 0 already ordered the section after the last owner's.",
-		Pairs:  "nothing; see CondLoadAcquire32, the load before it.",
+		Why:    "The caller's acquire load that found locked clear has ordered the section after the last owner's.",
+		Pairs:  "nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.",
+		For:    "a lock whose newcomers never pass a pending waiter, as in Linux's qspinlock: that waiter acquires it.",
 	},
 	{
 		Name: "SetLockedRelaxed", Op: spec.StoreFields, Order: spec.Relaxed,
 		Set:    []spec.FieldValue{{Field: "locked", Value: 1}},
 		Sig:    "func(val *uint32)",
 		Atomic: "OrUint32",
-		Does:   "SetLockedRelaxed sets locked by a store of its byte. Only the queue's head may do so, after it has seen locked and pending clear, and only if nobody can pass the queue: not for a lock that LockFast takes, see XchgLockedAcquire.",
+		Does:   "SetLockedRelaxed sets locked by a store of its byte. Only the head of the queue may do so, after it has found locked and pending clear, and only if no newcomer can pass the queue. (A lock that LockFast acquires needs XchgLockedAcquire.) If the head is also the tail, it acquires the lock and leaves the queue by one TryCmpxchgRelaxed32 instead: on arm64, a later access to the tail alone may pass the store.",
 		Trans:  "t,0,0 -> t,0,1",
-		Why:    "The head's acquire load of the word already ordered the section after the last owner's.",
-		Pairs:  "nothing; see CondLoadAcquire32, the load before it.",
+		Why:    "The head's acquire load of the word has ordered the section after the last owner's.",
+		Pairs:  "nothing. The load before it, CondLoadAcquire32, pairs with UnlockRelease.",
+		For:    "a lock whose newcomers never pass its queue, as in Linux's qspinlock: the head of the queue acquires it.",
 	},
 	{
 		Name: "UnlockRelease", Op: spec.StoreFields, Order: spec.Release,
 		Set:    []spec.FieldValue{{Field: "locked", Value: 0}},
 		Sig:    "func(val *uint32)",
 		Atomic: "StoreUint32",
-		Does:   "UnlockRelease frees the lock by a store of the locked byte: no read-modify-write, so it costs the same however many wait.",
+		Does:   "UnlockRelease releases the lock by a store of the locked byte. It is no read-modify-write, so it costs the same however many goroutines wait.",
 		Trans:  "t,p,1 -> t,p,0",
-		Why:    "The section's accesses must be done before another goroutine can see locked clear.",
-		Pairs:  "TryCmpxchgAcquire32, LockFast, FetchSetPendingAcquire and CondLoadAcquire32 of the next owner.",
+		Why:    "The section's accesses must be done before another goroutine can find locked clear.",
+		Pairs:  "TryCmpxchgAcquire32, XchgLockedAcquire, LockFast, FetchSetPendingAcquire and CondLoadAcquire32 of the next owner.",
 	},
-
 	{
 		Name: "XchgLockedAcquire", Op: spec.XchgField, Field: "locked", Order: spec.Acquire,
 		Sig:    "func(val *uint32, new uint32) (old uint32)",
 		Atomic: "SwapUint32",
-		Does:   "XchgLockedAcquire sets locked to the locked bits of new and returns those it replaced, whatever tail and pending are: with LockedVal, the lock is the caller's if the result is 0. A waiter that has set pending takes the lock with it, and tries again if it meets one that is giving the lock back (see LockFast). A lock that LockFast takes has no other value of locked than 0 and LockedVal.",
+		Does:   "XchgLockedAcquire sets locked to the locked bits of new and returns those that it replaced, whatever tail and pending are. With LockedVal, it acquires the lock if the result is 0. The waiter that has set pending claims the lock this way, and tries again if it meets a goroutine that gives the lock back (see LockFast). Of a lock that LockFast acquires, locked is always 0 or LockedVal.",
 		Trans:  "t,p,l -> t,p,new",
-		Why:    "As TryCmpxchgAcquire32.",
+		Why:    "The section must find what the last owner wrote.",
 		Pairs:  "UnlockRelease, UnlockFast.",
 	},
 
-	// The whole lock in one call.
+	// A whole fast path in one call.
 	{
 		Name: "LockFast", Op: spec.LockFast, Order: spec.Acquire,
 		Sig:    "func(w *Word) (ok bool)",
 		Atomic: "CompareAndSwapUint32",
-		Does:   "LockFast takes a lock for the current goroutine if it is free and not promised to a pending waiter, whatever its tail: it sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not wait. Finding pending set, it may hold the lock for the moment that it takes to give it back. The locked field must be 0 or LockedVal.",
+		Does:   "LockFast acquires the lock for the current goroutine if locked and pending are clear, whatever the tail is. It sets locked, stores CurrentG in w.Owner, and reports whether it did. It does not wait. If it finds pending set, it holds the lock for as long as it takes to give it back. The locked field must be 0 or LockedVal.",
 		Trans:  "t,0,0 -> t,0,1, or t,1,0 -> t,1,1 -> t,1,0",
-		Why:    "As TryCmpxchgAcquire32. The owner store is plain: a reader that needs more than a hint must know that the lock cannot change hands meanwhile.",
+		Why:    "The section must find what the last owner wrote. The store of the owner is plain: to a reader it is a hint, unless the reader knows that the lock cannot change hands meanwhile.",
 		Pairs:  "UnlockFast, UnlockRelease.",
 	},
 	{
 		Name: "UnlockFast", Op: spec.UnlockFast, Order: spec.Release,
 		Sig:    "func(w *Word) (ok bool)",
 		Atomic: "StoreUint32",
-		Does:   "UnlockFast frees the lock if w.Owner is the current goroutine: it clears w.Owner, then frees the lock as UnlockRelease does. Otherwise it changes nothing and returns false. It asks for the cache line to write first, so that a line which a waiter polls moves once and not twice.",
+		Does:   "UnlockFast releases the lock if w.Owner is the current goroutine: it clears w.Owner, then releases the lock as UnlockRelease does. Otherwise it changes nothing and returns false. It begins by asking for the cache line in order to write to it, so that a line that a waiter polls moves once and not twice.",
 		Trans:  "t,p,1 -> t,p,0",
-		Why:    "The section's accesses and the owner's clearing must be done before another goroutine can see locked clear.",
-		Pairs:  "LockFast and the others that UnlockRelease names.",
+		Why:    "The section's accesses and the store of the owner must be done before another goroutine can find locked clear.",
+		Pairs:  "LockFast, and what UnlockRelease pairs with.",
 	},
 
-	// Loads and stores. Go says the 32- and 64-bit loads itself.
-	loadRow("LoadRelaxed8", 8, spec.Relaxed, "", nil),
-	loadRow("LoadRelaxed16", 16, spec.Relaxed, "", nil),
-	loadRow("LoadRelaxed32", 32, spec.Relaxed, "LoadUint32", everywhere),
-	loadRow("LoadRelaxed64", 64, spec.Relaxed, "LoadUint64", everywhere),
-	loadRow("LoadAcquire8", 8, spec.Acquire, "", nil),
-	loadRow("LoadAcquire16", 16, spec.Acquire, "", nil),
-	loadRow("LoadAcquire32", 32, spec.Acquire, "LoadUint32", everywhere),
-	loadRow("LoadAcquire64", 64, spec.Acquire, "LoadUint64", everywhere),
-	storeRow("StoreRelaxed8", 8, spec.Relaxed, "", nil),
-	storeRow("StoreRelaxed16", 16, spec.Relaxed, "", nil),
-	storeRow("StoreRelaxed32", 32, spec.Relaxed, "StoreUint32", onARM64),
-	storeRow("StoreRelaxed64", 64, spec.Relaxed, "StoreUint64", onARM64),
-	storeRow("StoreRelease8", 8, spec.Release, "", nil),
-	storeRow("StoreRelease16", 16, spec.Release, "", nil),
-	storeRow("StoreRelease32", 32, spec.Release, "StoreUint32", onARM64),
-	storeRow("StoreRelease64", 64, spec.Release, "StoreUint64", onARM64),
+	// Loads and stores. Go has the 32- and 64-bit loads itself.
+	loadRow("LoadRelaxed8", 8, spec.Relaxed, "", nil,
+		"a lock of one byte: a waiter exchanges the byte only once it has found it clear."),
+	loadRow("LoadRelaxed16", 16, spec.Relaxed, "", nil,
+		"a ticket lock with tickets of 16 bits: the owner reads the ticket being served, which nobody else changes."),
+	loadRow("LoadRelaxed32", 32, spec.Relaxed, "LoadUint32", everywhere, ""),
+	loadRow("LoadRelaxed64", 64, spec.Relaxed, "LoadUint64", everywhere,
+		"a lock whose word is the owner's 64-bit id: whoever unlocks it looks for its own id first."),
+	loadRow("LoadAcquire8", 8, spec.Acquire, "", nil,
+		"a queued lock whose nodes have a flag of one byte: a waiter polls the flag until its predecessor sets it."),
+	loadRow("LoadAcquire16", 16, spec.Acquire, "", nil,
+		"a ticket lock with tickets of 16 bits: a waiter polls the ticket being served."),
+	loadRow("LoadAcquire32", 32, spec.Acquire, "LoadUint32", everywhere, ""),
+	loadRow("LoadAcquire64", 64, spec.Acquire, "LoadUint64", everywhere,
+		"a lock whose word is the owner's 64-bit id: a waiter polls the word until it is 0."),
+	storeRow("StoreRelaxed8", 8, spec.Relaxed, "", nil,
+		"a queued lock whose nodes have a flag of one byte: a waiter clears the flag before XchgTailAcqRel publishes the node."),
+	storeRow("StoreRelaxed16", 16, spec.Relaxed, "", nil,
+		"a queued lock whose nodes have a link of 16 bits: a waiter clears the link before XchgTailAcqRel publishes the node."),
+	storeRow("StoreRelaxed32", 32, spec.Relaxed, "StoreUint32", onARM64, ""),
+	storeRow("StoreRelaxed64", 64, spec.Relaxed, "StoreUint64", onARM64,
+		"a queued lock that can tell who waits: a waiter stores its 64-bit id before XchgTailAcqRel publishes the node."),
+	storeRow("StoreRelease8", 8, spec.Release, "", nil,
+		"a lock of one byte, which the store of 0 releases, or a queued lock that sets its successor's flag."),
+	storeRow("StoreRelease16", 16, spec.Release, "", nil,
+		"a ticket lock with tickets of 16 bits, whose owner serves the next one, or a queued lock with links of 16 bits."),
+	storeRow("StoreRelease32", 32, spec.Release, "StoreUint32", onARM64, ""),
+	storeRow("StoreRelease64", 64, spec.Release, "StoreUint64", onARM64,
+		"a lock whose word is the owner's 64-bit id: the store of 0 releases it, without a read-modify-write."),
 
 	// Exchanges of a whole object.
-	xchgRow("Xchg8AcqRel", 8, "", nil),
-	xchgRow("Xchg16AcqRel", 16, "", nil),
-	xchgRow("Xchg32AcqRel", 32, "SwapUint32", everywhere),
+	xchgRow("Xchg8AcqRel", 8, "", nil,
+		"a lock of one byte, which is acquired by test-and-set."),
+	xchgRow("Xchg16AcqRel", 16, "", nil,
+		"a queued lock whose tail is a halfword of its own, outside a lock word: a waiter enqueues."),
+	xchgRow("Xchg32AcqRel", 32, "SwapUint32", everywhere, ""),
 
 	// Waiting.
 	{
 		Name: "CondLoadRelaxed32", Op: spec.CondLoad, Width: 32, Order: spec.Relaxed,
 		Sig:    "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)",
 		Atomic: "LoadUint32",
-		Does:   "CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
-		Why:    "It orders nothing; use it to wait for what another access of the same algorithm orders, such as a successor's link.",
+		Does:   "CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded. The caller tests that value to learn whether the condition held. " + condLoadBound,
+		Why:    "It orders nothing. Another access of the algorithm must, such as the exchange by which the caller then acquires the lock.",
+		For:    "a waiter that polls until locked is clear, and then acquires the lock by LockFast or XchgLockedAcquire.",
 	},
 	{
 		Name: "CondLoadAcquire32", Op: spec.CondLoad, Width: 32, Order: spec.Acquire,
 		Sig:    "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)",
 		Atomic: "LoadUint32",
-		Does:   "CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded: test it again to learn whether it matched. " + condLoadBound,
+		Does:   "CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last value loaded. The caller tests that value to learn whether the condition held. " + condLoadBound,
 		Why:    "What the caller does once the condition holds must come after what made it hold.",
-		Pairs:  "the release that establishes the condition: UnlockRelease, or a store-release of *p.",
+		Pairs:  "the release that makes the condition hold: UnlockRelease, or a store-release of *p.",
 	},
 	{
 		Name: "CPURelax", Op: spec.Relax, Order: spec.NoAccess,
 		Sig:  "func()",
-		Does: "CPURelax tells the core that the caller waits in a loop: PAUSE on amd64, YIELD and ISB on arm64, nothing in the portable build. A loop around it is preemptible only if it also calls a Go function with a stack check, such as runtime.Gosched or CondLoadRelaxed32.",
+		Does: "CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the loop also calls a Go function that checks the stack, such as runtime.Gosched or CondLoadRelaxed32.",
 	},
 
-	// Who and when.
+	// The goroutine and the time.
 	{
 		Name: "CycleCount", Op: spec.CycleCount, Order: spec.NoAccess,
 		Sig:  "func() (ticks uint64)",
-		Does: "CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64, ns of the monotonic clock in the portable build. It is for measuring short intervals; it does not serialise, and its rate is not known here.",
+		Does: "CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64, and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It does not serialise, and the caller has to find out the counter's rate.",
+		For:  "a lock that measures its waits and sections, for a fraction of what time.Now costs.",
 	},
 	{
 		Name: "CurrentG", Op: spec.CurrentG, Order: spec.NoAccess,
 		Sig:  "func() (gp uintptr)",
-		Does: "CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or under the build tag purego twice the goroutine's id. It is even, so that its owner may use the lowest bit as a mark. The runtime reuses the word after the goroutine has ended, and it must not be dereferenced.",
+		Does: "CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or under the build tag purego twice the goroutine's id. The word is even, so that its user may take the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and nobody may dereference it.",
 	},
 }
 
-// condLoadBound is what both conditional loads promise about time.
-const condLoadBound = "One spin is one PAUSE on amd64 and one YIELD and ISB on arm64, 5 to 70 ns; every SpinChunk spins the loop comes back to Go, so that the caller can be preempted. On arm64 under Linux with the timer's event stream a full chunk sleeps in WFE instead, until the word's cache line is written or, after 20 us, the next event comes (every 100 us or less)."
+// condLoadBound is what both conditional loads say about time.
+const condLoadBound = "One spin is one PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's cache line is written, or with the first timer event after 20 us; there is one at least every 100 us."
 
 func uintOf(width int) string {
 	return map[int]string{8: "uint8", 16: "uint16", 32: "uint32", 64: "uint64"}[width]
 }
 
-func loadRow(name string, width int, order spec.Order, atomic string, inline []string) *spec.Row {
+func loadRow(name string, width int, order spec.Order, atomic string, inline []string, who string) *spec.Row {
 	r := &spec.Row{
 		Name: name, Op: spec.Load, Width: width, Order: order,
 		Sig:    "func(p *" + uintOf(width) + ") (v " + uintOf(width) + ")",
 		Atomic: atomic, Inline: inline,
 		Does: name + " loads *p in one access.",
-		Why:  "It orders nothing: its caller says who orders it instead.",
+		Why:  "It orders nothing. Another access of the algorithm must.",
+		For:  who,
 	}
 	if order == spec.Acquire {
-		r.Why = "What follows it sees what was written before the release that stored the value."
-		r.Pairs = "a release of the same object. It may pass an earlier release of another: publish-then-look needs an AcqRel exchange before it."
+		r.Why = "What follows it finds what was written before the release that stored the value."
+		r.Pairs = "a release of the same object. It may pass an earlier release of another object: an algorithm that publishes and then looks must publish by an AcqRel exchange."
 	}
 	return r
 }
 
-func storeRow(name string, width int, order spec.Order, atomic string, inline []string) *spec.Row {
+func storeRow(name string, width int, order spec.Order, atomic string, inline []string, who string) *spec.Row {
 	r := &spec.Row{
 		Name: name, Op: spec.Store, Width: width, Order: order,
 		Sig:    "func(p *" + uintOf(width) + ", v " + uintOf(width) + ")",
 		Atomic: atomic, Inline: inline,
 		Does: name + " stores v in *p in one access.",
-		Why:  "It orders nothing: its caller says who orders it instead.",
+		Why:  "It orders nothing. Another access of the algorithm must.",
+		For:  who,
 	}
 	if order == spec.Release {
-		r.Why = "What was written before it is seen by whoever acquires the value."
-		r.Pairs = "an acquire of the same object. A later load may pass it: publish-then-look needs an AcqRel exchange, and an acquire load."
+		r.Why = "Whoever acquires the value finds what was written before the store."
+		r.Pairs = "an acquire of the same object. A later load may pass it: an algorithm that publishes and then looks must publish by an AcqRel exchange, and look by an acquire load."
 	}
 	return r
 }
 
-func xchgRow(name string, width int, atomic string, inline []string) *spec.Row {
+func xchgRow(name string, width int, atomic string, inline []string, who string) *spec.Row {
 	return &spec.Row{
 		Name: name, Op: spec.Xchg, Width: width, Order: spec.AcqRel,
 		Sig:    "func(p *" + uintOf(width) + ", new " + uintOf(width) + ") (old " + uintOf(width) + ")",
 		Atomic: atomic, Inline: inline,
-		Does:  name + " stores new in *p and returns the value it replaced, without touching its neighbours.",
-		Why:   "It publishes what was written before and sees what the value's writer published.",
+		Does:  name + " stores new in *p and returns the value that it replaced. It does not touch the objects next to *p.",
+		Why:   "It publishes what was written before it, and what follows it finds what the writer of the old value published.",
 		Pairs: "itself, acquire loads and release stores of the same object.",
+		For:   who,
 	}
 }

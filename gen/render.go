@@ -17,17 +17,19 @@ import (
 	"github.com/rqlock/rqlock/templates"
 )
 
+const page = "zprimitives.md" // the reference page
+
+// The files of rqlock's own repository.
 const (
 	ownModule   = "module github.com/rqlock/rqlock\n"
-	ownPackage  = "asm"                    // this repository's package, and its directory
-	page        = "zprimitives.md"         // the reference page
-	ownDocs     = "docs"                   // where this repository keeps it
+	ownPackage  = "asm"                    // the package, and its directory
+	ownDocs     = "docs"                   // the directory of the reference page
 	ownLock     = "rqlock"                 // the lock's package, and its directory
-	ownBaseline = "rqlock/internal/qspin"  // the lock that it is measured against
+	ownBaseline = "rqlock/internal/qspin"  // the lock without resilience
 	ownTwins    = "rqlock/internal/model/" // what the explorer runs
 )
 
-// tree is a set of generated files, by path.
+// A tree has generated files, by path.
 type tree map[string][]byte
 
 // add puts files into a directory.
@@ -37,7 +39,8 @@ func (t tree) add(dir string, files map[string][]byte) {
 	}
 }
 
-// render makes every file in memory. Paths are relative to the working directory.
+// render makes all files but the model's. Their paths are relative to the working
+// directory.
 func (o *options) render(rows []*spec.Row) (tree, error) {
 	files, err := o.renderPackage(rows)
 	if err != nil {
@@ -60,8 +63,7 @@ func (o *options) render(rows []*spec.Row) (tree, error) {
 	return t, nil
 }
 
-// renderAll makes all generated files: those of this repository include what the
-// explorer runs.
+// renderAll makes all generated files.
 func (o *options) renderAll() (tree, error) {
 	t, err := o.render(prims)
 	if err == nil && o.out == "" {
@@ -129,6 +131,7 @@ func (o *options) renderPage(rows []*spec.Row, listings map[string]emit.Listing)
 		"anchor":    strings.ToLower,
 		"escape":    strings.NewReplacer("*", `\*`, "_", `\_`).Replace,
 		"signature": func(sig string) string { return strings.TrimPrefix(sig, "func") },
+		"wrap":      func(text string) string { return strings.Join(spec.Wrap(text), "\n") },
 	}).ParseFS(templates.FS, "reference.md.tmpl")
 	if err != nil {
 		return nil, err
@@ -137,16 +140,15 @@ func (o *options) renderPage(rows []*spec.Row, listings map[string]emit.Listing)
 	err = t.Execute(&b, struct {
 		Header, Pkg string
 		Layout      *spec.Layout
-		Arches      []string
 		Rows        []entry
-	}{emit.Header, o.pkg, o.layout, names(o.arches), o.entries(rows, listings)})
+	}{emit.Header, o.pkg, o.layout, o.entries(rows, listings)})
 	return b.Bytes(), err
 }
 
 // checkDirs finds a missing or wrong directory before anything is rendered.
 func (o *options) checkDirs() error {
 	if mod, err := os.ReadFile("go.mod"); o.out == "" && (err != nil || !bytes.Contains(mod, []byte(ownModule))) {
-		return fmt.Errorf("not at the top of the rqlock repository: go there, or give -out DIR")
+		return fmt.Errorf("-out is missing: give the directory of your package (only at the top of rqlock's repository is none needed)")
 	}
 	pkg, page := o.dirs()
 	for _, dir := range []string{pkg, page} {
@@ -155,7 +157,7 @@ func (o *options) checkDirs() error {
 		case err != nil && o.out == "":
 			return fmt.Errorf("no directory %s here", dir)
 		case os.IsNotExist(err):
-			return fmt.Errorf("-out: directory %s does not exist", dir)
+			return fmt.Errorf("-out: directory %s does not exist; make it first", dir)
 		case err != nil:
 			return fmt.Errorf("-out: %w", err)
 		case !info.IsDir():
@@ -174,10 +176,10 @@ func (o *options) checkPackage(dir string) error {
 	for _, path := range paths {
 		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly)
 		if err != nil || strings.HasPrefix(filepath.Base(path), "z") {
-			continue // for the compiler to report, or to be overwritten
+			continue // the compiler reports it, or gen overwrites it
 		}
 		if name := strings.TrimSuffix(f.Name.Name, "_test"); name != o.pkg {
-			return fmt.Errorf("%s is of package %s, not %s: give -pkg %s or another -out", path, name, o.pkg, name)
+			return fmt.Errorf("%s is of package %s, not %s: give -pkg %s, or the -out of another directory", path, name, o.pkg, name)
 		}
 	}
 	return nil

@@ -18,14 +18,14 @@ import (
 	"github.com/rqlock/rqlock/gen/golang/model"
 )
 
-// change is a file that differs from what is generated now.
+// A change is a file that is not as it would be generated now.
 type change struct {
 	path     string
 	old, new []byte // nil = does not exist
 }
 
-// changes renders everything and compares it with what is on disk, including
-// generated files that nothing generates any more.
+// changes renders everything and compares it with the files on disk. Those include
+// generated files that are not generated any more.
 func (o *options) changes() ([]change, error) {
 	if err := o.checkDirs(); err != nil {
 		return nil, err
@@ -52,9 +52,8 @@ func (o *options) changes() ([]change, error) {
 	return cs, nil
 }
 
-// existing reads the z* files of the output directories. One that stands in
-// the way of a generated file without having been generated is an error; others
-// that were not generated are left alone.
+// existing reads the generated files in the output directories. A file of the same
+// name as a generated one that was not generated is an error.
 func (o *options) existing(files tree) (tree, error) {
 	old := tree{}
 	pkg, page := o.dirs()
@@ -96,7 +95,7 @@ func firstLine(src []byte) []byte {
 	return line
 }
 
-// pathless strips the path that the message names already.
+// pathless returns err without the path, which the message has already.
 func pathless(err error) error {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err
@@ -137,19 +136,26 @@ func write(o *options, stdout io.Writer) (err error) {
 		}
 	}
 	if o.out != "" {
-		fmt.Fprintf(stdout, "gen: package %s in %s: %d files changed%s\n", o.pkg, o.out, len(cs), o.advice())
+		fmt.Fprintf(stdout, "gen: package %s in %s: %s\n", o.pkg, o.out, o.summary(cs))
 	}
 	return nil
 }
 
-// advice says what the package's module needs.
-func (o *options) advice() string {
-	for _, a := range o.arches {
-		if len(a.Flags) > 0 {
-			return "; " + a.Backend.Arch + " needs golang.org/x/sys/cpu: run go mod tidy"
-		}
+// summary says how many files have changed, and of a new package what its module
+// needs.
+func (o *options) summary(cs []change) string {
+	switch len(cs) {
+	case 0:
+		return "nothing to change"
+	case 1:
+		return "1 file changed"
 	}
-	return ""
+	text := fmt.Sprintf("%d files changed", len(cs))
+	imports := func(a arch) bool { return len(a.Flags) > 0 }
+	if i := slices.IndexFunc(o.arches, imports); i >= 0 && cs[0].old == nil {
+		text += "; on " + o.arches[i].Backend.Arch + " the package imports golang.org/x/sys/cpu, so run go mod tidy"
+	}
+	return text
 }
 
 // writeTemp writes a file's new contents beside it.
@@ -175,11 +181,7 @@ func check(o *options, _ io.Writer) error {
 	for _, c := range cs {
 		paths = append(paths, c.path)
 	}
-	again := "go generate ./..."
-	if o.out != "" {
-		again = "gen without -check"
-	}
-	return fmt.Errorf("stale, run %s: %s", again, strings.Join(paths, " "))
+	return fmt.Errorf("stale, run go generate ./... or gen without -check: %s", strings.Join(paths, " "))
 }
 
 // diff prints what write would change.

@@ -4,8 +4,8 @@
 
 package rqlock
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex) (err error)
 
-// unlockFused is UnlockFast; where that fails, unlockForeign goes on.
+// unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest.
 func unlockFused(l *Mutex)

@@ -4,40 +4,45 @@
 
 #include "textflag.h"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 //
 // func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
 	MOVQ l+0(FP), AX
 	MOVL $0x00000001, CX
 
-	// t,p,l -> t,p,1. A byte, as the unlock stores one: a wider access just after it would wait for it.
-	// XCHG with memory is locked without a prefix.
+	// t,p,l -> t,p,1
+	// The exchange is of a byte, because the unlock stores a byte. A wider access soon after
+	// that store could not be forwarded from it, and would wait until it is in the cache.
+	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGB CL, (AX)
 	TESTB CL, CL
 	JNE   held
 	TESTB $0xff, 1(AX)
-	JNE   promised
+	JNE   closed
 	MOVQ  (TLS), CX
 	MOVQ  CX, 8(AX)
 	MOVQ  $0x00000000, err_itable+8(FP)
 	MOVQ  $0x00000000, err_data+16(FP)
 	RET
 
-promised:
-	// t,1,1 -> t,1,0. Give it back, in order after the last owner's section (TSO).
+closed:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// No fence: TSO keeps this store after the last owner's section.
 	MOVB $0x00, (AX)
 
 held:
 	JMP ·lockContended(SB)
 
-// unlockFused is UnlockFast; where that fails, unlockForeign goes on.
+// unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest.
 //
 // func unlockFused(l *Mutex)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVQ l+0(FP), AX
 
-	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	// A waiter that polls may have the cache line. Ask for the line once, to write to it,
+	// instead of twice, to read the owner and then to write.
 	// PREFETCHW (AX)
 	BYTE $0x0f
 	BYTE $0x0d
@@ -48,7 +53,7 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVQ $0x00000000, 8(AX)
 
 	// t,p,1 -> t,p,0
-	// No fence and no LOCK: TSO keeps the owner's stores before this one.
+	// No fence and no LOCK: TSO keeps the section's accesses before this store.
 	MOVB $0x00, (AX)
 	RET
 

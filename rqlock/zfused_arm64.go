@@ -6,11 +6,11 @@ package rqlock
 
 import "github.com/rqlock/rqlock/asm"
 
-// hasLSE: see asm.Variant.
+// hasLSE says that the machine has LSE, as asm.Variant found.
 var hasLSE = asm.Variant() == "arm64+lse"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex) (err error)
 
-// unlockFused is UnlockFast; where that fails, unlockForeign goes on.
+// unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest.
 func unlockFused(l *Mutex)

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 //
 // func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
@@ -19,14 +19,16 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
-	CBNZW R1, promised
+	CBNZW R1, closed
 	MOVD  g, 8(R0)
 	MOVD  ZR, err_itable+8(FP)
 	MOVD  ZR, err_data+16(FP)
 	RET
 
-promised:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 
 held:
@@ -40,30 +42,33 @@ retry:
 	STXRB  R1, (R0), R3
 	CBNZW  R3, retry
 	MOVBU  1(R0), R1
-	CBNZW  R1, taken
+	CBNZW  R1, closed_llsc
 	MOVD   g, 8(R0)
 	MOVD   ZR, err_itable+8(FP)
 	MOVD   ZR, err_data+16(FP)
 	RET
 
-taken:
-	// t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.
+closed_llsc:
+	// t,1,1 -> t,1,0
+	// A waiter has closed the lock, so give it back.
+	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
 	JMP   ·lockContended(SB)
 
 miss:
-	// Drop the reservation: no later exclusive store may take it for its own.
+	// Drop the reservation, so that no later exclusive store succeeds by it.
 	CLREX
 	JMP ·lockContended(SB)
 #endif
 
-// unlockFused is UnlockFast; where that fails, unlockForeign goes on.
+// unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest.
 //
 // func unlockFused(l *Mutex)
 TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVD l+0(FP), R0
 
-	// A waiter that polls may have the line: ask once, to write, not first to read the owner.
+	// A waiter that polls may have the cache line. Ask for the line once, to write to it,
+	// instead of twice, to read the owner and then to write.
 	PRFM (R0), PSTL1KEEP
 	MOVD 8(R0), R1
 	CMP  g, R1
@@ -71,7 +76,7 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVD ZR, 8(R0)
 
 	// t,p,1 -> t,p,0
-	// No fence and no read-modify-write: STLR keeps the owner's accesses before itself.
+	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
 	STLRB ZR, (R0)
 	RET
 

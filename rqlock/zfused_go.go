@@ -6,7 +6,7 @@ package rqlock
 
 import "github.com/rqlock/rqlock/asm"
 
-// lockFused is LockFast; where that fails, lockContended goes on.
+// lockFused does what LockFast does. If that fails, lockContended does the rest.
 func lockFused(l *Mutex) (err error) {
 	if asm.LockFast(&l.word) {
 		return nil
@@ -14,7 +14,7 @@ func lockFused(l *Mutex) (err error) {
 	return lockContended(l)
 }
 
-// unlockFused is UnlockFast; where that fails, unlockForeign goes on.
+// unlockFused does what UnlockFast does. If that fails, unlockForeign does the rest.
 func unlockFused(l *Mutex) {
 	if !asm.UnlockFast(&l.word) {
 		unlockForeign(l)

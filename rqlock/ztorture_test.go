@@ -4,52 +4,53 @@ package rqlock
 
 import "testing"
 
-// TestTortureBusted: a lock that excludes nobody must be found out.
+// TestTortureBusted runs a lock that excludes nobody, which must be found out.
 func TestTortureBusted(t *testing.T) {
 	tortureBusted(t, scenario{workers: 4, locks: 1, depth: 1})
 }
 
-// TestTortureAA: each worker locks again what it holds, and is told so.
+// TestTortureAA lets each worker lock again what it holds, which must fail.
 func TestTortureAA(t *testing.T) {
 	tortureLock(t, scenario{workers: 4, locks: 1, depth: 2, path: "same", must: "deadlock", may: "deadlock"})
 }
 
-// TestTortureABBA: two locks, taken in both orders.
+// TestTortureABBA has two locks, which workers acquire in both orders.
 func TestTortureABBA(t *testing.T) {
 	tortureLock(t, scenario{workers: 4, locks: 2, depth: 2, path: "ring", must: "deadlock", may: "deadlock"})
 }
 
-// TestTortureABBCCA: three locks, each worker taking two neighbours.
+// TestTortureABBCCA has three locks in a ring, of which each worker acquires two neighbours.
 func TestTortureABBCCA(t *testing.T) {
 	tortureLock(t, scenario{workers: 6, locks: 3, depth: 2, path: "ring", must: "deadlock", may: "deadlock"})
 }
 
-// TestTortureNest: eight locks deep, always in the same order: nothing may fail.
+// TestTortureNest acquires eight locks, always in the same order. None may fail.
 func TestTortureNest(t *testing.T) {
 	tortureLock(t, scenario{workers: 8, locks: 8, depth: 8, path: "up"})
 }
 
-// TestTortureStall: now and then a holder stays for longer than the stall timeout.
+// TestTortureStall lets an owner hold its lock for longer than the stall timeout now and then.
 func TestTortureStall(t *testing.T) {
 	tortureLock(t, scenario{workers: 8, locks: 1, depth: 1, stallMillis: 20, hogs: 100, must: "timeout", may: "timeout"})
 }
 
-// TestTortureHandOffTail: two workers: whoever waits is head and tail at once, and often gives up.
+// TestTortureHandOffTail has two workers, so that a waiter is head and tail at once. It often
+// gives up.
 func TestTortureHandOffTail(t *testing.T) {
 	tortureLock(t, scenario{workers: 2, locks: 1, depth: 1, limitMicros: 50, yields: true, may: "timeout"})
 }
 
-// TestTortureAbandon: waiters give up at every place of the queue while others arrive.
+// TestTortureAbandon lets waiters give up at every position of the queue while others arrive.
 func TestTortureAbandon(t *testing.T) {
 	tortureLock(t, scenario{workers: 32, locks: 1, depth: 1, limitMicros: 200, yields: true, may: "timeout"})
 }
 
-// TestTortureFlood: a thousand goroutines at one lock: nobody may fail.
+// TestTortureFlood has a thousand goroutines at one lock. None may fail.
 func TestTortureFlood(t *testing.T) {
 	tortureLock(t, scenario{workers: 1000, locks: 1, depth: 1})
 }
 
-// TestTortureMixed: random locks, depths and limits.
+// TestTortureMixed has random locks, depths and limits.
 func TestTortureMixed(t *testing.T) {
 	tortureLock(t, scenario{workers: 16, locks: 4, depth: 3, path: "random", limitMicros: 1000, yields: true, may: "deadlock timeout"})
 }

@@ -1,6 +1,6 @@
-// Package templates holds the generated text that is neither Go built by
-// jennifer nor assembly built by avo: the reference page, one-line stubs, and
-// Go files that differ between packages in the package clause only.
+// Package templates has the generated text that is neither Go built by jennifer
+// nor assembly built by avo: the reference page, the stubs of other architectures,
+// and Go files in which little depends on the table.
 package templates
 
 import "embed"

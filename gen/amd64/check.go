@@ -13,9 +13,9 @@ import (
 	"github.com/rqlock/rqlock/gen/emit"
 )
 
-// Compile is avo's own list of passes with the checks that it lacks. Left out:
-// EnsureBasePointerCalleeSaved (checkBasePointer refuses BP instead) and
-// PruneSelfMoves (it deletes MOVL AX, AX, the zero-extending idiom).
+// compile is avo's list of passes with the checks that it lacks. Two passes are
+// left out: EnsureBasePointerCalleeSaved, since checkBasePointer refuses BP, and
+// PruneSelfMoves, which deletes the zero-extending MOVL AX, AX.
 var compile = pass.Concat(
 	pass.Verify,
 	pass.FunctionPass(checkLock),
@@ -36,15 +36,15 @@ var compile = pass.Concat(
 	pass.Func(pass.IncludeTextFlagHeader),
 )
 
-// lockable lists the instructions that the LOCK prefix is legal on, without
-// the letter of their width; on any other it raises #UD at run time.
+// lockable lists the instructions on which LOCK is legal, without the letter of
+// their width. On any other LOCK raises #UD at run time.
 var lockable = []string{
 	"ADC", "ADD", "AND", "BTC", "BTR", "BTS", "CMPXCHG", "CMPXCHG8", "CMPXCHG16", "DEC", "INC", "NEG", "NOT", "OR", "SBB", "SUB",
 	"XADD", "XCHG", "XOR",
 }
 
-// checkLock rejects LOCK before anything but a lockable instruction with a
-// memory destination, and an index beyond the operand in LOCK BTSL $n, (p).
+// checkLock rejects LOCK before anything but a lockable instruction with a memory
+// destination. It also rejects a bit beyond the operand, as in BTSL $32, (AX).
 func checkLock(fn *ir.Function) error {
 	var locked bool
 	for _, n := range fn.Nodes {
@@ -69,8 +69,8 @@ func checkLock(fn *ir.Function) error {
 	return nil
 }
 
-// lockLegal takes the last letter, and only it, for the width: SUBB is SUB and
-// not SU.
+// lockLegal reports whether LOCK may precede i. The width is the last letter of an
+// opcode and no more: SUBB is SUB, not SU.
 func lockLegal(i *ir.Instruction) bool {
 	if len(i.Operands) == 0 || !operand.IsMem(i.Operands[len(i.Operands)-1]) {
 		return false
@@ -84,8 +84,8 @@ func bitInside(i *ir.Instruction) bool {
 	return !ok || bit < width
 }
 
-// checkCmpxchg rejects a CMPXCHG that does not tell the register allocator
-// about the accumulator: avo's own constructors do not.
+// checkCmpxchg rejects a CMPXCHG that does not tell the register allocator of the
+// accumulator. avo's own constructors do not.
 func checkCmpxchg(fn *ir.Function) error {
 	for _, i := range fn.Instructions() {
 		if !strings.HasPrefix(i.Opcode, "CMPXCHG") {

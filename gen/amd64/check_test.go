@@ -127,7 +127,7 @@ func wantError(t *testing.T, err error, want string) {
 	}
 }
 
-// TestLockAtEnd: nothing follows that LOCK could be a prefix of.
+// TestLockAtEnd checks that LOCK is rejected if no instruction follows it.
 func TestLockAtEnd(t *testing.T) {
 	f := emit.NewFunc("f", "func()", nil)
 	ret(f)
@@ -135,8 +135,8 @@ func TestLockAtEnd(t *testing.T) {
 	wantError(t, checkLock(f.IR), "LOCK at the end of the function")
 }
 
-// TestLockLegal takes the list from the manual: LOCK is legal with a memory
-// destination before these, in every width that they have.
+// TestLockLegal has the manual's list: LOCK is legal before these in every width that
+// they have, if the destination is memory.
 func TestLockLegal(t *testing.T) {
 	legal := strings.Fields(`
 		ADCB ADCW ADCL ADCQ ADDB ADDW ADDL ADDQ ANDB ANDW ANDL ANDQ

@@ -1,8 +1,8 @@
 // Package amd64 emits the primitives for amd64.
 //
-// The architecture is TSO: a plain load is an acquire, a plain store is a
-// release, and only a LOCKed instruction or XCHG keeps a store before a later
-// load. So the orderings differ in what they cost nowhere but there.
+// The architecture has total store order (TSO). A plain load is an acquire and a
+// plain store is a release. Only an instruction with LOCK, or XCHG, keeps a store
+// before a later load, so only there does an ordering cost anything.
 package amd64
 
 import (
@@ -40,7 +40,7 @@ var Backend = &emit.Backend{
 	Helpers: []emit.Helper{{
 		Name: "emptyCall",
 		Sig:  "func()",
-		Doc:  []string{"emptyCall is the cost of a call: what the benchmarks measure the others against."},
+		Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
 		Emit: func(f *emit.Func) { ret(f) },
 	}},
 }
@@ -70,7 +70,7 @@ func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-// noFence says why a plain move is enough.
+// noFence comments on why a plain move is enough.
 func noFence(f *emit.Func, r *spec.Row) {
 	switch r.Order {
 	case spec.Acquire:
@@ -89,7 +89,7 @@ func xchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 
 // exchange swaps the low bits of v with memory.
 func exchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
-	f.Comment("XCHG with memory is locked without a prefix.")
+	f.Comment("XCHG with memory is atomic without a LOCK prefix.")
 	switch bits {
 	case 8:
 		f.Add(x86.XCHGB(v.As8(), m))
@@ -108,7 +108,8 @@ func cmpxchgWord(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 	compareExchange(f, r.Width, v, at(p, 0))
 }
 
-// compareExchange stores the low bits of v in memory if it is AX, and returns ok.
+// compareExchange stores the low bits of v in memory if AX has the value there, and
+// returns ok.
 func compareExchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
 	ok := f.GP8()
 	lock(f)
@@ -125,7 +126,7 @@ func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	if bits := field.Native(); bits != 0 {
 		shift(f, x86.SHRL, field, v)
 		exchange(f, bits, v, at(p, field.Offset()))
-		if field.Top() < 31 { // else the shift drops what XCHG left as it was
+		if field.Top() < 31 { // otherwise the shift drops the bits that XCHG left alone
 			f.Add(zeroExtend(bits, v))
 		}
 		shift(f, x86.SHLL, field, v)
@@ -143,20 +144,20 @@ func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	ret(f)
 }
 
-// plainLoad loads the word that a compare-and-exchange will expect into AX.
+// plainLoad loads into AX the word that a compare-and-exchange is to expect.
 func plainLoad(f *emit.Func, p reg.Register) {
-	f.Comment("Plain load: the CMPXCHG that succeeds is what orders.")
+	f.Comment("A plain load is enough, because the CMPXCHG that succeeds orders.")
 	f.Add(x86.MOVL(at(p, 0), reg.EAX))
 }
 
-// shift moves a field's bits up into place or down out of it.
+// shift shifts a field's bits up to its position, or down from it.
 func shift(f *emit.Func, op func(...operand.Op) (*ir.Instruction, error), field spec.Field, v reg.Register) {
 	if field.Shift != 0 {
 		f.Add(op(operand.U8(field.Shift), v))
 	}
 }
 
-// zeroExtend clears what is above the low bits of v.
+// zeroExtend clears the bits of v above the low ones.
 func zeroExtend(bits int, v reg.GPVirtual) (*ir.Instruction, error) {
 	if bits == 8 {
 		return x86.MOVBLZX(v.As8(), v)
@@ -164,8 +165,9 @@ func zeroExtend(bits int, v reg.GPVirtual) (*ir.Instruction, error) {
 	return x86.MOVWLZX(v.As16(), v)
 }
 
-// replaceField tries to give the field of the word at p, last seen in AX, the
-// value v (in place). ZF tells whether it did; AX has the word found.
+// replaceField tries to set the field of the word at p to v, which is shifted to the
+// field's position. AX has the word that it expects. Afterwards ZF tells whether it
+// did, and AX has the word that it found.
 func replaceField(f *emit.Func, field spec.Field, v, p reg.Register) {
 	w := f.GP32()
 	f.Add(x86.MOVL(reg.EAX, w))
@@ -213,7 +215,7 @@ func fetchSetBit(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	f.Add(x86.XORL(old, old))
 	lock(f)
 	f.Add(x86.BTSL(operand.U8(field.Shift), at(p, 0)))
-	f.Comment("CF has the old bit. BTS returns nothing else: read the other bits after it.")
+	f.Comment("CF has the old bit. BTS returns no other bits, so load them after it.")
 	f.Add(x86.SETCS(old.As8()))
 	f.Add(x86.SHLL(operand.U8(field.Shift), old))
 	f.Add(x86.MOVL(at(p, 0), w))
@@ -237,7 +239,7 @@ func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	default:
 		from, err := l.Stored(r.From)
 		f.Fail(err)
-		f.Comment("The caller guarantees the old values: flip what differs.")
+		f.Comment("The caller guarantees the old values, so flip the bits that differ.")
 		lock(f)
 		f.Add(x86.XORL(operand.U32((from.Value^to.Value)<<to.Shift), at(p, 0)))
 	}
@@ -254,8 +256,8 @@ func imm(bits int, v uint32) operand.Op {
 	return operand.U32(v)
 }
 
-// SpinChunk is the number of spins of a conditional load that take about 20 us
-// at most: a PAUSE takes 10 to 140 cycles.
+// SpinChunk is a number of spins of a conditional load that take about 20 us or
+// less. A PAUSE takes 10 to 140 cycles.
 const SpinChunk = 256
 
 func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
@@ -283,7 +285,7 @@ func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 }
 
 func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
-	f.Comment("RDTSC does not serialise: it may run ahead of earlier loads.")
+	f.Comment("RDTSC does not serialise. It may be executed before earlier loads.")
 	f.Add(x86.RDTSC())
 	f.Add(x86.SHLQ(operand.U8(32), reg.RDX))
 	f.Add(x86.ORQ(reg.RDX, reg.RAX))
@@ -312,16 +314,19 @@ func returnBool(f *emit.Func, ok uint8) {
 func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	p, locked := arg(f, param), f.GP32()
 	f.Add(x86.MOVL(operand.U32(1), locked))
-	f.Comment("t,p,l -> t,p,1. A byte, as the unlock stores one: a wider access just after it would wait for it.")
+	f.Comment("t,p,l -> t,p,1",
+		"The exchange is of a byte, because the unlock stores a byte. A wider access soon after",
+		"that store could not be forwarded from it, and would wait until it is in the cache.")
 	exchange(f, l.Locked.Bits, locked, at(p, l.Locked.Offset()))
 	f.Add(x86.TESTB(locked.As8(), locked.As8()))
 	f.Add(x86.JNE(operand.LabelRef("held")))
 	f.Add(x86.TESTB(operand.U8(l.Pending.Mask()>>(8*l.Pending.Offset())), at(p, l.Pending.Offset())))
-	f.Add(x86.JNE(operand.LabelRef("promised")))
+	f.Add(x86.JNE(operand.LabelRef("closed")))
 	f.Add(x86.MOVQ(loadG(f), at(p, emit.OwnerOffset)))
 	done()
-	f.Label("promised")
-	f.Comment("t,1,1 -> t,1,0. Give it back, in order after the last owner's section (TSO).")
+	f.Label("closed")
+	f.Comment("t,1,1 -> t,1,0", "A waiter has closed the lock, so give it back.",
+		"No fence: TSO keeps this store after the last owner's section.")
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
 	f.Label("held")
 	failed()
@@ -330,12 +335,13 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	p := reg.RAX
 	argInto(f, param, p)
-	f.Comment("A waiter that polls may have the line: ask once, to write, not first to read the owner.")
+	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
+		"instead of twice, to read the owner and then to write.")
 	prefetchToWrite(f, p)
 	f.Add(x86.CMPQ(loadG(f), at(p, emit.OwnerOffset)))
 	f.Add(x86.JNE(operand.LabelRef("foreign")))
 	f.Add(x86.MOVQ(operand.U32(0), at(p, emit.OwnerOffset)))
-	f.Comment("t,p,1 -> t,p,0", "No fence and no LOCK: TSO keeps the owner's stores before this one.")
+	f.Comment("t,p,1 -> t,p,0", "No fence and no LOCK: TSO keeps the section's accesses before this store.")
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
 	done()
 	f.Label("foreign")

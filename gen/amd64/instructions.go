@@ -15,12 +15,12 @@ import (
 // wrongly, and the moves of arguments and results. Everything else comes from
 // avo's checked constructors in package x86.
 
-// lock emits the LOCK prefix, which avo does not know and the Go assembler
-// treats as an opcode of its own. checkLock verifies what follows it.
+// lock emits the LOCK prefix, which avo lacks. To the Go assembler it is an opcode
+// of its own. checkLock checks what follows it.
 func lock(f *emit.Func) { f.Add(&ir.Instruction{Opcode: "LOCK"}, nil) }
 
-// cmpxchg emits CMPXCHG with its implicit accumulator. avo's entry omits it, so
-// that the register allocator would put other values into AX.
+// cmpxchg emits CMPXCHG with its implicit accumulator. avo's constructor omits it,
+// so that the register allocator would put other values into AX.
 func cmpxchg(f *emit.Func, bits int, src reg.Register, m operand.Mem) {
 	op := map[int]string{8: "CMPXCHGB", 16: "CMPXCHGW", 32: "CMPXCHGL", 64: "CMPXCHGQ"}[bits]
 	acc := map[int]reg.Register{8: reg.AL, 16: reg.AX, 32: reg.EAX, 64: reg.RAX}[bits]
@@ -32,8 +32,8 @@ func cmpxchg(f *emit.Func, bits int, src reg.Register, m operand.Mem) {
 	}, nil)
 }
 
-// prefetchToWrite asks for the cache line at p to write, by PREFETCHW, which the
-// assembler lacks. A processor that lacks it (Intel's before 2014) does nothing.
+// prefetchToWrite asks for the cache line at p in order to write to it, by PREFETCHW.
+// The assembler lacks it. Processors that lack it (Intel's before 2014) do nothing.
 func prefetchToWrite(f *emit.Func, p reg.Register) {
 	f.Comment("PREFETCHW (AX)")
 	for _, b := range []operand.U8{0x0f, 0x0d, 0x08} { // 0x08: of (AX)
@@ -41,14 +41,14 @@ func prefetchToWrite(f *emit.Func, p reg.Register) {
 	}
 }
 
-// tls prints as the assembler's (TLS) operand. Registers of avo are a sealed
-// interface; embedding one lets it carry another name.
+// tls prints as the assembler's (TLS) operand. avo's interface of registers is
+// sealed, so it embeds a register of avo to have a name of its own.
 type tls struct{ reg.Physical }
 
 func (tls) Asm() string { return "TLS" }
 
-// loadG loads the current g from thread-local storage: R14 holds it only in
-// ABIInternal code.
+// loadG loads the current g from thread-local storage. R14 has it in ABIInternal
+// code only.
 func loadG(f *emit.Func) reg.Register {
 	g := f.GP64()
 	f.Add(&ir.Instruction{
@@ -105,7 +105,7 @@ func mov(bits int, src, dst operand.Op) (*ir.Instruction, error) {
 	return x86.MOVQ(src, dst)
 }
 
-// narrow returns the low bits of a register; other operands pass.
+// narrow returns the low bits of a register, and any other operand as it is.
 func narrow(op operand.Op, bits int) operand.Op {
 	r, ok := op.(reg.GP)
 	if !ok {

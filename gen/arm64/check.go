@@ -14,8 +14,8 @@ import (
 	"github.com/rqlock/rqlock/gen/emit"
 )
 
-// compile is the part of avo's list of passes that is not about amd64, with the
-// checks that it lacks. rename comes last: no pass of avo knows its registers.
+// compile has the passes of avo that are not about amd64, with the checks that avo
+// lacks. rename comes last, because no pass of avo knows the registers it names.
 var compile = pass.Concat(
 	pass.Verify,
 	pass.FunctionPass(pass.PruneJumpToFollowingLabel),
@@ -37,8 +37,8 @@ var compile = pass.Concat(
 	pass.InstructionPass(rename),
 )
 
-// checkLSEBuild checks what remains of the function under GOARM64_LSE as a
-// function of its own: it must be whole, and use no exclusive store.
+// checkLSEBuild checks what remains of the function under GOARM64_LSE as if it were
+// a function of its own. It must be complete, and have no exclusive store.
 func checkLSEBuild(fn *ir.Function) error {
 	lse := withoutLLSC(fn)
 	for _, i := range lse.Instructions() {
@@ -56,7 +56,7 @@ func checkLSEBuild(fn *ir.Function) error {
 	return nil
 }
 
-// withoutLLSC copies a function as the assembler sees it under GOARM64_LSE.
+// withoutLLSC copies a function as it is assembled under GOARM64_LSE.
 func withoutLLSC(fn *ir.Function) *ir.Function {
 	lse := &ir.Function{Name: fn.Name, Signature: fn.Signature}
 	dropped := false
@@ -78,8 +78,8 @@ func withoutLLSC(fn *ir.Function) *ir.Function {
 	return lse
 }
 
-// checkBodyEnd rejects an LL/SC body that does not end before its #endif, which
-// CheckFallThrough takes for an end. It runs after pass.CFG.
+// checkBodyEnd rejects an LL/SC body that runs into its #endif, which counts as a
+// terminal instruction in CheckFallThrough. It runs after pass.CFG.
 func checkBodyEnd(fn *ir.Function) error {
 	for _, i := range fn.Instructions() {
 		if i.Opcode == endif && i.IsTerminal && len(i.Pred) > 0 {
@@ -97,8 +97,8 @@ func isStoreExclusive(i *ir.Instruction) bool {
 	return strings.HasPrefix(i.Opcode, "STXR") || strings.HasPrefix(i.Opcode, "STLXR")
 }
 
-// address returns the address register of an exclusive instruction and the
-// suffix that tells its width.
+// address returns the address register of an exclusive instruction, and the suffix
+// for its width.
 func address(i *ir.Instruction) (reg.Register, string) {
 	_, width, _ := strings.Cut(i.Opcode, "XR")
 	for _, op := range i.Operands {
@@ -109,8 +109,8 @@ func address(i *ir.Instruction) (reg.Register, string) {
 	return nil, width
 }
 
-// checkStatus rejects an exclusive store whose status register is also its data
-// or its address: the processor may then do anything.
+// checkStatus rejects an exclusive store whose status register is also its data or
+// its address. What such an instruction does is unpredictable.
 func checkStatus(fn *ir.Function) error {
 	for _, i := range fn.Instructions() {
 		if !isStoreExclusive(i) {
@@ -125,26 +125,27 @@ func checkStatus(fn *ir.Function) error {
 	return nil
 }
 
-// window is a point of a function together with the exclusive load that is
-// pending there.
+// A window is an instruction together with the exclusive load whose reservation is
+// held there.
 type window struct {
 	at    *ir.Instruction
-	load  *ir.Instruction // nil = none pending
-	slept bool            // a WFE came after it
+	load  *ir.Instruction // nil = no reservation is held
+	slept bool            // a WFE came after the load
 }
 
-// checkWindows follows every path through the function and rejects what keeps
-// an exclusive store from succeeding, or a load without its store or CLREX.
+// checkWindows follows every path through the function. It rejects what keeps an
+// exclusive store from succeeding, and a reservation that is neither used nor
+// dropped.
 func checkWindows(fn *ir.Function) error {
-	seen := map[window]bool{}
+	visited := map[window]bool{}
 	todo := []window{{at: fn.Instructions()[0]}}
 	for len(todo) > 0 {
 		w := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if seen[w] {
+		if visited[w] {
 			continue
 		}
-		seen[w] = true
+		visited[w] = true
 		if err := w.check(); err != nil {
 			return fmt.Errorf("%s: %s: %w", fn.Name, describe(w.at), err)
 		}
@@ -157,7 +158,7 @@ func checkWindows(fn *ir.Function) error {
 	return nil
 }
 
-// check says whether the instruction may stand at this point.
+// check says why the instruction may not be in the window, if it may not.
 func (w window) check() error {
 	switch i := w.at; {
 	case isStoreExclusive(i):
@@ -201,16 +202,16 @@ func (w window) after() window {
 	return window{load: w.load, slept: w.slept}
 }
 
-// logical and arithmetic list the instructions with immediates of their kinds;
-// the W forms work on 32 bits.
+// logical and arithmetic list the instructions with immediates of those kinds. The
+// forms with a W work on 32 bits.
 var (
 	logical    = []string{"AND", "ANDS", "BIC", "BICS", "EON", "EOR", "ORN", "ORR", "TST"}
 	arithmetic = []string{"ADD", "ADDS", "CMN", "CMP", "SUB", "SUBS"}
 )
 
-// immediatesFit reports whether every immediate fits into its instruction. For
-// one that does not, the assembler quietly builds the value in R27, or even
-// loads it from memory. Instructions of no known kind get shift counts only.
+// immediatesFit reports whether every immediate fits into its instruction. If one does
+// not, the assembler silently builds it in R27, or even loads it from memory.
+// Instructions of no known kind may have shift counts only.
 func immediatesFit(i *ir.Instruction) bool {
 	opcode, word := strings.CutSuffix(i.Opcode, "W")
 	for _, op := range i.Operands {
@@ -236,7 +237,7 @@ func immediatesFit(i *ir.Instruction) bool {
 	return true
 }
 
-// value returns the value of an unsigned constant; others are not vouched for.
+// value returns the value of an unsigned constant, and whether c is one.
 func value(c operand.Constant) (v uint64, ok bool) {
 	switch c := c.(type) {
 	case operand.U8:
@@ -251,9 +252,9 @@ func value(c operand.Constant) (v uint64, ok bool) {
 	return 0, false
 }
 
-// isBitmask reports whether v is a logical immediate: a run of ones, rotated,
-// and repeated every 2, 4, 8, 16, 32 or 64 bits. Such a value changes between 0
-// and 1 exactly twice in each period.
+// isBitmask reports whether v is a logical immediate: a run of ones, rotated, and
+// repeated every 2, 4, 8, 16, 32 or 64 bits. Such a value changes between 0 and 1
+// exactly twice in each period.
 func isBitmask(v uint64) bool {
 	for period := 2; period <= 64; period *= 2 {
 		if mathbits.RotateLeft64(v, period) == v {

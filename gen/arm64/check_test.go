@@ -204,9 +204,9 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// TestEarlyClobber builds the same functions with and without the guard in
-// loadExclusive and storeExclusive: without it, avo's allocator alone gives the
-// status a register that the store still reads.
+// TestEarlyClobber builds the same functions with the guard in loadExclusive and
+// storeExclusive, and without it. Without it, avo's allocator gives the status a
+// register that the store still reads.
 func TestEarlyClobber(t *testing.T) {
 	unguardedLoad := func(f *emit.Func, opcode string, p, old, _ reg.Register) { add(f, opcode, at(p), old) }
 	unguardedStore := func(f *emit.Func, opcode string, v, p, status reg.Register) {

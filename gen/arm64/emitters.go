@@ -1,13 +1,13 @@
 // Package arm64 emits the primitives for arm64.
 //
-// The architecture is weakly ordered: an access orders what its instruction
-// says and no more. LDAR and LDAXR acquire, STLR and STLXR release, and LSE
-// read-modify-writes spell theirs as A and L.
+// The architecture is weakly ordered: an access orders no more than its instruction
+// says. LDAR and LDAXR acquire, STLR and STLXR release, and the names of LSE
+// instructions have an A or an L.
 //
-// A read-modify-write has two bodies: one LSE instruction (or a loop around
-// CAS), and LL/SC, a loop of exclusive load and store, for cores before
-// ARMv8.1. A variable of the Go package chooses at run time; an assembly for
-// GOARM64=v8.1 has the first only.
+// A read-modify-write has two bodies. One is an LSE instruction, or a loop around
+// CAS. The other is LL/SC, a loop of exclusive load and store, for cores before
+// ARMv8.1. A variable of the Go package chooses between them at run time. Builds
+// for GOARM64=v8.1 have the first one only.
 package arm64
 
 import (
@@ -47,13 +47,13 @@ var Backend = &emit.Backend{
 		{
 			Name: "emptyCall",
 			Sig:  "func()",
-			Doc:  []string{"emptyCall is the cost of a call: what the benchmarks measure the others against."},
+			Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
 			Emit: func(f *emit.Func) { ret(f) },
 		},
 		{
 			Name: "lsePath",
 			Sig:  "func() (lse bool)",
-			Doc:  []string{"lsePath reports which bodies this build takes, by the same choice: LSE or LL/SC."},
+			Doc:  []string{"lsePath reports whether the LSE bodies run, or else LL/SC. It chooses as every primitive does."},
 			Emit: func(f *emit.Func) {
 				dispatch(f, func() { returnBool(f, "lse", true) }, func() { returnBool(f, "lse", false) })
 			},
@@ -61,8 +61,8 @@ var Backend = &emit.Backend{
 	},
 }
 
-// finish puts preprocessor directives at the line start, and the one that opens
-// a body next to the label that it is about.
+// finish puts preprocessor directives at the beginning of their lines, and the one
+// that begins a body next to the body's label.
 func finish(src []byte) []byte {
 	src = bytes.ReplaceAll(src, []byte("\n\t#"), []byte("\n#"))
 	return bytes.ReplaceAll(src, []byte("\n"+ifndefLSE+"\n\n"), []byte("\n\n"+ifndefLSE+"\n"))
@@ -80,12 +80,12 @@ func dispatch(f *emit.Func, lse, llsc func()) {
 	closeBody(f)
 }
 
-// update computes the word to store from the word found. It may branch away
-// instead of returning.
+// An update emits the computation of the word to store from the word found. What it
+// emits may also branch away.
 type update func(found reg.Register) reg.Register
 
-// exclusively emits the LL/SC loop that updates *p, and returns the register
-// with the word before.
+// exclusively emits the LL/SC loop that updates *p. It returns the register with the
+// old word.
 func exclusively(f *emit.Func, o spec.Order, bits int, p reg.Register, u update) reg.Register {
 	old, status := f.GP64(), f.GP64()
 	f.Label("retry")
@@ -95,12 +95,11 @@ func exclusively(f *emit.Func, o spec.Order, bits int, p reg.Register, u update)
 	return old
 }
 
-// swapping emits the CAS loop that updates the 32-bit *p, and returns the
-// register with the word before: LSE itself swaps whole bytes, halfwords and
-// words only.
+// swapping emits the CAS loop that updates the 32-bit *p, for what is no whole byte,
+// halfword or word that LSE can swap. It returns the register with the old word.
 func swapping(f *emit.Func, o spec.Order, p reg.Register, u update) reg.Register {
 	old, found := f.GP64(), f.GP64()
-	f.Comment("Plain load: the CAS that succeeds is what orders.")
+	f.Comment("A plain load is enough, because the CAS that succeeds orders.")
 	add(f, "MOVWU", at(p), old)
 	f.Label("again")
 	new := u(old)
@@ -130,19 +129,19 @@ func giveUp(f *emit.Func, label string) {
 }
 
 func dropReservation(f *emit.Func) {
-	f.Comment("Drop the reservation: no later exclusive store may take it for its own.")
+	f.Comment("Drop the reservation, so that no later exclusive store succeeds by it.")
 	bare(f, "CLREX")
 }
 
-// shift moves a pointer to a field's own bytes: LSE, exclusive, acquire and
-// release instructions take no displacement.
+// shift moves a pointer to a field's own bytes, for the instructions that take no
+// displacement: LSE, exclusives, acquires and releases.
 func shift(f *emit.Func, p reg.Register, field spec.Field) {
 	if n := field.Offset(); n != 0 {
 		add(f, "ADD", operand.U8(n), p, p)
 	}
 }
 
-// extract shifts a field's bits down and drops the others.
+// extract shifts a field's bits down and clears the others.
 func extract(f *emit.Func, v reg.Register, field spec.Field) {
 	add(f, "UBFXW", operand.U8(field.Shift), v, operand.U8(field.Bits), v)
 }
@@ -161,7 +160,7 @@ func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-// noFence says why a store-release is enough.
+// noFence comments on why a store-release is enough.
 func noFence(f *emit.Func, r *spec.Row) {
 	if r.Order.Releases() {
 		f.Comment("No fence: STLR keeps earlier accesses before itself.")
@@ -223,7 +222,7 @@ func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
 		shift(f, p, field)
-		if field.Shift != 0 { // else the exchange takes the low bits as they are
+		if field.Shift != 0 { // otherwise the exchange takes the low bits as they are
 			extract(f, v, field)
 		}
 		exchange(f, r.Order, bits, v, p, func(old reg.Register) {
@@ -267,7 +266,7 @@ func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 		return
 	}
 	mask, flips := constant(f, field.Mask()), f.GP64()
-	f.Comment("Where the field is old, flipping the bits in which new differs makes it new.")
+	f.Comment("If the field is old, flipping the bits in which old and new differ makes it new.")
 	add(f, "EORW", old, new, flips)
 	add(f, "ANDW", mask, flips, flips)
 	replace := func(miss string) update {
@@ -292,7 +291,8 @@ func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	})
 }
 
-// bitwise is an operation on the bits of a mask: in LSE and for LL/SC.
+// bitwise has the instructions of an operation on the bits of a mask: of LSE, and of
+// the computation in LL/SC.
 type bitwise struct{ fetch, compute string }
 
 var (
@@ -301,8 +301,8 @@ var (
 	flipBits  = bitwise{"LDEOR", "EORW"}
 )
 
-// fetchBits applies op to *p; end gets the register with the old word. In LSE
-// that is dst: ZR for a store whose old word nobody needs.
+// fetchBits applies op to *p; end gets the register with the old word. With LSE that
+// is dst, which is ZR if nobody needs the old word.
 func fetchBits(f *emit.Func, op bitwise, o spec.Order, mask uint32, p, dst reg.Register, end func(old reg.Register)) {
 	m := constant(f, mask)
 	dispatch(f, func() {
@@ -351,13 +351,13 @@ func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	default:
 		from, err := l.Stored(r.From)
 		f.Fail(err)
-		f.Comment("The caller guarantees the old values: flip what differs.")
+		f.Comment("The caller guarantees the old values, so flip the bits that differ.")
 		fetchBits(f, flipBits, r.Order, (from.Value^to.Value)<<to.Shift, p, zr, end)
 	}
 }
 
-// SpinChunk is the number of spins of a conditional load that take about 20 us
-// at most: an ISB takes 10 to 50 cycles. A call with a full chunk may sleep.
+// SpinChunk is a number of spins of a conditional load that take about 20 us or
+// less. An ISB takes 10 to 50 cycles. A call with a whole chunk may sleep.
 const SpinChunk = 512
 
 // sleepsPerSecond divides the counter's frequency into sleeps of 20 us.
@@ -373,10 +373,10 @@ func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 		branch(f, "BEQ", matched)
 	}
 	look(loadOpcode(r.Order, 32), "done")
-	f.Comment("Less than SpinChunk: too short a wait to sleep.")
+	f.Comment("A wait of less than SpinChunk is too short to sleep.")
 	test(f, "CMPW", operand.U16(SpinChunk), spins)
 	branch(f, "BLO", "poll")
-	f.Comment("Without the timer's events nothing would end a WFE if nobody stores.")
+	f.Comment("Without the timer's events, a WFE would last until somebody stores.")
 	branch(f, "CBZW", "poll", variable(f, "hasEventStream"))
 	sleep(f, func() { look(loadExclusiveOpcode(r.Order, 32), "awake") })
 	result(f, v, "v")
@@ -392,21 +392,22 @@ func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-// sleep emits the loop that waits in WFE for about 20 us and one period of the
-// timer's events at most. look loads exclusively and branches to awake on a match.
+// sleep emits the loop that waits in WFE, for about 20 us and one period of the
+// timer's events at most. What look emits loads exclusively, and branches to awake
+// if the condition holds.
 func sleep(f *emit.Func, look func()) {
 	start, budget, now := f.GP64(), f.GP64(), f.GP64()
-	f.Comment("20 us in ticks: their frequency / 50000.")
+	f.Comment("20 us in ticks is the counter's frequency / 50000.")
 	add(f, "MRS", name("CNTVCT_EL0"), start)
 	add(f, "MRS", name("CNTFRQ_EL0"), budget)
 	add(f, "UDIV", constant(f, sleepsPerSecond), budget, budget)
 	f.Label("sleep")
 	f.Comment(
-		"The load arms the monitor before the test: a store after it, even one before",
-		"the WFE, is an event and ends the WFE. So no wake-up is lost, and no SEVL needed.")
+		"The load arms the monitor before the test. A store after the load is an event that",
+		"ends the WFE, even if it comes before the WFE. So no wake-up is lost without SEVL.")
 	look()
 	add(f, "MRS", name("CNTVCT_EL0"), now)
-	f.Comment("Unsigned: a counter set back ends the wait too.")
+	f.Comment("The comparison is unsigned, so a counter that is set back ends the wait, too.")
 	add(f, "SUB", start, now, now)
 	test(f, "CMP", budget, now)
 	branch(f, "BHS", "awake")
@@ -416,8 +417,8 @@ func sleep(f *emit.Func, look func()) {
 	dropReservation(f)
 }
 
-// spinHint emits YIELD, which gives way on cores with several threads, and ISB,
-// which on the others takes long enough to keep the loop off the bus.
+// spinHint emits YIELD, which helps the other threads of a core that has several, and
+// ISB, which on the other cores takes long enough to keep the loop off the bus.
 func spinHint(f *emit.Func) {
 	bare(f, "YIELD")
 	bare(f, "ISB", operand.U8(15))
@@ -429,7 +430,7 @@ func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 }
 
 func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
-	f.Comment("No ISB: the counter may be read ahead of earlier instructions.")
+	f.Comment("No ISB: the counter may be read before earlier instructions are done.")
 	ticks := f.GP64()
 	add(f, "MRS", name("CNTVCT_EL0"), ticks)
 	result(f, ticks, "ticks")
@@ -452,22 +453,23 @@ func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
 func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	p, locked := arg(f, param), constant(f, 1)
 	bits := l.Locked.Bits
-	// own: locked was clear and is ours, unless the lock is promised to a waiter.
-	own := func(promised string) {
+	// own ends the path on which locked was clear, unless a waiter has closed the lock.
+	own := func(closed string) {
 		pending := f.GP64()
 		add(f, zeroExtending[8], operand.Mem{Base: p, Disp: l.Pending.Offset()}, pending)
 		if l.Pending.Native() != 0 {
-			branch(f, "CBNZW", promised, pending)
+			branch(f, "CBNZW", closed, pending)
 		} else {
 			test(f, "TSTW", operand.U32(l.Pending.Mask()>>(8*l.Pending.Offset())), pending)
-			branch(f, "BNE", promised)
+			branch(f, "BNE", closed)
 		}
 		add(f, "MOVD", g, operand.Mem{Base: p, Disp: emit.OwnerOffset})
 		done()
 	}
-	giveBack := func(promised string) {
-		f.Label(promised)
-		f.Comment("t,1,1 -> t,1,0. Give it back by a release: the next owner must see the last one's section.")
+	giveBack := func(closed string) {
+		f.Label(closed)
+		f.Comment("t,1,1 -> t,1,0", "A waiter has closed the lock, so give it back.",
+			"The store releases, because the next owner must find the last owner's section.")
 		add(f, storeOpcode(spec.Release, bits), zr, at(p))
 	}
 	f.Comment("t,p,l -> t,p,1")
@@ -475,8 +477,8 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 		found := f.GP64()
 		fetch(f, lse("SWP", spec.Acquire, bits), locked, p, found)
 		branch(f, "CBNZW", "held", found)
-		own("promised")
-		giveBack("promised")
+		own("closed")
+		giveBack("closed")
 		f.Label("held")
 		failed()
 	}, func() {
@@ -484,8 +486,8 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 			branch(f, "CBNZW", "miss", found)
 			return locked
 		})
-		own("taken")
-		giveBack("taken")
+		own("closed_llsc")
+		giveBack("closed_llsc")
 		failed()
 		f.Label("miss")
 		dropReservation(f)
@@ -496,13 +498,14 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	p, holder := arg(f, param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
-	f.Comment("A waiter that polls may have the line: ask once, to write, not first to read the owner.")
+	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
+		"instead of twice, to read the owner and then to write.")
 	test(f, "PRFM", at(p), name("PSTL1KEEP"))
 	add(f, "MOVD", owner, holder)
 	test(f, "CMP", g, holder)
 	branch(f, "BNE", "foreign")
 	add(f, "MOVD", zr, owner)
-	f.Comment("t,p,1 -> t,p,0", "No fence and no read-modify-write: STLR keeps the owner's accesses before itself.")
+	f.Comment("t,p,1 -> t,p,0", "No fence and no read-modify-write: STLR keeps the section's accesses before itself.")
 	add(f, storeOpcode(spec.Release, l.Locked.Bits), zr, at(p))
 	done()
 	f.Label("foreign")

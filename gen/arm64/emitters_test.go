@@ -14,8 +14,8 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// The layouts differ in what a field can be reached by: bytes and halfwords of
-// their own, or bits of the word.
+// In the first layout each field is a byte or halfword of its own, in the second
+// they are bits of the word.
 var layouts = []*spec.Layout{
 	{
 		Name:    "narrow",
@@ -38,8 +38,8 @@ var (
 	orderNames  = map[spec.Order]string{spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel"}
 )
 
-// everyRow returns a row for each operation, width, field and ordering that a
-// table may ask for. Their names are those of Name with the ordering appended.
+// everyRow returns a row for each operation, width, field and ordering that a table
+// may have. The ordering is appended to their names.
 func everyRow() []*spec.Row {
 	var rows []*spec.Row
 	row := func(r spec.Row, orders ...spec.Order) {
@@ -100,8 +100,8 @@ func TestEveryOperation(t *testing.T) {
 	}
 }
 
-// TestFinish: a reader finds directives at the line start, and the label of the
-// LL/SC body right below the one that opens it.
+// TestFinish checks that directives are at the beginning of their lines, and that the
+// label of the LL/SC body is right below the one that begins it.
 func TestFinish(t *testing.T) {
 	src, _, err := Backend.Assemble(nil, layouts[0])
 	if err != nil {
@@ -128,30 +128,34 @@ llsc:
 	}
 }
 
-// TestAssembles has the toolchain vet and build everything, with LL/SC bodies
-// and without.
+// TestAssembles lets the toolchain vet and build everything, with LL/SC bodies and
+// without.
 func TestAssembles(t *testing.T) {
 	for _, l := range layouts {
-		rows := everyRow()
-		if err := spec.Validate(rows, l); err != nil {
-			t.Fatal(err)
-		}
-		src, _, err := Backend.Assemble(rows, l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := writePackage(t, rows, src)
-		goTool(t, dir, "v8.0", "vet", ".")
 		for _, version := range []string{"v8.0", "v8.1"} {
 			t.Run(l.Name+"/"+version, func(t *testing.T) {
+				if testing.Short() && (l != layouts[1] || version != "v8.0") {
+					t.Skip("runs the toolchain")
+				}
+				t.Parallel()
+				rows := everyRow()
+				if err := spec.Validate(rows, l); err != nil {
+					t.Fatal(err)
+				}
+				src, _, err := Backend.Assemble(rows, l)
+				if err != nil {
+					t.Fatal(err)
+				}
+				dir := writePackage(t, rows, src)
+				goTool(t, dir, version, "vet", ".")
 				checkObject(t, assembled(t, dir, version), version == "v8.1")
 			})
 		}
 	}
 }
 
-// checkObject checks that no store-exclusive is in an object for LSE; a
-// load-exclusive is there in the wait loops only, to arm the monitor.
+// checkObject checks that an object for LSE has no store-exclusive, and has a
+// load-exclusive in the wait loops only, where it arms the monitor.
 func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
 	for fn, code := range object {
 		loads, stores := exclusives(code)
@@ -199,7 +203,7 @@ func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
 	}
 	dir := t.TempDir()
 	for name, content := range map[string][]byte{
-		"go.mod":    []byte("module p\n\ngo 1.26\n"),
+		"go.mod":    []byte("module p\n\ngo 1.25\n"),
 		"p.go":      decls.Bytes(),
 		"p_arm64.s": src,
 	} {
@@ -252,8 +256,8 @@ func goTool(t *testing.T, dir, version string, args ...string) string {
 	return string(out)
 }
 
-// TestOrdering spells out which instruction carries each ordering: a test run
-// on an emulator that orders everything would not miss it.
+// TestOrdering spells out which instructions have each ordering. On an emulator that
+// orders everything, a test that runs them would not notice if they had not.
 func TestOrdering(t *testing.T) {
 	accesses := map[string]string{}
 	for _, l := range layouts {
@@ -339,7 +343,7 @@ func sharedAccesses(src []byte) map[string][]string {
 
 var pointerAccess = regexp.MustCompile(`^\t(\w+).*\(R\d+\)`)
 
-// TestSleep: the budget of a sleep in WFE is 20 us, to which comes the time to
+// TestSleep checks that a sleep in WFE lasts 20 us at most, apart from the time to
 // the next timer event.
 func TestSleep(t *testing.T) {
 	if us := 1_000_000 / sleepsPerSecond; us > 20 {

@@ -14,16 +14,16 @@ import (
 // This file has the instructions that the emitters need, each with the
 // registers that it reads and writes: avo knows none of them.
 
-// letter is the assembler's suffix for an access of the given width.
+// letter is the suffix of an opcode for an access of the given width.
 var letter = map[int]string{8: "B", 16: "H", 32: "W", 64: "D"}
 
-// half is the suffix of the instructions that have none for 64 bits.
+// half is the same for the opcodes that have no suffix for 64 bits.
 var half = map[int]string{8: "B", 16: "H", 32: "W"}
 
-// zeroExtending are the plain loads: without the U they extend the sign.
+// zeroExtending has the plain loads. Without the U they extend the sign.
 var zeroExtending = map[int]string{8: "MOVBU", 16: "MOVHU", 32: "MOVWU", 64: "MOVD"}
 
-// lse names an LSE instruction: base, ordering, width.
+// lse returns the opcode of an LSE instruction.
 func lse(base string, o spec.Order, bits int) string {
 	suffix := ""
 	if o.Acquires() {
@@ -68,16 +68,16 @@ func storeExclusiveOpcode(o spec.Order, bits int) string {
 
 func ops(list ...operand.Op) []operand.Op { return list }
 
-// at is the only address that LSE, exclusive, acquire and release instructions
-// have: a register without displacement.
+// at is the address in a register, without displacement. LSE instructions,
+// exclusives, acquires and releases can have no other.
 func at(p reg.Register) operand.Mem { return operand.Mem{Base: p} }
 
-// name is an operand that is neither register, memory nor constant. avo has
-// one kind without registers, which it prints as it is.
+// name is an operand that is neither register, memory nor constant. Labels are what
+// avo has for it: it prints them as they are.
 func name(s string) operand.Op { return operand.LabelRef(s) }
 
-// add appends an instruction whose operands are read, but for the last, which
-// is written.
+// add appends an instruction that reads all its operands but the last, and writes
+// that.
 func add(f *emit.Func, opcode string, operands ...operand.Op) {
 	last := len(operands) - 1
 	f.Add(&ir.Instruction{Opcode: opcode, Operands: operands, Inputs: operands[:last], Outputs: operands[last:]}, nil)
@@ -88,7 +88,7 @@ func test(f *emit.Func, opcode string, operands ...operand.Op) {
 	f.Add(&ir.Instruction{Opcode: opcode, Operands: operands, Inputs: operands}, nil)
 }
 
-// bare appends an instruction that concerns no register.
+// bare appends an instruction that reads and writes no register.
 func bare(f *emit.Func, opcode string, operands ...operand.Op) {
 	f.Add(&ir.Instruction{Opcode: opcode, Operands: operands}, nil)
 }
@@ -114,11 +114,11 @@ func cas(f *emit.Func, opcode string, found, p, new reg.Register) {
 	}, nil)
 }
 
-// loadExclusive appends a load that opens an exclusive window. The status of
-// the store that closes it must differ from its data and its address, but avo
-// lets an output share a register with an input that dies. So the load counts
-// as writing status and the store as reading it: live throughout the window,
-// status shares with nothing in it. checkStatus verifies.
+// loadExclusive appends a load that opens an exclusive window. The status register
+// of the store that closes the window must be none of the store's operands, but avo
+// lets an output share the register of an input that dies. So the load counts as a
+// write of status and the store as a read: status is live in the whole window, and
+// shares its register with nothing there. checkStatus checks the outcome.
 func loadExclusive(f *emit.Func, opcode string, p, old, status reg.Register) {
 	f.Add(&ir.Instruction{
 		Opcode:   opcode,
@@ -154,14 +154,15 @@ func branch(f *emit.Func, opcode string, label string, on ...operand.Op) {
 
 func ret(f *emit.Func) { f.Add(&ir.Instruction{Opcode: "RET", IsTerminal: true}, nil) }
 
-// The assembly-time choice; Backend.Finish moves directives to the line start.
+// What is between these two is not assembled under GOARM64_LSE. Backend.Finish moves
+// them to the beginning of their lines.
 const (
 	ifndefLSE = "#ifndef GOARM64_LSE"
 	endif     = "#endif"
 )
 
-// closeBody ends what is assembled without GOARM64_LSE only. Nothing runs into
-// it, so it does not count as the end that the function falls off.
+// closeBody ends what is not assembled under GOARM64_LSE. It counts as terminal,
+// since nothing runs into it: otherwise the function would seem to fall off its end.
 func closeBody(f *emit.Func) { f.Add(&ir.Instruction{Opcode: endif, IsTerminal: true}, nil) }
 
 // variable loads a byte-sized variable of the Go package.

@@ -8,13 +8,12 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// avo allocates the 16 general purpose registers of amd64. Here they are no
-// more than colours: the register numbers that they stand for, all of them
-// scratch in ABI0. Colour 4 is amd64's stack pointer, which avo never hands
-// out, so R4 stays unused.
+// avo allocates the 16 general purpose registers of amd64. Here their numbers stand
+// for R0 to R15, which are all scratch registers in ABI0. Number 4 is amd64's stack
+// pointer, which avo does not allocate, so R4 stays unused.
 
-// fixed is a register with a role. Registers of avo are a sealed interface;
-// embedding a pseudo register keeps one out of the allocator's hands.
+// fixed is a register that the allocator does not allocate, because it embeds a
+// pseudo register of avo. avo's interface of registers is sealed.
 type fixed struct {
 	reg.Physical
 	name string
@@ -24,11 +23,11 @@ func (r fixed) Asm() string { return r.name }
 
 var (
 	zr = fixed{reg.FramePointer, "ZR"}
-	g  = fixed{reg.FramePointer, "g"} // R28: the assembler knows it by this name only
+	g  = fixed{reg.FramePointer, "g"} // R28, which the assembler knows by this name only
 )
 
-// rename gives the colours of an instruction their arm64 names and puts a
-// branch's label last, where the assembler wants it: avo looks for it first.
+// rename gives the registers of an instruction their arm64 names. It also puts the
+// label of a branch last, as the assembler wants it: avo has it first.
 func rename(i *ir.Instruction) error {
 	for k, op := range i.Operands {
 		switch op := op.(type) {

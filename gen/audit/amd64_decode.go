@@ -15,8 +15,8 @@ const (
 	framePointer reg = 5
 )
 
-// x86Ops says what each instruction does with its first operand (Intel order).
-// Whatever is not here is a finding as such.
+// x86Ops has what each instruction does with its first operand, in Intel's order. An
+// instruction that is not here is a finding.
 var x86Ops = map[x86asm.Op]x86Op{
 	x86asm.MOV: {sets: true}, x86asm.MOVZX: {sets: true}, x86asm.MOVSX: {sets: true}, x86asm.MOVSXD: {sets: true},
 	x86asm.SETE: {sets: true}, x86asm.SETNE: {sets: true}, x86asm.SETB: {sets: true}, x86asm.SETAE: {sets: true},
@@ -42,7 +42,7 @@ var x86Ops = map[x86asm.Op]x86Op{
 }
 
 type x86Op struct {
-	class   class // where the operands do not matter
+	class   class // if it does not depend on the operands
 	sets    bool  // writes its first operand
 	updates form  // reads and writes its first operand
 }
@@ -80,7 +80,7 @@ func decodeAMD64(code []byte, pc uint64) inst {
 	return i
 }
 
-// x86Text adds the LOCK that GoSyntax drops beside an operand-size prefix.
+// x86Text adds the LOCK that GoSyntax leaves out if there is an operand-size prefix.
 func x86Text(x x86asm.Inst, pc uint64) string {
 	text := x86asm.GoSyntax(x, pc, nil)
 	if lock, _ := x86Prefixes(x); lock && !strings.Contains(text, "LOCK") {
@@ -89,8 +89,8 @@ func x86Text(x x86asm.Inst, pc uint64) string {
 	return text
 }
 
-// x86Prefixes reports a LOCK prefix, and whether every prefix is one that the
-// audit understands: no illegal LOCK, no hardware lock elision, no REP.
+// x86Prefixes reports whether there is a LOCK prefix, and whether the audit knows all
+// prefixes: there must be no illegal LOCK, no hardware lock elision and no REP.
 func x86Prefixes(x x86asm.Inst) (lock, legal bool) {
 	legal = true
 	for _, p := range x.Prefix {
@@ -106,7 +106,7 @@ func x86Prefixes(x x86asm.Inst) (lock, legal bool) {
 	return lock, legal
 }
 
-// x86Operands describes what is neither a branch nor a special instruction.
+// x86Operands describes an instruction whose class depends on its operands.
 func (i *inst) x86Operands(x x86asm.Inst, op x86Op, lock bool) {
 	i.class = compute
 	memArg := slices.IndexFunc(x.Args[:], func(a x86asm.Arg) bool { _, ok := a.(x86asm.Mem); return ok })
@@ -153,7 +153,7 @@ func (i *inst) x86Access(op x86Op, memArg int, lock bool) {
 	}
 }
 
-// x86Value is what the first operand receives.
+// x86Value returns what the first operand receives.
 func x86Value(x x86asm.Inst) operand {
 	switch x.Op {
 	case x86asm.XOR:
@@ -206,7 +206,7 @@ func x86Mem(m x86asm.Mem, i *inst) mem {
 	return mem{base: x86Reg(m.Base), disp: m.Disp}
 }
 
-// x86Reg numbers a register of any width; AH..BH are part of AX..BX.
+// x86Reg returns the number of a register of any width. AH is a part of AX.
 func x86Reg(r x86asm.Reg) reg {
 	for _, run := range []struct {
 		first, last x86asm.Reg
@@ -222,7 +222,7 @@ func x86Reg(r x86asm.Reg) reg {
 	return noReg
 }
 
-// x86Width is the width of a register operand in bits, or 0.
+// x86Width returns the width of a register operand in bits, or 0.
 func x86Width(a x86asm.Arg) int {
 	r, ok := a.(x86asm.Reg)
 	switch {

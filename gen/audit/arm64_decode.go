@@ -9,22 +9,22 @@ import (
 	"golang.org/x/arch/arm64/arm64asm"
 )
 
-// Register numbers beyond R0..R30.
+// Register numbers beyond R30. Both are encoded as 31.
 const (
-	zr reg = 31 // where an encoding's 31 means zero
-	sp reg = 32 // where it means the stack pointer
+	zr reg = 31 // zero
+	sp reg = 32 // the stack pointer
 )
 
-// An encoding is one row of the arm64 decoder: word&mask == value.
+// An encoding is a row of the arm64 decoder, for the words with word&mask == value.
 type encoding struct {
 	name        string
 	mask, value uint32
 	decode      func(word, *inst)
 }
 
-// encodings lists what primitives and inlined sync/atomic functions may consist
-// of, and what deserves a finding of its own. No two overlap. Whatever is not
-// here (pairs, index registers, write-back, LDAPR, SIMD) is a finding as such.
+// encodings lists what primitives and inlined functions of sync/atomic may consist of,
+// and what has a rule of its own. No two overlap. What is not here is a finding: pairs,
+// index registers, write-back, LDAPR, SIMD.
 var encodings = []encoding{
 	// Atomics (LSE).
 	{"CAS", 0x3fa07c00, 0x08a07c00, decodeCAS},
@@ -90,10 +90,10 @@ func (w word) reg(low int) reg           { return reg(w.field(low, 5)) }
 func (w word) rt() reg                   { return w.reg(0) }
 func (w word) rs() reg                   { return w.reg(16) }
 
-// width is the access size that the top two bits of most accesses encode.
+// width returns the width of an access, which most encode in their top two bits.
 func (w word) width() int { return 8 << w.field(30, 2) }
 
-// at is the address [Rn, #disp].
+// at returns the address [Rn, #disp].
 func (w word) at(disp int64) mem {
 	if w.reg(5) == 31 {
 		return mem{region: viaStack, disp: disp}
@@ -123,7 +123,7 @@ func decodeARM64(code []byte, pc uint64) inst {
 	return i
 }
 
-// trimARM64 drops the zero words that the assembler pads a function with.
+// trimARM64 drops the zero words with which the assembler pads a function.
 func trimARM64(code []byte) []byte {
 	for len(code) >= 4 && binary.LittleEndian.Uint32(code[len(code)-4:]) == 0 {
 		code = code[:len(code)-4]
@@ -131,7 +131,7 @@ func trimARM64(code []byte) []byte {
 	return code
 }
 
-// disassemble is for what x/arch can decode.
+// disassemble prints an instruction, if x/arch can decode it.
 func disassemble(code []byte, w word) string {
 	if i, err := arm64asm.Decode(code); err == nil {
 		return arm64asm.GNUSyntax(i)
@@ -141,7 +141,7 @@ func disassemble(code []byte, w word) string {
 
 func simple(c class) func(word, *inst) { return func(_ word, i *inst) { i.class = c } }
 
-// computes is for what writes Rd in a way that the analysis does not follow.
+// computes is for instructions that write to Rd what the analysis does not follow.
 func computes(c class) func(word, *inst) {
 	return func(w word, i *inst) { i.class, i.sets = c, []reg{w.rt()} }
 }
@@ -173,7 +173,7 @@ func (i *inst) atomic(w word, f form, acquire, release bool) {
 	i.data, i.sets = operand{kind: fromReg, reg: w.rs()}, []reg{w.rt()}
 }
 
-// dropAcquire: SWP and LD<op> do not acquire if they return nothing.
+// dropAcquire corrects SWP and LD<op>, which do not acquire if they return nothing.
 func (i *inst) dropAcquire(w word) { i.acquire = i.acquire && w.rt() != zr }
 
 // lseText is the notation of GNU's disassembler.
@@ -227,7 +227,7 @@ func decodeOrderedStore(w word, i *inst) {
 	i.release, i.data = true, operand{kind: fromReg, reg: w.rt()}
 }
 
-// decodePlain is LDR, STR and their narrow kin with a scaled offset.
+// decodePlain decodes LDR, STR and their narrow variants with a scaled offset.
 func decodePlain(w word, i *inst) {
 	i.plain(w, w.at(int64(w.field(10, 12))<<w.field(30, 2)))
 }
@@ -291,7 +291,7 @@ func decodeADR(w word, i *inst) {
 	i.result = operand{kind: constant, n: base + offset}
 }
 
-// stackDest reads Rd where 31 means SP unless the instruction sets flags.
+// stackDest returns Rd of an instruction for which 31 is SP, unless it sets flags.
 func stackDest(w word, setsFlags bool) reg {
 	if w.rt() == 31 && !setsFlags {
 		return sp
@@ -319,8 +319,8 @@ func decodeLogicalImmediate(w word, i *inst) {
 	}
 }
 
-// bitmask expands the immediate of a logical instruction: a run of ones,
-// rotated, in an element that repeats over the register.
+// bitmask expands the immediate of a logical instruction. It is a run of ones, rotated
+// in an element that repeats over the register.
 func bitmask(w word) (int64, bool) {
 	n, immr, imms := w.field(22, 1), w.field(16, 6), w.field(10, 6)
 	size := bits.Len32(n<<6 | ^imms&0x3f)
@@ -343,7 +343,7 @@ func bitmask(w word) (int64, bool) {
 	return int64(v), true
 }
 
-// decodeMOVZ is MOVZ, MOVN and MOVK, which keeps the other bits.
+// decodeMOVZ decodes MOVZ, MOVN, and MOVK, which keeps the other bits.
 func decodeMOVZ(w word, i *inst) {
 	i.class, i.sets = compute, []reg{w.rt()}
 	n := int64(w.field(5, 16)) << (16 * w.field(21, 2))
@@ -359,7 +359,8 @@ func decodeMOVZ(w word, i *inst) {
 	i.result = operand{kind: constant, n: n}
 }
 
-// decodeLogical follows MOV Xd, Xm, which is ORR Xd, XZR, Xm.
+// decodeLogical decodes logical instructions, and follows MOV Xd, Xm, which is
+// ORR Xd, XZR, Xm.
 func decodeLogical(w word, i *inst) {
 	i.class, i.sets = compute, []reg{w.rt()}
 	unshifted := w.field(21, 3) == 0 && w.field(10, 6) == 0

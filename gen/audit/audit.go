@@ -1,11 +1,11 @@
-// Package audit checks the machine code of a generated package: from the
-// encoded bytes in a linked binary, that each primitive has the instructions
-// that its row asks for, and none that could weaken or outgrow it.
+// Package audit checks the machine code of a generated package. It decodes the bytes
+// of a linked binary, and checks that each primitive has the instructions that its
+// row asks for, and no others.
 //
-// It shares nothing with the emitters but the table. What an instruction does
-// comes from its bits; what an access touches, and which of the bodies for
-// machines with and without a feature it belongs to, from the flow of values
-// and of control. Code that the audit cannot follow is a finding too.
+// It has nothing but the table in common with the emitters. It learns from the bits of
+// an instruction what the instruction does. It follows values through registers to
+// learn what an access touches, and the control flow to learn on which machines the
+// access runs. Code that it cannot follow is a finding, too.
 package audit
 
 import (
@@ -19,15 +19,15 @@ import (
 // Target says what the binary was built for.
 type Target struct {
 	Arch string // GOARCH
-	// LSE: the build presumes arm64's LSE (GOARM64=v8.1), so that there must be
-	// neither LL/SC bodies nor a question which to take.
+	// LSE says that the build is for machines with arm64's LSE (GOARM64=v8.1). It must
+	// have no LL/SC bodies, and not choose between bodies.
 	LSE bool
 }
 
 // A Finding is a primitive that breaks a rule.
 type Finding struct {
 	Row     string
-	Machine string // architecture, and the features that lead to the code
+	Machine string // architecture, and the features of machines that run the code
 	PC      uint64 // 0 if the primitive as a whole breaks the rule
 	Inst    string
 	Rule    Rule
@@ -76,13 +76,13 @@ type checker struct {
 
 	fn       *function
 	asm      bool    // assembly, not inlined Go
-	machine  machine // the kind of machine that is being looked at
+	machine  machine // the kind of machine that is being checked
 	live     []bool  // the code that it runs
 	findings []Finding
 }
 
-// report adds a finding on instruction n, or on the whole primitive if n < 0. A
-// rule broken on several machines is reported once.
+// report adds a finding on instruction n, or on the whole primitive if n < 0. What is
+// wrong on several machines is reported once.
 func (c *checker) report(n int, rule Rule, format string, args ...any) {
 	f := Finding{Row: c.row.Name, Machine: c.machine.name, Rule: rule, Detail: fmt.Sprintf(format, args...)}
 	if f.Machine == "" {
@@ -97,8 +97,8 @@ func (c *checker) report(n int, rule Rule, format string, args ...any) {
 	}
 }
 
-// check decodes the code and applies the rules: first those that hold anywhere,
-// then, for each kind of machine, those on the code that it runs.
+// check decodes the code and applies the rules. First come those for every machine,
+// then those for the code that each kind of machine runs.
 func (c *checker) check(bin *image, code []byte, asm text) {
 	c.asm = asm.abi0
 	c.fn = &function{flagAt: bin.flagAt}
@@ -137,7 +137,7 @@ func (c *checker) check(bin *image, code []byte, asm text) {
 	}
 }
 
-// entry is what the registers hold when the function is called.
+// entry returns what the registers hold when the function is called.
 func (c *checker) entry() registers {
 	var r registers
 	r[zr] = value{kind: isConst}
@@ -152,8 +152,8 @@ func (c *checker) entry() registers {
 	return r
 }
 
-// frame lays out the arguments and results of an assembly function without a
-// frame of its own: they follow the return address.
+// frame returns the arguments and results of an assembly function that has no frame
+// of its own. They follow the return address.
 func frame(r *spec.Row) []slot {
 	const base = 8
 	var slots []slot
@@ -172,7 +172,7 @@ func frame(r *spec.Row) []slot {
 	return slots
 }
 
-// sizeof is the size of the types that signatures may use.
+// sizeof returns the size of a type that signatures may have.
 func sizeof(typ string) int64 {
 	switch typ {
 	case "bool", "uint8":
@@ -185,7 +185,7 @@ func sizeof(typ string) int64 {
 	return 8
 }
 
-// An image is a linked executable, seen from one of its packages.
+// An image is a linked executable, and one package in it.
 type image struct {
 	file  *elf.File
 	pkg   string
@@ -193,7 +193,7 @@ type image struct {
 	flags map[uint64]string // by address
 }
 
-// A text is where a function's code is.
+// A text is the position and calling convention of a function's code.
 type text struct {
 	start uint64
 	abi0  bool
@@ -225,7 +225,7 @@ func open(f *elf.File, pkg string) (*image, error) {
 
 func (b *image) flagAt(addr int64) string { return b.flags[uint64(addr)] }
 
-// implementation returns the code of a row: of its assembly function, or of the
+// implementation returns the code of a row. That is its assembly function, or the
 // public function into which sync/atomic was inlined.
 func (b *image) implementation(r *spec.Row, arch string) ([]byte, text, error) {
 	name, asm := b.pkg+"."+r.Impl(), true

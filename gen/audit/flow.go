@@ -1,6 +1,7 @@
 package audit
 
-// A function is one primitive's machine code with its control and value flow.
+// A function is the machine code of one primitive, with its flow of control and of
+// values.
 type function struct {
 	code   []inst
 	next   [][]int      // successors of each instruction, fall-through first
@@ -36,8 +37,8 @@ const (
 
 type registers [33]value
 
-// connect builds the control-flow graph. It returns the index of an instruction
-// from which control leaves the function other than by a return, or -1.
+// connect builds the control-flow graph. It returns the index of an instruction that
+// leaves the function other than by a return, or -1.
 func (f *function) connect() int {
 	at := map[uint64]int{}
 	for n, i := range f.code {
@@ -78,8 +79,8 @@ func (f *function) follow(entry registers) {
 	}
 }
 
-// merge joins what a predecessor leaves into the state before instruction n,
-// and reports whether that changed it.
+// merge merges the state after a predecessor into the state before instruction n, and
+// reports whether that has changed.
 func (f *function) merge(n int, in registers) bool {
 	if f.states[n] == nil {
 		f.states[n] = &in
@@ -94,7 +95,7 @@ func (f *function) merge(n int, in registers) bool {
 	return changed
 }
 
-// after is the state after instruction n.
+// after returns the state after instruction n.
 func (f *function) after(n int) registers {
 	i, out := &f.code[n], *f.states[n]
 	for _, r := range i.sets {
@@ -106,7 +107,7 @@ func (f *function) after(n int) registers {
 	return out
 }
 
-// value is what an operand of instruction n holds.
+// value returns what an operand of instruction n holds.
 func (f *function) value(n int, o operand) value {
 	switch o.kind {
 	case constant:
@@ -140,8 +141,8 @@ func (f *function) loaded(n int) value {
 	return value{}
 }
 
-// address is what instruction n accesses, unless it is on the stack or
-// thread-local: a parameter, a constant address, or anything.
+// address returns what instruction n accesses: a parameter, a constant address, or
+// anything. It knows nothing of the stack and of thread-local storage.
 func (f *function) address(n int) value {
 	m := f.code[n].mem
 	switch m.region {
@@ -153,7 +154,7 @@ func (f *function) address(n int) value {
 	return value{}
 }
 
-// slotAt is the argument or result that i accesses exactly, or nil.
+// slotAt returns the argument or result that i accesses as a whole, or nil.
 func (f *function) slotAt(i *inst) *slot {
 	for n := range f.frame {
 		if s := &f.frame[n]; s.offset == i.mem.disp && s.bits == i.bits {
@@ -163,27 +164,27 @@ func (f *function) slotAt(i *inst) *slot {
 	return nil
 }
 
-// reach marks the instructions that run after those in from, on machine m,
-// without passing an instruction that stop selects (those are marked).
+// reach marks the instructions that machine m can reach from those in from. It marks
+// the instructions that stop selects, but does not go beyond them.
 func (f *function) reach(m machine, from []int, stop func(*inst) bool) []bool {
-	seen := make([]bool, len(f.code))
+	reached := make([]bool, len(f.code))
 	for work := from; len(work) > 0; {
 		n := work[len(work)-1]
 		work = work[:len(work)-1]
-		if seen[n] {
+		if reached[n] {
 			continue
 		}
-		seen[n] = true
+		reached[n] = true
 		if !stop(&f.code[n]) {
 			work = append(work[:len(work):len(work)], f.nextOn(m, n)...)
 		}
 	}
-	return seen
+	return reached
 }
 
 func never(*inst) bool { return false }
 
-// nextOn is the successors of instruction n on machine m, where flags decide
+// nextOn returns the successors of instruction n on machine m, whose flags decide some
 // branches.
 func (f *function) nextOn(m machine, n int) []int {
 	i := &f.code[n]
@@ -201,8 +202,8 @@ func (f *function) nextOn(m machine, n int) []int {
 	return f.next[n][:1]
 }
 
-// cycleWithout returns an instruction that closes a cycle of the code that live
-// marks, on machine m, which passes none that avoid selects; or -1.
+// cycleWithout returns an instruction that closes a cycle in the live code of machine
+// m, or -1. The cycle has none of the instructions that avoid selects.
 func (f *function) cycleWithout(m machine, live []bool, avoid func(*inst) bool) int {
 	const onPath, done = 1, 2
 	state := make([]int, len(f.code))

@@ -4,25 +4,25 @@ package audit
 type class int
 
 const (
-	unknown     class = iota // the decoders do not know it: always a finding
-	compute                  // touches registers only
-	load                     // one access each
-	store                    //
+	unknown     class = iota // the decoders do not know it, which is a finding
+	compute                  // accesses registers only
+	load                     // one access
+	store                    // one access
 	update                   // atomic read-modify-write in one instruction
 	plainUpdate              // read-modify-write that is not atomic
 	loadEx                   // load-exclusive
 	storeEx                  // store-exclusive
-	prefetch                 // asks for a cache line, to write
+	prefetch                 // asks for a cache line in order to write to it
 	clearEx                  // CLREX
 	fence                    // orders accesses other than its own
 	pause                    // PAUSE, YIELD
 	sync                     // ISB
 	wait                     // WFE
 	counter                  // reads the machine's counter
-	jump                     // always taken
+	jump                     // unconditional
 	branch                   // conditional
-	ret                      //
-	call                     // also an indirect jump: control goes out of sight
+	ret                      // returns
+	call                     // calls, or jumps to where the audit cannot follow
 )
 
 var classNames = [...]string{
@@ -33,7 +33,7 @@ var classNames = [...]string{
 
 func (c class) String() string { return classNames[c] }
 
-// accesses reports whether an instruction of class c touches memory, or asks for it.
+// accesses reports whether an instruction of class c accesses memory or asks for it.
 func (c class) accesses() bool { return c >= load && c <= prefetch }
 
 // writes reports whether an instruction of class c may write memory.
@@ -53,13 +53,13 @@ var formNames = [...]string{"any", "exchange", "compare-and-exchange", "modify"}
 
 func (f form) String() string { return formNames[f] }
 
-// A reg is a general register, numbered as its architecture encodes it.
+// A reg is a general register, by its number in the architecture's encoding.
 type reg int
 
 const noReg reg = -1
 
-// An operand is what an instruction computes or stores, where the value
-// analysis can follow it: reg + n, the constant n, or what it loads.
+// An operand is what an instruction computes or stores, if the analysis can follow
+// it: reg + n, the constant n, or what the instruction loads.
 type operand struct {
 	kind operandKind
 	reg  reg
@@ -109,9 +109,9 @@ type inst struct {
 
 	// Accesses.
 	bits             int
-	acquire, release bool // as encoded; amd64 needs no such bits
+	acquire, release bool // as encoded; amd64 has no such bits
 	form             form
-	lse              bool // faults where LSE is missing
+	lse              bool // faults on machines without LSE
 	mem              mem
 	data             operand // what a store writes
 	status           reg     // of a store-exclusive

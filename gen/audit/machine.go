@@ -1,26 +1,27 @@
 package audit
 
-// An arch is what the audit must know of an architecture.
+// An arch is what the audit depends on of an architecture.
 type arch struct {
 	decode func(code []byte, pc uint64) inst
 	// trim drops the padding behind a function's last instruction.
 	trim func(code []byte) []byte
-	// args are the registers of Go's internal calling convention; assembly has
-	// its arguments on the stack.
+	// args lists the registers of Go's internal calling convention. Assembly has its
+	// arguments on the stack.
 	args []reg
-	// g is the register that holds the current g in both conventions, or noReg.
+	// g is the register that has the current g in both conventions, or noReg.
 	g reg
 	// reserved registers belong to the caller or the runtime.
 	reserved map[reg]string
-	// tso: plain accesses acquire and release; encodings carry no ordering.
+	// tso says that plain accesses acquire and release, and that no encoding has an
+	// ordering.
 	tso bool
-	// relax is what a spin consists of.
+	// relax lists what a spin consists of.
 	relax []class
-	// machines lists the kinds of machine that one binary meets.
+	// machines lists the kinds of machine that may run the binary.
 	machines []machine
 }
 
-// A machine says what the run-time flags hold on it.
+// A machine is a kind of machine, with the values that the run-time flags have on it.
 type machine struct {
 	name  string
 	flags map[string]bool
@@ -32,8 +33,8 @@ const (
 	flagEventStream = "event stream"
 )
 
-// flagSymbols maps the variables that hold flags to them; names that start with
-// a dot belong to the package under audit.
+// flagSymbols has the flags by the names of their variables. A name that begins with a
+// dot is in the package that is audited.
 var flagSymbols = map[string]string{
 	".hasLSE":                 flagLSE,
 	".hasEventStream":         flagEventStream,

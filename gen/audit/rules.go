@@ -13,23 +13,23 @@ const (
 	RuleSymbol      Rule = iota // the primitive is in the binary
 	RuleInstruction             // only instructions that the audit knows
 	RuleControl                 // no calls; nothing runs into other code
-	RuleRegister                // what belongs to caller and runtime stays untouched
-	RuleFrame                   // arguments and results are accessed as what they are
-	RuleFence                   // accesses carry their ordering, nothing else does
+	RuleRegister                // registers of caller and runtime stay as they are
+	RuleFrame                   // arguments and results are accessed as a whole
+	RuleFence                   // accesses have their ordering, and nothing else has one
 	RuleLock                    // no read-modify-write without LOCK
 	RuleAddress                 // shared accesses go through a parameter
 	RuleAccess                  // each access is one that the operation consists of
-	RuleWidth                   // of exactly the field or object
-	RuleOffset                  // at exactly the field or object
-	RuleOrdering                // with the row's ordering, no less and no more
-	RuleValue                   // stored where it is fixed
-	RuleMissing                 // what the operation cannot do without
-	RuleSequence                // accesses that must follow others
-	RuleRetry                   // a failed attempt is made again
-	RuleWindow                  // load-exclusive, nothing, store-exclusive or CLREX
-	RuleDispatch                // LSE and LL/SC where the machine has them
-	RuleLoop                    // a spin hint in every round of a wait
-	RuleEventStream             // WFE only where something ends it
+	RuleWidth                   // an access has exactly the width of the field or object
+	RuleOffset                  // an access is exactly at the field or object
+	RuleOrdering                // an access has the row's ordering, no less and no more
+	RuleValue                   // what is stored is right, if it is a constant
+	RuleMissing                 // nothing that the operation needs is missing
+	RuleSequence                // accesses that must follow others do
+	RuleRetry                   // an attempt that failed is repeated
+	RuleWindow                  // nothing is between load-exclusive and store-exclusive or CLREX
+	RuleDispatch                // LSE and LL/SC are for the machines that have them
+	RuleLoop                    // every round of a wait has a spin hint
+	RuleEventStream             // WFE is only where something ends it
 )
 
 var ruleNames = [...]string{
@@ -48,7 +48,7 @@ func Rules() []Rule {
 	return all
 }
 
-// checkInstruction applies the rules that hold on every machine.
+// checkInstruction applies the rules that are the same for every machine.
 func (c *checker) checkInstruction(n int) {
 	i := &c.fn.code[n]
 	switch i.class {
@@ -71,7 +71,7 @@ func (c *checker) checkInstruction(n int) {
 		}
 	}
 	if c.fn.states[n] == nil {
-		return // checked as code that no machine runs
+		return // check reports code that no machine runs
 	}
 	if i.class == storeEx {
 		c.checkStatus(n)
@@ -84,8 +84,8 @@ func (c *checker) checkInstruction(n int) {
 	}
 }
 
-// checkStatus: the status register must be none of the operands (the result
-// would be unpredictable), and the next instruction must look at it.
+// checkStatus checks that the status register is none of the operands, which would be
+// unpredictable, and that the next instruction tests it.
 func (c *checker) checkStatus(n int) {
 	i := &c.fn.code[n]
 	if i.status == i.data.reg || i.status == i.mem.base && i.mem.region == viaReg {
@@ -96,15 +96,16 @@ func (c *checker) checkStatus(n int) {
 	}
 }
 
-// checkNoDispatch: a build that presumes LSE does not ask for it.
+// checkNoDispatch checks that a build for machines with LSE does not ask for LSE.
 func (c *checker) checkNoDispatch(n int) {
 	if v := c.fn.value(n, c.fn.code[n].result); v == (value{kind: isFlag, name: flagLSE}) {
-		c.report(n, RuleDispatch, "asks for LSE in a build that presumes it")
+		c.report(n, RuleDispatch, "asks for LSE in a build for machines that have it")
 	}
 }
 
-// checkAddress: stack accesses hit one argument or result, globals are flags,
-// thread-local storage is the current g, and the rest goes through a parameter.
+// checkAddress checks that an access to the stack is to one argument or result, one to
+// a global to a flag, and one to thread-local storage to the current g. Any other must
+// be through a parameter.
 func (c *checker) checkAddress(n int) {
 	i := &c.fn.code[n]
 	a := c.fn.address(n)
@@ -120,15 +121,15 @@ func (c *checker) checkAddress(n int) {
 		}
 	case a.kind == isConst:
 		if i.class != load || c.fn.flagAt(a.n) == "" {
-			c.report(n, RuleAddress, "touches a global that is no flag")
+			c.report(n, RuleAddress, "accesses a global that is no flag")
 		}
 	case a.kind != isParam:
 		c.report(n, RuleAddress, "the address does not come from a parameter")
 	}
 }
 
-// shared reports whether the machine runs instruction n and accesses memory
-// through a parameter there, and through which.
+// shared reports whether the machine accesses memory through a parameter by
+// instruction n, and through which.
 func (c *checker) shared(n int) (value, bool) {
 	if !c.live[n] || !c.fn.code[n].class.accesses() {
 		return value{}, false
@@ -137,7 +138,7 @@ func (c *checker) shared(n int) (value, bool) {
 	return a, a.kind == isParam
 }
 
-// checkMachine applies the rules on the code that one kind of machine runs.
+// checkMachine applies the rules for the code that one kind of machine runs.
 func (c *checker) checkMachine() {
 	c.checkAccesses()
 	c.checkFeatures()
@@ -156,7 +157,7 @@ func (c *checker) checkMachine() {
 	}
 }
 
-// require reports a class of instructions of which the machine runs none.
+// require checks that the machine runs an instruction of a class.
 func (c *checker) require(want class) {
 	for n, i := range c.fn.code {
 		if c.live[n] && i.class == want {
@@ -175,8 +176,8 @@ func (c *checker) checkReturnsG() {
 	c.report(-1, RuleMissing, "no store of the current g as the result")
 }
 
-// checkFeatures: a machine without LSE must not meet its instructions, one with
-// LSE need not take the long way; WFE needs the event stream to end it.
+// checkFeatures checks that a machine without LSE runs none of its instructions, that
+// one with LSE does not run LL/SC, and that the event stream ends every WFE.
 func (c *checker) checkFeatures() {
 	lse, event := c.machine.flags[flagLSE], c.machine.flags[flagEventStream]
 	for n, i := range c.fn.code {
@@ -192,8 +193,8 @@ func (c *checker) checkFeatures() {
 	}
 }
 
-// checkWaitLoop: a wait loop loops, and each way round passes a hint (on arm64
-// YIELD and ISB) or WFE.
+// checkWaitLoop checks that a wait loop is a loop, and that every round of it has a
+// spin hint (on arm64 YIELD and ISB) or WFE.
 func (c *checker) checkWaitLoop() {
 	if c.fn.cycleWithout(c.machine, c.live, never) < 0 {
 		c.report(-1, RuleLoop, "it does not loop")
@@ -206,8 +207,8 @@ func (c *checker) checkWaitLoop() {
 	}
 }
 
-// checkWindows: between a load-exclusive and its store-exclusive lies no other
-// access, and no way out leaves the monitor set.
+// checkWindows checks that there is no other access between a load-exclusive and its
+// store-exclusive, and that no path returns with the monitor set.
 func (c *checker) checkWindows() {
 	closes := func(i *inst) bool { return i.class == storeEx || i.class == clearEx }
 	for n, i := range c.fn.code {
@@ -229,11 +230,11 @@ func (c *checker) checkWindows() {
 func (c *checker) checkInWindow(opened, n int) {
 	i := &c.fn.code[n]
 	switch {
-	case i.class == ret && !c.asm: // the compiler spares CLREX: every LDXR sets the monitor anew
+	case i.class == ret && !c.asm: // the compiler leaves out CLREX, as the next LDXR sets the monitor again
 	case i.class == ret:
 		c.report(n, RuleWindow, "returns with the exclusive monitor set: CLREX is missing")
 	case i.class == loadEx && c.row.Op == spec.CondLoad:
-		// Arms the monitor again for the next WFE.
+		// It arms the monitor again for the next WFE.
 	case i.class == storeEx:
 		o := &c.fn.code[opened]
 		if c.fn.address(n) != c.fn.address(opened) || i.bits != o.bits {
@@ -244,8 +245,8 @@ func (c *checker) checkInWindow(opened, n int) {
 	}
 }
 
-// checkOrphans finds store-exclusives that run without a load-exclusive since
-// the entry or the last store-exclusive: they always fail.
+// checkOrphans finds store-exclusives that no load-exclusive precedes since the entry
+// or the last store-exclusive. They would always fail.
 func (c *checker) checkOrphans() {
 	from := []int{0}
 	for n, i := range c.fn.code {
@@ -261,8 +262,8 @@ func (c *checker) checkOrphans() {
 	}
 }
 
-// checkFailures: a store-exclusive that failed has done nothing, so the function
-// must not return before it has tried again or found another value.
+// checkFailures checks that the function does not return after a store-exclusive that
+// has failed, and so has done nothing, before it tries again or finds another value.
 func (c *checker) checkFailures() {
 	opens := func(i *inst) bool { return i.class == loadEx }
 	for n, i := range c.fn.code {
@@ -281,11 +282,11 @@ func (c *checker) checkFailures() {
 	}
 }
 
-// dominated reports whether every way from from to instruction n passes one
+// dominated reports whether every path from from to instruction n has an instruction
 // that on selects.
 func (c *checker) dominated(from []int, n int, on func(*inst) bool) bool {
-	seen := c.fn.reach(c.machine, from, on)
-	return !seen[n] || on(&c.fn.code[n])
+	reached := c.fn.reach(c.machine, from, on)
+	return !reached[n] || on(&c.fn.code[n])
 }
 
 // matching lists the live instructions that make the access p.

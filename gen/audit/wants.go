@@ -14,19 +14,19 @@ type want struct {
 	bits   int
 	off    int64
 	order  spec.Order
-	value  *value // what it stores (nil = whatever)
+	value  *value // what it stores (nil = anything)
 	many   bool   // may occur more than once in the code
 	option bool   // may be absent
-	retry  bool   // lies in a loop that tries again
-	after  *prior // what must have run before
+	retry  bool   // is in a loop that tries again
+	after  *prior // what must run before it
 }
 
-// A prior is an access that must precede another.
+// A prior is an access that must precede another one.
 type prior struct {
 	param   string
 	off     int64
 	writes  bool
-	guarded bool // and decide whether the other one runs
+	guarded bool // a branch on what it found must decide whether the other one runs
 }
 
 func (p prior) String() string {
@@ -71,26 +71,28 @@ func (c *checker) wants() []want {
 	return nil
 }
 
-// ownerOffset is where a Word has its owner.
+// ownerOffset is the offset of the owner in a Word.
 const ownerOffset = 8
 
-// wantLockFast: exchange locked; if it was clear, look at pending; then store
-// the owner or give the lock back.
+// wantLockFast wants an exchange of locked and, if that was clear, a load of pending.
+// After that come either the store of the owner, or the store that gives back the
+// lock.
 func (c *checker) wantLockFast() []want {
 	locked, pending := c.layout.Locked, c.layout.Pending
-	promised := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
+	open := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
 	return []want{
 		{param: "w", class: update, form: exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: 1}},
 		{param: "w", class: load, bits: 8, off: int64(pending.Offset()), order: spec.Relaxed,
 			after: &prior{param: "w", off: int64(locked.Offset()), writes: true, guarded: true}},
-		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isG}, after: promised},
+		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isG}, after: open},
 		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: spec.Release,
-			value: &value{kind: isConst}, after: promised},
+			value: &value{kind: isConst}, after: open},
 	}
 }
 
-// wantUnlockFast: ask for the line; compare the owner, clear it, then locked.
+// wantUnlockFast wants a prefetch, and a load of the owner. If that is the current
+// goroutine, the owner is cleared, and then locked.
 func (c *checker) wantUnlockFast() []want {
 	locked := c.layout.Locked
 	return []want{
@@ -103,8 +105,8 @@ func (c *checker) wantUnlockFast() []want {
 	}
 }
 
-// wantField is an operation on a field: direct where the field is an object of
-// its own, else a compare-and-exchange of the word, which a load may prepare.
+// wantField wants an operation on a field. If the field is no object of its own, that
+// is a compare-and-exchange of the word, and a load may precede it.
 func (c *checker) wantField(f form) []want {
 	field, _ := c.layout.Field(c.row.Field)
 	if bits := field.Native(); bits != 0 {
@@ -116,8 +118,8 @@ func (c *checker) wantField(f form) []want {
 	}
 }
 
-// wantSetBit is a modification of the word. Where that returns no more than the
-// bit (amd64), a load after it returns the others.
+// wantSetBit wants a modification of the word. On amd64 that returns one bit only, and
+// a load after it the others.
 func (c *checker) wantSetBit() []want {
 	set := []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
 	if c.arch.tso {
@@ -126,7 +128,8 @@ func (c *checker) wantSetBit() []want {
 	return set
 }
 
-// wantStoreFields is one store where the fields are an object of their own.
+// wantStoreFields wants one store if the fields are an object of their own, or else a
+// modification of the word.
 func (c *checker) wantStoreFields() []want {
 	to, _ := c.layout.Stored(c.row.Set)
 	if bits := to.Native(); bits != 0 {
@@ -151,7 +154,7 @@ func (c *checker) checkAccesses() {
 		case k < 0:
 			rejected = true
 		case c.fn.code[n].class != loadEx || wants[k].class == load:
-			count[k]++ // of an LL/SC pair, the store counts
+			count[k]++ // of LL/SC, only the store counts
 		}
 	}
 	for k, w := range wants {
@@ -168,8 +171,8 @@ func (w want) String() string {
 	return fmt.Sprintf("%s of %d bits at %s+%d", w.class, w.bits, w.param, w.off)
 }
 
-// identify finds the want that instruction n fulfils, or reports how it misses
-// the nearest, and returns -1.
+// identify returns the want that instruction n fulfils. If there is none, it reports
+// how the instruction differs from the nearest, and returns -1.
 func (c *checker) identify(n int, a value, wants []want) int {
 	nearest := mismatch{rule: RuleAccess, detail: fmt.Sprintf("%s of %s: %s has none", c.fn.code[n].class, a.name, c.row.Op)}
 	for k := range wants {
@@ -188,15 +191,15 @@ func (c *checker) identify(n int, a value, wants []want) int {
 	return -1
 }
 
-// A mismatch is the first property in which an access differs from a want, and
-// how many it has right before that. No detail: it does not differ.
+// A mismatch is the first property in which an access differs from a want, and how
+// many properties before it are right. It has no detail if nothing differs.
 type mismatch struct {
 	rule   Rule
 	detail string
 	depth  int
 }
 
-// compare checks the properties of a want, from the coarsest.
+// compare compares the properties of an access with a want, the coarsest first.
 func (c *checker) compare(n int, a value, w *want) mismatch {
 	i := &c.fn.code[n]
 	var first mismatch
@@ -221,8 +224,8 @@ func (c *checker) compare(n int, a value, w *want) mismatch {
 	return first
 }
 
-// fits: the exclusives stand for an update, and in a wait loop a load-exclusive
-// is the load that arms WFE.
+// fits reports whether an instruction's class is right. The exclusives are parts of an
+// update; in a wait loop, a load-exclusive is the load that arms WFE.
 func (c *checker) fits(i *inst, w *want) bool {
 	switch i.class {
 	case loadEx:
@@ -233,7 +236,7 @@ func (c *checker) fits(i *inst, w *want) bool {
 	return i.class == w.class
 }
 
-// holds reports whether the data of write n is v, in the bits that it stores.
+// holds reports whether the write n stores v, in the bits that it stores.
 func (c *checker) holds(n int, v value) bool {
 	i := &c.fn.code[n]
 	got := c.fn.value(n, i.data)
@@ -244,8 +247,8 @@ func (c *checker) holds(n int, v value) bool {
 	return got == v
 }
 
-// orderingProblem says how an access's ordering differs from what is wanted.
-// TSO gives every access of amd64 that the other rules admit its ordering.
+// orderingProblem says how the ordering of an access differs from the row's. On amd64
+// no access that the other rules accept has too little, because of TSO.
 func (c *checker) orderingProblem(i *inst, w *want) string {
 	acquire, release := w.order.Acquires(), w.order.Releases()
 	switch {
@@ -256,14 +259,14 @@ func (c *checker) orderingProblem(i *inst, w *want) string {
 	case i.class == store || i.class == storeEx:
 		acquire = i.acquire
 	case i.form == compare && i.bits < 32 && (acquire || release):
-		acquire, release = true, true // the assembler has CASB, CASALB and nothing between
+		acquire, release = true, true // the assembler has CASB and CASALB, but no weaker CASAB
 	}
 	switch {
 	case acquire && !i.acquire:
 		return fmt.Sprintf("does not acquire, want %s", w.order)
 	case release && !i.release:
 		return fmt.Sprintf("does not release, want %s", w.order)
-	case !c.asm: // sync/atomic offers nothing weaker
+	case !c.asm: // sync/atomic has nothing weaker
 		return ""
 	case i.acquire && !acquire:
 		return fmt.Sprintf("acquires, want %s", w.order)

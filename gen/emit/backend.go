@@ -37,8 +37,8 @@ type Backend struct {
 // signature; the emitter loads its parameters by name.
 type Emitter func(f *Func, r *spec.Row, l *spec.Layout)
 
-// Fused is a fast path for another package: where it fails it does not return to
-// say so but goes on in a Go function of the same signature.
+// Fused is a fast path for another package. If it fails, it does not return to say
+// so, but goes on in a Go function of the same signature.
 type Fused struct {
 	Name, Sig string
 	Doc       []string
@@ -47,8 +47,8 @@ type Fused struct {
 	Else      string  // the Go function
 }
 
-// FusedEmitter writes the fast path of an operation on what param points to. It
-// ends by calling done where the operation has succeeded, and failed where not.
+// FusedEmitter writes the fast path of an operation on what param points to. It calls
+// done at the end of the path that succeeds, and failed at the end of the others.
 type FusedEmitter func(f *Func, l *spec.Layout, param string, done, failed func())
 
 // Helper is an assembly function that is no row of the table.
@@ -86,8 +86,8 @@ func (b *Backend) Assemble(rows []*spec.Row, l *spec.Layout) ([]byte, Listing, e
 	return src, listing(fns), err
 }
 
-// AssembleFused emits, compiles and prints the assembly file of fast paths. The
-// race detector must see both sides of a lock, so builds for it have none.
+// AssembleFused emits, compiles and prints the assembly file of fast paths. Builds
+// with the race detector have none, because it must be told of both sides of a lock.
 func (b *Backend) AssembleFused(fused []Fused, l *spec.Layout) ([]byte, error) {
 	var fns []*Func
 	for _, u := range fused {
@@ -122,15 +122,15 @@ func (b *Backend) print(fns []*Func, when buildtags.Constraints) ([]byte, error)
 	return src, nil
 }
 
-// Constraint selects the assembly: the gc toolchain, unless purego asks for
-// the portable twin.
+// Constraint selects the builds with assembly. They use the gc toolchain, and the tag
+// purego does not ask for the portable twin.
 var Constraint = buildtags.And(buildtags.Term("gc"), buildtags.Not("purego")).ToConstraints()
 
 // FusedConstraint is Constraint without the race detector.
 var FusedConstraint = append(Constraint, buildtags.Not("race").ToConstraint())
 
-// insertDocs puts each function's doc comment above the signature line that
-// avo prints; avo itself writes docs to Go stubs only.
+// insertDocs puts each function's doc comment above the signature that avo prints.
+// avo itself writes doc comments to Go stubs only.
 func insertDocs(src []byte, fns []*Func) []byte {
 	for _, f := range fns {
 		var doc strings.Builder
@@ -144,7 +144,8 @@ func insertDocs(src []byte, fns []*Func) []byte {
 	return src
 }
 
-// listing collects opcodes, without the moves of arguments and results.
+// listing returns the opcodes of each function, without the moves of arguments and
+// results.
 func listing(fns []*Func) Listing {
 	ls := Listing{}
 	for _, f := range fns {

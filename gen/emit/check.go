@@ -11,9 +11,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// CheckFallThrough rejects a function whose last instruction does not end it:
-// avo's control-flow graph lets execution run into the next function.
-// It runs after pass.CFG.
+// CheckFallThrough rejects a function that can run beyond its last instruction, which
+// avo's control-flow graph permits. It runs after pass.CFG.
 func CheckFallThrough(fn *ir.Function) error {
 	is := fn.Instructions()
 	if len(is) == 0 {
@@ -39,13 +38,13 @@ func CheckUninitialised(fn *ir.Function) error {
 	return nil
 }
 
-// CheckResults rejects a path to a RET on which a result is not stored: vet's
-// asmdecl sees that only for unnamed results. It runs after pass.CFG.
+// CheckResults rejects a path to a RET on which a result is not stored. vet's asmdecl
+// checks that for unnamed results only. It runs after pass.CFG.
 func CheckResults(fn *ir.Function) error {
 	results := resultSymbols(fn)
 	all := uint64(1)<<len(results) - 1
 	is := fn.Instructions()
-	// stored[i]: results stored on every path before instruction i.
+	// stored has the results that are stored on every path to an instruction.
 	stored := map[*ir.Instruction]uint64{}
 	for _, i := range is {
 		stored[i] = all

@@ -10,7 +10,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The checks know no architecture, and so do these instructions.
+// These instructions are of no architecture, as the checks know none.
 
 func end(f *Func) { f.Add(&ir.Instruction{Opcode: "RET", IsTerminal: true}, nil) }
 
@@ -152,7 +152,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// check runs the checks in the order in which the back ends do.
+// check runs the checks in the order of the back ends.
 func check(fn *ir.Function) error {
 	for _, p := range []func(*ir.Function) error{
 		pass.LabelTarget, pass.CFG, CheckFallThrough, CheckResults, pass.Liveness, CheckUninitialised,

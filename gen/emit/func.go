@@ -1,5 +1,5 @@
-// Package emit builds assembly functions on avo's intermediate representation:
-// what both architectures share. It knows no instruction.
+// Package emit builds assembly functions on avo's intermediate representation. It has
+// what the architectures share, and knows no instruction.
 package emit
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Func is an assembly function under construction. The first error sticks and
-// is reported by Err, so that emitters read as straight lines.
+// Func is an assembly function under construction. It keeps its first error for Err,
+// so that emitters need not check for errors.
 type Func struct {
 	IR *ir.Function
 	reg.Collection
@@ -23,12 +23,12 @@ type Func struct {
 	err error
 }
 
-// NewFunc starts a frameless NOSPLIT function with the given Go signature and
-// doc comment (lines without markers).
+// NewFunc begins a NOSPLIT function without a frame. The lines of its doc comment
+// have no markers.
 func NewFunc(name, sig string, doc []string) *Func {
 	f := &Func{IR: ir.NewFunction(name), Collection: *reg.NewCollection(), doc: doc}
 	f.IR.Attributes = attr.NOSPLIT
-	s, err := gotypes.ParseSignatureInPackage(typesPackage, sig)
+	s, err := gotypes.ParseSignatureInPackage(typesPackage(), sig)
 	if err != nil {
 		f.Fail(fmt.Errorf("signature %q: %w", sig, err))
 		return f
@@ -37,9 +37,9 @@ func NewFunc(name, sig string, doc []string) *Func {
 	return f
 }
 
-// typesPackage has the types that the generated package defines: Word. Its
-// fields lie at the same offsets on 32- and 64-bit machines.
-var typesPackage = func() *types.Package {
+// typesPackage returns a package with Word, which the generated package defines, and
+// Mutex, which the packages with fused fast paths define.
+func typesPackage() *types.Package {
 	pkg := types.NewPackage("word", "word")
 	field := func(name string, kind types.BasicKind) *types.Var {
 		return types.NewField(token.NoPos, pkg, name, types.Typ[kind], false)
@@ -48,13 +48,14 @@ var typesPackage = func() *types.Package {
 	name := types.NewTypeName(token.NoPos, pkg, "Word", nil)
 	types.NewNamed(name, word, nil)
 	pkg.Scope().Insert(name)
-	lock := types.NewTypeName(token.NoPos, pkg, "Mutex", nil) // of package rqlock
-	types.NewNamed(lock, word, nil)
-	pkg.Scope().Insert(lock)
+	mutex := types.NewTypeName(token.NoPos, pkg, "Mutex", nil)
+	types.NewNamed(mutex, word, nil)
+	pkg.Scope().Insert(mutex)
 	return pkg
-}()
+}
 
-// OwnerOffset is where Word has its owner, in bytes; the lock word is at 0.
+// OwnerOffset is the offset of the owner in a Word, in bytes. It is the same on 32-
+// and 64-bit machines. The lock word is at 0.
 const OwnerOffset = 8
 
 // Fail records the first error.
@@ -86,7 +87,8 @@ func (f *Func) resolve(c gotypes.Component) gotypes.Basic {
 	return *b
 }
 
-// Add appends an instruction; the pair fits avo's checked constructors.
+// Add appends an instruction, unless there is an error. Its parameters are what
+// avo's checked constructors return.
 func (f *Func) Add(i *ir.Instruction, err error) {
 	if err != nil {
 		f.Fail(err)
@@ -95,14 +97,14 @@ func (f *Func) Add(i *ir.Instruction, err error) {
 	f.IR.AddInstruction(i)
 }
 
-// TailCall jumps to a Go function of this package with the same signature, which
-// returns to our caller.
+// TailCall jumps to a Go function of the same package and signature, which then
+// returns to this function's caller.
 func (f *Func) TailCall(name string) {
 	f.Add(&ir.Instruction{Opcode: "JMP", Operands: []operand.Op{operand.LabelRef("·" + name + "(SB)")}, IsTerminal: true}, nil)
 }
 
-// ErrorResult returns the addresses of the two words of a result of type error,
-// under the names that vet knows them by, or nil if the function has none.
+// ErrorResult returns the addresses of the two words of a result of type error, with
+// the names that vet asks for, or nil if the function has no result.
 func (f *Func) ErrorResult() []operand.Mem {
 	if f.IR.Signature.Results().Bytes() == 0 {
 		return nil

@@ -9,7 +9,7 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// apiFile emits the public functions: the same in every build.
+// apiFile emits the public functions, which are the same in every build.
 func apiFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	for _, r := range c.Rows {
@@ -24,9 +24,10 @@ func apiFile(c *Config) (map[string][]byte, error) {
 	return file("zprims.go", f)
 }
 
-// condLoad emits a first look that inlines, and the wait in chunks. An assembly
-// loop is no safe point, and a Go loop around an assembly call has none either:
-// only the stack check of a Go function called in the loop lets the scheduler in.
+// condLoad emits a first load, which is inlined, and the wait, which goes on in
+// chunks. Nothing preempts an assembly loop, nor a Go loop around an assembly call.
+// The scheduler gets in only by the stack check of a Go function that is called in
+// the loop.
 func (c *Config) condLoad(f *jen.File, r *spec.Row) {
 	wait, chunk := r.Impl()+"Wait", r.Impl()+"Chunk"
 	matches := func() *jen.Statement { return jen.Id("v").Op("&").Id("mask").Op("==").Id("want") }
@@ -38,7 +39,7 @@ func (c *Config) condLoad(f *jen.File, r *spec.Row) {
 		jen.Return(forward(jen.Id(wait), r)),
 	))
 
-	explain(f, wait+" is the rest of "+r.Name+", after a first look that did not match.")
+	explain(f, wait+" is the part of "+r.Name+" that follows a first load without a match.")
 	directive(f, "noinline")
 	f.Add(function(wait, r.Sig).Block(
 		jen.For(jen.Id("spins").Op(">").Id("SpinChunk")).Block(
@@ -51,13 +52,13 @@ func (c *Config) condLoad(f *jen.File, r *spec.Row) {
 		jen.Return(forward(jen.Id(chunk), r)),
 	))
 
-	explain(f, chunk+" is one stretch of "+r.Name+" that nothing can preempt. Its stack check is where the scheduler comes in between two: assembly, or this function inlined, has none.")
+	explain(f, chunk+" is a part of "+r.Name+" that nothing can preempt. The scheduler gets in between two such parts by the stack check here. Assembly has no stack check, and neither has an inlined function.")
 	directive(f, "noinline")
 	f.Add(function(chunk, r.Sig).Block(c.announced(r)...))
 }
 
-// announced calls the row's implementation, and tells the race detector of its
-// edges where the detector cannot see them.
+// announced calls the row's implementation. It tells the race detector of the
+// happens-before edges that assembly hides from it.
 func (c *Config) announced(r *spec.Row) []jen.Code {
 	call := forward(jen.Id(r.Impl()), r)
 	var body []jen.Code
@@ -81,9 +82,9 @@ func (c *Config) hidden(r *spec.Row) bool {
 	return false
 }
 
-// releaseEdge announces the release before the access that makes it visible.
-// An unlock that will fail releases nothing; the answer cannot change
-// meanwhile, since only the owner changes an owner that is itself.
+// releaseEdge announces a release before the access. An unlock that is going to
+// fail releases nothing. Whether it fails is known before: nobody else can make
+// the current goroutine the owner, or end its ownership.
 func releaseEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
 	if r.Op == spec.UnlockFast {
@@ -92,8 +93,8 @@ func releaseEdge(r *spec.Row) jen.Code {
 	return jen.If(cond).Block(jen.Id("raceReleaseMerge").Call(pointer(r.Params()[0].Name)))
 }
 
-// acquireEdge announces the acquire after the access; one that may fail
-// acquires only if it has not.
+// acquireEdge announces an acquire after the access. One that can fail acquires
+// only if it succeeds.
 func acquireEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
 	if r.Results()[0].Name == "ok" {
@@ -109,7 +110,7 @@ func (c *Config) variant(f *jen.File) {
 			names = append(names, fmt.Sprintf("%q", v))
 		}
 	}
-	explain(f, fmt.Sprintf("Variant names the implementation that this build uses on this machine: %s or %q.",
+	explain(f, fmt.Sprintf("Variant returns the name of the implementation that this build uses on this machine: %s or %q.",
 		strings.Join(names, ", "), portableVariant))
 	f.Func().Id("Variant").Params().String().Block(jen.Return(jen.Id("variant").Call()))
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// benchFiles emits the uncontended cost of each row beside its rivals', and of
-// an assembly call, the least that a row can cost.
+// benchFiles emits benchmarks without contention: of each row beside its rivals,
+// and of an assembly call, which is the least that a row can cost.
 func benchFiles(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	for _, r := range c.Rows {
@@ -47,26 +47,26 @@ func (c *Config) benchmark(f *jen.File, r *spec.Row) {
 	switch {
 	case r.Atomic == "":
 	case len(r.Results()) == 0:
-		// Loop would keep a result alive for which And and Or take a loop of their own.
+		// Loop would keep the results of And and Or alive, for which they need a loop.
 		body = append(body,
 			jen.Id("atomically").Op(":=").Func().Params().Block(atomicPeer(r)),
 			subBenchmark("atomic", append(reset(), jen.Id("atomically").Call())...))
 	default:
 		body = append(body, subBenchmark("atomic", append(reset(), atomicPeer(r))...))
 	}
-	explain(f, "Benchmark"+r.Name+" is the uncontended cost of "+r.Name+".")
+	explain(f, "Benchmark"+r.Name+" is the cost of "+r.Name+" without contention.")
 	f.Add(testFunc("Benchmark"+r.Name, "b", "B").Block(body...))
 }
 
-// subBenchmark emits a loop. Loop keeps the results of calls in it alive.
+// subBenchmark emits a loop around body. Loop keeps the results of its calls alive.
 func subBenchmark(name string, body ...jen.Code) *jen.Statement {
 	return jen.Id("b").Dot("Run").Call(jen.Lit(name), jen.Func().Params(testingParam("b", "B")).Block(
 		jen.For(jen.Id("b").Dot("Loop").Call()).Block(body...),
 	))
 }
 
-// benchReset returns plain stores that let each round succeed; all rivals do
-// the same.
+// benchReset returns the plain stores that let each round succeed. All rivals have
+// the same ones.
 func benchReset(r *spec.Row) func() []jen.Code {
 	return func() []jen.Code {
 		switch r.Op {
@@ -79,7 +79,7 @@ func benchReset(r *spec.Row) func() []jen.Code {
 	}
 }
 
-// benchArgs returns arguments with which compares succeed and waits are over.
+// benchArgs returns arguments with which a compare succeeds and a wait ends at once.
 func benchArgs(r *spec.Row) []jen.Code {
 	var args []jen.Code
 	for _, p := range r.Params() {
@@ -95,8 +95,8 @@ func benchArgs(r *spec.Row) []jen.Code {
 	return args
 }
 
-// atomicPeer calls the row's nearest function of sync/atomic, which takes as
-// many words as the kind of its name says.
+// atomicPeer calls the row's nearest function of sync/atomic. Its name says how
+// many words it takes.
 func atomicPeer(r *spec.Row) *jen.Statement {
 	args := []jen.Code{address(r.Params()[0].Name)}
 	if r.Params()[0].Type == "*Word" {
@@ -114,10 +114,10 @@ func atomicPeer(r *spec.Row) *jen.Statement {
 	return atomicFunc(r.Atomic).Call(args...)
 }
 
-// benchLockUnlock emits the cost of a whole lock, and of the two accesses that
-// it cannot do without.
+// benchLockUnlock emits benchmarks of a whole lock, and of the two accesses that no
+// lock can do without.
 func (c *Config) benchLockUnlock(f *jen.File) {
-	explain(f, "BenchmarkLockUnlock is the uncontended cost of a lock: fused calls with an owner, the standard library's, and a compare-and-exchange and a plain store as the bound below.")
+	explain(f, "BenchmarkLockUnlock is the cost of a lock without contention. It measures LockFast and UnlockFast, sync.Mutex, and as a lower bound a compare-and-exchange and a plain store.")
 	f.Add(testFunc("BenchmarkLockUnlock", "b", "B").Block(
 		jen.Var().Id("w").Id("Word"),
 		jen.Var().Id("val").Uint32(),
@@ -127,6 +127,7 @@ func (c *Config) benchLockUnlock(f *jen.File) {
 			must("UnlockFast")),
 		subBenchmark("sync.Mutex",
 			jen.Id("mu").Dot("Lock").Call(),
+			jen.Comment("//lint:ignore SA2001 the section of the others is empty, too"),
 			jen.Id("mu").Dot("Unlock").Call()),
 		subBenchmark("cas+store",
 			atomicFunc("CompareAndSwapUint32").Call(address("val"), jen.Lit(0), jen.Lit(1)),
@@ -134,12 +135,12 @@ func (c *Config) benchLockUnlock(f *jen.File) {
 	))
 }
 
-// must emits a call with a branch on its result, which is how a lock uses it.
+// must emits a call with a branch on its result, as a lock has it.
 func must(name string) *jen.Statement {
 	return jen.If(jen.Op("!").Id(name).Call(address("w"))).Block(jen.Id("b").Dot("FailNow").Call())
 }
 
-// benchEmptyCall emits the benchmark of a call, for the builds that make calls.
+// benchEmptyCall emits the benchmark of a call, for the builds with assembly.
 func (c *Config) benchEmptyCall() *jen.File {
 	f := c.newFile(asmConstraint + " && (" + c.archTerms() + ")")
 	explain(f, "BenchmarkEmptyCall is the cost of an assembly call that does nothing.")

@@ -14,15 +14,15 @@ import (
 	"github.com/rqlock/rqlock/templates"
 )
 
-// currentGStub is CurrentG on one GOARCH. The assemblers know the register that
-// holds it as g; 386 and amd64 keep it in thread-local storage.
+// A currentGStub is CurrentG on one GOARCH. The runtime keeps the current g in a
+// register that the assemblers call g, or in thread-local storage (386 and amd64).
 type currentGStub struct {
 	Word int // bytes of a uintptr
 	Code []string
 }
 
-// currentGStubs has every GOARCH that Go has, so that any of them can do
-// without an emitter folder.
+// currentGStubs has every GOARCH that Go has, so that none of them needs an emitter
+// folder.
 var currentGStubs = map[string]currentGStub{
 	"386":      {4, []string{"MOVL (TLS), AX", "MOVL AX, gp+0(FP)"}},
 	"amd64":    {8, []string{"MOVQ (TLS), AX", "MOVQ AX, gp+0(FP)"}},
@@ -40,8 +40,8 @@ var currentGStubs = map[string]currentGStub{
 	"wasm":     {8, []string{"MOVD g, gp+0(FP)"}},
 }
 
-// currentGFiles emits CurrentG for the builds that have no emitter for it: a
-// stub for each other GOARCH, and the goroutine's id where assembly is refused.
+// currentGFiles emits CurrentG for the builds that have no emitter for it. Each
+// other GOARCH has a stub, and builds without assembly use the goroutine's id.
 func currentGFiles(c *Config) (map[string][]byte, error) {
 	i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == spec.CurrentG })
 	if i < 0 {
@@ -90,7 +90,7 @@ func (c *Config) currentGDecl(r *spec.Row) (map[string][]byte, error) {
 
 func (c *Config) currentGFromID(r *spec.Row) (map[string][]byte, error) {
 	f := c.newFile("!gc || purego")
-	explain(f, r.Impl()+" implements "+r.Name+" without assembly, which alone can reach g.")
+	explain(f, r.Impl()+" implements "+r.Name+" without assembly, and so without the runtime's g.")
 	f.Add(function(r.Impl(), r.Sig).Block(jen.Return(jen.Id(r.Impl() + "Portable").Call())))
 	return file("zcurrentg_goid.go", f)
 }

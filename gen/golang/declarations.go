@@ -12,8 +12,8 @@ import (
 
 const cpuPackage = "golang.org/x/sys/cpu"
 
-// declarationFiles emits, for each architecture with assembly, the Go
-// declarations of that assembly and what the architecture says in Go instead.
+// declarationFiles emits a file for each architecture with assembly. It declares
+// the assembly, and has in Go what the architecture does by sync/atomic.
 func declarationFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, a := range c.Archs {
@@ -62,14 +62,14 @@ func (c *Config) declarations(f *jen.File, a Arch) error {
 	return nil
 }
 
-// spinChunk emits the build's bound on one stretch of a conditional load.
+// spinChunk emits how many spins a conditional load makes without a stack check.
 func spinChunk(f *jen.File, n int) {
-	explain(f, "SpinChunk is the most spins that a conditional load makes in one stretch: 20 us or less (a sleep in WFE ends with the first timer event after that).")
+	explain(f, "SpinChunk is the number of spins after which a conditional load lets the scheduler in. They take 20 us or less. A sleep in WFE ends with the first timer event after that.")
 	f.Const().Id("SpinChunk").Op("=").Lit(n)
 	f.Line()
 }
 
-// variantBody returns the one variant, or asks the helper which of two it is.
+// variantBody returns the only variant, or asks the helper which of the two runs.
 func variantBody(a Arch) []jen.Code {
 	if a.Selector == "" {
 		return []jen.Code{jen.Return(jen.Lit(a.Variants[0]))}
@@ -80,8 +80,8 @@ func variantBody(a Arch) []jen.Code {
 	}
 }
 
-// declare emits a function that is implemented in assembly; what it points to
-// never outlives the call.
+// declare emits the declaration of an assembly function. None keeps a pointer that
+// it is given.
 func declare(f *jen.File, name, sig string) {
 	if strings.Contains(sig, "*") {
 		directive(f, "noescape")

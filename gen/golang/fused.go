@@ -11,19 +11,19 @@ import (
 
 const asmPackage = "github.com/rqlock/rqlock/asm"
 
-// fusedConstraint selects builds with fused fast paths: the race detector needs
-// to see both sides of a lock.
+// fusedConstraint selects the builds with fused fast paths. Those with the race
+// detector have none, because it must be told of both sides of a lock.
 const fusedConstraint = asmConstraint + " && !race"
 
-// FusedFiles renders what goes with the fused fast paths of a lock: their
-// declarations, and the same in Go for the other builds.
+// FusedFiles renders the declarations of a lock's fused fast paths, and the same
+// functions in Go for the builds that have no fused ones.
 func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for _, a := range c.Archs {
 		f := c.newFile(fusedConstraint)
 		if a.Selector != "" {
 			f.ImportName(asmPackage, "asm")
-			explain(f, "hasLSE: see asm.Variant.")
+			explain(f, "hasLSE says that the machine has LSE, as asm.Variant found.")
 			f.Var().Id("hasLSE").Op("=").Qual(asmPackage, "Variant").Call().Op("==").Lit(a.Variants[0])
 			f.Line()
 		}

@@ -2,14 +2,15 @@ package golang
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// primsTestFile emits the tests of one primitive at a time: all builds agree
-// with plain arithmetic.
+// primsTestFile emits the tests of single primitives. They check that every build
+// agrees with plain arithmetic.
 func primsTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	c.knownVariants(f)
@@ -50,10 +51,10 @@ func (c *Config) knownVariants(f *jen.File) {
 	f.Line()
 }
 
-// constantsTest compares the constants, which the tests below use, with the
-// layout's own numbers.
+// constantsTest emits a test that compares the constants, which the other tests
+// use, with the layout's numbers.
 func (c *Config) constantsTest(f *jen.File) {
-	explain(f, "TestConstants checks the constants against layout "+c.Layout.Name+".")
+	explain(f, "TestConstants compares the constants with the layout "+c.Layout.Name+".")
 	f.Add(testFunc("TestConstants", "t", "T").Block(
 		jen.For(jen.List(jen.Id("_"), jen.Id("c")).Op(":=").Range().Index().Struct(
 			jen.Id("name").String(), jen.List(jen.Id("got"), jen.Id("want")).Uint32(),
@@ -77,12 +78,12 @@ func (c *Config) constantsTest(f *jen.File) {
 	))
 }
 
-// oracle says in plain arithmetic what a row does to *name, the object of its
-// first parameter.
+// An oracle emits plain arithmetic that does to *name, the object of the row's
+// first parameter, what the row does.
 type oracle func(c *Config, r *spec.Row) []jen.Code
 
-// fuzzWith emits a differential fuzz test: the oracle, the portable twin and
-// the public function do the same to an object and its neighbours.
+// fuzzWith emits a differential fuzz test. It checks that the oracle, the portable
+// twin and the public function do the same to an object and its neighbours.
 func fuzzWith(o oracle) perRow {
 	return func(c *Config, f *jen.File, r *spec.Row) error {
 		ps := r.Params()
@@ -98,17 +99,17 @@ func fuzzWith(o oracle) perRow {
 	}
 }
 
-// fuzz emits the frame of a fuzz test; all inputs are uint64.
+// fuzz emits the frame of a fuzz test, whose inputs are all uint64.
 func (c *Config) fuzz(f *jen.File, r *spec.Row, inputs []jen.Code, body ...jen.Code) {
-	explain(f, fmt.Sprintf("Fuzz%s compares %s with its twin and its oracle.", r.Name, r.Name))
+	explain(f, fmt.Sprintf("Fuzz%s compares %s and its twin with plain arithmetic.", r.Name, r.Name))
 	params := append([]jen.Code{testingParam("t", "T")}, jen.List(inputs...).Uint64())
 	f.Add(testFunc("Fuzz"+r.Name, "f", "F").Block(
-		jen.Id("seed").Call(jen.Id("f"), jen.Lit(len(inputs))),
+		jen.Id("addInputs").Call(jen.Id("f"), jen.Lit(len(inputs))),
 		jen.Id("f").Dot("Fuzz").Call(jen.Func().Params(params...).Block(body...)),
 	))
 }
 
-// startValue returns the object before the operation; a row's precondition holds.
+// startValue returns the object before the operation, with what the row requires.
 func (c *Config) startValue(r *spec.Row) jen.Code {
 	start := convert(r.Params()[0].Type[len("*"):], "before")
 	if r.Op == spec.StoreFields && len(r.From) > 0 {
@@ -117,8 +118,8 @@ func (c *Config) startValue(r *spec.Row) jen.Code {
 	return start
 }
 
-// whenEqual runs the comparison also for inputs that are equal, which random
-// ones are not: the value expected of a compare, or the condition waited for.
+// whenEqual lets the comparison also run with inputs that are equal, as random ones
+// are not: the value that a compare expects, or the condition of a wait.
 func whenEqual(r *spec.Row, differ jen.Code) jen.Code {
 	switch r.Op {
 	case spec.Cmpxchg, spec.CmpxchgField:
@@ -143,21 +144,22 @@ func convert(typ, name string) *jen.Statement {
 	return jen.Id(typ).Parens(jen.Id(name))
 }
 
-// ops emits the three ways to do the row's operation.
+// ops emits the three functions that do the row's operation.
 func (c *Config) ops(r *spec.Row, memory *jen.Statement, o oracle) jen.Code {
 	name := r.Params()[0].Name
-	way := func(body ...jen.Code) jen.Code {
+	do := func(body ...jen.Code) jen.Code {
 		return jen.Func().Params(jen.Id(name).Op("*").Add(memory)).Any().Block(body...)
 	}
 	return jen.Id("ops").Types(memory).Values(
-		jen.Line().Id("oracle").Op(":").Add(way(o(c, r)...)),
-		jen.Line().Id("portable").Op(":").Add(way(c.call(r, r.Impl()+"Portable")...)),
-		jen.Line().Id("public").Op(":").Add(way(c.call(r, r.Name)...)),
+		jen.Line().Id("oracle").Op(":").Add(do(o(c, r)...)),
+		jen.Line().Id("portable").Op(":").Add(do(c.call(r, r.Impl()+"Portable")...)),
+		jen.Line().Id("public").Op(":").Add(do(c.call(r, r.Name)...)),
 		jen.Line(),
 	)
 }
 
-// call returns the result of a function with the row's signature, nil if it has none.
+// call returns the result of a function with the row's signature, or nil if it has
+// none.
 func (c *Config) call(r *spec.Row, function string) []jen.Code {
 	ps := r.Params()
 	args := []jen.Code{jen.Id(ps[0].Name)}
@@ -224,7 +226,7 @@ func oracleCmpxchgField(_ *Config, r *spec.Row) []jen.Code {
 	}
 }
 
-// setField gives the row's field of *val the bits of new.
+// setField sets the row's field of *val to the bits of new.
 func setField(r *spec.Row) jen.Code {
 	mask := func() *jen.Statement { return constOf(r.Field, "Mask") }
 	return jen.Op("*").Id("val").Op("=").Op("*").Id("val").Op("&^").Add(mask()).Op("|").
@@ -240,30 +242,31 @@ func oracleFetchSetBit(_ *Config, r *spec.Row) []jen.Code {
 }
 
 func oracleStoreFields(c *Config, r *spec.Row) []jen.Code {
-	return []jen.Code{
-		jen.Op("*").Id("val").Op("=").Op("*").Id("val").Op("&^").Parens(masksOf(r.Set)).Op("|").Add(bitsOf(r.Set)),
-		jen.Return(jen.Nil()),
+	body := []jen.Code{jen.Op("*").Id("val").Op("&^=").Add(masksOf(r.Set))}
+	if slices.ContainsFunc(r.Set, func(v spec.FieldValue) bool { return v.Value != 0 }) {
+		body = append(body, jen.Op("*").Id("val").Op("|=").Add(bitsOf(r.Set)))
 	}
+	return append(body, jen.Return(jen.Nil()))
 }
 
-// fuzzLock emits a fuzz test of an operation on a lock and its owner, for
-// words and owners at random and those that let it succeed.
+// fuzzLock emits a fuzz test of an operation on a Word. Its words and owners are
+// random, or those with which the operation succeeds.
 func fuzzLock(o oracle) perRow {
 	return func(c *Config, f *jen.File, r *spec.Row) error {
 		lock := jen.Op("&").Id("l").Dot("Word")
-		way := func(body ...jen.Code) jen.Code {
+		do := func(body ...jen.Code) jen.Code {
 			return jen.Func().Params(jen.Id("l").Op("*").Id("lockWords")).Any().Block(body...)
 		}
 		differ := jen.Id("differ").Call(
 			jen.Id("t"),
 			jen.Id("newLock").Call(jen.Id("val"), jen.Id("owner"), jen.Id("around")),
 			jen.Id("ops").Types(jen.Id("lockWords")).Values(
-				jen.Line().Id("oracle").Op(":").Add(way(o(c, r)...)),
-				jen.Line().Id("portable").Op(":").Add(way(jen.Return(jen.Id(r.Impl()+"Portable").Call(lock)))),
-				jen.Line().Id("public").Op(":").Add(way(jen.Return(jen.Id(r.Name).Call(lock)))),
+				jen.Line().Id("oracle").Op(":").Add(do(o(c, r)...)),
+				jen.Line().Id("portable").Op(":").Add(do(jen.Return(jen.Id(r.Impl()+"Portable").Call(lock)))),
+				jen.Line().Id("public").Op(":").Add(do(jen.Return(jen.Id(r.Name).Call(lock)))),
 				jen.Line(),
 			))
-		// Bodies differ in what they make of a locked field that no lock has.
+		// No lock has another value of locked than 0 and 1, and bodies differ there.
 		words := []jen.Code{jen.Lit(0), constOf("locked", "Val"), convert("uint32", "word").Op("&^").Parens(maskOf("locked").Op("&^").Add(constOf("locked", "Val")))}
 		owners := []jen.Code{jen.Lit(0), jen.Id("CurrentG").Call(), convert("uintptr", "foreign")}
 		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},
@@ -300,11 +303,11 @@ func both(first, second perRow) perRow {
 	}
 }
 
-// property emits a test of what is no matter of results and memory, such as
-// time, which the named function of the harness knows.
+// property emits a test of what shows neither in the result nor in memory, such as
+// time. The named function checks it: see template properties_test.go.tmpl.
 func property(check string) perRow {
 	return func(c *Config, f *jen.File, r *spec.Row) error {
-		explain(f, fmt.Sprintf("Test%s: see %s.", r.Name, check))
+		explain(f, fmt.Sprintf("Test%s checks %s and its twin: see %s.", r.Name, r.Name, check))
 		f.Add(testFunc("Test"+r.Name, "t", "T").Block(
 			jen.Id(check).Call(jen.Id("t"), jen.Id(r.Name)),
 			jen.Id(check).Call(jen.Id("t"), jen.Id(r.Impl()+"Portable")),

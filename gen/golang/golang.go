@@ -1,6 +1,6 @@
-// Package golang emits the Go files of the generated package with jennifer:
-// public functions, per-architecture declarations, the portable twin, tests,
-// torture tests and benchmarks.
+// Package golang emits the Go files of the generated package with jennifer: the
+// public functions, the declarations of each architecture, the portable twin,
+// tests, torture tests and benchmarks.
 package golang
 
 import (
@@ -25,16 +25,16 @@ type Config struct {
 	Archs  []Arch // architectures with assembly, in order
 }
 
-// Arch is what the Go side must know of an architecture with assembly.
+// Arch is what the Go files depend on of an architecture with assembly.
 type Arch struct {
 	Name string // GOARCH
-	// SpinChunk is the number of spins that take about 20 us at most: the
-	// longest an assembly loop may keep its thread from being preempted.
+	// SpinChunk is a number of spins that take 20 us or less. For longer than
+	// that, no assembly may keep its goroutine from being preempted.
 	SpinChunk int
 	// Variants lists what Variant may return there.
 	Variants []string
-	// Selector names the helper that tells the first of two variants from the
-	// second ("" = there is one).
+	// Selector names the helper that reports whether the first of two variants
+	// runs ("" = there is only one).
 	Selector string
 	Flags    []Flag        // package variables that the assembly reads
 	Helpers  []emit.Helper // assembly functions that are no rows
@@ -44,11 +44,11 @@ type Arch struct {
 type Flag struct {
 	Name string
 	CPU  string // what it is in golang.org/x/sys/cpu, such as "ARM64.HasATOMICS"
-	OS   string // the only GOOS on which CPU is to be believed ("" = all)
+	OS   string // the only GOOS on which CPU can be relied on ("" = all)
 	Doc  []string
 }
 
-// emitter renders one or more files, by name.
+// An emitter renders one or more files, by name.
 type emitter func(*Config) (map[string][]byte, error)
 
 // Files renders every Go file of the package, by name.
@@ -64,7 +64,7 @@ func Files(c *Config) (map[string][]byte, error) {
 	return all, nil
 }
 
-// newFile starts a Go file with the header and, if given, a build constraint.
+// newFile begins a Go file with the header and, unless it is "", a constraint.
 func (c *Config) newFile(constraint string) *jen.File {
 	f := jen.NewFile(c.Pkg)
 	header := "// " + emit.Header
@@ -75,7 +75,7 @@ func (c *Config) newFile(constraint string) *jen.File {
 	return f
 }
 
-// render prints f and checks that gofmt would leave it alone.
+// render prints f in gofmt's form.
 func render(f *jen.File) ([]byte, error) {
 	var b bytes.Buffer
 	if err := f.Render(&b); err != nil {
@@ -93,8 +93,8 @@ var (
 	importLine  = regexp.MustCompile(`(?m)^\t.*\n`)
 )
 
-// groupImports puts the standard library first and the others in a group of
-// their own, as people do; jennifer sorts all together.
+// groupImports puts the standard library's imports first, and the others into a
+// group of their own. Jennifer sorts all of them together.
 func groupImports(src []byte) []byte {
 	return importBlock.ReplaceAllFunc(src, func(block []byte) []byte {
 		var std, others []byte
@@ -109,8 +109,8 @@ func groupImports(src []byte) []byte {
 	})
 }
 
-// archTerms returns the build constraint term that any architecture with
-// assembly satisfies: "amd64 || arm64".
+// archTerms returns the build constraint that each architecture with assembly
+// satisfies: "amd64 || arm64".
 func (c *Config) archTerms() string {
 	s := ""
 	for i, a := range c.Archs {
@@ -122,11 +122,11 @@ func (c *Config) archTerms() string {
 	return s
 }
 
-// asmConstraint selects builds that use assembly on one architecture; the file
-// name's suffix selects the architecture.
+// asmConstraint selects the builds with assembly. The suffix of a file's name
+// selects the architecture.
 const asmConstraint = "gc && !purego"
 
-// portableConstraint selects builds that use the portable twin.
+// portableConstraint selects the builds that use the portable twin.
 func (c *Config) portableConstraint() string {
 	return "!gc || purego || !(" + c.archTerms() + ")"
 }

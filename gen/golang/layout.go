@@ -15,12 +15,12 @@ import (
 func layoutFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	document(f, slices.Concat(
-		[]string{"The lock word, layout " + c.Layout.Name + ":", ""},
+		[]string{"The lock word has the layout " + c.Layout.Name + ":", ""},
 		picture(c.Layout),
 		[]string{""},
 		spec.Wrap(c.Layout.Doc),
 		[]string{""},
-		spec.Wrap("Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is shifted into place."),
+		spec.Wrap("Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is shifted to its position."),
 	)...)
 	f.Const().DefsFunc(func(g *jen.Group) {
 		for _, field := range c.Layout.Fields() {
@@ -30,7 +30,7 @@ func layoutFile(c *Config) (map[string][]byte, error) {
 		}
 		g.Add(constOf("tail", "Max")).Op("=").Add(ones("tail"))
 	})
-	explain(f, "Val is the value 1 of a field in place, and Mask all the field's bits.")
+	explain(f, "Val is the value 1 of a field, shifted to its position, and Mask has all bits of the field.")
 	f.Const().DefsFunc(func(g *jen.Group) {
 		for _, field := range c.Layout.Fields() {
 			name := field.Name
@@ -38,7 +38,7 @@ func layoutFile(c *Config) (map[string][]byte, error) {
 			g.Add(constOf(name, "Mask")).Uint32().Op("=").Parens(ones(name)).Op("<<").Add(constOf(name, "Shift"))
 		}
 	})
-	explain(f, "Word is a lock word and its owner: what LockFast and UnlockFast work on. Aux is the user's.")
+	explain(f, "Word is a lock word with its owner, for LockFast and UnlockFast. They leave Aux to their caller.")
 	f.Type().Id("Word").Struct(
 		jen.Id("Val").Uint32().Comment("tail, pending, locked"),
 		jen.Id("Aux").Uint32(),
@@ -47,7 +47,7 @@ func layoutFile(c *Config) (map[string][]byte, error) {
 	return file("zlayout.go", f)
 }
 
-// ones has all bits of the field set, before they are shifted into place.
+// ones has all bits of the field set, before they are shifted to its position.
 func ones(field string) *jen.Statement {
 	return jen.Lit(1).Op("<<").Add(constOf(field, "Bits")).Op("-").Lit(1)
 }

@@ -11,7 +11,7 @@ import (
 
 const (
 	portableVariant   = "portable"
-	portableSpinChunk = 256 // a load of Go's own takes a few ns at most
+	portableSpinChunk = 256 // loads by sync/atomic, which take a few ns each
 )
 
 // portableBuildFile emits what makes the portable twin the implementation.
@@ -32,7 +32,7 @@ func portableBuildFile(c *Config) (map[string][]byte, error) {
 // twinFile emits the portable twin, the reference for every architecture.
 func twinFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
-	explain(f, "The portable twin of every primitive, and the reference for the assembly: 32-bit sync/atomic on the same layout. sync/atomic is sequentially consistent: stronger than any ordering asked for. On a 32-bit machine it wants 64-bit objects aligned to 64 bits.")
+	explain(f, "This file has the portable twin of every primitive, which is the reference for the assembly. It uses sync/atomic on 32-bit words of the same layout. Its accesses are sequentially consistent, which is stronger than any ordering that a name asks for. On a 32-bit machine sync/atomic needs 64-bit objects aligned to 64 bits.")
 	f.Line()
 	for _, r := range c.Rows {
 		body, ok := twins[r.Op]
@@ -50,11 +50,11 @@ func twinFile(c *Config) (map[string][]byte, error) {
 	bitHelpers(f)
 	subwordHelpers(f)
 	goroutineHelpers(f)
-	clockHelpers(f)
+	counterHelpers(f)
 	return file("zportable.go", f)
 }
 
-// twins says each operation with sync/atomic.
+// twins does each operation by sync/atomic.
 var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.Load:         twinLoad,
 	spec.Store:        twinStore,
@@ -72,10 +72,10 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.UnlockFast:   twinUnlockFast,
 }
 
-// twinNotes says what is peculiar to an operation's twin.
+// twinNotes is added to the comments of the twins.
 var twinNotes = map[spec.Op]string{
-	spec.Relax:    " Go has no word for it.",
-	spec.CurrentG: " No two goroutines ever share an id, but a 32-bit uintptr wraps after two billion of them.",
+	spec.Relax:    " Go has nothing that does it.",
+	spec.CurrentG: " No two goroutines ever have the same id, but a 32-bit uintptr wraps after two billion of them.",
 }
 
 func twinLoad(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
@@ -111,16 +111,16 @@ func twinCmpxchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
 	}
 	return []jen.Code{
 		locate(r),
-		jen.Return(jen.Id("tryReplaceBits").Call(jen.Id("word"), subwordMask(r), inPlace("old"), inPlace("new"))),
+		jen.Return(jen.Id("tryReplaceBits").Call(jen.Id("word"), subwordMask(r), shifted("old"), shifted("new"))),
 	}, nil
 }
 
-// wide leaves an operation on a whole word to sync/atomic.
+// wide does an operation on a whole word by sync/atomic.
 func wide(verb string, r *spec.Row) []jen.Code {
 	return []jen.Code{returned(forward(atomicFunc(fmt.Sprintf("%sUint%d", verb, r.Width)), r), r)}
 }
 
-// locate finds the 32-bit word around *p and the place of *p in it.
+// locate finds the 32-bit word around *p and the position of *p in it.
 func locate(r *spec.Row) *jen.Statement {
 	return jen.List(jen.Id("word"), jen.Id("shift")).Op(":=").Id("subword").
 		Call(pointer("p"), jen.Lit(r.Width/8))
@@ -132,10 +132,10 @@ func subwordMask(r *spec.Row) *jen.Statement {
 	return jen.Op(fmt.Sprintf("%#x", uint32(1)<<r.Width-1)).Op("<<").Id("shift")
 }
 
-func inPlace(v string) *jen.Statement { return jen.Uint32().Call(jen.Id(v)).Op("<<").Id("shift") }
+func shifted(v string) *jen.Statement { return jen.Uint32().Call(jen.Id(v)).Op("<<").Id("shift") }
 
 func replaceSubword(r *spec.Row, v string) *jen.Statement {
-	return jen.Id("replaceBits").Call(jen.Id("word"), subwordMask(r), inPlace(v))
+	return jen.Id("replaceBits").Call(jen.Id("word"), subwordMask(r), shifted(v))
 }
 
 func twinXchgField(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
@@ -154,8 +154,8 @@ func twinFetchSetBit(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(atomicFunc("OrUint32").Call(jen.Id("val"), constOf(r.Field, "Val")))}, nil
 }
 
-// twinStoreFields ignores what the fields hold before, which saves the
-// architectures an instruction but changes no result.
+// twinStoreFields ignores what the fields are before: that saves an instruction on
+// some architectures, but changes no result.
 func twinStoreFields(r *spec.Row, l *spec.Layout) ([]jen.Code, error) {
 	stored, err := l.Stored(r.Set)
 	if err != nil {
@@ -194,7 +194,8 @@ func join(terms []jen.Code, op string) *jen.Statement {
 	return s
 }
 
-// fieldValue returns a field's value in place: a multiple of its Val.
+// fieldValue returns a field's value at its position in the word, as a multiple of
+// the field's Val.
 func fieldValue(s spec.FieldValue) *jen.Statement {
 	if s.Value == 1 {
 		return constOf(s.Field, "Val")
@@ -222,13 +223,13 @@ func twinCondLoad(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 func twinRelax(*spec.Row, *spec.Layout) ([]jen.Code, error) { return nil, nil }
 
 func twinCycleCount(*spec.Row, *spec.Layout) ([]jen.Code, error) {
-	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("clockStart"))))}, nil
+	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("counterStart"))))}, nil
 }
 
 func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(jen.Id("raceEnabled")).Block(
-			jen.Id("raceDisable").Call().Comment("the pool's edges would hide the caller's races"),
+			jen.Id("raceDisable").Call().Comment("what the pool synchronizes would hide races of the caller"),
 			jen.Defer().Id("raceEnable").Call(),
 		),
 		jen.Id("buf").Op(":=").Id("traceHeads").Dot("Get").Call().Assert(jen.Op("*").Id("traceHead")),
@@ -240,7 +241,7 @@ func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	}, nil
 }
 
-// wordField is the address of a field of the parameter w.
+// wordField returns the address of a field of the parameter w.
 func wordField(name string) *jen.Statement { return jen.Op("&").Id("w").Dot(name) }
 
 func twinLockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {

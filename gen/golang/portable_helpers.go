@@ -2,15 +2,15 @@ package golang
 
 import "github.com/dave/jennifer/jen"
 
-// The functions and variables that the twins share.
+// This file emits the functions and variables that the twins share.
 
 func bitHelpers(f *jen.File) {
-	explain(f, "replaceBits gives the bits of *word in mask the values that they have in bits, and returns the word before.")
+	explain(f, "replaceBits sets the bits of *word that are in mask to what they are in bits, and returns the word as it was before.")
 	f.Add(function("replaceBits", "func(word *uint32, mask uint32, bits uint32) (old uint32)").Block(jen.For().Block(
 		jen.Id("old").Op("=").Add(loadWord()),
 		jen.If(swapWord("old", "bits")).Block(jen.Return(jen.Id("old"))),
 	)))
-	explain(f, "tryReplaceBits gives the bits of *word in mask the values that they have in new if they are as in old, whatever happens to the others, and reports whether it did.")
+	explain(f, "tryReplaceBits sets the bits of *word that are in mask to what they are in new, if they are what they are in old, and reports whether it did. It does not fail because of the other bits.")
 	f.Add(function("tryReplaceBits", "func(word *uint32, mask uint32, old uint32, new uint32) (ok bool)").Block(jen.For().Block(
 		jen.Id("now").Op(":=").Add(loadWord()),
 		jen.If(jen.Parens(jen.Id("now").Op("^").Id("old")).Op("&").Id("mask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
@@ -20,14 +20,14 @@ func bitHelpers(f *jen.File) {
 
 func loadWord() *jen.Statement { return atomicFunc("LoadUint32").Call(jen.Id("word")) }
 
-// swapWord replaces the bits in mask of the word last seen as old.
+// swapWord replaces the bits in mask of the word that was last loaded as old.
 func swapWord(old, bits string) *jen.Statement {
 	return atomicFunc("CompareAndSwapUint32").Call(jen.Id("word"), jen.Id(old),
 		jen.Id(old).Op("&^").Id("mask").Op("|").Id(bits).Op("&").Id("mask"))
 }
 
 func subwordHelpers(f *jen.File) {
-	explain(f, "subword finds the 32-bit word around the object of size bytes at p, and how far the object is shifted in it. Every access is to the whole word: under the race detector the object's neighbours must be accessed atomically too.")
+	explain(f, "subword returns the 32-bit word around the object of size bytes at p, and the position of the object's lowest bit in it. The twins access the whole word, so under the race detector the object's neighbours must be accessed atomically too.")
 	f.Add(jen.Func().Id("subword").Params(
 		jen.Id("p").Qual("unsafe", "Pointer"), jen.Id("size").Uintptr(),
 	).Params(jen.Id("word").Op("*").Uint32(), jen.Id("shift").Uintptr()).Block(
@@ -39,7 +39,7 @@ func subwordHelpers(f *jen.File) {
 		),
 		jen.Return(jen.Id("word"), jen.Lit(8).Op("*").Id("offset")),
 	))
-	explain(f, "bigEndian: the lowest address has the word's highest byte.")
+	explain(f, "bigEndian says that the lowest address has the word's highest byte.")
 	f.Var().Id("bigEndian").Op("=").Qual("encoding/binary", "NativeEndian").Dot("Uint16").Call(
 		jen.Index().Byte().Values(jen.Lit(0), jen.Lit(1))).Op("==").Lit(1)
 	f.Line()
@@ -57,17 +57,17 @@ func goroutineHelpers(f *jen.File) {
 		),
 		jen.Return(jen.Id("id")),
 	))
-	explain(f, "traceHead has room for the start of a stack trace, up to the id.")
+	explain(f, "traceHead has room for the beginning of a stack trace, up to the id.")
 	f.Type().Id("traceHead").Index(jen.Lit(64)).Byte()
 	f.Line()
-	explain(f, "traceHeads saves allocations: runtime.Stack lets its argument escape.")
+	explain(f, "traceHeads saves allocations, since the argument of runtime.Stack escapes.")
 	f.Var().Id("traceHeads").Op("=").Qual("sync", "Pool").Values(jen.Dict{
 		jen.Id("New"): jen.Func().Params().Any().Block(jen.Return(jen.New(jen.Id("traceHead")))),
 	})
 	f.Line()
 }
 
-func clockHelpers(f *jen.File) {
-	explain(f, "clockStart is where the portable counter starts.")
-	f.Var().Id("clockStart").Op("=").Qual("time", "Now").Call()
+func counterHelpers(f *jen.File) {
+	explain(f, "counterStart is when the portable counter was 0.")
+	f.Var().Id("counterStart").Op("=").Qual("time", "Now").Call()
 }

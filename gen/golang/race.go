@@ -6,8 +6,8 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
-// raceFiles emits what the public functions tell the race detector, with and
-// without it.
+// raceFiles emits what tells the race detector of edges, and its empty counterpart
+// for builds without the detector.
 func raceFiles(c *Config) (map[string][]byte, error) {
 	on, err := file("zrace.go", c.raceOn())
 	if err != nil {
@@ -20,28 +20,29 @@ func raceFiles(c *Config) (map[string][]byte, error) {
 
 func (c *Config) raceOn() *jen.File {
 	f := c.newFile("race")
-	explain(f, "raceEnabled: the race detector watches. It cannot see into assembly, so that the public functions tell it of their edges.")
+	explain(f, "raceEnabled says that the race detector is on. It knows nothing of assembly, so the public functions tell it of the happens-before edges that assembly makes.")
 	f.Const().Id("raceEnabled").Op("=").True()
 	f.Line()
-	explain(f, "raceAcquire orders what follows after every release of the word around p.")
+	explain(f, "raceAcquire orders what follows it after every release of the word around p.")
 	f.Func().Id("raceAcquire").Params(unsafePointer("p")).Block(detector("RaceAcquire", raceWord()))
-	explain(f, "raceReleaseMerge adds what came before to the releases of the word around p. It replaces none of them: a release of one field must not lose what another published.")
+	explain(f, "raceReleaseMerge adds what came before it to the releases of the word around p. It replaces none of them, because the release of one field must not lose what another field's published.")
 	f.Func().Id("raceReleaseMerge").Params(unsafePointer("p")).Block(detector("RaceReleaseMerge", raceWord()))
 	explain(f, "raceOwns reports whether owner is the current goroutine.")
 	f.Func().Id("raceOwns").Params(jen.Id("owner").Op("*").Uintptr()).Bool().Block(
 		jen.Return(atomicFunc("LoadUintptr").Call(jen.Id("owner")).Op("==").Id("currentG").Call()))
-	explain(f, "raceWord is the address where all accesses to the fields of a lock word meet.")
+	explain(f, "raceWord returns the address by which the detector knows all fields of a lock word.")
 	f.Func().Id("raceWord").Params(unsafePointer("p")).Qual("unsafe", "Pointer").Block(jen.Return(
 		jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("&^").Lit(3))))
-	explain(f, "raceDisable and raceEnable enclose synchronisation that is no edge of the caller's.")
+	explain(f, "raceDisable begins synchronization that orders nothing for the caller.")
 	f.Func().Id("raceDisable").Params().Block(detector("RaceDisable"))
+	explain(f, "raceEnable ends what raceDisable began.")
 	f.Func().Id("raceEnable").Params().Block(detector("RaceEnable"))
 	return f
 }
 
 func (c *Config) raceOff() *jen.File {
 	f := c.newFile("!race")
-	explain(f, "raceEnabled: nobody watches, and the calls of the functions below are compiled away.")
+	explain(f, "raceEnabled says that the race detector is off. The calls of the functions below are then compiled away.")
 	f.Const().Id("raceEnabled").Op("=").False()
 	f.Line()
 	f.Func().Id("raceAcquire").Params(jen.Qual("unsafe", "Pointer")).Block()

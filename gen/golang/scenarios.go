@@ -6,11 +6,11 @@ import (
 	"github.com/dave/jennifer/jen"
 )
 
-// Scenario is a torture test of the lock: what each of its workers does, round
+// A Scenario is a torture test of the lock. It says what each worker does, round
 // after round.
 type Scenario struct {
 	Name, Doc string
-	Busted    bool   // on the broken lock: the run must find out
+	Busted    bool   // runs the broken lock, and must find out
 	Workers   int    // goroutines
 	Locks     int    // locks that they share
 	Depth     int    // locks that a worker takes in a round
@@ -18,10 +18,10 @@ type Scenario struct {
 
 	LimitMicros int  // LockTimeout with up to that limit, us (0 = Lock)
 	StallMillis int  // stall timeout, ms (0 = the default)
-	Hogs        int  // one round in Hogs holds its lock for twice the stall timeout
+	Hogs        int  // one round in so many holds its lock for twice the stall timeout
 	Yields      bool // sections yield
 
-	Must, May string // kinds of failure that must, and that may, be seen
+	Must, May string // kinds of failure that must happen, and that may
 }
 
 // ScenarioFile renders the torture tests of package rqlock; their runner is
@@ -29,7 +29,7 @@ type Scenario struct {
 func ScenarioFile(c *Config, scenarios []Scenario) (map[string][]byte, error) {
 	f := c.newFile("")
 	for _, s := range scenarios {
-		explain(f, "TestTorture"+s.Name+": "+s.Doc)
+		explain(f, "TestTorture"+s.Name+" "+s.Doc)
 		runner := "tortureLock"
 		if s.Busted {
 			runner = "tortureBusted"
@@ -41,7 +41,7 @@ func ScenarioFile(c *Config, scenarios []Scenario) (map[string][]byte, error) {
 	return file("ztorture_test.go", f)
 }
 
-// fields emits what differs from zero.
+// fields emits the fields that are not zero.
 func (s Scenario) fields(g *jen.Group) {
 	number := func(name string, n int) {
 		if n != 0 {

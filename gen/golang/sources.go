@@ -19,13 +19,13 @@ var sources = []emitter{
 	currentGFiles,
 }
 
-// file is the result of an emitter that renders one file.
+// file renders f as the only file of an emitter.
 func file(name string, f *jen.File) (map[string][]byte, error) {
 	src, err := render(f)
 	return map[string][]byte{name: src}, err
 }
 
-// document writes a doc comment, in gofmt's form, from lines without markers.
+// document writes lines as a doc comment in gofmt's form.
 func document(f *jen.File, lines ...string) {
 	for _, line := range lines {
 		if line != "" && !strings.HasPrefix(line, "\t") {
@@ -35,7 +35,7 @@ func document(f *jen.File, lines ...string) {
 	}
 }
 
-// explain writes a comment of one paragraph.
+// explain writes text as a doc comment of one paragraph.
 func explain(f *jen.File, text string) { document(f, spec.Wrap(text)...) }
 
 // directive ends a doc comment with a compiler directive.
@@ -44,7 +44,7 @@ func directive(f *jen.File, name string) {
 	f.Comment("//go:" + name)
 }
 
-// function starts a function of the given signature.
+// function begins a function of the given signature.
 func function(name, sig string) *jen.Statement {
 	r := spec.Row{Sig: sig}
 	s := jen.Func().Id(name).Params(variables(r.Params())...)
@@ -54,7 +54,7 @@ func function(name, sig string) *jen.Statement {
 	return s
 }
 
-// variables declares parameters as people do: a type once for a run of them.
+// variables declares parameters or results. Neighbours of one type name it once.
 func variables(ps []spec.Param) []jen.Code {
 	var vars []jen.Code
 	for i, p := range ps {
@@ -83,7 +83,7 @@ func forward(callee *jen.Statement, r *spec.Row) *jen.Statement {
 	return callee.Call(args...)
 }
 
-// returned makes call the last statement of a function with the row's results.
+// returned makes call the last statement of a function with the row's signature.
 func returned(call *jen.Statement, r *spec.Row) *jen.Statement {
 	if len(r.Results()) == 0 {
 		return call

@@ -14,10 +14,10 @@ import (
 	"github.com/rqlock/rqlock/templates"
 )
 
-// harnessFiles emits the tests' text that no row changes.
-func harnessFiles(c *Config) (map[string][]byte, error) {
+// fixedTestFiles emits the test files in which only the package's name changes.
+func fixedTestFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"differ", "handover", "harness", "litmus", "preempt"} {
+	for _, name := range []string{"bodies", "claim", "differ", "invariants", "litmus", "preempt", "properties", "workers"} {
 		src, err := c.fill(name+"_test.go.tmpl", "")
 		if err != nil {
 			return nil, err
@@ -27,8 +27,8 @@ func harnessFiles(c *Config) (map[string][]byte, error) {
 	return files, nil
 }
 
-// variantFiles emits what the tests must know to run each body of a primitive:
-// a file for each architecture with several, one for all the others.
+// variantFiles emits the list of bodies that the tests run. Each architecture with
+// several bodies has a file of its own, and all the others share one.
 func variantFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	var several []string
@@ -55,14 +55,14 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 	return files, err
 }
 
-// inlineTestFile emits the test of what the compiler inlines, for builds that
-// have nothing else in the public functions.
+// inlineTestFile emits the test of what the compiler inlines. It is for builds in
+// which the public functions do nothing but call.
 func inlineTestFile(c *Config) (map[string][]byte, error) {
 	src, err := c.fill("inline_test.go.tmpl", asmConstraint+" && !race && ("+c.archTerms()+")")
 	return map[string][]byte{"zinline_test.go": src}, err
 }
 
-// inlining names the functions that must be inlined, and those that must not.
+// inlining returns the functions that must be inlined, and those that must not.
 func (c *Config) inlining() (inlined, outlined []string) {
 	for _, r := range c.Rows {
 		inlined = append(inlined, r.Name)
@@ -73,7 +73,7 @@ func (c *Config) inlining() (inlined, outlined []string) {
 	return inlined, outlined
 }
 
-// fill executes a template of a Go file.
+// fill renders the template of a Go file.
 func (c *Config) fill(name, constraint string) ([]byte, error) {
 	t, err := template.ParseFS(templates.FS, name)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // tests lists the files that go test compiles.
 var tests = []emitter{
-	harnessFiles,
+	fixedTestFiles,
 	variantFiles,
 	primsTestFile,
 	tortureTestFile,
@@ -18,11 +18,12 @@ var tests = []emitter{
 	inlineTestFile,
 }
 
-// perRow emits one declaration or more for a row. Operations differ in how
-// they are tested, rows of one operation do not.
+// A perRow emits the declarations that test one row. All rows of an operation are
+// tested alike.
 type perRow func(c *Config, f *jen.File, r *spec.Row) error
 
-// eachRow emits what the rows' operations ask for; kind names it in errors.
+// eachRow calls the emitter of each row's operation. Errors say what kind of test
+// it was to emit.
 func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow) error {
 	for _, r := range c.Rows {
 		emit, ok := emitters[r.Op]
@@ -36,7 +37,7 @@ func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow) 
 	return nil
 }
 
-// testFunc starts a test, fuzz test or benchmark: its parameter is *testing.kind.
+// testFunc begins a test, fuzz test or benchmark with the parameter *testing.kind.
 func testFunc(name, param, kind string) *jen.Statement {
 	return jen.Func().Id(name).Params(testingParam(param, kind))
 }
@@ -51,7 +52,7 @@ func object(r *spec.Row) *jen.Statement { return jen.Id(r.Params()[0].Type[len("
 // address is &name.
 func address(name string) *jen.Statement { return jen.Op("&").Id(name) }
 
-// bitsOf returns the bits that a row gives its fields.
+// bitsOf returns the bits of the word that have these values.
 func bitsOf(set []spec.FieldValue) *jen.Statement {
 	var values []jen.Code
 	for _, v := range set {
@@ -65,7 +66,7 @@ func bitsOf(set []spec.FieldValue) *jen.Statement {
 	return join(values, "|")
 }
 
-// masksOf returns all bits of the fields that a row stores.
+// masksOf returns all bits of the fields in set.
 func masksOf(set []spec.FieldValue) *jen.Statement {
 	var masks []jen.Code
 	for _, v := range set {

@@ -15,7 +15,7 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// testRows has each operation, and the peers that torture tests need.
+// testRows has a row for each operation, and the peers that torture tests need.
 func testRows() []*spec.Row {
 	locked := func(v uint32) []spec.FieldValue { return []spec.FieldValue{{Field: "locked", Value: v}} }
 	claim := []spec.FieldValue{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}}
@@ -103,8 +103,8 @@ func calls(t *testing.T, src []byte, prefix string) map[string]map[string]bool {
 	return used
 }
 
-// TestEveryRowIsTested: each row is compared with its twin, put to torture if
-// it shares memory, and measured against its rivals.
+// TestEveryRowIsTested checks that each row is compared with its twin, has a torture
+// test if it shares memory, and a benchmark against its rivals.
 func TestEveryRowIsTested(t *testing.T) {
 	c := testConfig()
 	files := mustRender(t, c)
@@ -130,7 +130,7 @@ func TestEveryRowIsTested(t *testing.T) {
 	}
 }
 
-// TestHeaders: every test file names its generator and the package asked for.
+// TestHeaders checks that every test file names its generator and the right package.
 func TestHeaders(t *testing.T) {
 	for name, src := range mustRender(t, testConfig()) {
 		if !bytes.HasPrefix(src, []byte("// "+emit.Header+"\n\n")) {
@@ -145,7 +145,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestDeterministic: the same rows give the same bytes.
+// TestDeterministic checks that the same rows give the same bytes.
 func TestDeterministic(t *testing.T) {
 	once, again := mustRender(t, testConfig()), mustRender(t, testConfig())
 	if !maps.EqualFunc(once, again, bytes.Equal) {
@@ -153,7 +153,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestVariantConstraint: exactly one file says which bodies a build has.
+// TestVariantConstraint checks that exactly one file says which bodies a build has.
 func TestVariantConstraint(t *testing.T) {
 	c := testConfig()
 	files := mustRender(t, c)
@@ -167,7 +167,7 @@ func TestVariantConstraint(t *testing.T) {
 	}
 }
 
-// TestErrors: what cannot be tested is an error that names the row.
+// TestErrors checks that the error for a row that cannot be tested names the row.
 func TestErrors(t *testing.T) {
 	for _, test := range []struct {
 		name, want string

@@ -8,8 +8,8 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// tortureTestFile emits the concurrent tests: an invariant for each operation,
-// which its rows must keep under any interleaving.
+// tortureTestFile emits the concurrent tests. Each operation has an invariant that
+// its rows must keep under any interleaving.
 func tortureTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	if err := c.eachRow(f, "torture test", torturers); err != nil {
@@ -35,19 +35,20 @@ var torturers = map[spec.Op]perRow{
 	spec.CurrentG:     aloneOnly,
 }
 
-// aloneOnly: the operation shares no memory; its test in zprims_test.go says it all.
+// aloneOnly emits nothing, for operations that share no memory: their tests are in
+// zprims_test.go.
 func aloneOnly(*Config, *jen.File, *spec.Row) error { return nil }
 
-// torture emits the frame of a torture test; does says what goes on.
-func torture(f *jen.File, name, does string, body ...jen.Code) {
-	explain(f, "TestTorture"+name+": "+does)
+// torture emits the frame of a torture test, which checks what that says.
+func torture(f *jen.File, name, that string, body ...jen.Code) {
+	explain(f, "TestTorture"+name+" checks that "+that)
 	f.Add(testFunc("TestTorture"+name, "t", "T").Block(
 		jen.Id("torture").Call(jen.Id("t"), jen.Func().Params(testingParam("t", "T"), jen.Id("n").Int()).Block(body...)),
 	))
 }
 
-// scenario calls a function of the harness.
-func scenario(name string, args ...jen.Code) *jen.Statement {
+// invariant calls a function of template invariants_test.go.tmpl.
+func invariant(name string, args ...jen.Code) *jen.Statement {
 	return jen.Id(name).Call(append([]jen.Code{jen.Id("t"), jen.Id("n")}, args...)...)
 }
 
@@ -59,7 +60,7 @@ func returning(result, expr jen.Code, params ...jen.Code) *jen.Statement {
 // doing is a function literal without result.
 func doing(body ...jen.Code) *jen.Statement { return jen.Func().Params().Block(body...) }
 
-// peer finds the row that a test of another row needs beside it.
+// peer finds the row that the test of another row needs beside it.
 func (c *Config) peer(op spec.Op, width int, fits func(spec.Order) bool) (*spec.Row, error) {
 	for _, r := range c.Rows {
 		if r.Op == op && r.Width == width && fits(r.Order) {
@@ -74,7 +75,7 @@ func relaxed(o spec.Order) bool  { return !o.Acquires() && !o.Releases() }
 func acquires(o spec.Order) bool { return o.Acquires() }
 func releases(o spec.Order) bool { return o.Releases() }
 
-// tortureLoad emits nothing: the store that matches the load has the test.
+// tortureLoad emits nothing, because the store that matches the load has the test.
 func tortureLoad(c *Config, _ *jen.File, r *spec.Row) error {
 	fits := relaxed
 	if r.Order.Acquires() {
@@ -84,8 +85,8 @@ func tortureLoad(c *Config, _ *jen.File, r *spec.Row) error {
 	return err
 }
 
-// tortureStore tests a store and the load that matches it; an ordered pair
-// hands over turns.
+// tortureStore tests a store with the load that matches it. An ordered pair also
+// hands on turns.
 func tortureStore(c *Config, f *jen.File, r *spec.Row) error {
 	fits := relaxed
 	if r.Order.Releases() {
@@ -95,33 +96,33 @@ func tortureStore(c *Config, f *jen.File, r *spec.Row) error {
 	if err != nil {
 		return err
 	}
-	does := "cells side by side keep what is stored in them, and nobody sees half a store."
-	body := []jen.Code{scenario("whole", jen.Id(r.Name), jen.Id(load.Name))}
+	that := "adjacent cells keep what is stored in them, and nobody reads a part of a store."
+	body := []jen.Code{invariant("whole", jen.Id(r.Name), jen.Id(load.Name))}
 	if r.Order.Releases() {
-		does += " A turn passed on by it brings along what was written before."
+		that += " A turn that it hands on brings along what was written before."
 		turn := func() *jen.Statement { return address("turn").Index(jen.Lit(1)) }
 		body = append(body,
 			jen.Id("turn").Op(":=").Id("newCells").Types(object(r)).Call(jen.Lit(2)),
-			scenario("ring",
+			invariant("ring",
 				returning(jen.Bool(), jen.Id(load.Name).Call(turn()).Op("==").Add(object(r)).Call(jen.Id("me")), jen.Id("me").Int()),
 				jen.Func().Params(jen.Id("next").Int()).Block(jen.Id(r.Name).Call(turn(), object(r).Call(jen.Id("next")))),
 			))
 	}
-	torture(f, r.Name+load.Name, does, body...)
+	torture(f, r.Name+load.Name, that, body...)
 	return nil
 }
 
 func ordered(r *spec.Row) jen.Code { return jen.Lit(r.Order == spec.AcqRel) }
 
 func tortureXchg(_ *Config, f *jen.File, r *spec.Row) error {
-	torture(f, r.Name, "tokens that workers exchange through cells side by side are conserved.",
-		scenario("conserve", ordered(r), jen.Id(r.Name)))
+	torture(f, r.Name, "the tokens that workers exchange through adjacent cells are conserved.",
+		invariant("conserve", ordered(r), jen.Id(r.Name)))
 	return nil
 }
 
 func tortureXchgField(_ *Config, f *jen.File, r *spec.Row) error {
-	torture(f, r.Name, "tokens exchanged through the "+r.Field+" are conserved while the other fields change.",
-		scenario("conserveField", constOf(r.Field, "Mask"), ordered(r), jen.Id(r.Name)))
+	torture(f, r.Name, "the tokens that workers exchange through the "+r.Field+" are conserved while the other fields change.",
+		invariant("conserveField", constOf(r.Field, "Mask"), ordered(r), jen.Id(r.Name)))
 	return nil
 }
 
@@ -136,47 +137,47 @@ func tortureCmpxchg(c *Config, f *jen.File, r *spec.Row) error {
 		}
 		load = jen.Id(row.Name)
 	}
-	does := "each success counts once."
-	body := []jen.Code{scenario("count", load, jen.Id(r.Name))}
+	that := "each success counts once."
+	body := []jen.Code{invariant("count", load, jen.Id(r.Name))}
 	cas := jen.Id(r.Name).Call
 	switch {
 	case relaxed(r.Order) || locks == "":
 	case r.Order.Acquires():
-		does += " A lock taken by it excludes."
-		body = append(body, jen.Var().Id("lock").Id(typ), scenario("exclusive",
+		that += " A lock that is acquired by it excludes."
+		body = append(body, jen.Var().Id("lock").Id(typ), invariant("exclusive",
 			returning(jen.Bool(), cas(address("lock"), jen.Lit(0), jen.Lit(1))),
 			doing(atomicFunc("Store"+locks).Call(address("lock"), jen.Lit(0))),
 		))
 	default:
-		does += " A lock freed by it excludes."
-		body = append(body, jen.Var().Id("lock").Id(typ), scenario("exclusive",
+		that += " A lock that is released by it excludes."
+		body = append(body, jen.Var().Id("lock").Id(typ), invariant("exclusive",
 			returning(jen.Bool(), atomicFunc("CompareAndSwap"+locks).Call(address("lock"), jen.Lit(0), jen.Lit(1))),
 			doing(cas(address("lock"), jen.Lit(1), jen.Lit(0))),
 		))
 	}
-	torture(f, r.Name, does, body...)
+	torture(f, r.Name, that, body...)
 	return nil
 }
 
 func tortureCmpxchgField(_ *Config, f *jen.File, r *spec.Row) error {
 	torture(f, r.Name, "each success counts once, and none fails because of the other fields.",
-		scenario("countField", constOf(r.Field, "Mask"), jen.Id(r.Name)))
+		invariant("countField", constOf(r.Field, "Mask"), jen.Id(r.Name)))
 	return nil
 }
 
 func tortureFetchSetBit(_ *Config, f *jen.File, r *spec.Row) error {
 	bit := func() *jen.Statement { return constOf(r.Field, "Val") }
 	set := jen.Func().Params(jen.Id("val").Op("*").Uint32()).Block(jen.Id(r.Name).Call(jen.Id("val")))
-	body := []jen.Code{scenario("overwrite", bit(), jen.Lit(0), bit(), set)}
-	does := "it changes nothing but the bit."
+	body := []jen.Code{invariant("overwrite", bit(), jen.Lit(0), bit(), set)}
+	that := "it changes nothing but the bit."
 	if r.Order.Acquires() {
-		does += " Only one finds it clear, and sees what was done by whoever cleared it."
-		body = append(body, jen.Var().Id("val").Uint32(), scenario("exclusive",
+		that += " Only one worker finds the bit clear, and what was written before it was cleared."
+		body = append(body, jen.Var().Id("val").Uint32(), invariant("exclusive",
 			returning(jen.Bool(), jen.Id(r.Name).Call(address("val")).Op("&").Add(bit()).Op("==").Lit(0)),
 			doing(atomicFunc("AndUint32").Call(address("val"), jen.Op("^").Add(bit()))),
 		))
 	}
-	torture(f, r.Name, does, body...)
+	torture(f, r.Name, that, body...)
 	return nil
 }
 
@@ -185,32 +186,32 @@ func tortureStoreFields(c *Config, f *jen.File, r *spec.Row) error {
 	if len(r.From) > 0 {
 		from = bitsOf(r.From)
 	}
-	does := "it loses no change of the other fields."
-	body := []jen.Code{scenario("overwrite", masksOf(r.Set), from, bitsOf(r.Set), jen.Id(r.Name))}
+	that := "it loses no change of the other fields."
+	body := []jen.Code{invariant("overwrite", masksOf(r.Set), from, bitsOf(r.Set), jen.Id(r.Name))}
 	if to, err := c.Layout.Stored(r.Set); err == nil && to.Value == 0 && r.Order.Releases() {
-		does += " A lock freed by it excludes."
-		body = append(body, jen.Var().Id("val").Uint32(), scenario("exclusive",
+		that += " A lock that is released by it excludes."
+		body = append(body, jen.Var().Id("val").Uint32(), invariant("exclusive",
 			returning(jen.Bool(), atomicFunc("CompareAndSwapUint32").Call(address("val"), jen.Lit(0), masksOf(r.Set))),
 			doing(jen.Id(r.Name).Call(address("val"))),
 		))
 	}
-	torture(f, r.Name, does, body...)
+	torture(f, r.Name, that, body...)
 	return nil
 }
 
 func tortureCondLoad(_ *Config, f *jen.File, r *spec.Row) error {
 	wait := jen.Id(r.Name).Call(address("turn"), jen.Op("^").Uint32().Call(jen.Lit(0)), jen.Uint32().Call(jen.Id("me")), jen.Id("SpinChunk").Op("+").Lit(1))
 	isTurn := wait.Op("==").Uint32().Call(jen.Id("me"))
-	does := "workers that wait for their turn with it miss none."
+	that := "workers that wait for their turn by it miss none."
 	if r.Order.Acquires() {
-		does += " The turn brings along what was written before."
+		that += " The turn brings along what was written before."
 	} else {
-		does += " A second load orders what the turn brings along."
+		that += " A second load orders what the turn brings along."
 		isTurn.Op("&&").Add(atomicFunc("LoadUint32")).Call(address("turn")).Op("==").Uint32().Call(jen.Id("me"))
 	}
-	torture(f, r.Name, does,
+	torture(f, r.Name, that,
 		jen.Var().Id("turn").Uint32(),
-		scenario("ring",
+		invariant("ring",
 			returning(jen.Bool(), isTurn, jen.Id("me").Int()),
 			jen.Func().Params(jen.Id("next").Int()).Block(
 				atomicFunc("StoreUint32").Call(address("turn"), jen.Uint32().Call(jen.Id("next")))),
@@ -218,14 +219,14 @@ func tortureCondLoad(_ *Config, f *jen.File, r *spec.Row) error {
 	return nil
 }
 
-// lockAndOwner declares what the fused operations work on.
+// lockAndOwner declares a Word.
 func lockAndOwner() []jen.Code {
 	return []jen.Code{jen.Var().Id("w").Id("Word")}
 }
 
 func tortureLockFast(_ *Config, f *jen.File, r *spec.Row) error {
-	torture(f, r.Name, "a lock taken by it excludes, and the owner is who has it.",
-		append(lockAndOwner(), scenario("exclusive",
+	torture(f, r.Name, "a lock that is acquired by it excludes, and has the right owner.",
+		append(lockAndOwner(), invariant("exclusive",
 			returning(jen.Bool(), jen.Id(r.Name).Call(address("w"))),
 			doing(
 				jen.If(jen.Id("w").Dot("Owner").Op("!=").Id("CurrentG").Call()).Block(
@@ -237,14 +238,14 @@ func tortureLockFast(_ *Config, f *jen.File, r *spec.Row) error {
 }
 
 func tortureUnlockFast(_ *Config, f *jen.File, r *spec.Row) error {
-	torture(f, r.Name, "a lock freed by it excludes, and only the owner can free it.",
-		append(lockAndOwner(), scenario("exclusive",
+	torture(f, r.Name, "a lock that is released by it excludes, and that only the owner can release it.",
+		append(lockAndOwner(), invariant("exclusive",
 			jen.Func().Params().Bool().Block(
 				jen.If(jen.Op("!").Add(atomicFunc("CompareAndSwapUint32")).Call(wordField("Val"), jen.Lit(0), constOf("locked", "Val"))).Block(
 					jen.Return(jen.False()),
 				),
 				jen.If(jen.Id(r.Name).Call(address("w"))).Block(
-					jen.Id("t").Dot("Errorf").Call(jen.Lit("freed by one who is not the owner")),
+					jen.Id("t").Dot("Errorf").Call(jen.Lit("released by one who is not the owner")),
 				),
 				jen.Id("w").Dot("Owner").Op("=").Id("CurrentG").Call(),
 				jen.Return(jen.True()),

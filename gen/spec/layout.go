@@ -15,8 +15,8 @@ func (f Field) Mask() uint32 { return uint32((uint64(1)<<f.Bits - 1) << f.Shift)
 // Top returns the field's highest bit.
 func (f Field) Top() int { return f.Shift + f.Bits - 1 }
 
-// Native returns the width in bits (8 or 16) at which a machine can access the
-// field without touching its neighbours, or 0 if there is none.
+// Native returns the width in bits, 8 or 16, if a machine can access the field
+// without its neighbours, or 0 if it cannot.
 func (f Field) Native() int {
 	if (f.Bits == 8 || f.Bits == 16) && f.Shift%f.Bits == 0 {
 		return f.Bits
@@ -47,9 +47,10 @@ func (l *Layout) Field(name string) (Field, error) {
 	return Field{}, fmt.Errorf("field %q is not in layout %s", name, l.Name)
 }
 
-// Validate checks that the fields lie inside the word, in order, apart, and
-// that locked is the lowest byte (a release is one byte store) and pending
-// inside another (one byte load shows whether the lock is promised).
+// Validate checks that the fields lie inside the word, in order and apart. Locked
+// must be the lowest byte, so that a release is the store of one byte, and
+// pending must lie inside another byte, so that the load of one byte shows
+// whether the lock is closed.
 func (l *Layout) Validate() error {
 	end := 0
 	for i, name := range []string{"locked", "pending", "tail"} {
@@ -73,10 +74,10 @@ func (l *Layout) Validate() error {
 	return nil
 }
 
-// Stored describes the bits that a StoreFields row gives a value.
+// Stored has the bits that a row of StoreFields stores.
 type Stored struct {
 	Field        // the run of bits from the lowest to the highest field
-	Value uint32 // in units of the run
+	Value uint32 // what they become, in units of the run
 }
 
 // Stored merges a row's fields into one run of bits.

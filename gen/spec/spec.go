@@ -1,5 +1,5 @@
-// Package spec defines what a row of the primitive table may say, and the
-// rules that every row and every lock-word layout must keep.
+// Package spec defines what a row of the table of primitives may say, and the
+// rules that every row and every layout of the lock word must keep.
 package spec
 
 import (
@@ -27,11 +27,11 @@ const (
 	FetchSetBit  Op = "fetch-set-bit" // set the lowest bit of a field, return the word before
 	StoreFields  Op = "store-fields"  // give one or two adjoining fields constant values
 	CondLoad     Op = "cond-load"     // load until *p&mask == want, within a spin budget
-	Relax        Op = "relax"         // tell the core that this is a wait loop
+	Relax        Op = "relax"         // tell the core that this is a loop that waits
 	CycleCount   Op = "cycle-count"   // read the machine's counter
 	CurrentG     Op = "current-g"     // the word that identifies the running goroutine
-	LockFast     Op = "lock-fast"     // locked = 1 if neither locked nor pending, then owner = current g
-	UnlockFast   Op = "unlock-fast"   // owner check, owner = 0, locked = 0
+	LockFast     Op = "lock-fast"     // locked = 1 if locked and pending are 0, then owner = current g
+	UnlockFast   Op = "unlock-fast"   // if owner == current g { owner = 0; locked = 0 }
 )
 
 // Order is a memory ordering. The zero value is an error: every row spells its
@@ -61,19 +61,19 @@ type FieldValue struct {
 	Value uint32
 }
 
-// Row is one primitive: the only place where anything about it is written.
+// Row is one primitive. Nothing about a primitive is written anywhere else.
 type Row struct {
 	Name  string // public name: operation + field + ordering
 	Op    Op
 	Width int          // bits of *p (Load, Store, Xchg, Cmpxchg, CondLoad)
-	Field string       // field operated on (XchgField, CmpxchgField, FetchSetBit)
-	Set   []FieldValue // fields stored (StoreFields)
-	From  []FieldValue // what Set's fields hold before, where the caller guarantees it (StoreFields)
+	Field string       // the field of the lock word (XchgField, CmpxchgField, FetchSetBit)
+	Set   []FieldValue // what the fields become (StoreFields)
+	From  []FieldValue // what they are before, if the caller guarantees it (StoreFields)
 	Order Order
-	Sig   string // Go signature; parameter names are the emitters' contract
+	Sig   string // Go signature; the emitters rely on the names of its parameters
 
 	// Atomic is the nearest function of sync/atomic ("" = none): the peer in
-	// the benchmarks, and the implementation where Inline says so.
+	// the benchmarks, and the implementation on the architectures in Inline.
 	Atomic string
 	// Inline lists the architectures whose compiler inlines Atomic at a cost no
 	// higher than an assembly call, with at least this row's ordering.
@@ -84,6 +84,9 @@ type Row struct {
 	Trans string // effect on the lock word, "tail,pending,locked -> ..." ("" = none)
 	Why   string // why this ordering suffices
 	Pairs string // what it pairs with
+	// For says who needs the row and for what ("" = the library itself): a
+	// primitive that rqlock does not use is for the authors of other locks.
+	For string
 }
 
 // Impl returns the unexported name under which the architectures implement the
@@ -115,11 +118,17 @@ func (r *Row) Doc() []string {
 	if r.Pairs != "" {
 		lines = append(lines, Wrap("Pairs with: "+r.Pairs)...)
 	}
+	if r.For != "" {
+		lines = append(lines, "")
+		lines = append(lines, Wrap("Needed by "+r.For)...)
+	}
 	return lines
 }
 
-// Params and Results return the names and types of the signature, in order.
-func (r *Row) Params() []Param  { return params(r.Sig, true) }
+// Params returns the parameters of the signature, in order.
+func (r *Row) Params() []Param { return params(r.Sig, true) }
+
+// Results returns the results of the signature, in order.
 func (r *Row) Results() []Param { return params(r.Sig, false) }
 
 // Param is one parameter or result of a primitive.
@@ -164,8 +173,8 @@ func typeString(e ast.Expr) string {
 	return fmt.Sprintf("%T", e)
 }
 
-// contract lists what each Op's signature must look like; uintN stands for the
-// unsigned integer of the row's width.
+// contract has the signature that each Op needs; uintN stands for the unsigned
+// integer of the row's width.
 var contract = map[Op]string{
 	Load:         "func(p *uintN) (v uintN)",
 	Store:        "func(p *uintN, v uintN)",
@@ -186,7 +195,7 @@ var contract = map[Op]string{
 // Ops returns every operation, sorted.
 func Ops() []Op { return slices.Sorted(maps.Keys(contract)) }
 
-// orders lists the orderings that make sense for each Op.
+// orders lists the orderings that each Op may have.
 var orders = map[Op][]Order{
 	Load:         {Relaxed, Acquire},
 	Store:        {Relaxed, Release},
@@ -204,21 +213,21 @@ var orders = map[Op][]Order{
 	UnlockFast:   {Release},
 }
 
-// Validate checks every row against the layout and the table's rules. The
-// first broken rule is returned as one line that names the row.
+// Validate checks every row against the layout and the table's rules. Its error
+// is one line, which names the row that breaks a rule.
 func Validate(rows []*Row, l *Layout) error {
 	if err := l.Validate(); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
+	taken := map[string]bool{}
 	for i, r := range rows {
 		if r.Name == "" || !token.IsExported(r.Name) || !token.IsIdentifier(r.Name) {
 			return fmt.Errorf("row %d: name %q is not an exported Go identifier", i+1, r.Name)
 		}
-		if seen[r.Name] {
+		if taken[r.Name] {
 			return fmt.Errorf("row %s: duplicate name", r.Name)
 		}
-		seen[r.Name] = true
+		taken[r.Name] = true
 		if err := r.validate(l); err != nil {
 			return fmt.Errorf("row %s: %w", r.Name, err)
 		}
@@ -269,8 +278,8 @@ func (r *Row) validate(l *Layout) error {
 	return nil
 }
 
-// checkFrom checks that From names the same fields as Set. It may be missing
-// where the store needs no knowledge of the old value in this layout.
+// checkFrom checks that From names the same fields as Set. From may be absent
+// if the layout lets the store be done without knowing the old value.
 func (r *Row) checkFrom(l *Layout) error {
 	if len(r.From) == 0 {
 		if to, _ := l.Stored(r.Set); to.Native() == 0 && to.Value != 0 {
@@ -284,7 +293,7 @@ func (r *Row) checkFrom(l *Layout) error {
 	from, _ := l.Stored(r.From)
 	set, _ := l.Stored(r.Set)
 	if from.Field != set.Field {
-		return fmt.Errorf("From and Set name different fields")
+		return fmt.Errorf("the fields of From and Set differ")
 	}
 	return nil
 }

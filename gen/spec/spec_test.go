@@ -61,7 +61,7 @@ func TestBadRows(t *testing.T) {
 		{store, func(r *Row) { r.Set[1].Value = 2 }, wide(), "value 2 is outside field pending (1 bits)"},
 		{store, func(r *Row) { r.Set[0].Field = "owner" }, narrow(), `field "owner" is not in layout narrow`},
 		{store, func(r *Row) { r.Set[1].Field = "tail" }, narrow(), "field tail does not adjoin"},
-		{store, func(r *Row) { r.From = r.From[:1] }, narrow(), "From and Set name different fields"},
+		{store, func(r *Row) { r.From = r.From[:1] }, narrow(), "the fields of From and Set differ"},
 		{store, func(r *Row) { r.From = nil }, wide(), "layout wide has no store of these fields alone"},
 	} {
 		r := tt.row()

@@ -1,6 +1,6 @@
-// Package model makes what rqlock/internal/model explores: a copy of package rqlock's
-// slow path in which every shared access is a call of the explorer, and a twin
-// of the primitives.
+// Package model makes what rqlock/internal/model explores. That is a copy of the
+// locks' slow paths, in which every shared access is a call of the explorer, and a
+// twin of package asm.
 package model
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/format"
+	"go/parser"
 	"go/token"
 	"go/types"
 	"os"
@@ -35,10 +36,10 @@ const (
 type Source struct {
 	Dir   string   // in the repository
 	Name  string   // of the copy
-	files []string // The others make reports, count events and tell the time: the model has its own.
+	files []string // what is copied; the model has its own reports, events and time
 
-	shared    []string // types, and variables without a type name, whose fields several goroutines access
-	constants []string // of them, fields that never change
+	shared    []string // types, or variables of an unnamed type, whose fields are shared
+	constants []string // fields of these that never change
 	pausing   []string // functions that end a round of polling
 }
 
@@ -46,7 +47,7 @@ type Source struct {
 var Sources = []Source{
 	{
 		Dir: "rqlock", Name: "lock",
-		files:  []string{"mutex.go", "slowpath.go", "stall.go", "waiter.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
+		files:  []string{"mutex.go", "slowpath.go", "stall.go", "waiter.go", "edges.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
 		shared: []string{"waiter", "Word", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
 	},
 	{
@@ -56,7 +57,7 @@ var Sources = []Source{
 	},
 }
 
-// replaced says which packages have a twin, and under which name.
+// replaced has the packages that have a twin in the model, and the twins' names.
 var replaced = map[string]string{
 	library + "asm":             "asm",
 	lockPath + "/internal/wait": "wait",
@@ -82,32 +83,35 @@ type copier struct {
 	scheduling map[types.Object]bool
 
 	numbering
-	sites   []place           // places of calls, from firstSite on
-	drops   []place           // statements that can be left out, from firstDrop on
+	sites   []position        // calls, from firstSite on
+	drops   []position        // statements that can be left out, from firstDrop on
 	source  map[string][]byte // by file
 	current *ast.FuncDecl
-	mutable []ast.Stmt
 }
 
-// place is somewhere in the original.
-type place struct {
+// A position is a position in the original, and the code there.
+type position struct {
 	file string
 	line int
 	fn   string
 	text string
 }
 
-// numbering says which numbers the packages copied before have taken.
+// numbering has the numbers that the packages copied before have used.
 type numbering struct{ firstSite, firstDrop int }
 
-// Copy renders the copies of all sources in the repository at root: for the name
-// of each copy its files. Overlay has files that are about to be written, by path
-// relative to root.
+// Copy renders the copies of all sources in the repository at root. It returns the
+// files of each copy, by the copy's name. Overlay has files that are about to be
+// written, by path relative to root.
 func Copy(root string, overlay map[string][]byte) (map[string]map[string][]byte, error) {
+	pkgs, err := load(root, overlay)
+	if err != nil {
+		return nil, err
+	}
 	copies := map[string]map[string][]byte{}
 	var n numbering
 	for _, s := range Sources {
-		files, err := s.copy(root, overlay, &n)
+		files, err := s.copy(pkgs[library+s.Dir], root, overlay, &n)
 		if err != nil {
 			return nil, err
 		}
@@ -116,11 +120,8 @@ func Copy(root string, overlay map[string][]byte) (map[string]map[string][]byte,
 	return copies, nil
 }
 
-func (s Source) copy(root string, overlay map[string][]byte, n *numbering) (map[string][]byte, error) {
-	pkg, err := s.load(root, overlay)
-	if err != nil {
-		return nil, err
-	}
+func (s Source) copy(pkg *packages.Package, root string, overlay map[string][]byte, n *numbering) (map[string][]byte, error) {
+	var err error
 	c := &copier{Source: s, pkg: pkg, numbering: *n, source: map[string][]byte{}, scheduling: map[types.Object]bool{}}
 	for _, name := range s.files {
 		i := slices.IndexFunc(pkg.Syntax, func(f *ast.File) bool {
@@ -149,7 +150,7 @@ func (s Source) copy(root string, overlay map[string][]byte, n *numbering) (map[
 	return out, err
 }
 
-// read returns a file as it will be.
+// read returns a file as it is going to be.
 func read(root, name string, overlay map[string][]byte) ([]byte, error) {
 	if src, ok := overlay[filepath.FromSlash(name)]; ok {
 		return src, nil
@@ -157,10 +158,17 @@ func read(root, name string, overlay map[string][]byte) ([]byte, error) {
 	return os.ReadFile(filepath.Join(root, name))
 }
 
-func (s Source) load(root string, overlay map[string][]byte) (*packages.Package, error) {
+// load returns the type-checked packages of all sources, by import path.
+func load(root string, overlay map[string][]byte) (map[string]*packages.Package, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, err
+	}
+	var paths []string
+	copied := map[string]bool{} // directories
+	for _, s := range Sources {
+		paths = append(paths, library+s.Dir)
+		copied[filepath.Join(root, filepath.FromSlash(s.Dir))] = true
 	}
 	config := &packages.Config{
 		Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo |
@@ -168,18 +176,43 @@ func (s Source) load(root string, overlay map[string][]byte) (*packages.Package,
 		Dir:        root,
 		BuildFlags: []string{"-tags=purego"}, // the fast paths in Go
 		Overlay:    map[string][]byte{},
+		ParseFile: func(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
+			if !copied[filepath.Dir(name)] {
+				return parseDeclarations(fset, name, src)
+			}
+			return parser.ParseFile(fset, name, src, parser.ParseComments)
+		},
 	}
 	for name, src := range overlay {
 		config.Overlay[filepath.Join(root, name)] = src
 	}
-	pkgs, err := packages.Load(config, library+s.Dir)
+	pkgs, err := packages.Load(config, paths...)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range pkgs[0].Errors {
-		return nil, fmt.Errorf("package %s: %w", s.Dir, e)
+	byPath := map[string]*packages.Package{}
+	for _, pkg := range pkgs {
+		for _, e := range pkg.Errors {
+			return nil, fmt.Errorf("package %s: %w", pkg.PkgPath, e)
+		}
+		byPath[pkg.PkgPath] = pkg
 	}
-	return pkgs[0], nil
+	return byPath, nil
+}
+
+// parseDeclarations parses a file that is only imported. Without the functions'
+// bodies, type-checking takes half the time. It finds fault with that, in packages
+// whose errors nobody looks at.
+func parseDeclarations(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
+	f, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution)
+	if f != nil {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				fn.Body = nil
+			}
+		}
+	}
+	return f, err
 }
 
 // findScheduling marks the copied functions that reach an access.
@@ -217,7 +250,7 @@ func (c *copier) schedules(call *ast.CallExpr) bool {
 }
 
 // settled returns the method's name if the call loads an entry of the table of
-// chunks. The model makes the only chunk before an execution begins.
+// chunks, else nil. The model makes its only chunk before an execution begins.
 func settled(call *ast.CallExpr) *ast.Ident {
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || method.Sel.Name != "Load" {
@@ -233,8 +266,8 @@ func settled(call *ast.CallExpr) *ast.Ident {
 	return method.Sel
 }
 
-// callee returns the function or method that is called, generic ones as they
-// are declared.
+// callee returns the function or method that is called, or nil. A generic one is
+// returned as it is declared.
 func (c *copier) callee(call *ast.CallExpr) *types.Func {
 	var id *ast.Ident
 	switch f := ast.Unparen(call.Fun).(type) {
@@ -275,7 +308,10 @@ func (c *copier) rewrite(f *ast.File) ([]byte, error) {
 		}
 		return true
 	})
-	c.imports(f)
+	imports, err := c.imports(f)
+	if err != nil {
+		return nil, err
+	}
 	f.Name.Name = c.Name
 	f.Doc, f.Comments = nil, nil
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -295,47 +331,69 @@ func (c *copier) rewrite(f *ast.File) ([]byte, error) {
 		}
 		return true
 	})
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\n// This is %s/%s as the explorer runs it.\n\n", emit.Header, c.Dir, name)
-	if err := format.Node(&b, c.pkg.Fset, f); err != nil {
+	var code bytes.Buffer
+	if err := format.Node(&code, c.pkg.Fset, f); err != nil {
 		return nil, err
 	}
-	return format.Source(b.Bytes())
+	clause, rest, _ := strings.Cut(code.String(), "\n")
+	return format.Source(fmt.Appendf(nil, "// %s\n\n// This is %s/%s as the explorer runs it.\n\n%s\n\n%s%s",
+		emit.Header, c.Dir, name, clause, imports, rest))
 }
 
-// imports points the imports at the twins.
-func (c *copier) imports(f *ast.File) {
+// imports takes the imports out of f and returns them as a block, with the twins'
+// paths. What gofmt makes of imports that were changed in the syntax is not the same
+// in all versions of Go.
+func (c *copier) imports(f *ast.File) (string, error) {
+	var std, others []string
+	add := func(path string) {
+		if strings.Contains(path, ".") {
+			others = append(others, strconv.Quote(path))
+		} else {
+			std = append(std, strconv.Quote(path))
+		}
+	}
 	for _, spec := range f.Imports {
-		old, _ := strconv.Unquote(spec.Path.Value)
-		if twin, ok := replaced[old]; ok {
-			spec.Path.Value = strconv.Quote(twins + twin)
+		path, err := strconv.Unquote(spec.Path.Value)
+		if err != nil || spec.Name != nil {
+			return "", fmt.Errorf("import %s has a name: the model cannot copy it", spec.Path.Value)
 		}
+		if twin, ok := replaced[path]; ok {
+			path = twins + twin
+		}
+		add(path)
 	}
-	uses := false
-	ast.Inspect(f, func(n ast.Node) bool {
+	for n := range ast.Preorder(f) {
 		if id, ok := n.(*ast.Ident); ok && id.Name == engine {
-			uses = true
+			add(twins + engine)
+			break
 		}
-		return true
-	})
-	if uses {
-		astutil.AddImport(c.pkg.Fset, f, twins+engine)
 	}
-	ast.SortImports(c.pkg.Fset, f)
+	f.Imports = nil
+	f.Decls = slices.DeleteFunc(f.Decls, func(d ast.Decl) bool {
+		g, ok := d.(*ast.GenDecl)
+		return ok && g.Tok == token.IMPORT
+	})
+	if len(std)+len(others) == 0 {
+		return "", nil
+	}
+	slices.Sort(std)
+	slices.Sort(others)
+	return "import (\n" + strings.Join(slices.Concat(std, []string{""}, others), "\n") + "\n)\n\n", nil
 }
 
-// function gives fn a site, marks where it is, and makes its accesses visible.
+// function gives fn a site, tells the explorer where it is and in which state, and
+// makes its accesses visible.
 func (c *copier) function(fn *ast.FuncDecl) error {
 	c.current = fn
 	marks, err := c.marks(fn)
 	if err != nil {
 		return fmt.Errorf("%s: %w", fn.Name.Name, err)
 	}
-	frame := c.firstSite + len(c.sites) // a function is known by its first site
+	frame := c.firstSite + len(c.sites) // a function is named by its first site
 	c.mutants(fn.Body)
 	c.rounds(fn)
 	for _, m := range marks {
-		c.sites = append(c.sites, c.placeOf(m.call, m.call))
+		c.sites = append(c.sites, c.positionOf(m.call, m.call))
 	}
 	for i, m := range marks {
 		m.call.Args = slices.Insert(m.call.Args, 0, m.argument(frame+i+1))
@@ -363,7 +421,7 @@ func (m *callMark) argument(site int) ast.Expr {
 	return &ast.CallExpr{Fun: selector(engine, "Mark"), Args: append([]ast.Expr{number(site)}, m.live...)}
 }
 
-func (c *copier) placeOf(at, shown ast.Node) place {
+func (c *copier) positionOf(at, shown ast.Node) position {
 	p := c.pkg.Fset.Position(at.Pos())
 	var b bytes.Buffer
 	format.Node(&b, c.pkg.Fset, shown)
@@ -371,11 +429,11 @@ func (c *copier) placeOf(at, shown ast.Node) place {
 	if more {
 		text += " ..."
 	}
-	return place{path.Base(filepath.ToSlash(p.Filename)), p.Line, c.current.Name.Name, text}
+	return position{path.Base(filepath.ToSlash(p.Filename)), p.Line, c.current.Name.Name, text}
 }
 
-// rounds marks the loops that poll, those that reach a Pause: nothing that was
-// read before a round began decides when the next one does.
+// rounds marks the loops that poll, which are those that pause. When a round begins
+// depends on nothing that was read before the round before it.
 func (c *copier) rounds(fn *ast.FuncDecl) {
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
 		loop, ok := n.(*ast.ForStmt)
@@ -393,8 +451,8 @@ func (c *copier) rounds(fn *ast.FuncDecl) {
 	})
 }
 
-// plain makes accesses to the plain fields of shared records visible: x.f
-// becomes *mc.Read(&x.f), and *mc.Write(&x.f) where it is assigned to.
+// plain makes accesses to the plain fields of shared records visible. x.f becomes
+// *mc.Write(&x.f) if it is assigned to, else *mc.Read(&x.f).
 func (c *copier) plain(fn *ast.FuncDecl) {
 	written := map[ast.Expr]bool{}
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -442,11 +500,11 @@ func (c *copier) isShared(sel *ast.SelectorExpr) bool {
 	return ok && slices.Contains(c.shared, id.Name)
 }
 
-// mutants makes statements that can be left out: those that are executed for
-// what they do, and branches that leave.
+// mutants makes statements that can be left out: calls, assignments, and the bodies
+// of if statements without else.
 func (c *copier) mutants(body *ast.BlockStmt) {
 	keep := func(shown ast.Node, at ast.Node) ast.Expr {
-		c.drops = append(c.drops, c.placeOf(at, shown))
+		c.drops = append(c.drops, c.positionOf(at, shown))
 		return &ast.CallExpr{Fun: selector(engine, "Keep"), Args: []ast.Expr{number(c.firstDrop + len(c.drops))}}
 	}
 	astutil.Apply(body, nil, func(cur *astutil.Cursor) bool {
@@ -466,7 +524,7 @@ func (c *copier) mutants(body *ast.BlockStmt) {
 				}
 			}
 			if s.Else == nil {
-				// Shown as "if init; cond", without the body.
+				// The table has it as "if init; cond", without the body.
 				shown := &ast.IfStmt{Init: s.Init, Cond: s.Cond, Body: &ast.BlockStmt{}}
 				s.Cond = &ast.BinaryExpr{X: keep(shown, s), Op: token.LAND, Y: &ast.ParenExpr{X: s.Cond}}
 			}
@@ -498,7 +556,7 @@ func inClause(n ast.Node) bool {
 func (c *copier) table() ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "// %s\n\npackage %s\n\nimport %q\n\n", emit.Header, c.Name, twins+engine)
-	write := func(doc, name string, ps []place) {
+	write := func(doc, name string, ps []position) {
 		fmt.Fprintf(&b, "// %s\nvar %s = []mc.SiteInfo{\n", doc, name)
 		for _, p := range ps {
 			fmt.Fprintf(&b, "{File: %q, Line: %d, Func: %q, Text: %q},\n", p.file, p.line, p.fn, p.text)
@@ -510,8 +568,8 @@ func (c *copier) table() ([]byte, error) {
 		fmt.Fprintf(&b, "%q: \"%x\",\n", c.Dir+"/"+name, sha256.Sum256(c.source[name]))
 	}
 	b.WriteString("}\n\n")
-	fmt.Fprintf(&b, "// What Sites and Drops begin with.\nconst FirstSite, FirstDrop = %d, %d\n\n", c.firstSite+1, c.firstDrop+1)
-	write("Sites are the calls that the explorer sees, by number.", "Sites", c.sites)
+	fmt.Fprintf(&b, "// The numbers of the first of Sites and the first of Drops.\nconst FirstSite, FirstDrop = %d, %d\n\n", c.firstSite+1, c.firstDrop+1)
+	write("Sites are the calls that the explorer takes part in, by number.", "Sites", c.sites)
 	write("Drops are the statements and branches that a mutant leaves out, by number.", "Drops", c.drops)
 	return format.Source(b.Bytes())
 }

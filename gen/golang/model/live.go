@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/go/cfg"
 )
 
-// A callMark is a call that takes a site, with the variables that decide what
+// A callMark is a call that takes a site, with the variables on which depends what
 // the function does from there on.
 type callMark struct {
 	call    *ast.CallExpr
@@ -21,22 +21,22 @@ type callMark struct {
 
 type varSet map[*types.Var]bool
 
-// marks finds the calls of fn that take a site. Between two of them a function
-// is a function of its live variables and of what the first returns; so the
+// marks finds the calls of fn that take a site. What fn does between two of them
+// depends on its live variables, and on what the first of the two returns. So the
 // live variables at the first call of each step are its whole state.
 func (c *copier) marks(fn *ast.FuncDecl) ([]*callMark, error) {
 	graph := cfg.New(fn.Body, func(*ast.CallExpr) bool { return true })
 	in := c.liveness(fn, graph)
 	var marks []*callMark
-	seen := map[*ast.CallExpr]bool{}
+	found := map[*ast.CallExpr]bool{}
 	for _, b := range graph.Blocks {
 		for i, n := range b.Nodes {
 			calls := c.callsIn(n)
 			for j, call := range calls {
-				if seen[call] {
+				if found[call] {
 					return nil, fmt.Errorf("a call is in two steps")
 				}
-				seen[call] = true
+				found[call] = true
 				m := &callMark{call: call, follows: j > 0}
 				if j == 0 {
 					live, err := c.hashes(in[b][i])
@@ -50,7 +50,7 @@ func (c *copier) marks(fn *ast.FuncDecl) ([]*callMark, error) {
 		}
 	}
 	for _, call := range c.callsIn(fn.Body) {
-		if !seen[call] {
+		if !found[call] {
 			return nil, fmt.Errorf("a call is in no step")
 		}
 	}
@@ -154,8 +154,8 @@ func (c *copier) local(fn *ast.FuncDecl, id *ast.Ident) *types.Var {
 	return v
 }
 
-// escaping returns the variables whose address is taken: an assignment is not
-// the only way to read what was there before.
+// escaping returns the variables whose address is taken. They stay live when they
+// are assigned to, because the old value may be read by the pointer.
 func (c *copier) escaping(fn *ast.FuncDecl) varSet {
 	vars := varSet{}
 	ast.Inspect(fn.Body, func(n ast.Node) bool {
@@ -204,9 +204,9 @@ func (c *copier) hashes(vars varSet) ([]ast.Expr, error) {
 	return exprs, nil
 }
 
-// hashFunc names the function that hashes a value: a conversion for integers,
-// else a function that the model's package has by hand, hashWaiterPtr for
-// *waiter and hashSteps for []step.
+// hashFunc returns the name of the function that hashes a value. For integers it is
+// a conversion. For others it is written by hand in the model's package, such as
+// hashWaiterPtr for *waiter and hashSteps for []step.
 func hashFunc(t types.Type) (string, error) {
 	switch t := types.Unalias(t).(type) {
 	case *types.Pointer:

@@ -11,8 +11,8 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// bodies has what each operation does in the explorer. A step of a primitive
-// that takes several is named after it, as in LockFast/owner.
+// bodies has what each operation does in the explorer. If that takes several steps,
+// their names begin with the primitive's, as in LockFast/owner.
 var bodies = map[spec.Op]string{
 	spec.Load:  `return {{.Type}}(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, mc.{{.Order}}))`,
 	spec.Store: `mc.StoreWord(site, "{{.Name}}", unsafe.Pointer(p), {{.Width}}, uint64(v), mc.{{.Order}})`,
@@ -32,7 +32,7 @@ var bodies = map[spec.Op]string{
 		return v | {{.Bit}}, true
 	}))`,
 	spec.StoreFields: `mc.StoreMasked(site, "{{.Name}}", unsafe.Pointer(val), 32, {{.Mask}}, {{.Bit}}, mc.{{.Order}})`,
-	// One look: that the condition comes true later is a later look.
+	// One load is enough: if the condition holds later, a later call finds it.
 	spec.CondLoad:   `return uint32(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), 32, mc.{{.Order}}))`,
 	spec.Relax:      ``,
 	spec.CycleCount: `return 0`,
@@ -63,8 +63,8 @@ var bodies = map[spec.Op]string{
 	return true`,
 }
 
-// Twin renders the twin of package asm: each row with its ordering, as an access
-// of the explorer.
+// Twin renders the twin of package asm. Each row is an access of the explorer with
+// the row's ordering.
 func Twin(rows []*spec.Row, l *spec.Layout) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `// %s

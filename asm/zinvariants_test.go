@@ -3,102 +3,17 @@
 package asm
 
 import (
-	"flag"
-	"fmt"
 	"math/bits"
-	"math/rand/v2"
-	"runtime"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
-var (
-	tortureSeed = flag.Uint64("torture.seed", rand.Uint64(), "seed of the torture tests' random choices")
-	tortureTime = flag.Duration("torture.time", 50*time.Millisecond, "how long each torture or litmus run lasts")
-)
+// This file has the invariants that the torture tests check, one for each kind of
+// operation. A primitive must keep its invariant under any interleaving.
 
-// patience is how long a worker waits for what should come soon.
-const patience = 10 * time.Second
-
-// worker is one goroutine of a run.
-type worker struct {
-	*rand.Rand
-	t    *testing.T
-	id   int
-	over *atomic.Bool
-}
-
-// running reports whether to go on with the run.
-func (w *worker) running() bool {
-	w.mayYield()
-	return !w.over.Load()
-}
-
-// mayYield yields now and then, so that others get their turn in the middle of
-// things when there are more workers than processors.
-func (w *worker) mayYield() {
-	if w.Uint32()%64 == 0 {
-		runtime.Gosched()
-	}
-}
-
-// await tries until cond holds. It gives up, and fails the test, if that takes
-// for ever: most broken primitives show as a hang.
-func (w *worker) await(cond func() bool) bool {
-	var start time.Time
-	for tries := 1; !cond(); tries++ {
-		if tries%64 != 0 {
-			continue
-		}
-		runtime.Gosched()
-		if start.IsZero() {
-			start = time.Now()
-		}
-		if time.Since(start) > patience {
-			w.t.Errorf("worker %d: stuck", w.id)
-			return false
-		}
-	}
-	return true
-}
-
-// torture calls f for each body of the primitives and for crowds below and
-// above GOMAXPROCS.
-func torture(t *testing.T, f func(t *testing.T, n int)) {
-	eachBody(func(name string) {
-		for _, n := range []int{2, min(4*runtime.GOMAXPROCS(0)+1, 100)} {
-			t.Run(fmt.Sprintf("%s/%d", name, n), func(t *testing.T) { f(t, n) })
-		}
-	})
-}
-
-// run starts n workers at once and waits for them. What it does itself orders
-// nothing between the workers while they run.
-func run(t *testing.T, n int, body func(w *worker)) {
-	t.Helper()
-	t.Logf("%d workers, -torture.seed=%d", n, *tortureSeed)
-	var over atomic.Bool
-	var ready, done sync.WaitGroup
-	start := make(chan bool)
-	ready.Add(n)
-	for id := range n {
-		w := &worker{rand.New(rand.NewPCG(*tortureSeed, uint64(id))), t, id, &over}
-		done.Go(func() {
-			ready.Done()
-			<-start
-			body(w)
-		})
-	}
-	ready.Wait()
-	defer time.AfterFunc(*tortureTime, func() { over.Store(true) }).Stop()
-	close(start)
-	done.Wait()
-}
-
-// exclusive has n workers enter sections between tryLock and unlock. Two plain
-// counters are equal outside of the sections only.
+// exclusive lets n workers enter sections between tryLock and unlock, and checks
+// that no two are in a section at once. Two plain counters are equal outside of
+// the sections, and differ inside.
 func exclusive(t *testing.T, n int, tryLock func() bool, unlock func()) {
 	t.Helper()
 	var entered, left int
@@ -126,8 +41,8 @@ func exclusive(t *testing.T, n int, tryLock func() bool, unlock func()) {
 	}
 }
 
-// ring has n workers take turns, in order. Worker i waits for the turn i; a
-// plain counter goes round with the turn.
+// ring lets n workers take turns, in order. Worker i waits for turn i. A plain
+// counter of turns is handed on with each turn, and must be right.
 func ring(t *testing.T, n int, isTurn func(me int) bool, setTurn func(next int)) {
 	t.Helper()
 	var state struct {
@@ -156,8 +71,8 @@ func ring(t *testing.T, n int, isTurn func(me int) bool, setTurn func(next int))
 }
 
 // conserve deals a token to each worker and to each of some adjacent cells, and
-// has the workers exchange them: none may get lost or doubled. Whoever has a
-// token owns its plain counter, if the exchange is ordered.
+// lets the workers exchange them. No token may get lost or doubled. If the
+// exchange is ordered, each token has plain counters that only its holder uses.
 func conserve[W unsigned](t *testing.T, n int, ordered bool, xchg func(p *W, new W) W) {
 	t.Helper()
 	cells := newCells[W](4)
@@ -170,20 +85,20 @@ func conserve[W unsigned](t *testing.T, n int, ordered bool, xchg func(p *W, new
 		for w.running() {
 			b.use(w, int(token))
 			token = xchg(&cells[w.IntN(len(cells))], token)
-			if int(token) >= len(b.rests) {
+			if int(token) >= len(b.found) {
 				w.t.Errorf("worker %d: got %#x, which is no token", w.id, token)
 				return
 			}
 		}
-		b.rest(t, int(token))
+		b.find(t, int(token))
 	})
 	for _, token := range cells {
-		b.rest(t, int(token))
+		b.find(t, int(token))
 	}
 	b.audit(t)
 }
 
-// conserveField is conserve for the field mask of a lock word: one more worker
+// conserveField is conserve for the field mask of a lock word. One more worker
 // changes the other fields meanwhile.
 func conserveField(t *testing.T, n int, mask uint32, ordered bool, xchg func(val *uint32, new uint32) uint32) {
 	t.Helper()
@@ -206,61 +121,62 @@ func conserveField(t *testing.T, n int, mask uint32, ordered bool, xchg func(val
 				return
 			}
 		}
-		b.rest(t, token)
+		b.find(t, token)
 	})
-	b.rest(t, int(val&mask>>shift))
+	b.find(t, int(val&mask>>shift))
 	b.audit(t)
 }
 
-// bank keeps the accounts of tokens.
+// A bank keeps the accounts of tokens.
 type bank struct {
 	ordered bool
-	before  []int          // by token; plain, for its holder only
+	before  []int          // by token; plain, used by its holder only
 	after   []int          // the same, changed a bit later
-	rests   []atomic.Int32 // by token: in how many places it is in the end
+	found   []atomic.Int32 // by token: how often it was found in the end
 }
 
 func newBank(tokens int, ordered bool) *bank {
 	return &bank{ordered, make([]int, tokens), make([]int, tokens), make([]atomic.Int32, tokens)}
 }
 
-// use fails if the worker is not the token's only holder.
+// use uses a token, and fails if the worker is not its only holder.
 func (b *bank) use(w *worker, token int) {
 	if !b.ordered {
 		return
 	}
 	if b.before[token] != b.after[token] {
-		w.t.Errorf("worker %d: somebody else has token %d, too", w.id, token)
+		w.t.Errorf("worker %d: another worker has token %d, too", w.id, token)
 	}
 	b.before[token]++
 	w.mayYield()
 	b.after[token]++
 }
 
-// rest notes where a token is in the end.
-func (b *bank) rest(t *testing.T, token int) {
-	if token >= len(b.rests) {
+// find counts a token that somebody has in the end.
+func (b *bank) find(t *testing.T, token int) {
+	if token >= len(b.found) {
 		t.Errorf("%#x is no token", token)
 		return
 	}
-	b.rests[token].Add(1)
+	b.found[token].Add(1)
 }
 
+// audit checks that each token was found once.
 func (b *bank) audit(t *testing.T) {
 	t.Helper()
-	for token := range b.rests {
-		if n := b.rests[token].Load(); n != 1 {
-			t.Errorf("token %d is in %d places", token, n)
+	for token := range b.found {
+		if n := b.found[token].Load(); n != 1 {
+			t.Errorf("in the end token %d is there %d times", token, n)
 		}
 	}
 }
 
-// newCells returns adjacent objects. Nothing else is near: the portable twin
-// works on the whole words in which they lie.
+// newCells returns adjacent objects. Nothing else is near them, because the
+// portable twin accesses the whole words that they are part of.
 func newCells[W unsigned](n int) []W { return make([]W, n, n+16) }
 
-// count has the workers increment two adjacent cells by compare-and-exchange:
-// each success must count.
+// count lets the workers increment two adjacent cells by compare-and-exchange,
+// and checks that each success has counted.
 func count[W unsigned](t *testing.T, n int, load func(p *W) W, cas func(p *W, old, new W) bool) {
 	t.Helper()
 	cells := newCells[W](2)
@@ -309,9 +225,9 @@ func countField(t *testing.T, n int, mask uint32, cas func(val *uint32, old, new
 	}
 }
 
-// overwrite has every other worker turn the field mask of a word of its own
-// from one value into another. Its partner changes the rest of the word
-// meanwhile; the others have the words next to it.
+// overwrite gives each pair of workers a word, next to the words of the others.
+// One turns the field mask from one value into another, while its partner changes
+// the rest of the word. Neither may undo what the other does.
 func overwrite(t *testing.T, n int, mask, from, to uint32, op func(val *uint32)) {
 	t.Helper()
 	vals := make([]uint32, n/2)
@@ -333,13 +249,13 @@ func overwrite(t *testing.T, n int, mask, from, to uint32, op func(val *uint32))
 	})
 }
 
-// hammer keeps changing the bits of mask, which are nobody else's, and fails
+// hammer keeps changing the bits of mask, which nobody else may change, and fails
 // if they do not stay as it left them.
 func hammer(w *worker, val *uint32, mask uint32) {
 	want := atomic.LoadUint32(val) & mask
 	for w.running() {
 		if got := atomic.LoadUint32(val) & mask; got != want {
-			w.t.Errorf("the bits %#x are %#x, want %#x: somebody overwrote them", mask, got, want)
+			w.t.Errorf("the bits %#x are %#x, want %#x: another worker overwrote them", mask, got, want)
 			return
 		}
 		want = w.Uint32() & mask
@@ -348,8 +264,8 @@ func hammer(w *worker, val *uint32, mask uint32) {
 	}
 }
 
-// whole has each worker store in a cell of its own, next to the others'. What
-// it stored must stay there; readers must see nothing half-stored.
+// whole lets each worker store in a cell of its own, next to the others' cells.
+// What it stores must stay there, and nobody may read a part of a store.
 func whole[W unsigned](t *testing.T, n int, store func(p *W, v W), load func(p *W) W) {
 	t.Helper()
 	ones := ^W(0) / 0xff // 0x0101...: its multiples below 0x100 have equal bytes

@@ -1,7 +1,6 @@
-// Command probe uses a generated package on the machine that it runs on, and
-// panics where the package breaks its word. It imports little, so that it
-// builds quickly for every GOARCH. With an argument it commits a data race
-// instead, for the race detector to find.
+// Command probe uses a generated package, and panics if the package does something
+// wrong on this machine. It imports little, so that it builds quickly for every GOARCH.
+// With an argument it has a data race instead, for the race detector to find.
 package main
 
 import (
@@ -43,7 +42,7 @@ func check(ok bool, what string) {
 	}
 }
 
-// currentG checks that live goroutines differ, each from the start to the end.
+// currentG checks that live goroutines have different words, which do not change.
 func currentG() {
 	const n = 100
 	var gs [n]uintptr
@@ -60,10 +59,10 @@ func currentG() {
 		})
 	}
 	wg.Wait()
-	seen := map[uintptr]bool{0: true, mylock.CurrentG(): true}
+	taken := map[uintptr]bool{0: true, mylock.CurrentG(): true}
 	for _, g := range gs {
-		check(!seen[g], "CurrentG is zero or has two goroutines")
-		seen[g] = true
+		check(!taken[g], "CurrentG is zero or has two goroutines")
+		taken[g] = true
 	}
 }
 
@@ -77,7 +76,7 @@ func deep(n int) uintptr {
 	return deep(n-1) + uintptr(frame[n]) - 1
 }
 
-// fields checks each operation on the lock word against its row's words.
+// fields checks the operations on the lock word.
 func fields() {
 	const locked, pending, tail = mylock.LockedMask, mylock.PendingMask, mylock.TailMask
 	check(locked|pending|tail == math.MaxUint32 && locked&pending|locked&tail|pending&tail == 0, "masks")
@@ -129,8 +128,8 @@ var (
 	globalHalfs [4]uint16
 )
 
-// subwords checks 8- and 16-bit accesses at every place in a word of every
-// kind of memory, and that they leave their neighbours alone.
+// subwords checks 8- and 16-bit accesses at every position in a word, of every kind of
+// memory, and that they leave their neighbours alone.
 func subwords() {
 	var onStack [8]uint8
 	for _, bytes := range []*[8]uint8{&globalBytes, &onStack, new([8]uint8)} {
@@ -185,8 +184,8 @@ func words() {
 	check(mylock.CycleCount() > before, "CycleCount stands still")
 }
 
-// condLoadEnds checks that a conditional load returns what it found when its
-// budget is spent, at each edge of a chunk.
+// condLoadEnds checks that a conditional load returns what it has found when its spins
+// are used up, for numbers of spins around those of whole chunks.
 func condLoadEnds() {
 	v := uint32(0xf0)
 	for _, spins := range []uint32{0, 1, mylock.SpinChunk - 1, mylock.SpinChunk, mylock.SpinChunk + 1, mylock.SpinChunk + 2, 2*mylock.SpinChunk + 1, 2*mylock.SpinChunk + 2} {
@@ -196,7 +195,7 @@ func condLoadEnds() {
 	check(mylock.CondLoadAcquire32(&v, 0x30, 0x30, math.MaxUint32) == 0xf0, "CondLoadAcquire32 of a match")
 }
 
-// condLoadWaits checks that the largest budget outlasts a wait.
+// condLoadWaits checks that the largest number of spins is enough for a wait.
 func condLoadWaits() {
 	var v uint32
 	go func() {
@@ -206,8 +205,8 @@ func condLoadWaits() {
 	check(mylock.CondLoadAcquire32(&v, 1, 1, math.MaxUint32) == 3, "CondLoadAcquire32 of a store")
 }
 
-// exclusion has goroutines count under locks made of each kind of primitive.
-// The counters are plain: under the race detector each edge is needed.
+// exclusion lets goroutines count under locks of each kind of primitive. The counters
+// are plain, so that the race detector finds a missing edge.
 func exclusion() {
 	var fast mylock.Word
 	var xchg, cas, flag uint32
@@ -234,7 +233,7 @@ func exclusion() {
 			func() { until(func() bool { return mylock.Xchg16AcqRel(&half, 1) == 0 }) },
 			func() { mylock.StoreRelease16(&half, 0) },
 		},
-		"FetchSetPendingAcquire, XchgTailAcqRel": { // the tail is only a way to release
+		"FetchSetPendingAcquire, XchgTailAcqRel": { // the exchange of the tail is here only to release
 			func() {
 				until(func() bool { return mylock.FetchSetPendingAcquire(&flag)&mylock.PendingVal == 0 })
 			},
@@ -264,8 +263,8 @@ func until(ok func() bool) {
 	}
 }
 
-// publication passes plain data through the fields of a word that is released
-// twice, and through each width of load and store.
+// publication hands on plain data, through two fields of a word that are released one
+// after the other, and through each width of load and store.
 func publication() {
 	word := mylock.LockedVal
 	var data [5]int
@@ -299,8 +298,8 @@ func publication() {
 	check(data[4] == 1, "publication through 64 bits")
 }
 
-// race writes and reads plain data in two goroutines that share nothing else
-// but calls that order nothing, even on one processor.
+// race writes and reads plain data in two goroutines. What else they call orders
+// nothing, even on one processor.
 func race() {
 	runtime.GOMAXPROCS(1)
 	var data uint32
