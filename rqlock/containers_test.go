@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"runtime"
 	"testing"
 
 	"github.com/rqlock/rqlock/rqlock/hashtab"
@@ -123,9 +124,8 @@ func storage(t *testing.T) enumRow {
 		local localstorage.Owner
 	}
 	objects := [3]*object{{key: 0}, {key: 1}, {key: 2}}
-	m := localstorage.New(func(o *object) *localstorage.Owner { return &o.local }, func(v int) {
-		t.Errorf("localstorage: the destructor is called for %d", v)
-	})
+	destroyed := 0
+	m := localstorage.New(func(o *object) *localstorage.Owner { return &o.local }, func(int) { destroyed++ })
 	must(t, m.Update(objects[1], 10, localstorage.NoExist))
 	return enumRow{
 		name: "localstorage.Map",
@@ -143,6 +143,10 @@ func storage(t *testing.T) enumRow {
 			for o, v := range m.All() {
 				all[o.key] = v
 			}
+			if destroyed > 0 {
+				t.Errorf("localstorage: %d values are destroyed", destroyed)
+			}
+			runtime.KeepAlive(objects)
 			return all
 		},
 	}

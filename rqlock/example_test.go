@@ -80,7 +80,7 @@ func ExampleMutex_LockContext() {
 	held, done := make(chan bool), make(chan bool)
 	go func() {
 		if err := l.Lock(); err != nil {
-			fmt.Println(err)
+			panic(err)
 		}
 		held <- true
 		<-done
@@ -106,7 +106,7 @@ func ExampleMutex_LockTimeout() {
 	held, done := make(chan bool), make(chan bool)
 	go func() {
 		if err := l.Lock(); err != nil {
-			fmt.Println(err)
+			panic(err)
 		}
 		held <- true
 		<-done
@@ -120,8 +120,11 @@ func ExampleMutex_LockTimeout() {
 
 	done <- true
 	<-held
-	fmt.Println(l.LockTimeout(5 * time.Millisecond))
-	l.Unlock()
+	err = l.LockTimeout(5 * time.Millisecond)
+	fmt.Println(err)
+	if err == nil {
+		l.Unlock()
+	}
 	// Output:
 	// true
 	// <nil>
@@ -178,7 +181,7 @@ func ExampleOnViolation() {
 	previous := rqlock.OnViolation(func(err error) {
 		fmt.Println("logged:", withoutAddresses(err.Error()))
 	})
-	defer rqlock.OnViolation(previous)
+	defer func() { rqlock.OnViolation(previous) }()
 
 	var l rqlock.Mutex
 	l.SetName("cache")
@@ -198,13 +201,18 @@ func ExampleOnViolation() {
 func ExampleReadEvents() {
 	before := rqlock.ReadEvents()
 	var l rqlock.Mutex
-	for range 3 {
-		if err := l.Lock(); err == nil {
-			defer l.Unlock()
-		}
+	if err := l.Lock(); err != nil {
+		return
+	}
+	defer l.Unlock()
+	for range 2 {
+		fmt.Println(l.LockTimeout(0) != nil) //rqvet:ignore selfdeadlock it is what the example shows
 	}
 	fmt.Println(rqlock.ReadEvents().SelfDeadlock - before.SelfDeadlock)
-	// Output: 2
+	// Output:
+	// true
+	// true
+	// 2
 }
 
 // withoutAddresses makes a report the same each time.

@@ -48,16 +48,18 @@ func publish(t *testing.T) *publisher {
 	must(t, zip.CreateFromDir(archive, module.Version{Path: path, Version: version}, top))
 	must(t, archive.Close())
 
-	env := strings.Fields(run(t, top, os.Environ(), "go", "env", "GOMODCACHE", "GOPROXY"))
-	downloaded := filepath.Join(env[0], "cache", "download")
-	p.proxy = fileURL(filepath.Join(p.dir, "proxy")) + "," + fileURL(downloaded) + "," + env[1]
+	goEnv := func(name string) string { return strings.TrimSpace(run(t, top, os.Environ(), "go", "env", name)) }
+	downloaded := filepath.Join(goEnv("GOMODCACHE"), "cache", "download")
+	p.proxy = fileURL(filepath.Join(p.dir, "proxy")) + "," + fileURL(downloaded) + "," + goEnv("GOPROXY")
 	// With -trimpath the build cache serves each run, though the module cache is new.
-	p.env = append(os.Environ(), "GOWORK=off", "GOPROXY="+p.proxy, "GONOSUMDB="+path, "GOBIN="+p.bin,
+	p.env = append(os.Environ(), "GOWORK=off", "GOPROXY="+p.proxy, "GOPRIVATE=", "GONOPROXY=", "GONOSUMDB="+path, "GOBIN="+p.bin,
 		"GOMODCACHE="+filepath.Join(p.dir, "cache"), "GOFLAGS=-modcacherw -trimpath", "GOOS=", "GOARCH=")
 	return p
 }
 
-func fileURL(dir string) string { return "file://" + "/" + strings.TrimPrefix(filepath.ToSlash(dir), "/") }
+func fileURL(dir string) string {
+	return "file://" + "/" + strings.TrimPrefix(filepath.ToSlash(dir), "/")
+}
 
 // A user is a module of somebody who uses ours.
 type user struct {
@@ -140,8 +142,16 @@ import (
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/hashtab"
+	"github.com/rqlock/rqlock/rqlock/localstorage"
+	"github.com/rqlock/rqlock/rqlock/lpmtrie"
+	"github.com/rqlock/rqlock/rqlock/queuestack"
+	"github.com/rqlock/rqlock/rqlock/ringbuf"
 )
+
+// All containers are part of the program.
+var _ = []any{freelist.New[int], localstorage.ErrFlag, lpmtrie.ErrFlag, queuestack.ErrFull, ringbuf.ErrFull}
 
 type account struct {
 	rqlock.Mutex
@@ -169,9 +179,12 @@ func testImport(t *testing.T, p *publisher) {
 	if out := u.run("go", "run", "."); out != "true 0 1\n" {
 		t.Errorf("the program prints %q", out)
 	}
-	for _, dep := range strings.Fields(u.run("go", "list", "-deps", ".")) {
-		if strings.Contains(dep, ".") && !ours(dep) {
-			t.Errorf("the program compiles %s", dep)
+	for _, arch := range []string{"amd64", "arm64"} {
+		on := &user{&publisher{t: t, env: append(slices.Clone(u.env), "GOARCH="+arch)}, u.dir}
+		for _, dep := range strings.Fields(on.run("go", "list", "-deps", ".")) {
+			if strings.Contains(dep, ".") && !ours(dep) {
+				t.Errorf("on %s the program compiles %s", arch, dep)
+			}
 		}
 	}
 	u.run("go", "mod", "vendor")
@@ -191,8 +204,11 @@ func ours(pkg string) bool {
 	if !inModule {
 		return pkg == "example.test/importer" || pkg == "golang.org/x/sys/cpu"
 	}
-	return rest == "asm" || rest == "rqlock" || rest == "rqlock/hashtab" || rest == "rqlock/freelist" ||
-		strings.HasPrefix(rest, "rqlock/internal/")
+	switch rest {
+	case "asm", "rqlock", "rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf":
+		return true
+	}
+	return strings.HasPrefix(rest, "rqlock/internal/")
 }
 
 // testInstall: each command can be installed by version, and works where there is

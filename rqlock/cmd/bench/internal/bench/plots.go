@@ -62,7 +62,8 @@ func (p picture) render() (svg, png []byte, err error) {
 	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(&pb); err != nil {
 		return nil, nil, err
 	}
-	// The text was measured in a font that most readers do not have. These have the same widths.
+	// The text was measured in a font that most readers do not have. These have the
+	// same widths.
 	return bytes.ReplaceAll(sb.Bytes(), []byte("font-family:Liberation Sans"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif")), pb.Bytes(), nil
 }
 
