@@ -10,20 +10,22 @@ import (
 
 const lockPackage = "github.com/rqlock/rqlock/rqlock"
 
-// method is one of Lock's methods that change who holds it.
+// method is a method of the lock that changes who holds it.
 type method struct {
-	name   string
-	take   bool // else release
-	try    bool // result is a bool, and it never waits
-	pinned bool
+	name    string
+	acquire bool // else it releases
+	try     bool // its result is a bool, and it never waits
+	pinned  bool
+
+	params, results string // as types.Tuple writes their types
 }
 
 var methods = map[string]method{
-	"Lock":         {name: "Lock", take: true},
-	"TryLock":      {name: "TryLock", take: true, try: true},
-	"LockTimeout":  {name: "LockTimeout", take: true},
-	"LockContext":  {name: "LockContext", take: true},
-	"LockPinned":   {name: "LockPinned", take: true, pinned: true},
+	"Lock":         {name: "Lock", acquire: true, results: "error"},
+	"TryLock":      {name: "TryLock", acquire: true, try: true, results: "bool"},
+	"LockTimeout":  {name: "LockTimeout", acquire: true, params: "time.Duration", results: "error"},
+	"LockContext":  {name: "LockContext", acquire: true, params: "context.Context", results: "error"},
+	"LockPinned":   {name: "LockPinned", acquire: true, pinned: true, results: "error"},
 	"Unlock":       {name: "Unlock"},
 	"UnlockPinned": {name: "UnlockPinned", pinned: true},
 }
@@ -41,6 +43,20 @@ func lockMethod(fn *types.Func) (method, bool) {
 	return m, ok
 }
 
+// fits reports whether a method of an interface is one that the lock implements as m.
+func (m method) fits(fn *types.Func) bool {
+	sig := fn.Signature()
+	return m.name != "" && typesOf(sig.Params()) == m.params && typesOf(sig.Results()) == m.results
+}
+
+func typesOf(tuple *types.Tuple) string {
+	var all []string
+	for v := range tuple.Variables() {
+		all = append(all, v.Type().String())
+	}
+	return strings.Join(all, ", ")
+}
+
 func isLock(t types.Type) bool {
 	named, ok := types.Unalias(t).(*types.Named)
 	if !ok {
@@ -55,8 +71,8 @@ func isLockPointer(t types.Type) bool {
 	return ok && isLock(p.Elem())
 }
 
-// reachesLock reports whether the package is rqlock, imports it, or imports one
-// that reaches it; no other is worth the work.
+// reachesLock reports whether the package is rqlock, imports it, or imports a package
+// that reaches it. The analyzer has nothing to say of any other.
 func reachesLock(pass *analysis.Pass) bool {
 	if pass.Pkg.Path() == lockPackage {
 		return true
@@ -69,15 +85,10 @@ func reachesLock(pass *analysis.Pass) bool {
 	return false
 }
 
-// blockingCall names fn if it may block, yield or make a system call.
+// blockingCall names fn if it may block, yield or make a system call. It is not
+// asked of the lock's own methods.
 func blockingCall(fn *types.Func) string {
 	if fn == nil || fn.Pkg() == nil {
-		return ""
-	}
-	if m, ok := lockMethod(fn); ok {
-		if m.take && !m.try {
-			return "Mutex." + m.name
-		}
 		return ""
 	}
 	name := fn.Name()
@@ -97,7 +108,7 @@ func blockingCall(fn *types.Func) string {
 	return ""
 }
 
-// toMemory reports whether call prints to a buffer, which does not block.
+// toMemory reports whether call prints to a buffer in memory, which does not block.
 func toMemory(call *ssa.CallCommon) bool {
 	if len(call.Args) == 0 {
 		return false
@@ -108,7 +119,7 @@ func toMemory(call *ssa.CallCommon) bool {
 
 var inMemory = oneOf("*bytes.Buffer *strings.Builder")
 
-// oneOf matches the names given.
+// oneOf returns a function that matches the names given.
 func oneOf(names string) func(string) bool {
 	set := map[string]bool{}
 	for _, n := range strings.Fields(names) {
@@ -117,7 +128,7 @@ func oneOf(names string) func(string) bool {
 	return func(name string) bool { return set[name] }
 }
 
-// prefixed matches names that begin with one of prefixes.
+// prefixed returns a function that matches names with one of the prefixes given.
 func prefixed(prefixes string) func(string) bool {
 	return func(name string) bool {
 		for _, p := range strings.Fields(prefixes) {
@@ -150,12 +161,12 @@ var blocking = map[string]func(string) bool{
 	"database/sql":                prefixed("DB.Exec DB.Query DB.Begin DB.Ping Tx. Stmt. Conn. Rows.Next"),
 }
 
-// looksOnly has the packages whose functions print, wrap or compare an error but
-// make no decision for their caller.
-var looksOnly = oneOf("fmt errors log log/slog testing reflect github.com/rqlock/rqlock/rqlock")
+// onlyInspects matches the packages whose functions print, wrap or compare an error
+// but decide nothing for their caller.
+var onlyInspects = oneOf("fmt errors log log/slog testing reflect github.com/rqlock/rqlock/rqlock")
 
-// calleeObject is the function or method that a call names, known statically or
-// of an interface; nil for the call of a function value.
+// calleeObject is the function that a call names, or the method of an interface. It
+// is nil for the call of a function value.
 func calleeObject(call *ssa.CallCommon) *types.Func {
 	if call.IsInvoke() {
 		return call.Method
@@ -179,8 +190,8 @@ func generic(fn *ssa.Function) *ssa.Function {
 	return fn
 }
 
-// goroutineBody is the argument of call that the callee runs as a goroutine, if it is
-// known for that.
+// goroutineBody is the argument of call that the callee runs in a goroutine of its
+// own, if the callee is one that is known to do so.
 func goroutineBody(call *ssa.CallCommon) ssa.Value {
 	obj := calleeObject(call)
 	if obj == nil || obj.Pkg() == nil || !startsGoroutine(obj.FullName()) {
@@ -193,8 +204,8 @@ var startsGoroutine = oneOf("(*sync.WaitGroup).Go time.AfterFunc context.AfterFu
 	"(*golang.org/x/sync/errgroup.Group).Go (*golang.org/x/sync/errgroup.Group).TryGo")
 
 // unwinds names the function that call calls if it always ends its goroutine, or
-// panics, so that only what is deferred still runs. It is not asked of a test's Fatal,
-// whose lock dies with the test.
+// panics, so that only what is deferred still runs. A test's Fatal does so, too, but
+// its lock ends with the test.
 func (c *checker) unwinds(call *ssa.CallCommon) string {
 	obj := calleeObject(call)
 	if obj == nil || obj.Pkg() == nil {
@@ -210,9 +221,9 @@ func (c *checker) unwinds(call *ssa.CallCommon) string {
 	return ""
 }
 
-// ends reports whether a call of obj never returns; x/tools knows functions that do
-// not, but not methods of interfaces.
-func ends(obj *types.Func) bool {
+// neverReturns reports whether obj is one of a test's functions that end the test.
+// x/tools finds functions that never return, but not methods of an interface.
+func neverReturns(obj *types.Func) bool {
 	if obj == nil || obj.Pkg() == nil || obj.Pkg().Path() != "testing" {
 		return false
 	}

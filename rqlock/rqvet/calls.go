@@ -3,7 +3,6 @@ package rqvet
 import (
 	"go/token"
 	"go/types"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -12,21 +11,16 @@ func (w *walk) call(s *state, call *ssa.Call) []*state {
 	return w.apply(s, &call.Call, call, call.Pos())
 }
 
-// apply runs a call whose result is value (nil: nobody takes it).
+// apply runs a call whose result is value, or nil if there is none to use.
 func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.Pos) []*state {
-	if lock, m, ok := lockCall(call); ok {
-		if w.badLock(s, lock, pos) {
-			return nil
-		}
-		t := w.target(s, lock)
-		if m.take {
-			return w.take(s, t, m, value, pos)
-		}
-		w.release(s, t, m, pos, nil)
-		return []*state{s}
+	if lock, m, ok := w.lockCall(s, call); ok {
+		return w.operate(s, call, lock, m, value, pos)
+	}
+	if call.IsInvoke() && w.eval(s, call.Value).known == isNil { // it panics: err.Error()
+		return nil
 	}
 	obj := calleeObject(call)
-	if ends(obj) {
+	if neverReturns(obj) {
 		return nil
 	}
 	if name := blockingCall(obj); name != "" && !toMemory(call) {
@@ -45,19 +39,56 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 	for name := range w.c.callWrites(call) {
 		s.changed(name)
 	}
-	if sum := w.c.summaryOf(call); sum != nil {
+	w.mayFill(s, call, obj)
+	if sum := w.summaryOf(s, call); sum != nil {
 		return w.applySummary(s, sum, call, value, pos)
 	}
-	if call.StaticCallee() == w.top { // its summary is in the making
-		for _, path := range sortedKeys(w.takes) {
-			w.takenByCallee(s, w.takes[path], call, pos)
+	if call.StaticCallee() == w.top { // its summary is not known yet
+		for _, path := range sortedKeys(w.acquires) {
+			w.acquiredByCallee(s, w.acquires[path], call, pos)
 		}
 	}
 	w.unknownCall(s, call)
 	return []*state{s}
 }
 
-// library knows the functions that look at errors without deciding anything.
+// operate runs a call of a lock's method.
+func (w *walk) operate(s *state, call *ssa.CallCommon, lock ssa.Value, m method, value ssa.Value, pos token.Pos) []*state {
+	if w.badLock(s, lock, pos) {
+		return nil
+	}
+	if call.IsInvoke() { // perhaps a method of an object of this package
+		for name := range w.c.callWrites(call) {
+			s.changed(name)
+		}
+	}
+	t := w.target(s, lock, m)
+	if m.acquire {
+		return w.acquire(s, t, m, value, pos)
+	}
+	w.release(s, t, m, pos, nil)
+	return []*state{s}
+}
+
+// summaryOf is the checker's function of that name, and knows the methods of an object
+// that is in an interface.
+func (w *walk) summaryOf(s *state, call *ssa.CallCommon) *summary {
+	if !call.IsInvoke() {
+		return w.c.summaryOf(call)
+	}
+	is := w.object(s, call.Value)
+	if is.object == nil {
+		return nil
+	}
+	obj, index, _ := types.LookupFieldOrMethod(is.object, true, call.Method.Pkg(), call.Method.Name())
+	fn, _ := obj.(*types.Func)
+	if fn == nil || len(index) != 1 || !types.Identical(fn.Signature().Recv().Type(), is.object) {
+		return nil
+	}
+	return w.c.summaryOfObject(fn)
+}
+
+// library runs a builtin, or a call of a function that only inspects errors.
 func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ssa.Value) bool {
 	if b, ok := call.Value.(*ssa.Builtin); ok {
 		if b.Name() == "append" {
@@ -65,7 +96,7 @@ func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ss
 		}
 		return true
 	}
-	if obj == nil || obj.Pkg() == nil || obj.Pkg() == w.c.pass.Pkg || !looksOnly(obj.Pkg().Path()) {
+	if obj == nil || obj.Pkg() == nil || obj.Pkg() == w.c.pass.Pkg || !onlyInspects(obj.Pkg().Path()) {
 		return false
 	}
 	switch obj.Pkg().Name() + "." + obj.Name() {
@@ -85,29 +116,7 @@ func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ss
 	return true
 }
 
-// lockCall returns the lock and the method if call is of one, or of a method value of one.
-func lockCall(call *ssa.CallCommon) (lock ssa.Value, m method, ok bool) {
-	if lock, m, ok = boundMethod(call.Value); ok {
-		return lock, m, true
-	}
-	if m, ok = lockMethod(calleeObject(call)); ok && len(call.Args) > 0 {
-		return call.Args[0], m, true
-	}
-	return nil, method{}, false
-}
-
-// boundMethod returns them of a method value: l.Unlock without the call.
-func boundMethod(v ssa.Value) (lock ssa.Value, m method, ok bool) {
-	mc, isClosure := v.(*ssa.MakeClosure)
-	if !isClosure || len(mc.Bindings) != 1 || !strings.HasSuffix(mc.Fn.Name(), "$bound") {
-		return nil, method{}, false
-	}
-	obj, _ := mc.Fn.(*ssa.Function).Object().(*types.Func)
-	m, ok = lockMethod(obj)
-	return mc.Bindings[0], m, ok
-}
-
-// closureOf returns the function literal that is called, if there is no doubt.
+// closureOf is the function literal that v is, or nil.
 func closureOf(v ssa.Value) *ssa.Function {
 	switch v := v.(type) {
 	case *ssa.MakeClosure:
@@ -122,7 +131,7 @@ func closureOf(v ssa.Value) *ssa.Function {
 	return nil
 }
 
-// inline follows a closure from the place of its call.
+// inline follows a closure from the call site.
 func (w *walk) inline(s *state, fn *ssa.Function, call *ssa.CallCommon, value ssa.Value) []*state {
 	w.c.explored[fn] = true
 	for i, p := range fn.Params {
@@ -147,7 +156,7 @@ func (w *walk) inline(s *state, fn *ssa.Function, call *ssa.CallCommon, value ss
 	return states
 }
 
-// results gives the results of a call their values.
+// results assigns the values that a call returns.
 func (w *walk) results(s *state, value ssa.Value, results []val) {
 	if value == nil {
 		return

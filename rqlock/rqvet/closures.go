@@ -7,9 +7,9 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// closure is a function literal in the making: it shares the variables that it
-// captures, and if it is not only called from here, the locks that it changes are
-// out of sight.
+// closure makes a function literal. It shares the variables that it captures. If it is
+// not only called here, it may run at any time, so that the locks on which it operates
+// are undecided.
 func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 	fn := mc.Fn.(*ssa.Function)
 	if lock, _, ok := boundMethod(mc); ok {
@@ -30,13 +30,13 @@ func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 	if calledHere(mc) || len(fn.Blocks) == 0 {
 		return
 	}
-	w.closureAnytime(s, w.c.summarize(fn), mc)
+	w.closureMayRun(s, w.c.summarize(fn), mc)
 }
 
-// closureAnytime gives up on what a closure may change at any time: locks, and the
-// variables that it captures.
-func (w *walk) closureAnytime(s *state, sum *summary, mc *ssa.MakeClosure) {
-	w.outOfSight(s, sum, func(root string) string { return w.free(s, root, root, mc) })
+// closureMayRun gives up on the locks and the captured variables that a closure changes,
+// because it may run at any time.
+func (w *walk) closureMayRun(s *state, sum *summary, mc *ssa.MakeClosure) {
+	w.mayRun(s, sum, func(root string) string { return w.free(s, root, root, mc) })
 	for i, b := range mc.Bindings {
 		if writes(mc.Fn.(*ssa.Function).FreeVars[i]) {
 			s.store(w.path(s, b), val{})
@@ -44,7 +44,7 @@ func (w *walk) closureAnytime(s *state, sum *summary, mc *ssa.MakeClosure) {
 	}
 }
 
-// methodValue is a method with its receiver: it may be called at any time.
+// methodValue makes a function of a method and its receiver. It may run at any time.
 func (w *walk) methodValue(s *state, mc *ssa.MakeClosure) {
 	obj, _ := mc.Fn.(*ssa.Function).Object().(*types.Func)
 	if obj == nil || obj.Pkg() != w.c.pass.Pkg {
@@ -54,7 +54,7 @@ func (w *walk) methodValue(s *state, mc *ssa.MakeClosure) {
 	if fn == nil || len(fn.Blocks) == 0 {
 		return
 	}
-	w.outOfSight(s, w.c.summarize(fn), func(root string) string {
+	w.mayRun(s, w.c.summarize(fn), func(root string) string {
 		if root == "p0" {
 			return w.path(s, mc.Bindings[0])
 		}
@@ -62,20 +62,20 @@ func (w *walk) methodValue(s *state, mc *ssa.MakeClosure) {
 	})
 }
 
-// outOfSight gives up on the locks that a function may change at any time.
-func (w *walk) outOfSight(s *state, sum *summary, here func(root string) string) {
+// mayRun gives up on the locks that a function changes, because it may run at any time.
+func (w *walk) mayRun(s *state, sum *summary, here func(root string) string) {
 	if sum == nil {
 		return
 	}
-	for _, way := range sum.Ways {
-		for _, e := range way.Locks {
+	for _, outcome := range sum.Outcomes {
+		for _, e := range outcome.Locks {
 			root, rest := splitPath(e.Path)
-			path := s.resolve(here(root), rest)
+			path, _ := s.lockAt(val{path: here(root)}, rest)
 			s.locks[path] = lockState{class: e.Class, name: e.Name}
-			s.lose(path)
+			s.giveUp(path)
 		}
-		for _, class := range way.Fog {
-			s.fog[class] = true
+		for _, class := range outcome.Uncertain {
+			s.uncertain[class] = true
 		}
 	}
 }
@@ -116,20 +116,20 @@ func calledHere(mc *ssa.MakeClosure) bool {
 	return true
 }
 
-// deferCall puts a call on the defer stack.
+// deferCall pushes a call on the defer stack.
 func (w *walk) deferCall(s *state, instr *ssa.Defer) {
 	d := deferred{call: instr}
-	lock, m, ok := lockCall(&instr.Call)
-	if ok && !m.take {
-		d.lock = w.path(s, lock)
+	lock, m, ok := w.lockCall(s, &instr.Call)
+	if ok && !m.acquire {
+		d.lock = w.lockPath(s, lock, m.name)
 	} else if ok {
-		w.ignored(s, pretty(lock), m, instr.Pos())
+		w.ignored(s, lockName(lock), m, instr.Pos())
 		return
 	}
 	s.defers = append(s.defers, d)
 }
 
-// runDefers runs what the current function has deferred, last first.
+// runDefers runs what the current function has deferred, the last first.
 func (w *walk) runDefers(s *state, base int) []*state {
 	states := []*state{s}
 	for {
@@ -143,8 +143,8 @@ func (w *walk) runDefers(s *state, base int) []*state {
 			ran = true
 			d := s.defers[len(s.defers)-1]
 			s.defers = s.defers[:len(s.defers)-1]
-			if lock, m, ok := lockCall(&d.call.Call); ok {
-				t := w.target(s, lock)
+			if lock, m, ok := w.lockCall(s, &d.call.Call); ok && d.lock != "" {
+				t := w.target(s, lock, m)
 				t.path = d.lock
 				w.release(s, t, m, d.call.Pos(), d.call)
 				next = append(next, s)
@@ -159,9 +159,10 @@ func (w *walk) runDefers(s *state, base int) []*state {
 	}
 }
 
-// goCall starts a goroutine, which holds nothing.
+// goCall starts a goroutine, which holds nothing. So a function that unlocks for its
+// caller is wrong there.
 func (w *walk) goCall(s *state, instr *ssa.Go) {
-	if lock, m, ok := lockCall(&instr.Call); ok {
+	if lock, m, ok := w.lockCall(s, &instr.Call); ok {
 		w.goLock(s, lock, m, instr.Pos())
 		return
 	}
@@ -170,17 +171,16 @@ func (w *walk) goCall(s *state, instr *ssa.Go) {
 		w.goClosure(s, fn, instr.Call.Value)
 		return
 	}
-	// A function that unlocks for its caller: not for this one.
-	sum := w.c.summaryOf(&instr.Call)
+	sum := w.summaryOf(s, &instr.Call)
 	if sum == nil {
 		return
 	}
-	for _, way := range sum.Ways {
-		for _, e := range way.Locks {
-			path := w.translate(s, e.Path, &instr.Call)
+	for _, outcome := range sum.Outcomes {
+		for _, e := range outcome.Locks {
+			path, _ := w.translateLock(s, e.Path, &instr.Call)
 			if e.Hold == released && s.locks[path].hold == held {
 				w.newGoroutine(instr.Pos(), s.locks[path].name)
-				s.lose(path)
+				s.giveUp(path)
 			}
 		}
 	}
@@ -195,25 +195,26 @@ func (w *walk) goBody(s *state, body ssa.Value, pos token.Pos) {
 	}
 }
 
-// goLock is a method of a lock as a goroutine.
+// goLock is a lock's method that runs as a goroutine.
 func (w *walk) goLock(s *state, lock ssa.Value, m method, pos token.Pos) {
-	if m.take {
-		w.ignored(s, pretty(lock), m, pos)
+	if m.acquire {
+		w.ignored(s, lockName(lock), m, pos)
 		return
 	}
-	w.newGoroutine(pos, pretty(lock))
-	s.lose(w.path(s, lock))
+	w.newGoroutine(pos, lockName(lock))
+	s.giveUp(w.lockPath(s, lock, m.name))
 }
 
-// goClosure is a function literal as a goroutine: what it unlocks is reported there.
+// goClosure is a function literal that runs as a goroutine. What is wrong in it is
+// reported there.
 func (w *walk) goClosure(s *state, fn *ssa.Function, value ssa.Value) {
 	w.c.explored[fn] = true
-	w.c.summarizeOutside(fn)
+	w.c.summarizeGoroutine(fn)
 	if mc, ok := value.(*ssa.MakeClosure); ok {
-		w.closureAnytime(s, w.c.summaries[fn], mc)
+		w.closureMayRun(s, w.c.summaries[fn], mc)
 	}
 }
 
 func (w *walk) newGoroutine(pos token.Pos, lock string) {
-	w.report(Unheld, pos, "a new goroutine holds no lock and cannot unlock %s: unlock where the lock was taken", lock)
+	w.report(Unheld, pos, "a new goroutine holds no lock and cannot unlock %s: unlock where the lock was acquired", lock)
 }

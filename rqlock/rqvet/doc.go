@@ -1,30 +1,35 @@
-// Package rqvet checks the use of [github.com/rqlock/rqlock/rqlock], whose locks
-// fail instead of hanging: what Linux's verifier does for rqspinlock in programs,
-// this analyzer does for Go.
+// Package rqvet checks the use of [github.com/rqlock/rqlock/rqlock], whose locks fail
+// instead of hanging. It is for Go what Linux's verifier is for programs that use
+// rqspinlock.
 //
-// It follows every path of a function, with a lock operation splitting the path
-// in two: one where it succeeded and one where it failed. A path that then
-// contradicts what the program does is a finding, of one of the [Rules]. Where a
-// path cannot be decided it says nothing.
+// It follows every path of a function. An acquisition splits a path in two: on one it
+// succeeded, on the other it failed. What the program does on a path must not contradict
+// what is held there, or it breaks one of the [Rules]. Where a path cannot be decided,
+// nothing is reported.
 //
-//	go run github.com/rqlock/rqlock/rqlock/cmd/rqvet ./...
+//	go install github.com/rqlock/rqlock/rqlock/cmd/rqvet@latest
+//	rqvet ./...
+//	go vet -vettool=$(which rqvet) ./...
 //
-// How it works, from the outside in:
+// As a tool of the module that uses it:
 //
-//   - rqvet.go runs the parts on one package; rules.go lists the rules, ignore.go
-//     reads comments that silence them.
-//   - explore.go walks the SSA blocks of one function with a set of states,
-//     state.go; value.go says what is known of a value and which lock a pointer
-//     means.
-//   - lockops.go has the rules of Lock and Unlock, exits.go those of a function's
-//     end.
-//   - rounds.go has those of a loop's round.
-//   - calls.go says what a call does, closures.go what function literals, defers and
-//     goroutines do, escape.go what is lost with a value that goes out of sight, and
-//     writes.go which flags a callee may change.
-//   - summary.go is what a caller has to know of a function, and travels between
-//     packages as a fact; callee.go applies it. order.go finds inversions in the
-//     order of locks.
-//   - misuse.go looks for copied locks and bad pointers, fix.go writes the
-//     suggested fixes, and api.go knows the lock's methods and what may block.
+//	go get -tool github.com/rqlock/rqlock/rqlock/cmd/rqvet
+//	go tool rqvet ./...
+//
+// The files, from the outside in:
+//
+//   - rqvet.go analyzes one package, which build.go has built in SSA form. rules.go lists
+//     the rules, and ignore.go reads the comments that silence findings.
+//   - explore.go follows the SSA blocks of one function with a set of states (state.go).
+//     value.go has what a state knows of a value, and the path by which a lock is known.
+//   - lockops.go has the rules of Lock and Unlock, exits.go those of a function's end, and
+//     iterations.go those of a loop.
+//   - calls.go says what a call does, and closures.go what function literals, defers and
+//     goroutines do. escape.go gives up on what goes where it cannot be followed.
+//     writes.go says which flags a callee may change.
+//   - summary.go has what a caller must know of a function. It crosses packages as a fact.
+//     callee.go applies it. order.go finds inversions in the order of locks.
+//   - misuse.go finds copied locks and bad pointers, and fix.go writes the suggested fixes.
+//   - api.go knows the lock's methods and what may block. embedded.go finds the lock behind
+//     an object that embeds it, or behind an interface.
 package rqvet

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/go/analysis"
-	"golang.org/x/tools/go/analysis/checker"
-	"golang.org/x/tools/go/packages"
 	"golang.org/x/tools/imports"
 
 	"github.com/rqlock/rqlock/rqlock/rqvet"
@@ -21,20 +18,11 @@ const docs = "../../docs/rqvet"
 
 var block = regexp.MustCompile("(?s)## (Wrong|Right)\n\n```go\n(.*?)```")
 
-// TestPages checks that each rule has a page, that what the page calls wrong breaks
-// this rule and no other, and that what it calls right breaks none.
+// TestPages checks that each rule has a page. What the page calls wrong has to break
+// this rule and no other, and what it calls right has to break none.
 func TestPages(t *testing.T) {
-	dir := t.TempDir()
-	copyFile(t, filepath.Join(dir, "go.sum"), "testdata/go.sum")
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mod, err := os.ReadFile("testdata/go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(dir, "go.mod"), strings.Replace(string(mod), "../../..", filepath.ToSlash(root), 1))
+	t.Parallel()
+	dir := module(t)
 	for _, rule := range rqvet.Rules {
 		page, err := os.ReadFile(filepath.Join(docs, string(rule)+".md"))
 		if err != nil {
@@ -55,7 +43,7 @@ func TestPages(t *testing.T) {
 			write(t, name, string(src))
 		}
 	}
-	got := analyze(t, dir, false, "./...")
+	got, _ := analyze(t, dir, false, "./...")
 	for _, rule := range rqvet.Rules {
 		wrong := got["rqvet.test/wrong/"+string(rule)]
 		if len(wrong) == 0 {
@@ -63,7 +51,7 @@ func TestPages(t *testing.T) {
 		}
 		for _, d := range wrong {
 			if allowed := d.Category == string(rule) || rule == rqvet.BadIgnore; !allowed {
-				t.Errorf("%s: the wrong code also gives: %s", rule, d.Message)
+				t.Errorf("%s: the wrong code also heldForCaller: %s", rule, d.Message)
 			}
 			if want := "/docs/rqvet/" + d.Category + ".md"; !strings.HasSuffix(d.URL, want) {
 				t.Errorf("%s: URL %q, want one that ends in %s", rule, d.URL, want)
@@ -73,12 +61,12 @@ func TestPages(t *testing.T) {
 			}
 		}
 		for _, d := range got["rqvet.test/right/"+string(rule)] {
-			t.Errorf("%s: the right code gives: %s", rule, d.Message)
+			t.Errorf("%s: the right code heldForCaller: %s", rule, d.Message)
 		}
 	}
 }
 
-// TestIndex checks that the index links every page, and that there are no others.
+// TestIndex checks that the index links to every page, and that there are no others.
 func TestIndex(t *testing.T) {
 	index, err := os.ReadFile(filepath.Join(docs, "README.md"))
 	if err != nil {
@@ -101,45 +89,6 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// analyze runs the analyzer in dir and returns what it finds, by package.
-func analyze(t *testing.T, dir string, tests bool, patterns ...string) map[string][]analysis.Diagnostic {
-	t.Helper()
-	pkgs, err := packages.Load(&packages.Config{
-		Mode: packages.LoadAllSyntax, Dir: dir, Tests: tests, Env: append(os.Environ(), "GOWORK=off"),
-	}, patterns...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if packages.PrintErrors(pkgs) > 0 {
-		t.Fatal("packages do not compile")
-	}
-	graph, err := checker.Analyze([]*analysis.Analyzer{rqvet.Analyzer}, pkgs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := map[string][]analysis.Diagnostic{}
-	for _, act := range graph.Roots {
-		if act.Err != nil {
-			t.Fatal(act.Err)
-		}
-		for _, d := range act.Diagnostics {
-			found[act.Package.PkgPath] = append(found[act.Package.PkgPath], d)
-			if dir == ".." || dir == "../.." || dir == "../cmd" {
-				t.Errorf("%s: %s", act.Package.Fset.Position(d.Pos), d.Message)
-			}
-		}
-	}
-	return found
-}
-
-// TestRepository finds nothing in the library, its containers, torture, commands
-// and examples, tests included: what they do wrong on purpose, they say.
-func TestRepository(t *testing.T) {
-	for _, dir := range []string{"../..", "../cmd"} {
-		analyze(t, dir, true, "./...")
-	}
-}
-
 func write(t *testing.T, name, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
@@ -150,11 +99,23 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-func copyFile(t *testing.T, to, from string) {
+// module makes a module like testdata in a directory of its own.
+func module(t *testing.T) (dir string) {
 	t.Helper()
-	data, err := os.ReadFile(from)
+	dir = t.TempDir()
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, to, string(data))
+	for name, replacer := range map[string]*strings.Replacer{
+		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root)),
+		"go.sum": strings.NewReplacer(),
+	} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), replacer.Replace(string(text)))
+	}
+	return dir
 }

@@ -10,22 +10,23 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// keptLock is a lock that a function always ends with. It is a leak unless some
-// code unlocks such locks for others.
+// keptLock is a lock that a function holds at its end. It is a leak unless some code
+// unlocks such locks for the function.
 type keptLock struct {
 	class   string
-	keeper  string // the function
+	keeper  string // the function's id
 	finding finding
 }
 
-// speaksOfLocks matches names of functions that are expected to keep a lock.
-var speaksOfLocks = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
+// lockingName matches the names of functions that are expected to acquire a lock for
+// their caller.
+var lockingName = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
 
-// checkUnlocks reports unlocks that only some paths have a lock for.
+// checkUnlocks reports unlocks of a lock that only some of the paths to them acquire.
 func (w *walk) checkUnlocks() {
 	for pos, u := range w.unlocks {
-		if u.takenAt.IsValid() && u.given {
-			w.report(Unheld, pos, "%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.takenAt, pos))
+		if u.acquiredAt.IsValid() && u.callers {
+			w.report(Unheld, pos, "%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.acquiredAt, pos))
 		}
 	}
 }
@@ -39,22 +40,22 @@ func (w *walk) checkExits(exits []exit) {
 	}
 }
 
-// checkHeld judges one lock that is held at one exit.
+// checkHeld reports a lock that is held at an exit, or keeps it for later.
 func (w *walk) checkHeld(exits []exit, e exit, path string) {
 	l := e.state.locks[path]
 	switch {
-	case anyElement(path) && !sameRound(l.block, e.block): // another loop may have unlocked it
-	case l.again, e.state.fog[l.class] && l.class != "":
+	case anyElement(path) && !sameIteration(l.block, e.block): // another loop may have unlocked it
+	case l.reacquired, e.state.uncertain[l.class] && l.class != "":
 	case e.panics != "":
 		w.found = append(w.found, w.leak(e, l))
 	case passedOn(e, path):
-		w.handed[l.class] = true
+		w.hasUnlocker[l.class] = true
 	case w.swapped(e, l):
 	case w.failsHolding(exits, e, path):
 		w.found = append(w.found, w.leak(e, l))
-	case w.outside, w.ownVariable(l.base), w.mixed(exits, e, path):
+	case w.nothingHeld, w.ownVariable(l.base), w.mixed(exits, e, path):
 		w.found = append(w.found, w.leak(e, l))
-	case speaksOfLocks.MatchString(w.top.Name()), w.top.Parent() != nil, l.class == "", w.public(l):
+	case lockingName.MatchString(w.top.Name()), w.top.Parent() != nil, l.class == "", w.public(l):
 	default:
 		f := w.leak(e, l)
 		f.message += "; if it locks for its caller, its name should say so (lock, acquire)"
@@ -79,7 +80,7 @@ func (w *walk) leak(e exit, l lockState) finding {
 	return finding{rule: Leak, pos: pos, message: fmt.Sprintf(format, l.name, w.c.at(l.pos, pos), unlock)}
 }
 
-// id is calleeID of the function that is followed.
+// id is the function that is followed, as calleeID names it.
 func (w *walk) id() string {
 	if obj := funcObject(w.top); obj != nil {
 		return obj.FullName()
@@ -87,14 +88,14 @@ func (w *walk) id() string {
 	return "?"
 }
 
-// sameRound reports whether who comes to end has come from taken in the same round of
-// a loop.
-func sameRound(taken, end *ssa.BasicBlock) bool {
-	return taken != nil && taken.Parent() == end.Parent() && taken.Dominates(end)
+// sameIteration reports whether a path that ends at end has come through acquired in
+// the same iteration of a loop.
+func sameIteration(acquired, end *ssa.BasicBlock) bool {
+	return acquired != nil && acquired.Parent() == end.Parent() && acquired.Dominates(end)
 }
 
-// passedOn reports whether the lock's object is what the function returns, or was
-// stored for somebody to find.
+// passedOn reports whether the function returns the lock's object, or has stored it
+// where others find it.
 func passedOn(e exit, path string) bool {
 	for _, r := range e.results {
 		if r.path != "" && r.path != "nil" && strings.HasPrefix(path, r.path) {
@@ -109,43 +110,43 @@ func passedOn(e exit, path string) bool {
 	return false
 }
 
-// swapped reports a function that keeps one lock and unlocks another.
+// swapped reports a function that keeps the lock it has acquired and unlocks another.
 func (w *walk) swapped(e exit, l lockState) bool {
-	if speaksOfLocks.MatchString(w.top.Name()) {
+	if lockingName.MatchString(w.top.Name()) {
 		return false
 	}
 	for _, p := range sortedKeys(e.state.locks) {
 		other := e.state.locks[p]
-		if other.hold == released && other.theirs && other.pos > l.pos {
-			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", other.name, l.name, w.c.at(l.pos, other.pos))
+		if other.hold == released && other.callers && other.pos > l.pos {
+			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", other.name, l.name, w.c.at(l.pos, other.pos))
 			return true
 		}
 	}
 	return false
 }
 
-// mixed reports whether other ways out that tell the caller the same do not keep the
-// lock: for either value of a result that e leaves open.
+// mixed reports whether other exits, which return the same as e, do not keep the lock. If
+// the path does not know a result of e, there must be such an exit for either value.
 func (w *walk) mixed(exits []exit, e exit, path string) bool {
 	yes, no := false, false
 	for _, other := range exits {
 		if other.panics != "" || e.keptBy(other, path) {
 			continue
 		}
-		y, n := tellSame(e, other)
+		y, n := sameToCaller(e, other)
 		yes, no = yes || y, no || n
 	}
 	return yes && no
 }
 
-// failsHolding reports whether e returns an error with a lock held that is not held
-// where there is none: no helper keeps a lock just for its failures.
+// failsHolding reports whether e returns an error and keeps a lock that an exit without
+// an error does not keep. No helper keeps a lock for its caller just when it fails.
 func (w *walk) failsHolding(exits []exit, e exit, path string) bool {
 	if e.failure() != notNil {
 		return false
 	}
 	for _, other := range exits {
-		if other.panics == "" && other.failure() == isNil && other.state.locks[path].hold == released && !other.state.locks[path].theirs {
+		if other.panics == "" && other.failure() == isNil && other.state.locks[path].hold == released && !other.state.locks[path].callers {
 			return true
 		}
 	}
@@ -161,19 +162,19 @@ func (e exit) failure() known {
 	return e.results[n-1].known
 }
 
-// keptBy reports whether the lock that e holds may be held at the other end, too, or the
-// caller knows which of the two it is.
+// keptBy reports whether the lock that e holds may be held at the other exit, too, or
+// the caller knows which of the two exits it was.
 func (e exit) keptBy(other exit, path string) bool {
 	l := other.state.locks[path]
 	if l.hold != released && !compatible(e.state, other.state) {
 		return true
 	}
-	return l.hold == held || l.hold == unsure || l.theirs || other.state.fog[l.class]
+	return l.hold == held || l.hold == undecided || l.callers || other.state.uncertain[l.class]
 }
 
-// tellSame reports whether x tells a caller the same as y if the result that x leaves
-// open is true or not nil, and if it is false or nil.
-func tellSame(x, y exit) (yes, no bool) {
+// sameToCaller reports whether x and y return the same. If x does not know a result, yes
+// is for true or not nil, and no is for false or nil.
+func sameToCaller(x, y exit) (yes, no bool) {
 	yes, no = true, true
 	for i := range x.results {
 		switch a, b := x.results[i].known, y.results[i].known; {
@@ -187,30 +188,44 @@ func tellSame(x, y exit) (yes, no bool) {
 	return yes, no
 }
 
-// tells reports whether a result of type t can tell a caller what happened.
+// tells reports whether callers test results of type t.
 func tells(t types.Type) bool { return isBool(t) || nilable(t) }
 
-// compatible reports whether the caller's arguments do not tell the two apart.
+// compatible reports whether the same arguments may lead to both states.
 func compatible(x, y *state) bool {
 	for name, is := range x.conds {
-		if about(name) && y.conds[name] != nothing && y.conds[name] != is {
+		if knownToCaller(name) && y.conds[name] != nothing && y.conds[name] != is {
 			return false
 		}
 	}
 	return true
 }
 
-// public reports whether other packages can unlock l for this function's callers.
+// public reports whether other packages can unlock l for this function's callers: the
+// function, the field and the type that has it are exported.
 func (w *walk) public(l lockState) bool {
-	name := l.class[strings.LastIndexByte(l.class, '.')+1:]
 	obj := w.top.Object()
-	return obj != nil && obj.Exported() && token.IsExported(strings.TrimSuffix(name, "[]"))
+	if obj == nil || !obj.Exported() {
+		return false
+	}
+	names := l.class[strings.LastIndexByte(l.class, '.')+1:]
+	for _, p := range append(w.c.pass.Pkg.Imports(), w.c.pass.Pkg) {
+		if inPackage, ok := strings.CutPrefix(l.class, p.Path()+"."); ok {
+			names = inPackage
+		}
+	}
+	for name := range strings.SplitSeq(names, ".") {
+		if !token.IsExported(strings.TrimSuffix(name, "[]")) {
+			return false
+		}
+	}
+	return true
 }
 
 // reportKept reports the locks that functions keep and nobody unlocks.
 func (c *checker) reportKept() {
 	for _, k := range c.kept {
-		if !c.handed[k.class] && !c.handed[k.keeper] {
+		if !c.hasUnlocker[k.class] && !c.hasUnlocker[k.keeper] {
 			c.report(k.finding)
 		}
 	}

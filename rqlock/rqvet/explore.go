@@ -5,60 +5,61 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
 
 const (
 	maxKnown  = 6    // states per block in which the same is held, before they are joined
-	maxStates = 48   // per block; a function that needs more is not judged
+	maxStates = 48   // sets of locks held, per block; a function with more is not followed
 	maxSteps  = 6000 // blocks entered, per function
-	maxInline = 4    // closures inside closures
+	maxInline = 4    // depth of closures in closures
 )
 
 // walk follows the paths of one function, and of the closures that it calls.
 type walk struct {
-	c       *checker
-	fn      *ssa.Function // being followed: top, or a closure inside
-	top     *ssa.Function
-	outside bool // nothing is held when it begins: main, a test, a goroutine
-	steps   int
-	depth   int
-	broken  bool // too many paths: says nothing
+	c           *checker
+	fn          *ssa.Function // being followed: top, or a closure inside
+	top         *ssa.Function
+	nothingHeld bool // when top begins: main, a test, a goroutine
+	steps       int
+	depth       int
+	broken      bool // too many paths: nothing is reported
 
-	found   []finding
-	takes   map[string]taking
-	takings map[string]order
-	blocks  string
-	edges   []edge
-	handed  map[string]bool
-	unlocks map[token.Pos]unlockSite
-	rounds  rounds
-	nils    map[token.Pos]bool // operations: whether the lock is nil on each path so far
+	found       []finding
+	acquires    map[string]acquisition
+	orders      map[string]order
+	blocks      string
+	edges       []edge
+	hasUnlocker map[string]bool
+	unlocks     map[token.Pos]unlockSite
+	iterations  iterations
+	nils        map[token.Pos]bool // by operation: the lock is nil on each path so far
 }
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
-		c: c, fn: fn, top: fn, takes: map[string]taking{}, takings: map[string]order{},
-		handed: map[string]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
-		rounds: rounds{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
+		c: c, fn: fn, top: fn, acquires: map[string]acquisition{}, orders: map[string]order{},
+		hasUnlocker: map[string]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
+		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
 }
 
-// report notes a finding; it counts only if the function can be judged.
+// report adds a finding. It counts only if the whole function can be followed.
 func (w *walk) report(rule Rule, pos token.Pos, format string, args ...any) *finding {
 	w.found = append(w.found, finding{rule: rule, pos: pos, message: fmt.Sprintf(format, args...)})
 	return &w.found[len(w.found)-1]
 }
 
-// exit is one way in which a function returns.
+// exit is the end of a path.
 type exit struct {
 	state   *state
 	results []val
 	values  []ssa.Value
 	pos     token.Pos
 	block   *ssa.BasicBlock
-	panics  string // what ends it, if it does not return: panic, or the function called
+	panics  string // what ends it if it does not return: "panic", or the function called
 }
 
 type point struct {
@@ -67,8 +68,8 @@ type point struct {
 	state *state
 }
 
-// explore follows every path of fn from the state at its beginning, and returns
-// the distinct ways in which it ends.
+// explore follows every path of fn from the state at its beginning, and returns the
+// exits that differ.
 func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	outer := w.fn
 	w.fn = fn
@@ -85,7 +86,7 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 		if p.index == 0 {
 			w.prune(fn, p)
 			if visited[p.block] == nil {
-				visited[p.block] = &visits{seen: map[string]bool{}, count: map[string]int{}, joined: map[string]*state{}}
+				visited[p.block] = &visits{keys: map[string]bool{}, count: map[string]int{}, joined: map[string]*state{}}
 			}
 			if p.state = w.visit(visited[p.block], p.state); p.state == nil {
 				continue
@@ -103,15 +104,16 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	return w.distinct(exits)
 }
 
-// visits are the states that came to a block.
+// visits are the states that have come to a block.
 type visits struct {
-	seen   map[string]bool
+	keys   map[string]bool
 	count  map[string]int    // by lockKey
-	joined map[string]*state // what all that came later know in common
+	joined map[string]*state // by lockKey: what all states after the first maxKnown know
 }
 
-// visit returns the state to go on with: none if it has been there, and what it
-// has in common with others if there are many that hold the same.
+// visit returns the state to go on with. It is nil if an equal state has come to the
+// block before. If many have come that hold the same locks, it is what they have in
+// common.
 func (w *walk) visit(v *visits, s *state) *state {
 	locks := s.lockKey()
 	if v.count[locks] >= maxKnown {
@@ -121,15 +123,16 @@ func (w *walk) visit(v *visits, s *state) *state {
 		v.joined[locks] = s.clone()
 	}
 	key := w.key(s)
-	if v.seen[key] {
+	if v.keys[key] {
 		return nil
 	}
-	v.seen[key] = true
+	v.keys[key] = true
 	v.count[locks]++
 	return s
 }
 
-// block runs the instructions from p to a fork or the end of the block.
+// block runs the instructions from p to the end of the block, or to a call with several
+// outcomes.
 func (w *walk) block(p point, base int) (next []point, ends []exit) {
 	s := p.state
 	for i := p.index; i < len(p.block.Instrs); i++ {
@@ -139,13 +142,13 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 		}
 		switch instr := instr.(type) {
 		case *ssa.Phi:
-			// done on the edge
+			// enter has run it
 		case *ssa.If:
 			return w.branch(p.block, instr, s), nil
 		case *ssa.Jump:
 			return []point{w.enter(p.block, p.block.Succs[0], s)}, nil
 		case *ssa.Return:
-			return nil, []exit{w.leave(s, instr)}
+			return nil, []exit{w.returns(s, instr)}
 		case *ssa.Panic:
 			return nil, w.panics(s, instr, base)
 		case *ssa.RunDefers:
@@ -173,8 +176,8 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 	return nil, nil
 }
 
-// renew forgets what was known of v, which is computed now. A phi and the part of a tuple
-// have got what is known already: on the edge, or with the tuple.
+// renew forgets what was known of v, which is computed now. A phi has its value already,
+// from enter, and so has the part of a tuple, from the instruction that made the tuple.
 func (w *walk) renew(s *state, v ssa.Value) {
 	switch v.(type) {
 	case *ssa.Phi, *ssa.Extract:
@@ -192,10 +195,10 @@ func resume(b *ssa.BasicBlock, index int, states []*state) []point {
 	return points
 }
 
-// branch follows the edges of a condition that this path can take.
+// branch goes on along those edges of a condition that this path can take.
 func (w *walk) branch(b *ssa.BasicBlock, instr *ssa.If, s *state) []point {
 	cond := w.eval(s, instr.Cond)
-	s.seen(cond.lock)
+	s.resultChecked(cond.lock)
 	switch cond.known {
 	case isTrue:
 		return []point{w.enter(b, b.Succs[0], s)}
@@ -208,8 +211,7 @@ func (w *walk) branch(b *ssa.BasicBlock, instr *ssa.If, s *state) []point {
 	return []point{w.enter(b, b.Succs[1], no), w.enter(b, b.Succs[0], yes)}
 }
 
-// enter takes the edge from one block to another: the phis get their values, all
-// at once.
+// enter goes on in a block that comes after another. It assigns the phis, all at once.
 func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 	edge := -1
 	for i, p := range to.Preds {
@@ -229,7 +231,7 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 			break
 		}
 		v := w.eval(s, phi.Edges[edge])
-		if nilable(phi.Type()) || isLockPointer(phi.Type()) {
+		if nilable(phi.Type()) {
 			if v.path == "" {
 				v.path = w.path(s, phi.Edges[edge])
 			}
@@ -297,14 +299,14 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 	}
 }
 
-// keep remembers the value of a comparison, which says whether a lock was taken.
+// keep remembers the value of a comparison that tells whether a lock was acquired.
 func (w *walk) keep(s *state, v ssa.Value) {
 	if known := w.eval(s, v); known.known != nothing || known.lock != "" {
 		s.env[v] = known
 	}
 }
 
-// zero is a new variable: what a program can ask of it is known.
+// zero records the zero value of a new variable, as far as programs test it.
 func (w *walk) zero(s *state, path string, t types.Type) {
 	switch {
 	case nilable(t):
@@ -312,17 +314,43 @@ func (w *walk) zero(s *state, path string, t types.Type) {
 	case isBool(t):
 		s.mem[path] = val{known: isFalse}
 	}
+	eachLockPointer(t, func(field string) { s.mem[path+field] = val{known: isNil} })
 }
 
-// typeAssert knows that nil is of no type.
+// typeAssert runs x.(T), whose result is the object in x. A nil interface has no type.
 func (w *walk) typeAssert(s *state, instr *ssa.TypeAssert) {
-	x := w.eval(s, instr.X)
+	x := w.object(s, instr.X)
+	result := val{path: x.path}
+	if types.IsInterface(instr.AssertedType) {
+		result.object = x.object
+	} else if !instr.CommaOk {
+		w.assertType(s, instr, x)
+	}
 	if !instr.CommaOk {
-		s.env[instr] = val{known: notNil, path: x.path}
+		result.known = notNil
+		s.env[instr] = result
 		return
 	}
+	w.extract(s, instr, 0, result)
 	if x.known == isNil || x.lock != "" {
 		w.extract(s, instr, 1, val{known: falseIf(x.known == isNil), lock: x.lock})
+	}
+}
+
+// assertType records the type of the object in x. The lock behind x is from now on known
+// as the lock in that object.
+func (w *walk) assertType(s *state, instr *ssa.TypeAssert, x val) {
+	if x.object != nil {
+		return
+	}
+	behind := x.path + "!"
+	x.object = instr.AssertedType
+	s.env[instr.X] = x
+	if path, ok := s.lockIn(x, "Unlock"); ok {
+		if l, entry := s.locks[behind]; entry {
+			delete(s.locks, behind)
+			s.locks[path] = l
+		}
 	}
 }
 
@@ -333,8 +361,7 @@ func falseIf(b bool) known {
 	return nothing
 }
 
-// extract gives result i of a tuple a value, ahead of the instructions that take
-// it apart.
+// extract assigns part i of a tuple, ahead of the instruction that extracts it.
 func (w *walk) extract(s *state, tuple ssa.Value, i int, v val) {
 	for _, ref := range *tuple.Referrers() {
 		if e, ok := ref.(*ssa.Extract); ok && e.Index == i {
@@ -343,22 +370,48 @@ func (w *walk) extract(s *state, tuple ssa.Value, i int, v val) {
 	}
 }
 
-// store writes memory. A result of Lock that goes where its uses cannot be followed
-// makes the lock's state unknown.
+// store writes memory. If a result of Lock goes where its uses cannot be followed, the
+// lock is undecided.
 func (w *walk) store(s *state, instr *ssa.Store) {
 	v := w.eval(s, instr.Val)
 	if v.path == "" {
 		v.path = w.path(s, instr.Val)
 	}
-	if v.lock != "" && !w.local(s, instr.Addr) {
-		s.lose(v.lock)
-		v.lock = ""
+	if !w.local(s, instr.Addr) {
+		if v.lock != "" {
+			s.giveUp(v.lock)
+			v.lock = ""
+		}
+		if canUnlock(instr.Val.Type()) && s.locks[w.lockPath(s, instr.Val, "Unlock")].hold == held {
+			w.escape(s, instr.Val)
+		}
 	}
-	s.store(w.path(s, instr.Addr), v)
+	at := w.path(s, instr.Addr)
+	s.store(at, v)
+	if from, loaded := strings.CutSuffix(v.path, "@"); loaded {
+		eachLockPointer(instr.Val.Type(), func(field string) { s.mem[at+field] = s.resolve(val{path: from}, field+"@") })
+	}
 }
 
-// local reports whether addr is a variable that only this function and its
-// closures see.
+// eachLockPointer calls f for the pointers to locks in a struct, by their paths. An
+// embedded interface that is a lock is one.
+func eachLockPointer(t types.Type, f func(field string)) {
+	st, ok := t.Underlying().(*types.Struct)
+	if !ok {
+		return
+	}
+	for field := range st.Fields() {
+		name := "." + field.Name()
+		if t := field.Type(); isLockPointer(t) || field.Embedded() && locksByInterface(t) {
+			f(name)
+		} else {
+			eachLockPointer(t, func(rest string) { f(name + rest) })
+		}
+	}
+}
+
+// local reports whether addr is a variable that only this function and its closures
+// use.
 func (w *walk) local(s *state, addr ssa.Value) bool {
 	switch addr := addr.(type) {
 	case *ssa.Alloc:
@@ -381,8 +434,8 @@ func (w *walk) local(s *state, addr ssa.Value) bool {
 	return false
 }
 
-// leave is the end of a path by return.
-func (w *walk) leave(s *state, instr *ssa.Return) exit {
+// returns is the end of a path by return.
+func (w *walk) returns(s *state, instr *ssa.Return) exit {
 	e := exit{state: s, pos: instr.Pos(), block: instr.Block(), values: instr.Results}
 	for _, r := range instr.Results {
 		v := w.eval(s, r)
@@ -394,9 +447,9 @@ func (w *walk) leave(s *state, instr *ssa.Return) exit {
 	return e
 }
 
-// panics is the end of a path by panic: what is deferred still runs. The panics
-// that x/tools puts after calls that do not return, and after a select, end a path
-// silently.
+// panics is the end of a path by panic, where what is deferred still runs. The panics
+// that x/tools puts after calls that do not return, and after a select, are none of the
+// program's.
 func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
 	if !instr.Pos().IsValid() {
 		return nil
@@ -410,7 +463,7 @@ func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
 	return w.unwind(s, instr, base, "panic")
 }
 
-// unwind runs what is deferred at the end of a path that does not return.
+// unwind is the end of a path that does not return: it runs what is deferred.
 func (w *walk) unwind(s *state, instr ssa.Instruction, base int, why string) []exit {
 	var ends []exit
 	for _, end := range w.runDefers(s, base) {
@@ -419,9 +472,9 @@ func (w *walk) unwind(s *state, instr ssa.Instruction, base int, why string) []e
 	return ends
 }
 
-// distinct drops exits that say the same.
+// distinct drops exits that equal another.
 func (w *walk) distinct(exits []exit) []exit {
-	seen := map[string]bool{}
+	keys := map[string]bool{}
 	var out []exit
 	for _, e := range exits {
 		key := w.key(e.state)
@@ -429,8 +482,8 @@ func (w *walk) distinct(exits []exit) []exit {
 			key += "|" + r.known.String() + r.path
 		}
 		key += w.c.pass.Fset.Position(e.pos).String()
-		if !seen[key] {
-			seen[key] = true
+		if !keys[key] {
+			keys[key] = true
 			out = append(out, e)
 		}
 	}
@@ -440,7 +493,7 @@ func (w *walk) distinct(exits []exit) []exit {
 // liveness has, for each block of a function, the values that are still used.
 type liveness struct {
 	in    map[*ssa.BasicBlock]map[ssa.Value]bool
-	tests map[string]int // conditions by path, to tell which come more than once
+	tests map[string]int // by condition: how many branches depend on it
 }
 
 // prune drops what s knows of values that are not used any more.
@@ -488,8 +541,8 @@ func (c *checker) liveness(fn *ssa.Function) *liveness {
 	return l
 }
 
-// use marks a value that b uses and, if it is computed anew at each use, what it is
-// computed from.
+// use marks a value that b uses. The path of a value is found through its operands at
+// each use, so they are used, too.
 func (l *liveness) use(v ssa.Value, b *ssa.BasicBlock) {
 	switch v.(type) {
 	case nil, *ssa.Const, *ssa.Global, *ssa.Function, *ssa.Builtin:
@@ -507,7 +560,7 @@ func (l *liveness) use(v ssa.Value, b *ssa.BasicBlock) {
 	}
 }
 
-// mark makes v live from its definition to b; false if it was.
+// mark makes v live from its definition to b. It is false if v was live already.
 func (l *liveness) mark(v ssa.Value, b *ssa.BasicBlock) bool {
 	if l.in[b][v] {
 		return false

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// fixIgnored wraps a bare l.Lock() into an error check, where the function returns
-// an error last, the other results have a zero value that can be written, and the return
-// leaves no lock held.
+// fixIgnored puts a bare l.Lock() into an error check. It does so only if the function
+// returns an error last, the zero values of its other results can be written, and the
+// return leaves no lock held.
 func (w *walk) fixIgnored(s *state, pos token.Pos) []analysis.SuggestedFix {
 	for _, held := range s.heldPaths() {
 		if !slices.ContainsFunc(s.defers, func(d deferred) bool { return d.lock == held }) {
@@ -42,8 +42,8 @@ func (w *walk) fixIgnored(s *state, pos token.Pos) []analysis.SuggestedFix {
 	return nil
 }
 
-// hasList reports whether a statement in parent is one of a list, where an if may stand:
-// not the post statement of a for, say.
+// hasList reports whether a statement in parent is one of a list, where an if may stand.
+// The post statement of a for is none, for example.
 func hasList(parent ast.Node) bool {
 	switch parent.(type) {
 	case *ast.BlockStmt, *ast.CaseClause, *ast.CommClause:
@@ -78,7 +78,7 @@ func (c *checker) checkThenReturn(stmt *ast.ExprStmt, fn *ast.FuncType) []analys
 	}}}
 }
 
-// zeroOf is the zero value of t as it is written without knowing t's package.
+// zeroOf is the zero value of t if it can be written without naming t; else "".
 func zeroOf(t types.Type) string {
 	switch u := t.Underlying().(type) {
 	case *types.Basic:
@@ -101,7 +101,7 @@ func zeroOf(t types.Type) string {
 	return ""
 }
 
-// fixKind makes Unlock of UnlockPinned, or the other way round.
+// fixKind replaces the name of the method that is called at pos.
 func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 	for _, n := range c.enclosing(pos) {
 		call, ok := n.(*ast.CallExpr)
@@ -117,7 +117,7 @@ func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 		}
 		fn, _ := c.pass.TypesInfo.Uses[sel.Sel].(*types.Func)
 		if _, ok := lockMethod(fn); !ok {
-			return nil // a function of the program
+			return nil // of an interface, or the program's own
 		}
 		return []analysis.SuggestedFix{{Message: "call " + name, TextEdits: []analysis.TextEdit{
 			{Pos: sel.Sel.Pos(), End: sel.Sel.End(), NewText: []byte(name)},
@@ -126,9 +126,9 @@ func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 	return nil
 }
 
-// fixDefer moves a defer that stands between "err := l.Lock()", which is at taken, and
+// fixDefer moves a defer that stands between "err := l.Lock()", which is at acquired, and
 // "if err != nil" behind the latter.
-func (c *checker) fixDefer(d *ssa.Defer, taken token.Pos) []analysis.SuggestedFix {
+func (c *checker) fixDefer(d *ssa.Defer, acquired token.Pos) []analysis.SuggestedFix {
 	path := c.enclosing(d.Pos())
 	for i, n := range path {
 		block, ok := n.(*ast.BlockStmt)
@@ -142,7 +142,7 @@ func (c *checker) fixDefer(d *ssa.Defer, taken token.Pos) []analysis.SuggestedFi
 		stmt, ok := block.List[at].(*ast.DeferStmt)
 		check, isIf := block.List[at+1].(*ast.IfStmt)
 		lock := block.List[at-1]
-		if !ok || !isIf || taken < lock.Pos() || lock.End() <= taken || !checks(check, lock) {
+		if !ok || !isIf || acquired < lock.Pos() || lock.End() <= acquired || !checks(check, lock) {
 			return nil
 		}
 		line := c.line(stmt, check.Pos())
@@ -172,8 +172,8 @@ func checks(check *ast.IfStmt, stmt ast.Stmt) bool {
 	return returns
 }
 
-// line is the text of a statement and of the comment beside it, up to what comes next,
-// which is before end; "" if the file cannot be read.
+// line is the text of a statement, with the comment beside it. It ends at end, where the
+// next statement begins, or earlier. It is "" if the file cannot be read.
 func (c *checker) line(stmt ast.Stmt, end token.Pos) string {
 	file := c.pass.Fset.File(stmt.Pos())
 	src, err := c.pass.ReadFile(file.Name())

@@ -7,7 +7,7 @@ import (
 
 const ignorePrefix = "//rqvet:ignore"
 
-// ignores has the rules that comments silence, by file, line and rule.
+// ignores is what comments silence.
 type ignores map[ignoreKey]bool
 
 type ignoreKey struct {
@@ -16,8 +16,8 @@ type ignoreKey struct {
 	rule Rule
 }
 
-// covers reports whether a comment on the finding's line, or alone on the line
-// above, names its rule.
+// covers reports whether a comment names the finding's rule. It stands on the finding's
+// line, or alone on the line above.
 func (i ignores) covers(p token.Position, rule Rule) bool {
 	return i[ignoreKey{p.Filename, p.Line, rule}]
 }
@@ -25,7 +25,7 @@ func (i ignores) covers(p token.Position, rule Rule) bool {
 // readIgnores collects the comments "//rqvet:ignore rule reason" and reports those
 // without a rule or a reason.
 func (c *checker) readIgnores() ignores {
-	found := ignores{}
+	all := ignores{}
 	for _, file := range c.pass.Files {
 		for _, group := range file.Comments {
 			for _, comment := range group.List {
@@ -45,18 +45,18 @@ func (c *checker) readIgnores() ignores {
 						message: "an ignored finding needs a reason; write //rqvet:ignore " + name + " REASON"})
 				default:
 					p := c.pass.Fset.Position(comment.Pos())
-					found[ignoreKey{p.Filename, p.Line, rule}] = true
+					all[ignoreKey{p.Filename, p.Line, rule}] = true
 					if c.alone(p) {
-						found[ignoreKey{p.Filename, p.Line + 1, rule}] = true
+						all[ignoreKey{p.Filename, p.Line + 1, rule}] = true
 					}
 				}
 			}
 		}
 	}
-	return found
+	return all
 }
 
-// alone reports whether nothing but space stands before a comment on its line.
+// alone reports whether a comment has its line for itself.
 func (c *checker) alone(p token.Position) bool {
 	src, err := c.pass.ReadFile(p.Filename)
 	start := p.Offset - (p.Column - 1)

@@ -2,6 +2,7 @@ package rqvet
 
 import (
 	"go/token"
+	"maps"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -15,8 +16,8 @@ type target struct {
 	base  ssa.Value // what its address starts from
 }
 
-func (w *walk) target(s *state, lock ssa.Value) target {
-	return target{path: w.path(s, lock), class: class(lock), name: pretty(lock), base: base(lock)}
+func (w *walk) target(s *state, lock ssa.Value, m method) target {
+	return target{path: w.lockPath(s, lock, m.name), class: lockClass(lock), name: lockName(lock), base: base(lock)}
 }
 
 // base is the value from which fields and elements lead to v.
@@ -29,25 +30,29 @@ func base(v ssa.Value) ssa.Value {
 			v = x.X
 		case *ssa.ChangeType:
 			v = x.X
+		case *ssa.MakeInterface:
+			v = x.X
+		case *ssa.ChangeInterface:
+			v = x.X
 		default:
 			return v
 		}
 	}
 }
 
-// take is a call of Lock, or of one of its sisters, whose result is value. The path
-// goes on twice: with the lock, and without.
-func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
+// acquire is a call of Lock or of a variant of it, whose result is value. The path goes
+// on twice: with the lock, and without it.
+func (w *walk) acquire(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
 	if !m.try {
 		w.mayBlock(s, pos, t.name+"."+m.name)
 		w.order(s, order{Class: t.class}, pos)
 	}
 	old, entry := s.locks[t.path]
 	if !entry && !m.try && !expected(value) {
-		w.noteTaking(s, t)
+		w.noteAcquisition(s, t)
 	}
 	switch {
-	case old.hold == unsure || s.fog[t.class] && !entry:
+	case old.hold == undecided || s.uncertain[t.class] && !entry:
 		w.unusedResult(s, t, m, value, pos)
 		return []*state{s}
 	case old.hold == held:
@@ -56,14 +61,14 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 				t.name, w.c.at(old.pos, pos), m.name)
 		}
 		if w.mayDiffer(old, t) {
-			s.lose(t.path)
+			s.giveUp(t.path)
 			return []*state{s}
 		}
 		w.result(s, value, m, false, "")
 		return []*state{s}
 	}
-	given := old.theirs && (old.hold == released || old.hold == failed)
-	yes := lockState{hold: held, pos: pos, pinned: m.pinned, again: given, class: t.class, name: t.name, base: t.base}
+	callers := old.callers && (old.hold == released || old.hold == failed)
+	yes := lockState{hold: held, pos: pos, pinned: m.pinned, reacquired: callers, class: t.class, name: t.name, base: t.base}
 	if call, ok := value.(*ssa.Call); ok {
 		yes.block = call.Block()
 	}
@@ -74,7 +79,7 @@ func (w *walk) take(s *state, t target, m method, value ssa.Value, pos token.Pos
 	no := s.clone()
 	s.locks[t.path] = yes
 	w.result(s, value, m, true, t.path)
-	no.locks[t.path] = lockState{hold: failed, pos: pos, theirs: given, class: t.class, name: t.name, base: t.base}
+	no.locks[t.path] = lockState{hold: failed, pos: pos, callers: callers, class: t.class, name: t.name, base: t.base}
 	w.result(no, value, m, false, t.path)
 	return []*state{s, no}
 }
@@ -96,7 +101,7 @@ func expected(err ssa.Value) bool {
 	return false
 }
 
-// result gives a call's value what the path knows of it.
+// result records what the path knows of a call's result.
 func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string) {
 	if value == nil {
 		return
@@ -108,7 +113,7 @@ func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string)
 	s.env[value] = val{known: known, lock: lock}
 }
 
-// unusedResult reports a result that nothing looks at.
+// unusedResult reports a result that nothing uses.
 func (w *walk) unusedResult(s *state, t target, m method, value ssa.Value, pos token.Pos) bool {
 	if value != nil && len(*value.Referrers()) > 0 {
 		return false
@@ -126,20 +131,20 @@ func (w *walk) ignored(s *state, name string, m method, pos token.Pos) {
 	f.fixes = w.fixIgnored(s, pos)
 }
 
-// mayDiffer reports whether one access path may have named two locks: its pointer
-// was read twice from a field that the package changes.
+// mayDiffer reports whether one access path may have named two locks: its pointer was
+// loaded twice, from a field that the package changes.
 func (w *walk) mayDiffer(old lockState, t target) bool {
-	if old.base == nil || t.base == nil {
-		return strings.Contains(t.path, "@") // by a callee
-	}
-	if old.base == t.base {
+	switch {
+	case old.base == nil && t.base == nil: // both by callees
+		return strings.Contains(t.path, "@")
+	case old.base == t.base:
 		return false
 	}
-	return w.c.changes(old.base) || w.c.changes(t.base)
+	return old.base != nil && w.c.changes(old.base) || t.base != nil && w.c.changes(t.base)
 }
 
-// changes reports whether v was read from memory that is written after its object
-// was made.
+// changes reports whether v was loaded from memory that is written after its object was
+// made.
 func (c *checker) changes(v ssa.Value) bool {
 	load, ok := v.(*ssa.UnOp)
 	if !ok || load.Op != token.MUL {
@@ -156,8 +161,8 @@ func (c *checker) changes(v ssa.Value) bool {
 	return true
 }
 
-// noteStores finds the fields and variables that fn writes, except those of
-// objects that it makes.
+// noteStores records the fields and variables that fn writes, except those of objects
+// that it makes.
 func (c *checker) noteStores(fn *ssa.Function) {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
@@ -172,11 +177,25 @@ func (c *checker) noteStores(fn *ssa.Function) {
 	}
 }
 
-// unlockSite is an unlock of something that the function may have been given held.
+// noteInterfaces records the classes of the locks that fn puts into an interface: what
+// is unlocked through an interface may be one of them.
+func (c *checker) noteInterfaces(fn *ssa.Function) {
+	for _, b := range fn.Blocks {
+		for _, instr := range b.Instrs {
+			if v, ok := instr.(*ssa.MakeInterface); ok {
+				if _, ok := embedded(v.X.Type()); ok {
+					c.inInterface[lockClass(v.X)] = true
+				}
+			}
+		}
+	}
+}
+
+// unlockSite is a call site of Unlock for a lock that the function's caller may hold.
 type unlockSite struct {
-	name    string
-	takenAt token.Pos // if some path took it
-	given   bool      // if some path did not touch it
+	name       string
+	acquiredAt token.Pos // by some path of the function, if valid
+	callers    bool      // some path has not acquired it
 }
 
 // release is a call of Unlock or UnlockPinned, deferred if d is not nil.
@@ -184,92 +203,95 @@ func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer
 	old := s.locks[t.path]
 	now := lockState{hold: released, pos: pos, pinned: m.pinned, class: t.class, name: t.name, base: t.base}
 	switch old.hold {
-	case unsure:
+	case undecided:
 		return
 	case held:
-		if !old.again { // else only taken back
-			w.site(pos, t, old.pos)
+		if !old.reacquired {
+			w.noteUnlock(pos, t, old.pos)
 		}
-		w.rounds.released[old.pos] = true
+		w.iterations.released[old.pos] = true
 		if old.by != "" {
-			w.handed[old.by] = true
+			w.hasUnlocker[old.by] = true
 		}
 		w.checkKind(old, t, m, pos)
-		now.theirs = old.again
+		now.callers = old.reacquired
 	case failed:
 		w.releaseFailed(old, t, pos, d)
 	case released:
 		if w.mayDiffer(old, t) {
-			s.lose(t.path)
+			s.giveUp(t.path)
 		} else if !w.otherHeld(s, t, pos) {
 			w.report(Unheld, pos, "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
 		}
 		return
 	default:
-		if s.fog[t.class] {
+		if s.uncertain[t.class] {
 			return
 		}
-		if w.givenHeld(t) {
-			now.theirs = true
-			w.handed[t.class] = true
+		if w.callerMayHold(t) {
+			now.callers = true
+			w.hasUnlocker[t.class] = true
+			if strings.HasSuffix(t.path, "!") {
+				maps.Copy(w.hasUnlocker, w.c.inInterface)
+			}
 			if w.mayBe(s, t) {
 				return
 			}
 			if !anyElement(t.path) {
-				w.site(pos, t, token.NoPos)
+				w.noteUnlock(pos, t, token.NoPos)
 			}
 			break
 		}
-		now.theirs = w.outside // whoever started the goroutine may think so
+		now.callers = w.nothingHeld // whoever started the goroutine may think so
 		if !w.otherHeld(s, t, pos) {
 			w.report(Unheld, pos, "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
 		}
 	}
 	s.locks[t.path] = now
-	s.seen(t.path)
+	s.resultChecked(t.path)
 }
 
-// checkKind reports a release of the other kind than the lock was taken with.
+// checkKind reports a release of the other kind than the acquisition.
 func (w *walk) checkKind(old lockState, t target, m method, pos token.Pos) {
 	switch {
 	case old.pinned && !m.pinned:
-		f := w.report(WrongUnlock, pos, "%s was taken with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
+		f := w.report(WrongUnlock, pos, "%s was acquired with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
 		f.fixes = w.c.fixKind(pos, "UnlockPinned")
 	case !old.pinned && m.pinned:
-		f := w.report(WrongUnlock, pos, "%s was not taken with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
+		f := w.report(WrongUnlock, pos, "%s was not acquired with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
 		f.fixes = w.c.fixKind(pos, "Unlock")
 	}
 }
 
-// releaseFailed reports a release on the path where the lock was not got.
+// releaseFailed reports a release on the path where the acquisition failed.
 func (w *walk) releaseFailed(old lockState, t target, pos token.Pos, d *ssa.Defer) {
 	if d == nil {
-		w.report(Unheld, pos, "%s is unlocked on a path where taking it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
+		w.report(Unheld, pos, "%s is unlocked on a path where acquiring it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
 		return
 	}
-	f := w.report(EarlyDefer, pos, "the deferred unlock of %s also runs where taking it (%s) failed: put the defer after the error check, or let it see whether the lock is held",
+	f := w.report(EarlyDefer, pos, "the deferred unlock of %s also runs where acquiring it (%s) failed: put the defer after the error check, or let it ask whether the lock is held",
 		t.name, w.c.at(old.pos, pos))
 	f.fixes = w.c.fixDefer(d, old.pos)
 }
 
-// givenHeld reports whether a lock that this path has not touched may be held by
+// callerMayHold reports whether a lock that this path has not touched may be held by
 // the function's caller, so that unlocking it is right.
-func (w *walk) givenHeld(t target) bool {
+func (w *walk) callerMayHold(t target) bool {
 	switch {
 	case anyElement(t.path):
 		return true
 	case w.ownVariable(t.base):
 		return false
 	}
-	return !w.outside || !w.variable(t)
+	return !w.nothingHeld || !w.variable(t)
 }
 
-// otherHeld reports that t is unlocked in place of another lock, if one is held.
+// otherHeld reports that t is unlocked although the lock held is another, if so.
 func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
 	for _, p := range s.heldPaths() {
 		if p != t.path {
 			other := s.locks[p]
-			w.report(WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was taken", t.name, other.name, w.c.at(other.pos, pos))
+			w.report(WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", t.name, other.name, w.c.at(other.pos, pos))
 			return true
 		}
 	}
@@ -278,8 +300,9 @@ func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
 
 // mayBe gives up on the locks held that t may be by another name.
 func (w *walk) mayBe(s *state, t target) (found bool) {
-	s.loseIf(func(path string, l lockState) bool {
-		alias := l.hold == held && l.class == t.class && strings.ContainsAny(path+t.path, "@#")
+	s.giveUpIf(func(path string, l lockState) bool {
+		alias := l.hold == held && (l.class == t.class && strings.ContainsAny(path+t.path, "@#") ||
+			strings.HasSuffix(path, "!") != strings.HasSuffix(t.path, "!"))
 		found = found || alias
 		return alias
 	})
@@ -298,7 +321,7 @@ func (w *walk) variable(t target) bool {
 	return false
 }
 
-// anyElement reports whether the path names a different lock in each round of some
+// anyElement reports whether the path names a different lock in each iteration of some
 // loop. Whether the loop ran at all is more than a path can tell.
 func anyElement(path string) bool {
 	for {
@@ -313,21 +336,21 @@ func anyElement(path string) bool {
 	}
 }
 
-// site notes how an unlock was reached: with a lock taken at a place of this
-// function, or with none taken here.
-func (w *walk) site(pos token.Pos, t target, takenAt token.Pos) {
+// noteUnlock records how an unlock was reached: with a lock that this function has
+// acquired, or with none.
+func (w *walk) noteUnlock(pos token.Pos, t target, acquiredAt token.Pos) {
 	u := w.unlocks[pos]
 	u.name = t.name
-	if takenAt.IsValid() {
-		u.takenAt = takenAt
+	if acquiredAt.IsValid() {
+		u.acquiredAt = acquiredAt
 	} else {
-		u.given = true
+		u.callers = true
 	}
 	w.unlocks[pos] = u
 }
 
-// ownVariable reports whether the lock belongs to a variable that nobody else has
-// seen, so that nobody else can have locked it.
+// ownVariable reports whether the lock belongs to a variable that no other function
+// can reach, so that no other can have locked it.
 func (w *walk) ownVariable(base ssa.Value) bool {
 	alloc, ok := base.(*ssa.Alloc)
 	return ok && onlyHere(alloc, 0)
@@ -344,13 +367,17 @@ func onlyHere(v ssa.Value, depth int) bool {
 			if depth > 3 || !onlyHere(ref, depth+1) {
 				return false
 			}
+		case *ssa.MakeInterface:
+			if !onlyHere(ref, depth) {
+				return false
+			}
 		case *ssa.Store:
 			if ref.Val == v {
 				return false
 			}
 		case *ssa.UnOp, *ssa.DebugRef:
 		case ssa.CallInstruction:
-			if _, ok := lockMethod(calleeObject(ref.Common())); !ok {
+			if _, _, ok := lockCall(ref.Common()); !ok {
 				return false
 			}
 			if _, ok := ref.(*ssa.Go); ok {

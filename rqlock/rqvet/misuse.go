@@ -10,8 +10,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// checkCopies lets vet's copylocks look for copies, and keeps what it says of this
-// lock.
+// checkCopies runs vet's copylocks and keeps what it reports of this lock.
 func (c *checker) checkCopies() {
 	pass := *c.pass
 	pass.Analyzer = copylock.Analyzer
@@ -25,8 +24,8 @@ func (c *checker) checkCopies() {
 	copylock.Analyzer.Run(&pass) // reports only
 }
 
-// checkMoves reports copies that vet's copylocks does not look for: through a channel,
-// by copy, and by append of a whole slice.
+// checkMoves reports copies that vet's copylocks does not report: through a channel, by
+// the builtin copy, and by append of a whole slice.
 func (c *checker) checkMoves(fn *ssa.Function) {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
@@ -47,8 +46,8 @@ func (c *checker) checkMoves(fn *ssa.Function) {
 	}
 }
 
-// listed reports whether v is made of arguments written one by one, of which copylocks
-// speaks.
+// listed reports whether v is made of arguments that are written one by one. Those are
+// reported by copylocks.
 func listed(v ssa.Value) bool {
 	slice, ok := v.(*ssa.Slice)
 	if !ok {
@@ -82,7 +81,7 @@ func holdsLock(t types.Type) bool {
 	return false
 }
 
-// checkForged reports pointers to locks that are made of anything else.
+// checkForged reports pointers to locks that are converted from an unsafe.Pointer.
 func (c *checker) checkForged(fn *ssa.Function) {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
@@ -98,19 +97,19 @@ func (c *checker) checkForged(fn *ssa.Function) {
 	}
 }
 
-// badLock notes whether the lock of an operation is a nil pointer, where it crashes.
+// badLock records whether the lock of an operation is nil, which crashes the program.
 func (w *walk) badLock(s *state, lock ssa.Value, pos token.Pos) bool {
 	is := w.eval(s, lock).known == isNil
-	all, again := w.nils[pos]
-	w.nils[pos] = is && (all || !again)
+	all, known := w.nils[pos]
+	w.nils[pos] = is && (all || !known)
 	return is
 }
 
-// checkNils reports operations on a pointer that is nil on every path.
+// checkNils reports operations on a lock that is nil on every path to them.
 func (w *walk) checkNils() {
 	for pos, all := range w.nils {
 		if all {
-			w.report(BadLock, pos, "the lock is a nil pointer: declare a Mutex, or make one with new(rqlock.Mutex)")
+			w.report(BadLock, pos, "the lock is a nil pointer or interface: declare a Mutex, or make one with new(rqlock.Mutex)")
 		}
 	}
 }

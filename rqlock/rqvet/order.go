@@ -9,13 +9,13 @@ import (
 )
 
 // lockEdges is a package's part of the lock order, as a fact.
-type lockEdges struct{ Edges []Edge }
+type lockEdges struct{ Edges []lockEdge }
 
-// Edge says that a lock of class From was held while one of class To was waited
-// for, at a place, perhaps under a lock that makes the order harmless.
-type Edge struct {
+// lockEdge says that, at a position, a lock of class From is held while one of class To
+// is acquired.
+type lockEdge struct {
 	From, To, At string
-	Under        []string
+	Under        []string // package variables' locks that are held, too
 }
 
 func (*lockEdges) AFact() {}
@@ -23,26 +23,26 @@ func (*lockEdges) AFact() {}
 func (e *lockEdges) String() string { return fmt.Sprintf("lockEdges(%d)", len(e.Edges)) }
 
 type edge struct {
-	Edge
+	lockEdge
 	pos token.Pos
 }
 
-// order notes that a class of lock is waited for, here or by a callee.
+// order records that a lock class is acquired, here or by a callee.
 func (w *walk) order(s *state, o order, pos token.Pos) {
 	if o.Class == "" {
 		return
 	}
 	without := slices.Clone(o.Without)
 	for _, p := range sortedKeys(s.locks) {
-		if l := s.locks[p]; l.hold == released && l.theirs {
+		if l := s.locks[p]; l.hold == released && l.callers {
 			without = append(without, l.class)
 		}
 	}
-	when := append(slices.DeleteFunc(o.When, func(c condition) bool { return !about(c.Name) }), s.flags()...)
-	if old, ok := w.takings[o.Class]; ok {
+	when := append(slices.DeleteFunc(o.When, func(c condition) bool { return !knownToCaller(c.Name) }), s.flags()...)
+	if old, ok := w.orders[o.Class]; ok {
 		without, when = common(without, old.Without), common(when, old.When)
 	}
-	w.takings[o.Class] = order{o.Class, without, when}
+	w.orders[o.Class] = order{o.Class, without, when}
 
 	paths := s.heldPaths()
 	for _, p := range paths {
@@ -50,7 +50,7 @@ func (w *walk) order(s *state, o order, pos token.Pos) {
 		if l.class == "" || l.class == o.Class || slices.Contains(o.Without, l.class) {
 			continue
 		}
-		e := edge{Edge: Edge{From: l.class, To: o.Class}, pos: pos}
+		e := edge{lockEdge: lockEdge{From: l.class, To: o.Class}, pos: pos}
 		for _, q := range paths {
 			if c := s.locks[q].class; q != p && strings.HasPrefix(q, "g:") {
 				e.Under = append(e.Under, c)
@@ -65,10 +65,10 @@ func common[T comparable](x, y []T) []T {
 	return slices.DeleteFunc(x, func(e T) bool { return !slices.Contains(y, e) })
 }
 
-// checkOrder adds this package's edges to those of its imports, one by one, and
-// reports each that closes a cycle.
+// checkOrder adds the package's edges to those of its imports, one by one, and reports
+// each that closes a cycle.
 func (c *checker) checkOrder() {
-	graph := map[string][]Edge{}
+	graph := map[string][]lockEdge{}
 	for _, fact := range c.pass.AllPackageFacts() {
 		if known, ok := fact.Fact.(*lockEdges); ok && fact.Package != c.pass.Pkg {
 			for _, e := range known.Edges {
@@ -79,38 +79,38 @@ func (c *checker) checkOrder() {
 	slices.SortStableFunc(c.edges, func(x, y edge) int { return c.compare(x.pos, y.pos) })
 	own := new(lockEdges)
 	reported := map[string]bool{}
-	have := map[string]bool{}
+	added := map[string]bool{}
 	for _, e := range c.edges {
 		key := e.From + ">" + e.To
-		if have[key+strings.Join(e.Under, ",")] {
+		if added[key+strings.Join(e.Under, ",")] {
 			continue
 		}
-		have[key+strings.Join(e.Under, ",")] = true
+		added[key+strings.Join(e.Under, ",")] = true
 		p := c.pass.Fset.Position(e.pos)
 		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
-		if back := wayBack(graph, e.To, e.From, e.Under); back != nil {
+		if back := pathBack(graph, e.To, e.From, e.Under); back != nil {
 			if reported[key] {
 				continue
 			}
 			reported[key] = true
 			c.report(finding{rule: LockOrder, pos: e.pos,
-				message: fmt.Sprintf("%s is taken while %s is held, but %s (ABBA): take them in one order everywhere", short(e.To), short(e.From), story(back))})
-			continue // one finding for one mistake: what others did first is the order
+				message: fmt.Sprintf("%s is acquired while %s is held, but %s (ABBA): acquire them in one order everywhere", short(e.To), short(e.From), describe(back))})
+			continue // one finding for one mistake: the edges that came first are the order
 		}
-		graph[e.From] = append(graph[e.From], e.Edge)
-		own.Edges = append(own.Edges, e.Edge)
+		graph[e.From] = append(graph[e.From], e.lockEdge)
+		own.Edges = append(own.Edges, e.lockEdge)
 	}
 	c.pass.ExportPackageFact(own)
 }
 
-// wayBack finds the shortest chain of edges between two classes that no common
-// lock makes harmless.
-func wayBack(graph map[string][]Edge, from, to string, under []string) []Edge {
+// pathBack finds the shortest chain of edges between two classes, except edges under a
+// lock that this order is under, too: only one goroutine at a time holds it.
+func pathBack(graph map[string][]lockEdge, from, to string, under []string) []lockEdge {
 	type step struct {
 		class string
-		path  []Edge
+		path  []lockEdge
 	}
-	seen := map[string]bool{from: true}
+	visited := map[string]bool{from: true}
 	work := []step{{class: from}}
 	for len(work) > 0 {
 		s := work[0]
@@ -123,8 +123,8 @@ func wayBack(graph map[string][]Edge, from, to string, under []string) []Edge {
 			if e.To == to {
 				return path
 			}
-			if !seen[e.To] {
-				seen[e.To] = true
+			if !visited[e.To] {
+				visited[e.To] = true
 				work = append(work, step{e.To, path})
 			}
 		}
@@ -132,8 +132,8 @@ func wayBack(graph map[string][]Edge, from, to string, under []string) []Edge {
 	return nil
 }
 
-// story tells a chain of edges.
-func story(chain []Edge) string {
+// describe is a chain of edges for a message.
+func describe(chain []lockEdge) string {
 	var parts []string
 	for _, e := range chain {
 		parts = append(parts, fmt.Sprintf("%s while %s at %s", short(e.To), short(e.From), e.At))

@@ -2,30 +2,122 @@ package rqvet_test
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/analysis/analysistest"
+	"golang.org/x/tools/go/analysis/checker"
+	"golang.org/x/tools/go/packages"
 
 	"github.com/rqlock/rqlock/rqlock/rqvet"
 )
 
-// TestRules runs the analyzer on testdata, where comments say what it has to find.
+// TestRules runs the analyzer on testdata, where comments say what it has to find, and
+// compares what the suggested fixes make of testdata/fixes.
 func TestRules(t *testing.T) {
-	analysistest.Run(noFacts{t}, analysistest.TestData(), rqvet.Analyzer, "./...")
+	t.Parallel()
+	analysistest.RunWithSuggestedFixes(expectations{t}, analysistest.TestData(), rqvet.Analyzer, "./...")
 }
 
-// TestFixes compares what the suggested fixes make of testdata.
-func TestFixes(t *testing.T) {
-	analysistest.RunWithSuggestedFixes(noFacts{t}, analysistest.TestData(), rqvet.Analyzer, "./fixes")
-}
+// expectations does not ask of testdata to write down facts, which are tested by what
+// the analyzer finds with them, nor fixes elsewhere than in testdata/fixes.
+type expectations struct{ *testing.T }
 
-// noFacts lets testdata be silent about facts: they are seen by what they lead to.
-type noFacts struct{ *testing.T }
-
-func (t noFacts) Errorf(format string, args ...any) {
+func (t expectations) Errorf(format string, args ...any) {
 	t.Helper()
-	if text := fmt.Sprintf(format, args...); !strings.Contains(text, "unexpected fact") {
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case strings.Contains(text, "unexpected fact"):
+	case strings.Contains(text, ".golden: open ") && !strings.Contains(text, "fixes.go"):
+	default:
 		t.Error(text)
 	}
+}
+
+// TestRepository finds nothing in the library, its containers and commands, tests and
+// examples included. What they do wrong on purpose, they say.
+func TestRepository(t *testing.T) {
+	if testing.Short() {
+		t.Skip("type-checks the whole repository")
+	}
+	for name, dir := range map[string]string{"top": "../..", "bench": "../cmd/bench"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			findings, positions := analyze(t, dir, true, importers(t, dir)...)
+			for _, all := range findings {
+				for _, d := range all {
+					t.Errorf("%s: %s", positions(d), d.Message)
+				}
+			}
+		})
+	}
+}
+
+// importers lists the packages in dir that import the lock, perhaps through others.
+func importers(t *testing.T, dir string) []string {
+	t.Helper()
+	const lock = "github.com/rqlock/rqlock/rqlock"
+	config := config(dir, true)
+	config.Mode = packages.NeedName | packages.NeedImports | packages.NeedDeps
+	pkgs, err := packages.Load(config, "./...")
+	if err != nil && strings.Contains(err.Error(), "requires go >=") {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	reaches := map[*packages.Package]bool{}
+	packages.Visit(pkgs, nil, func(p *packages.Package) {
+		reaches[p] = p.PkgPath == lock
+		for _, dep := range p.Imports {
+			reaches[p] = reaches[p] || reaches[dep]
+		}
+	})
+	var all []string
+	for _, p := range pkgs {
+		if path, _, _ := strings.Cut(p.ID, " "); reaches[p] && !strings.HasSuffix(path, ".test") {
+			all = append(all, strings.TrimSuffix(path, "_test"))
+		}
+	}
+	if len(all) == 0 {
+		t.Fatalf("%s: no package imports the lock", dir)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// analyze runs the analyzer in dir and returns what it finds, by package.
+func analyze(t *testing.T, dir string, tests bool, patterns ...string) (findings map[string][]analysis.Diagnostic, position func(analysis.Diagnostic) string) {
+	t.Helper()
+	pkgs, err := packages.Load(config(dir, tests), patterns...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages.Visit(pkgs, nil, func(p *packages.Package) {
+		for _, err := range p.Errors {
+			t.Errorf("%s does not compile: %v", p, err)
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	graph, err := checker.Analyze([]*analysis.Analyzer{rqvet.Analyzer}, pkgs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings = map[string][]analysis.Diagnostic{}
+	for _, act := range graph.Roots {
+		if act.Err != nil {
+			t.Fatal(act.Err)
+		}
+		findings[act.Package.PkgPath] = append(findings[act.Package.PkgPath], act.Diagnostics...)
+	}
+	return findings, func(d analysis.Diagnostic) string { return pkgs[0].Fset.Position(d.Pos).String() }
+}
+
+func config(dir string, tests bool) *packages.Config {
+	return &packages.Config{Mode: packages.LoadAllSyntax, Dir: dir, Tests: tests, Env: append(os.Environ(), "GOWORK=off")}
 }

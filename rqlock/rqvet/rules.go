@@ -7,16 +7,16 @@ import "slices"
 type Rule string
 
 const (
-	IgnoredError Rule = "ignorederr"   // Lock's result is not looked at
+	IgnoredError Rule = "ignorederr"   // Lock's result is ignored
 	Unheld       Rule = "unheld"       // Unlock where Lock failed or was not called
 	Leak         Rule = "leak"         // a path ends with the lock held
-	SelfDeadlock Rule = "selfdeadlock" // the same lock taken twice (AA)
+	SelfDeadlock Rule = "selfdeadlock" // the same lock acquired twice (AA)
 	WrongUnlock  Rule = "wrongunlock"  // another lock, or the other kind of unlock
 	EarlyDefer   Rule = "earlydefer"   // defer Unlock before the error check
 	BlockPinned  Rule = "blockpinned"  // a call that may block while LockPinned is held
 	CopyLock     Rule = "copylock"     // a lock copied
-	LockOrder    Rule = "lockorder"    // two locks taken in both orders (ABBA)
-	BadLock      Rule = "badlock"      // a nil lock, or one forged from unsafe.Pointer
+	LockOrder    Rule = "lockorder"    // two locks acquired in both orders (ABBA)
+	BadLock      Rule = "badlock"      // a nil lock, or one made from unsafe.Pointer
 	BadIgnore    Rule = "badignore"    // an ignore comment without rule or reason
 )
 

@@ -11,28 +11,28 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// hold is what a path knows of one lock. A lock without an entry is as it was when
-// the function began.
+// hold is what a path knows of one lock. A lock without an entry is as it was when the
+// function began.
 type hold uint8
 
 const (
 	held hold = iota + 1
 	failed
 	released
-	unsure // out of sight, or undecided: nothing is reported from here on
+	undecided // nothing is reported of this lock from here on
 )
 
 type lockState struct {
-	hold   hold
-	pos    token.Pos // of the operation that brought it here
-	pinned bool
-	theirs bool   // not held: it was when the function began
-	by     string // held: the callee that took it
-	again  bool   // held: it was when the function began, too, but not all the time
-	class  string
-	name   string          // for messages
-	block  *ssa.BasicBlock // held: where it was taken
-	base   ssa.Value       // where its address came from
+	hold       hold
+	pos        token.Pos // of the last operation
+	pinned     bool
+	callers    bool   // failed or released: it was held when the function began
+	by         string // held: the callee that acquired it
+	reacquired bool   // held: it was when the function began, too, but not all the time
+	class      string
+	name       string          // for messages
+	block      *ssa.BasicBlock // held: where it was acquired
+	base       ssa.Value       // where its address came from
 }
 
 // deferred is one entry of a function's defer stack.
@@ -41,24 +41,24 @@ type deferred struct {
 	lock string // the path of the lock if it is an unlock
 }
 
-// state is one path's knowledge at one point.
+// state is what one path knows at one point.
 type state struct {
-	locks  map[string]lockState
-	env    map[ssa.Value]val
-	mem    map[string]val
-	conds  map[string]known
-	fog    map[string]bool // classes of which a held lock has lost its name
-	defers []deferred
+	locks     map[string]lockState
+	env       map[ssa.Value]val
+	mem       map[string]val
+	conds     map[string]known
+	uncertain map[string]bool // classes with a lock that is held but cannot be named any more
+	defers    []deferred
 }
 
 func newState() *state {
-	return &state{locks: map[string]lockState{}, env: map[ssa.Value]val{}, mem: map[string]val{}, conds: map[string]known{}, fog: map[string]bool{}}
+	return &state{locks: map[string]lockState{}, env: map[ssa.Value]val{}, mem: map[string]val{}, conds: map[string]known{}, uncertain: map[string]bool{}}
 }
 
 func (s *state) clone() *state {
 	return &state{
 		locks: maps.Clone(s.locks), env: maps.Clone(s.env), mem: maps.Clone(s.mem),
-		conds: maps.Clone(s.conds), fog: maps.Clone(s.fog), defers: slices.Clone(s.defers),
+		conds: maps.Clone(s.conds), uncertain: maps.Clone(s.uncertain), defers: slices.Clone(s.defers),
 	}
 }
 
@@ -66,7 +66,7 @@ func (s *state) clone() *state {
 func (s *state) lockKey() string {
 	parts := make([]string, 0, len(s.locks))
 	for p, l := range s.locks {
-		parts = append(parts, fmt.Sprint(p, l.hold, l.pinned, l.theirs, l.again, l.pos))
+		parts = append(parts, fmt.Sprint(p, l.hold, l.pinned, l.callers, l.reacquired, l.pos))
 	}
 	sort.Strings(parts)
 	for _, d := range s.defers {
@@ -87,33 +87,33 @@ func (w *walk) key(s *state) string {
 	for p, k := range s.conds {
 		parts = append(parts, fmt.Sprint("c", p, k))
 	}
-	for class := range s.fog {
-		parts = append(parts, "f"+class)
+	for class := range s.uncertain {
+		parts = append(parts, "u"+class)
 	}
 	sort.Strings(parts)
 	return s.lockKey() + "\n\n" + strings.Join(parts, "\n")
 }
 
-// join leaves in s what both know; both hold the same. A lock is lost if they
-// differ in what its pointer is.
+// join leaves in s what both states know. They hold the same locks, but those are given
+// up whose pointers differ.
 func (s *state) join(o *state) {
 	joinVals(s, s.env, o.env)
 	joinVals(s, s.mem, o.mem)
 	maps.DeleteFunc(s.conds, func(name string, is known) bool { return o.conds[name] != is })
-	maps.Copy(s.fog, o.fog)
+	maps.Copy(s.uncertain, o.uncertain)
 }
 
-func joinVals[K comparable](s *state, mine, theirs map[K]val) {
+func joinVals[K comparable](s *state, mine, others map[K]val) {
 	for k, x := range mine {
-		y := theirs[k]
+		y := others[k]
 		if x == y {
 			continue
 		}
-		if x.path != y.path {
-			s.loseIf(func(path string, _ lockState) bool {
+		if x.path != y.path || x.object != y.object {
+			s.giveUpIf(func(path string, _ lockState) bool {
 				return x.path != "" && strings.HasPrefix(path, x.path) || y.path != "" && strings.HasPrefix(path, y.path)
 			})
-			x.path = ""
+			x.path, x.object = "", nil
 		}
 		if x.known != y.known {
 			x.known = nothing
@@ -130,13 +130,13 @@ func joinVals[K comparable](s *state, mine, theirs map[K]val) {
 	}
 }
 
-// forget drops what s knows of a value that is computed anew, as in the next round
-// of a loop. A held lock that loses its name leaves its class in fog.
+// forget drops what s knows of a value that is computed anew, as in the next iteration
+// of a loop. If a lock that is held loses its name, its class becomes uncertain.
 func (s *state) forget(root string) {
 	for p, l := range s.locks {
 		if strings.Contains(p, root) {
-			if l.hold == held || l.hold == unsure {
-				s.fog[l.class] = true
+			if l.hold == held || l.hold == undecided {
+				s.uncertain[l.class] = true
 			}
 			delete(s.locks, p)
 		}
@@ -164,7 +164,7 @@ func (s *state) forget(root string) {
 	}
 }
 
-// store records that the word at path holds v from now on.
+// store records that the variable at path holds v from now on.
 func (s *state) store(path string, v val) {
 	for p := range s.mem {
 		if strings.HasPrefix(p, path+".") || strings.HasPrefix(p, path+"[") {
@@ -177,14 +177,14 @@ func (s *state) store(path string, v val) {
 	}
 }
 
-// changed drops what s knows of the fields and variables of a name.
+// changed drops what s knows of all fields and variables of one name.
 func (s *state) changed(name string) {
 	maps.DeleteFunc(s.mem, func(path string, _ val) bool { return strings.HasSuffix(path, name) })
 	maps.DeleteFunc(s.conds, func(path string, _ known) bool { return strings.HasSuffix(path, name+"@") })
 }
 
-// seen records that the program has looked at the result of taking lock.
-func (s *state) seen(lock string) {
+// resultChecked records that the program has checked the result of acquiring a lock.
+func (s *state) resultChecked(lock string) {
 	if lock == "" {
 		return
 	}
@@ -202,27 +202,27 @@ func (s *state) seen(lock string) {
 	}
 }
 
-// lose gives up on a lock.
-func (s *state) lose(path string) {
+// giveUp makes a lock undecided.
+func (s *state) giveUp(path string) {
 	l := s.locks[path]
-	l.hold = unsure
+	l.hold = undecided
 	s.locks[path] = l
-	s.seen(path)
+	s.resultChecked(path)
 }
 
-// loseIf gives up on every lock that lost says true of.
-func (s *state) loseIf(lost func(path string, l lockState) bool) {
+// giveUpIf gives up on every lock for which the condition holds.
+func (s *state) giveUpIf(cond func(path string, l lockState) bool) {
 	for p, l := range s.locks {
-		if lost(p, l) {
-			s.lose(p)
+		if cond(p, l) {
+			s.giveUp(p)
 		}
 	}
 }
 
-// unlocksTheirs reports whether a lock has been released that was held at the beginning.
-func (s *state) unlocksTheirs() bool {
+// releasesCallers reports whether a lock that the caller held has been released.
+func (s *state) releasesCallers() bool {
 	for _, l := range s.locks {
-		if l.hold == released && l.theirs {
+		if l.hold == released && l.callers {
 			return true
 		}
 	}

@@ -13,21 +13,21 @@ import (
 
 // summary is what callers have to know of a function. It is a fact of its object.
 type summary struct {
-	Ways    []way    // how it may end, if that matters
-	Returns bool     // it may return
-	Panics  bool     // it may panic, with its caller's locks as they were
-	Takes   []taking // locks that it takes and that a caller may hold
-	Orders  []order  // classes of lock that it waits for
-	Blocks  string   // something it does that may block
+	Outcomes []outcome     // how it may end, if that matters
+	Returns  bool          // it may return
+	Panics   bool          // it may panic, with its caller's locks as they were
+	Acquires []acquisition // locks that a caller may hold
+	Orders   []order       // lock classes that it acquires
+	Blocks   string        // something it does that may block
 }
 
-// way is one way in which a function ends.
-type way struct {
-	Results []known
-	When    []condition // what this way knows of parameters and flags
-	Locks   []effect
-	Sets    []condition // what it stores that can be asked for: flags and nil
-	Fog     []string
+// outcome is one way in which a function ends.
+type outcome struct {
+	Results   []known
+	When      []condition // on parameters and flags: what leads to this outcome
+	Locks     []effect
+	Sets      []condition // what it stores that callers may test: flags and nil
+	Uncertain []string
 }
 
 // condition is a condition, by its path, and its value.
@@ -36,22 +36,22 @@ type condition struct {
 	Is   known
 }
 
-// effect is what a way does to a lock.
+// effect is what an outcome does to a lock.
 type effect struct {
 	Path, Class, Name string
 	Hold              hold
 	Pinned            bool
 }
 
-// taking is a lock that a function takes without having released it.
-type taking struct {
+// acquisition is a lock that a function acquires, as its caller left it.
+type acquisition struct {
 	Path, Class, Name string
 	When              []condition
-	Perhaps           bool // it may return without
+	Perhaps           bool // it may return without acquiring it
 }
 
-// order is a class of lock that a function waits for, perhaps after it has released
-// some for its caller.
+// order is a lock class that a function acquires, perhaps after it has released others
+// for its caller.
 type order struct {
 	Class   string
 	Without []string
@@ -62,8 +62,8 @@ func (*summary) AFact() {}
 
 func (s *summary) String() string {
 	var parts []string
-	for _, w := range s.Ways {
-		for _, e := range w.Locks {
+	for _, outcome := range s.Outcomes {
+		for _, e := range outcome.Locks {
 			parts = append(parts, fmt.Sprintf("%s:%d", e.Path, e.Hold))
 		}
 	}
@@ -71,26 +71,26 @@ func (s *summary) String() string {
 }
 
 func (s *summary) trivial() bool {
-	return len(s.Ways) == 0 && len(s.Takes) == 0 && len(s.Orders) == 0 && s.Blocks == "" && s.Returns
+	return len(s.Outcomes) == 0 && len(s.Acquires) == 0 && len(s.Orders) == 0 && s.Blocks == "" && s.Returns
 }
 
 func (s *summary) classes() []string {
 	var all []string
-	for _, w := range s.Ways {
-		for _, e := range w.Locks {
+	for _, outcome := range s.Outcomes {
+		for _, e := range outcome.Locks {
 			all = append(all, e.Class)
 		}
-		all = append(all, w.Fog...)
+		all = append(all, outcome.Uncertain...)
 	}
 	return all
 }
 
-// succeeds reports whether this way ends with what the function was to get.
-func (w way) succeeds() bool {
-	return slices.ContainsFunc(w.Locks, func(e effect) bool { return e.Hold == held })
+// succeeds reports whether the function has acquired a lock for its caller.
+func (o outcome) succeeds() bool {
+	return slices.ContainsFunc(o.Locks, func(e effect) bool { return e.Hold == held })
 }
 
-// summaryOf is the summary of the function that a call names.
+// summaryOf is the summary of the function that a call names; nil if it is not known.
 func (c *checker) summaryOf(call *ssa.CallCommon) *summary {
 	if call.IsInvoke() {
 		return nil
@@ -103,10 +103,13 @@ func (c *checker) summaryOf(call *ssa.CallCommon) *summary {
 	if fn.Pkg != nil && fn.Pkg.Pkg == c.pass.Pkg && len(fn.Blocks) > 0 {
 		return c.summarize(fn)
 	}
-	obj, _ := fn.Object().(*types.Func)
-	if obj == nil {
-		return nil
+	if obj, _ := fn.Object().(*types.Func); obj != nil {
+		return c.summaryOfObject(obj)
 	}
+	return nil
+}
+
+func (c *checker) summaryOfObject(obj *types.Func) *summary {
 	if obj.Pkg() == c.pass.Pkg {
 		if own := c.prog.FuncValue(obj.Origin()); own != nil && len(own.Blocks) > 0 {
 			return c.summarize(own)
@@ -120,8 +123,7 @@ func (c *checker) summaryOf(call *ssa.CallCommon) *summary {
 	return nil
 }
 
-// summarize follows fn once, with the state of a function that may be called from
-// anywhere.
+// summarize follows fn, once, and returns its summary.
 func (c *checker) summarize(fn *ssa.Function) *summary {
 	if sum, ok := c.summaries[fn]; ok {
 		return sum
@@ -131,8 +133,8 @@ func (c *checker) summarize(fn *ssa.Function) *summary {
 	return c.summaries[fn]
 }
 
-// summarizeOutside follows the body of a goroutine.
-func (c *checker) summarizeOutside(fn *ssa.Function) {
+// summarizeGoroutine follows the body of a goroutine.
+func (c *checker) summarizeGoroutine(fn *ssa.Function) {
 	if _, ok := c.summaries[fn]; !ok {
 		c.summaries[fn] = nil
 		c.summaries[fn] = c.follow(fn, true)
@@ -154,61 +156,60 @@ func beginsProgram(fn *ssa.Function) bool {
 	return strings.HasPrefix(name, "Test") && t == "*testing.T" || strings.HasPrefix(name, "Benchmark") && t == "*testing.B"
 }
 
-// follow explores fn, reports what it finds, and says what callers have to know.
-func (c *checker) follow(fn *ssa.Function, outside bool) *summary {
+// follow explores fn, reports what is wrong in it, and returns what callers have to know.
+func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 	if len(fn.Blocks) == 0 {
 		return nil
 	}
-	if !c.interesting(fn) {
+	if !c.concernsLocks(fn) {
 		return &summary{Returns: true}
 	}
 	w := c.newWalk(fn)
-	w.outside = outside
+	w.nothingHeld = nothingHeld
 	exits := w.explore(fn, newState())
 	if w.broken {
 		sum := c.unknown(fn)
 		for _, class := range sum.classes() {
-			c.handed[class] = true
+			c.hasUnlocker[class] = true
 		}
 		return sum
 	}
 	w.checkNils()
 	w.checkUnlocks()
 	w.checkExits(exits)
-	w.checkRounds()
+	w.checkIterations()
 	for _, f := range w.found {
 		c.report(f)
 	}
-	for class := range w.handed {
-		c.handed[class] = true
+	for class := range w.hasUnlocker {
+		c.hasUnlocker[class] = true
 	}
 	c.edges = append(c.edges, w.edges...)
 	return w.summary(exits)
 }
 
-// unknown is the summary of a function that was not followed: it may do anything to
-// the kinds of locks that it names.
+// classesOf are the classes of the locks that a function leaves changed.
+func (c *checker) classesOf(fn *types.Func) []string {
+	if sum := c.summaryOfObject(fn); sum != nil {
+		return sum.classes()
+	}
+	return nil
+}
+
+// unknown is the summary of a function that was not followed. It may do anything to
+// locks of the classes that it names.
 func (c *checker) unknown(fn *ssa.Function) *summary {
-	fog := map[string]bool{}
-	eachLockCall(fn, func(_ method, class string) { fog[class] = true })
-	if len(fog) == 0 {
+	classes := map[string]bool{}
+	eachLockCall(fn, func(_ method, class string) { classes[class] = true })
+	if len(classes) == 0 {
 		return &summary{Returns: true}
 	}
-	return &summary{Returns: true, Ways: []way{{Fog: sorted(fog)}}}
+	return &summary{Returns: true, Outcomes: []outcome{{Uncertain: sortedKeys(classes)}}}
 }
 
-func sorted(set map[string]bool) []string {
-	var all []string
-	for s := range set {
-		all = append(all, s)
-	}
-	sort.Strings(all)
-	return all
-}
-
-// interesting reports whether fn does something with locks, or may keep its caller
-// from going on without one.
-func (c *checker) interesting(fn *ssa.Function) bool {
+// concernsLocks reports whether fn operates on locks, may block, may not return, or sets
+// a flag.
+func (c *checker) concernsLocks(fn *ssa.Function) bool {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			switch instr := instr.(type) {
@@ -231,7 +232,7 @@ func (c *checker) interesting(fn *ssa.Function) bool {
 			case ssa.CallInstruction:
 				call := instr.Common()
 				obj := calleeObject(call)
-				if _, ok := lockMethod(obj); ok || blockingCall(obj) != "" || ends(obj) || closureOf(call.Value) != nil {
+				if _, _, ok := lockCall(call); ok || blockingCall(obj) != "" || neverReturns(obj) || closureOf(call.Value) != nil {
 					return true
 				}
 				if sum := c.summaryOf(call); sum != nil && !sum.trivial() {
@@ -243,72 +244,72 @@ func (c *checker) interesting(fn *ssa.Function) bool {
 	return false
 }
 
-// isFlag reports whether v is true, false or nil: what a function that stores it
-// says of the state it leaves.
+// isFlag reports whether v is true, false or nil. A function that stores such a value
+// tells what it has done.
 func isFlag(v ssa.Value) bool {
 	k, ok := v.(*ssa.Const)
 	return ok && (k.IsNil() || isBool(k.Type()))
 }
 
-// summary says what a caller has to know of the paths that were followed.
+// summary is what a caller has to know of the paths that were followed.
 func (w *walk) summary(exits []exit) *summary {
 	sum := &summary{Blocks: w.blocks}
-	for _, path := range sortedKeys(w.takes) {
+	for _, path := range sortedKeys(w.acquires) {
 		if portable(path) {
-			t := w.takes[path]
+			t := w.acquires[path]
 			t.Perhaps = slices.ContainsFunc(exits, func(e exit) bool { return e.panics == "" && e.state.locks[path] == lockState{} })
-			sum.Takes = append(sum.Takes, t)
+			sum.Acquires = append(sum.Acquires, t)
 		}
 	}
-	for _, class := range sortedKeys(w.takings) {
-		sum.Orders = append(sum.Orders, w.takings[class])
+	for _, class := range sortedKeys(w.orders) {
+		sum.Orders = append(sum.Orders, w.orders[class])
 	}
-	gives := map[string]bool{}
+	heldForCaller := map[string]bool{}
 	for _, e := range exits {
 		for _, path := range e.state.heldPaths() {
-			gives[path] = true
+			heldForCaller[path] = true
 		}
 	}
-	seen := map[string]int{}
+	known := map[string]int{}
 	for _, e := range exits {
 		if e.panics != "" {
-			sum.Panics = sum.Panics || !e.state.unlocksTheirs()
+			sum.Panics = sum.Panics || !e.state.releasesCallers()
 			continue
 		}
 		sum.Returns = true
-		way := w.way(e, gives)
-		key, sets := fmt.Sprint(way), w.sets(e)
-		if i, ok := seen[key]; ok {
-			sum.Ways[i].Sets = common(sum.Ways[i].Sets, sets)
+		outcome := w.outcome(e, heldForCaller)
+		key, sets := fmt.Sprint(outcome), w.sets(e)
+		if i, ok := known[key]; ok {
+			sum.Outcomes[i].Sets = common(sum.Outcomes[i].Sets, sets)
 			continue
 		}
-		seen[key] = len(sum.Ways)
-		way.Sets = sets
-		sum.Ways = append(sum.Ways, way)
+		known[key] = len(sum.Outcomes)
+		outcome.Sets = sets
+		sum.Outcomes = append(sum.Outcomes, outcome)
 	}
 	switch {
-	case tellNothing(sum.Ways):
-		sum.Ways = nil
-	case len(sum.Ways) > maxWays:
-		sum.Ways = []way{{Fog: (&summary{Ways: sum.Ways}).classes()}}
+	case trivialOutcomes(sum.Outcomes):
+		sum.Outcomes = nil
+	case len(sum.Outcomes) > maxOutcomes:
+		sum.Outcomes = []outcome{{Uncertain: (&summary{Outcomes: sum.Outcomes}).classes()}}
 	}
 	return sum
 }
 
-// maxWays is how many ways to end callers follow.
-const maxWays = 8
+// maxOutcomes is how many outcomes callers follow.
+const maxOutcomes = 8
 
-// tellNothing reports whether ways tell a caller nothing: no lock changes, and
-// whatever the caller knows, there is a way.
-func tellNothing(ways []way) bool {
+// trivialOutcomes reports whether outcomes tell a caller nothing: no lock changes, and
+// whatever the caller knows, there is an outcome.
+func trivialOutcomes(outcomes []outcome) bool {
 	always := false
 	values := map[string]known{}
-	for _, way := range ways {
-		if len(way.Locks) > 0 || len(way.Fog) > 0 || len(way.Sets) > 0 {
+	for _, outcome := range outcomes {
+		if len(outcome.Locks) > 0 || len(outcome.Uncertain) > 0 || len(outcome.Sets) > 0 {
 			return false
 		}
-		always = always || len(way.When) == 0
-		for _, c := range way.When {
+		always = always || len(outcome.When) == 0
+		for _, c := range outcome.When {
 			always = always || values[c.Name] == c.Is.not() && c.Is.not() != nothing
 			values[c.Name] = c.Is
 		}
@@ -316,45 +317,45 @@ func tellNothing(ways []way) bool {
 	return always
 }
 
-// way is what callers have to know of one exit. gives has the locks that some exit
-// holds for them.
-func (w *walk) way(e exit, gives map[string]bool) way {
-	var out way
+// outcome is what callers have to know of one exit. heldForCaller has the locks that
+// some exit holds for them.
+func (w *walk) outcome(e exit, heldForCaller map[string]bool) outcome {
+	var out outcome
 	for _, r := range e.results {
 		out.Results = append(out.Results, r.known)
 	}
-	fog := map[string]bool{}
-	for class := range e.state.fog {
-		fog[class] = true
+	uncertain := map[string]bool{}
+	for class := range e.state.uncertain {
+		uncertain[class] = true
 	}
 	for _, path := range sortedKeys(e.state.locks) {
 		l := e.state.locks[path]
 		switch {
-		case l.hold == failed && l.theirs:
+		case l.hold == failed && l.callers:
 			l.hold = released
-		case l.hold == held && l.again, l.hold == released && !l.theirs, l.hold == failed && !gives[path]:
+		case l.hold == held && l.reacquired, l.hold == released && !l.callers, l.hold == failed && !heldForCaller[path]:
 			continue // as it was
-		case l.hold == held && givesMore(e):
-			l.hold = unsure // the caller may unlock through what it is given
+		case l.hold == held && returnsMore(e):
+			l.hold = undecided // the caller may unlock through what it is given
 		}
 		if !portable(path) {
-			if l.hold == held || l.hold == unsure {
-				fog[l.class] = true
+			if l.hold == held || l.hold == undecided {
+				uncertain[l.class] = true
 			}
 			continue
 		}
 		out.Locks = append(out.Locks, effect{path, l.class, l.name, l.hold, l.pinned})
 	}
 	for _, name := range sortedKeys(e.state.conds) {
-		if about(name) {
+		if knownToCaller(name) {
 			out.When = append(out.When, condition{name, e.state.conds[name]})
 		}
 	}
-	out.Fog = sorted(fog)
+	out.Uncertain = sortedKeys(uncertain)
 	return out
 }
 
-// sets is what an exit has stored for the caller to ask.
+// sets is what an exit has stored that callers may test.
 func (w *walk) sets(e exit) []condition {
 	var all []condition
 	for _, path := range sortedKeys(e.state.mem) {
@@ -365,9 +366,9 @@ func (w *walk) sets(e exit) []condition {
 	return all
 }
 
-// givesMore reports whether a function returns something through which its caller
+// returnsMore reports whether a function returns something through which its caller
 // may unlock: a transaction, a guard, a function.
-func givesMore(e exit) bool {
+func returnsMore(e exit) bool {
 	for i, v := range e.values {
 		_, basic := v.Type().Underlying().(*types.Basic)
 		if !basic && !isError(v.Type()) && e.results[i].known != isNil {
@@ -377,9 +378,9 @@ func givesMore(e exit) bool {
 	return false
 }
 
-// about reports whether a caller can know a condition: it speaks of parameters and
-// package variables only.
-func about(name string) bool {
+// knownToCaller reports whether a caller can know a condition: it depends on parameters
+// and package variables only.
+func knownToCaller(name string) bool {
 	return portable(strings.TrimPrefix(name, "("))
 }
 
@@ -400,19 +401,19 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// noteTaking records, for callers, a lock that is taken as it was found.
-func (w *walk) noteTaking(s *state, t target) {
-	if _, ok := w.takes[t.path]; ok || !portable(t.path) {
+// noteAcquisition records, for callers, a lock that is acquired as the caller left it.
+func (w *walk) noteAcquisition(s *state, t target) {
+	if _, ok := w.acquires[t.path]; ok || !portable(t.path) {
 		return
 	}
-	w.takes[t.path] = taking{Path: t.path, Class: t.class, Name: t.name, When: s.flags()}
+	w.acquires[t.path] = acquisition{Path: t.path, Class: t.class, Name: t.name, When: s.flags()}
 }
 
 // flags are the conditions of s that a caller may know: parameters and flags.
 func (s *state) flags() []condition {
 	var all []condition
 	for _, name := range sortedKeys(s.conds) {
-		if about(name) && !strings.HasPrefix(name, "(") {
+		if knownToCaller(name) && !strings.HasPrefix(name, "(") {
 			all = append(all, condition{name, s.conds[name]})
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// known is what is known of a value on a path.
+// known is what a path knows of a value.
 type known uint8
 
 const (
@@ -48,22 +48,25 @@ func (k known) not() known {
 	return nothing
 }
 
-// val is a value on a path.
+// val is what a path knows of one value.
 type val struct {
-	known known
-	path  string // what it is or points to, as an access path; "" = no better name
-	num   string // an integer in the first round of a loop
-	lock  string // it is the unseen result of taking the lock at this path
+	known  known
+	path   string     // what it is or points to, as an access path; "" = no better name
+	num    string     // an integer in the first iteration of a loop
+	lock   string     // it is the unchecked result of acquiring the lock at this path
+	object types.Type // an interface that may be a lock: the type of the object in it
 }
 
-// An access path names an object the same way each time a path of the program
-// comes to it: p0 and g:pkg.name and #7# are roots (parameter, package variable,
-// any other value), .f a field, @ what is loaded from there, [i] an element.
+// An access path names an object in the same way each time that a path of the program
+// comes to it. It begins with p0 (a parameter), g:pkg.name (a package variable), f:name
+// (a captured variable) or #7# (any other value). Then come .f (a field), @ (what is
+// loaded from there), [i] (an element) and ! (the lock behind an interface).
 //
-// Paths longer than this come from loops that walk a structure; the value's own
-// name does then.
+// Paths longer than maxPath come from loops that walk a structure. The value gets a
+// name of its own instead.
 const maxPath = 160
 
+// root is the name of a value that nothing else names.
 func (c *checker) root(v ssa.Value) string {
 	id, ok := c.ids[v]
 	if !ok {
@@ -97,7 +100,11 @@ func (w *walk) path(s *state, v ssa.Value) string {
 	case *ssa.FieldAddr:
 		return w.fit(v, w.path(s, v.X)+"."+fieldName(v.X.Type(), v.Field))
 	case *ssa.Field:
-		return w.fit(v, w.path(s, v.X)+"."+fieldName(v.X.Type(), v.Field))
+		at, loaded := w.fieldPath(s, v)
+		if loaded {
+			at = s.resolve(val{path: at}, "@").path
+		}
+		return w.fit(v, at)
 	case *ssa.IndexAddr:
 		return w.fit(v, w.path(s, v.X)+"["+w.path(s, v.Index)+"]")
 	case *ssa.UnOp:
@@ -131,6 +138,13 @@ func (w *walk) path(s *state, v ssa.Value) string {
 	return w.c.root(v)
 }
 
+// fieldPath is the path of a struct value's field. If the struct was loaded, it is the
+// path of the field in memory.
+func (w *walk) fieldPath(s *state, v *ssa.Field) (path string, loaded bool) {
+	x, loaded := strings.CutSuffix(w.path(s, v.X), "@")
+	return x + "." + fieldName(v.X.Type(), v.Field), loaded
+}
+
 func (w *walk) fit(v ssa.Value, path string) string {
 	if len(path) > maxPath {
 		return w.c.root(v)
@@ -162,7 +176,9 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 			return val{known: truth(constant.BoolVal(v.Value))}
 		}
 		return val{}
-	case *ssa.Alloc, *ssa.MakeInterface, *ssa.MakeClosure, *ssa.MakeMap, *ssa.MakeChan, *ssa.FieldAddr, *ssa.Function, *ssa.Global:
+	case *ssa.MakeInterface:
+		return w.inInterface(s, v)
+	case *ssa.Alloc, *ssa.MakeClosure, *ssa.MakeMap, *ssa.MakeChan, *ssa.FieldAddr, *ssa.Function, *ssa.Global:
 		return val{known: notNil}
 	case *ssa.ChangeInterface:
 		return w.eval(s, v.X)
@@ -183,6 +199,15 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 		}
 	case *ssa.BinOp:
 		return w.compare(s, v)
+	case *ssa.Field:
+		if _, zero := v.X.(*ssa.Const); zero && nilable(v.Type()) {
+			return val{known: isNil}
+		}
+		if at, loaded := w.fieldPath(s, v); loaded {
+			if stored, ok := s.mem[at]; ok {
+				return stored
+			}
+		}
 	}
 	if s.conds[w.path(s, v)] != nothing {
 		return val{known: s.conds[w.path(s, v)]}
@@ -190,8 +215,20 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 	return val{}
 }
 
-// load is the value at an address: what this path stored there, or a global error,
-// which is one of the sentinels that programs compare with.
+// inInterface is an object that has been put into an interface.
+func (w *walk) inInterface(s *state, v *ssa.MakeInterface) val {
+	is := val{known: notNil}
+	switch t := v.X.Type(); {
+	case types.IsInterface(t): // a type parameter
+		is.object = w.eval(s, v.X).object
+	case mayLock(t):
+		is.object = t
+	}
+	return is
+}
+
+// load is the value at an address: what this path has stored there, or a package's error
+// variable, which is never nil: programs compare with it.
 func (w *walk) load(s *state, v *ssa.UnOp) val {
 	at := w.path(s, v.X)
 	if stored, ok := s.mem[at]; ok {
@@ -206,9 +243,9 @@ func (w *walk) load(s *state, v *ssa.UnOp) val {
 	return val{known: s.conds[w.path(s, v)]}
 }
 
-// number is the value of v if it is an integer that the path knows: a constant, or
-// a loop's variable in its first round, so that a loop of a constant number of rounds
-// is known to run.
+// number is the value of v if it is an integer that the path knows: a constant, or a
+// loop's variable in the first iteration. So a loop with a constant bound is known to
+// run.
 func (w *walk) number(s *state, v ssa.Value) constant.Value {
 	switch v := v.(type) {
 	case *ssa.Const:
@@ -235,7 +272,8 @@ func (w *walk) number(s *state, v ssa.Value) constant.Value {
 	return nil
 }
 
-// compare evaluates x == y and x != y, and keeps track of whose lock it looks at.
+// compare evaluates a comparison. If an operand is the unchecked result of acquiring a
+// lock, so is the comparison.
 func (w *walk) compare(s *state, v *ssa.BinOp) val {
 	switch v.Op {
 	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
@@ -256,14 +294,14 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 		result.known = w.remembered(s, v)
 		return result
 	case x.known == notNil && y.known == notNil:
-		return result // two things that are there: equal or not
+		return result // equal or not
 	default:
 		result.known = truth((x.known == y.known) == (v.Op == token.EQL))
 	}
 	return result
 }
 
-// remembered is what an earlier branch told of a comparison.
+// remembered is the value of a comparison on which an earlier branch depended.
 func (w *walk) remembered(s *state, v *ssa.BinOp) known {
 	name, not := w.relation(s, v)
 	if not {
@@ -272,8 +310,9 @@ func (w *walk) remembered(s *state, v *ssa.BinOp) known {
 	return s.conds[name]
 }
 
-// relation is the name of a comparison, one for x == y and x != y, and one for
-// x < y, y > x, x >= y and y <= x; not says that v is true where that is false.
+// relation is the name of a comparison: one for x == y and x != y, and one for x < y,
+// y > x, x >= y and y <= x. With not, v is true where the comparison of that name is
+// false.
 func (w *walk) relation(s *state, v *ssa.BinOp) (name string, not bool) {
 	x, y, op := w.path(s, v.X), w.path(s, v.Y), v.Op
 	switch op {
@@ -289,10 +328,10 @@ func (w *walk) relation(s *state, v *ssa.BinOp) (name string, not bool) {
 	return w.fit(v, "("+x+op.String()+y+")"), not
 }
 
-// assume records what a branch tells of a condition, under the name that the same
-// condition has elsewhere.
+// assume records the value of a condition that a branch depends on, under the name that
+// the same condition has elsewhere.
 func (w *walk) assume(s *state, cond ssa.Value, holds known) {
-	name, again := w.testName(s, cond), w.comesAgain(cond)
+	name, again := w.testName(s, cond), w.worthRemembering(cond)
 	for {
 		not, ok := cond.(*ssa.UnOp)
 		if !ok || not.Op != token.NOT {
@@ -314,17 +353,17 @@ func (w *walk) assume(s *state, cond ssa.Value, holds known) {
 	}
 }
 
-// comesAgain reports whether it may pay to remember a condition: it is a flag of
-// the program, or looked at more than once, or about a parameter, of which callers
-// may know more.
-func (w *walk) comesAgain(cond ssa.Value) bool {
+// worthRemembering reports whether a condition may be asked again: it is a flag of the
+// program, or tested more than once, or about a parameter, of which callers may know
+// more.
+func (w *walk) worthRemembering(cond ssa.Value) bool {
 	name := w.testName(newState(), cond)
 	if w.c.liveness(w.fn).tests[name] > 1 {
 		return true
 	}
 	switch v := cond.(type) {
 	case *ssa.UnOp:
-		return v.Op == token.MUL || v.Op == token.NOT && w.comesAgain(v.X)
+		return v.Op == token.MUL || v.Op == token.NOT && w.worthRemembering(v.X)
 	case *ssa.Parameter, *ssa.Field:
 		return true
 	case *ssa.BinOp:
@@ -338,7 +377,7 @@ func (w *walk) comesAgain(cond ssa.Value) bool {
 	return false
 }
 
-// assumeNil records x == nil of a value whose nilness was not known.
+// assumeNil records whether x == nil holds for a value of which that was not known.
 func (w *walk) assumeNil(s *state, v *ssa.BinOp, holds known) {
 	if v.Op != token.EQL && v.Op != token.NEQ {
 		return
@@ -373,7 +412,7 @@ func isBool(t types.Type) bool {
 	return ok && b.Info()&types.IsBoolean != 0
 }
 
-// pretty is v as its programmer would write it, for a message.
+// pretty is v as the programmer writes it, for a message.
 func pretty(v ssa.Value) string {
 	switch v := v.(type) {
 	case *ssa.Parameter, *ssa.FreeVar, *ssa.Global:
@@ -386,11 +425,12 @@ func pretty(v ssa.Value) string {
 		if v.Comment != "" {
 			return v.Comment
 		}
-	case *ssa.FieldAddr:
-		if of := pretty(v.X); of != nameless {
-			return of + "." + fieldName(v.X.Type(), v.Field)
+	case *ssa.FieldAddr, *ssa.Field:
+		object, i := fieldOf(v)
+		if name := pretty(object); name != nameless {
+			return name + "." + fieldName(object.Type(), i)
 		}
-		return fieldName(v.X.Type(), v.Field)
+		return fieldName(object.Type(), i)
 	case *ssa.IndexAddr:
 		if i, ok := v.Index.(*ssa.Const); ok {
 			return pretty(v.X) + "[" + i.Value.ExactString() + "]"
@@ -402,6 +442,12 @@ func pretty(v ssa.Value) string {
 		return pretty(v.X) + "[…]"
 	case *ssa.Extract:
 		return pretty(v.Tuple)
+	case *ssa.TypeAssert:
+		return pretty(v.X)
+	case *ssa.MakeInterface:
+		return pretty(v.X)
+	case *ssa.ChangeInterface:
+		return pretty(v.X)
 	case *ssa.Call:
 		if fn := calleeObject(&v.Call); fn != nil {
 			return fn.Name() + "()"
@@ -412,8 +458,8 @@ func pretty(v ssa.Value) string {
 
 const nameless = "the lock"
 
-// class is the kind of lock at v, as the lock order sees it: a field of a type or a
-// package variable; "" if there is no telling.
+// class is the lock class of the lock at v, as in lockdep: a field of a type or a package
+// variable. It is "" if neither is known.
 func class(v ssa.Value) string {
 	switch v := v.(type) {
 	case *ssa.Global:
@@ -434,6 +480,8 @@ func class(v ssa.Value) string {
 		if v.Op == token.MUL {
 			return class(v.X)
 		}
+	case *ssa.ChangeType:
+		return class(v.X)
 	}
 	return ""
 }

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// callWrites has the names of the fields and package variables that a call may
-// write, each after a dot, as access paths end. Only functions of this package are
-// looked at: few others can, and a flag that tells of a lock is seldom theirs.
+// callWrites has the fields and package variables that a call may write: ".name", as
+// access paths end. Only functions of this package are considered. Few others can write
+// them, and a flag that tells of a lock is seldom theirs.
 func (c *checker) callWrites(call *ssa.CallCommon) map[string]bool {
 	if !call.IsInvoke() {
 		fn := call.StaticCallee()
@@ -24,7 +24,7 @@ func (c *checker) callWrites(call *ssa.CallCommon) map[string]bool {
 	return all
 }
 
-// methods are the package's methods that a call of an interface may mean.
+// methods are the package's methods that a call through an interface may reach.
 func (c *checker) methods(call *ssa.CallCommon) []*ssa.Function {
 	var all []*ssa.Function
 	for _, fn := range c.byName[call.Method.Name()] {
@@ -35,7 +35,7 @@ func (c *checker) methods(call *ssa.CallCommon) []*ssa.Function {
 	return all
 }
 
-// writes has what fn writes, and what it calls.
+// writes has what fn writes, by itself and by its callees.
 func (c *checker) writes(fn *ssa.Function) map[string]bool {
 	if all, ok := c.written[fn]; ok || fn.Pkg == nil || fn.Pkg.Pkg != c.pass.Pkg {
 		return all

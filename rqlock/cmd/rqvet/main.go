@@ -1,12 +1,13 @@
-// Rqvet checks the use of locks that may fail:
+// Rqvet checks the use of locks that may fail (rqlock):
 //
-//	go run github.com/rqlock/rqlock/rqlock/cmd/rqvet ./...
+//	go install github.com/rqlock/rqlock/rqlock/cmd/rqvet@latest
+//	rqvet ./...
 //	go vet -vettool=$(which rqvet) ./...
 //
-// Alone it exits with 0 if it has found nothing, 3 if it has, and 1 if the packages
-// do not compile; with -json findings are no failure. -fix applies what can be fixed
-// mechanically, -fix -diff only shows it. As a vettool it speaks go vet's protocol. See
-// docs/rqvet for the rules.
+// By itself it exits with 0 if it has found nothing, with 3 if it has found something,
+// and with 1 if the packages do not compile. With -json, findings are no failure. -fix
+// applies the suggested fixes, and -fix -diff only shows them. As a vettool it speaks go
+// vet's protocol. The rules are in docs/rqvet.
 package main
 
 import (

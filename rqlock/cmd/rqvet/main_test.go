@@ -40,33 +40,33 @@ const right = `package p
 import "github.com/rqlock/rqlock/rqlock"
 
 type Box struct {
-	mu rqlock.Mutex
-	n  int
+	rqlock.Mutex
+	n int
 }
 
-// Take takes the box for its caller.
-func (b *Box) Take() error { return b.mu.Lock() }
+// Acquire locks the box for its caller.
+func (b *Box) Acquire() error { return b.Lock() }
 
-func (b *Box) Give() { b.mu.Unlock() }
+func (b *Box) Release() { b.Unlock() }
 `
 
 const wrong = `package q
 
 import "example.test/p"
 
-func Add(b *p.Box) error {
-	if err := b.Take(); err != nil {
+func add(b *p.Box) error {
+	if err := b.Acquire(); err != nil {
 		return err
 	}
 	return nil
 }
 
 func Twice(b *p.Box) error {
-	if err := b.Take(); err != nil {
+	if err := b.Acquire(); err != nil {
 		return err
 	}
-	defer b.Give()
-	return b.Take()
+	defer b.Release()
+	return b.Acquire()
 }
 `
 
@@ -100,10 +100,12 @@ func Pinned() error {
 }
 `
 
-// module makes a module of the files given, name and text by turns.
-func module(t *testing.T, files ...string) string {
+const broken = "package b\n\nvar x int = \"\"\n"
+
+// module makes a user's module of the files given, by turns a name and a text.
+func module(t *testing.T, files ...string) (dir string) {
 	t.Helper()
-	dir := t.TempDir()
+	dir = t.TempDir()
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func module(t *testing.T, files ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod := "module example.test\n\ngo 1.26.0\n\nrequire github.com/rqlock/rqlock v0.0.0\n\nrequire golang.org/x/sys v0.49.0 // indirect\n\n" +
+	mod := "module example.test\n\ngo 1.25.0\n\nrequire github.com/rqlock/rqlock v0.0.0\n\n" +
 		"replace github.com/rqlock/rqlock => " + filepath.ToSlash(root) + "\n"
 	files = append(files, "go.mod", mod, "go.sum", string(sum))
 	for i := 0; i < len(files); i += 2 {
@@ -127,7 +129,8 @@ func module(t *testing.T, files ...string) string {
 	return dir
 }
 
-// in runs a command in dir and returns what it writes, together, and its exit code.
+// in runs a command in dir. It returns the standard output, both outputs together, and
+// the exit code.
 func in(t *testing.T, dir, name string, args ...string) (stdout, both string, code int) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
@@ -143,35 +146,57 @@ func in(t *testing.T, dir, name string, args ...string) (stdout, both string, co
 	return out.String(), out.String() + all.String(), cmd.ProcessState.ExitCode()
 }
 
+// A tool is a way to run the command on all packages of a module.
+type tool struct {
+	name string
+	args []string
+}
+
+func tools() []tool {
+	return []tool{
+		{"by itself", []string{command}},
+		{"by go vet", []string{"go", "vet", "-vettool=" + command}},
+	}
+}
+
+func (u tool) run(t *testing.T, dir string, flags ...string) (stdout, both string, code int) {
+	t.Helper()
+	args := append(append(u.args[1:len(u.args):len(u.args)], flags...), "./...")
+	return in(t, dir, u.args[0], args...)
+}
+
+// TestExitCodes has what TestFix leaves out: by itself, the command exits with 3 and 0
+// before and after the fixes.
 func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestJSON and TestFix have most of it")
+	}
+	itself, vet := tools()[0], tools()[1]
 	for _, c := range []struct {
-		name, text string
-		alone, vet int
-		say        string
+		name string
+		tool
+		text string
+		code int
+		say  string
 	}{
-		{"nothing to find", "package q\n", 0, 0, ""},
-		{"findings", wrong, 3, 1, "(selfdeadlock)"},
-		{"does not compile", "package q\n\nvar x int = \"\"\n", 1, 1, "q.go:3"},
+		{"nothing to find", vet, "package q\n", 0, ""},
+		{"findings", vet, wrong, 1, "(selfdeadlock)"},
+		{"does not compile", vet, broken, 1, "q.go:3"},
+		{"does not compile", itself, broken, 1, "q.go:3"},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.tool.name+"/"+c.name, func(t *testing.T) {
+			t.Parallel()
 			dir := module(t, "p/p.go", right, "q/q.go", c.text)
-			for tool, run := range map[string]func() (string, string, int){
-				"alone":   func() (string, string, int) { return in(t, dir, command, "./...") },
-				"vettool": func() (string, string, int) { return in(t, dir, "go", "vet", "-vettool="+command, "./...") },
-			} {
-				want := c.alone
-				if tool == "vettool" {
-					want = c.vet
-				}
-				if _, out, code := run(); code != want || !strings.Contains(out, c.say) {
-					t.Errorf("%s: exit code %d, want %d, and %q in\n%s", tool, code, want, c.say, out)
-				}
+			if _, out, code := c.run(t, dir); code != c.code || !strings.Contains(out, c.say) {
+				t.Errorf("exit code %d, want %d, and %q in\n%s", code, c.code, c.say, out)
 			}
 		})
 	}
 }
 
 func TestBadUse(t *testing.T) {
+	t.Parallel()
 	dir := module(t, "p/p.go", right)
 	for _, args := range [][]string{nil, {"-nonsense", "./..."}, {"./nowhere"}} {
 		if _, out, code := in(t, dir, command, args...); code == 0 || code == 3 || out == "" {
@@ -180,9 +205,13 @@ func TestBadUse(t *testing.T) {
 	}
 }
 
-// TestJSONBroken: what does not compile is an error in -json, too.
+// TestJSONBroken tests that packages which do not compile are an error with -json, too.
 func TestJSONBroken(t *testing.T) {
-	dir := module(t, "p/p.go", "package p\n\nvar x int = \"\"\n")
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("one run more of the command")
+	}
+	dir := module(t, "b/b.go", broken)
 	if out, _, code := in(t, dir, command, "-json", "./..."); code != 1 || !strings.Contains(out, `"error"`) {
 		t.Errorf("exit code %d and %s", code, out)
 	}
@@ -193,35 +222,37 @@ type diagnostic struct {
 	Category, Posn, Message string
 }
 
-// TestJSON checks the form of -json, alone and as a vettool, and that a package is
-// judged with what is known of its imports.
+// TestJSON tests the form of -json, and that facts of one package reach another.
 func TestJSON(t *testing.T) {
-	dir := module(t, "p/p.go", right, "q/q.go", wrong)
-	alone, _, code := in(t, dir, command, "-json", "./...")
-	if code != 0 {
-		t.Errorf("alone: exit code %d", code)
+	t.Parallel()
+	for _, u := range tools() {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			out, both, code := u.run(t, module(t, "p/p.go", right, "q/q.go", wrong), "-json")
+			if code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			if u.args[0] == "go" {
+				out = both
+			}
+			checkJSON(t, out)
+		})
 	}
-	checkJSON(t, "alone", alone)
-	_, vet, code := in(t, dir, "go", "vet", "-json", "-vettool="+command, "./...")
-	if code != 0 {
-		t.Errorf("vettool: exit code %d", code)
-	}
-	checkJSON(t, "vettool", vet)
 }
 
-func checkJSON(t *testing.T, tool, out string) {
+func checkJSON(t *testing.T, out string) {
 	t.Helper()
 	got := map[string]diagnostic{}
 	var text strings.Builder
 	for line := range strings.Lines(out) {
-		if !strings.HasPrefix(line, "#") { // go vet names the package
+		if !strings.HasPrefix(line, "#") { // the name of a package, from go vet
 			text.WriteString(line)
 		}
 	}
 	for dec := json.NewDecoder(strings.NewReader(text.String())); dec.More(); {
 		var packages map[string]map[string][]diagnostic
 		if err := dec.Decode(&packages); err != nil {
-			t.Fatalf("%s: %v in\n%s", tool, err, out)
+			t.Fatalf("%v in\n%s", err, out)
 		}
 		for _, analyzers := range packages {
 			for _, d := range analyzers["rqvet"] {
@@ -229,15 +260,16 @@ func checkJSON(t *testing.T, tool, out string) {
 			}
 		}
 	}
-	for rule, at := range map[string]string{"selfdeadlock": "q.go:17:15", "leak": "q.go:9:2"} {
+	for rule, at := range map[string]string{"selfdeadlock": "q.go:17:18", "leak": "q.go:9:2"} {
 		if d := got[rule]; !strings.HasSuffix(d.Posn, at) || !strings.HasSuffix(d.Message, "("+rule+")") {
-			t.Errorf("%s: %s: got %+v, want it at %s", tool, rule, d, at)
+			t.Errorf("%s: got %+v, want it at %s", rule, d, at)
 		}
 	}
 }
 
 // TestFix applies the suggested fixes and finds nothing afterwards.
 func TestFix(t *testing.T) {
+	t.Parallel()
 	dir := module(t, "r/r.go", fixable)
 	if _, out, code := in(t, dir, command, "./..."); code != 3 || strings.Count(out, "r.go:") < 3 {
 		t.Fatalf("exit code %d before the fixes:\n%s", code, out)
@@ -265,6 +297,10 @@ func TestFix(t *testing.T) {
 
 // TestDiff shows the fixes and leaves the file as it is.
 func TestDiff(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestFix has most of it")
+	}
 	dir := module(t, "r/r.go", fixable)
 	if out, _, _ := in(t, dir, command, "-fix", "-diff", "./..."); !strings.Contains(out, "+\tif err := l.Lock(); err != nil {") {
 		t.Errorf("no diff in\n%s", out)
@@ -274,9 +310,10 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestProtocol: what go vet asks of a vettool before it uses it.
+// TestProtocol tests what go vet asks of a vettool before it uses it.
 func TestProtocol(t *testing.T) {
-	dir := module(t, "p/p.go", right)
+	t.Parallel()
+	dir := t.TempDir()
 	if out, _, code := in(t, dir, command, "-V=full"); code != 0 || !strings.HasPrefix(out, "rqvet") && !strings.Contains(out, " version ") {
 		t.Errorf("-V=full: exit code %d, %q", code, out)
 	}

@@ -1,5 +1,12 @@
-// Package golangci registers rqvet as a module plugin of golangci-lint, under the
-// name rqvet. See docs/rqvet/README.md for the configuration.
+// Package golangci makes rqvet a module plugin of golangci-lint, by the name rqvet. The
+// plugin's module is github.com/rqlock/rqlock, and this package is its import:
+//
+//	plugins:
+//	  - module: github.com/rqlock/rqlock
+//	    import: github.com/rqlock/rqlock/rqlock/rqvet/golangci
+//	    version: latest
+//
+// See docs/rqvet/README.md for the rest of the configuration.
 package golangci
 
 import (
@@ -11,7 +18,7 @@ import (
 
 func init() { register.Plugin("rqvet", newPlugin) }
 
-// newPlugin makes the plugin; it has no settings.
+// newPlugin makes the plugin, which has no settings.
 func newPlugin(any) (register.LinterPlugin, error) { return plugin{}, nil }
 
 type plugin struct{}
@@ -20,5 +27,5 @@ func (plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
 	return []*analysis.Analyzer{rqvet.Analyzer}, nil
 }
 
-// GetLoadMode asks for types: the analyzer builds SSA from them.
+// GetLoadMode asks for types, from which the analyzer builds SSA.
 func (plugin) GetLoadMode() string { return register.LoadModeTypesInfo }

@@ -9,7 +9,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/rqvet"
 )
 
-// TestPlugin does what golangci-lint does with a plugin.
+// TestPlugin uses the plugin as golangci-lint does.
 func TestPlugin(t *testing.T) {
 	create, err := register.GetPlugin("rqvet")
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package basic has each rule's simple cases, wrong and right.
+// Package basic has simple cases of each rule, wrong and right.
 package basic
 
 import (
@@ -62,7 +62,7 @@ func printed(b *box) {
 		fmt.Println(err)
 	}
 	b.n++
-	b.mu.Unlock() // want `taking it \(line 61\) failed.*unheld`
+	b.mu.Unlock() // want `acquiring it \(line 61\) failed.*unheld`
 }
 
 func onlyTimeouts(b *box) error {
@@ -76,7 +76,7 @@ func onlyTimeouts(b *box) error {
 
 func triedAnyway(b *box) {
 	if !b.mu.TryLock() {
-		fmt.Println("busy")
+		fmt.Println("held")
 	}
 	b.mu.Unlock() // want `unheld`
 }
@@ -224,7 +224,7 @@ func ownLock() error {
 	return nil // want `return with l held.*leak`
 }
 
-func exits(b *box) { // right: the program ends
+func exits(b *box) { // right: os.Exit ends the program
 	if err := b.mu.Lock(); err != nil {
 		os.Exit(1)
 	}
@@ -265,10 +265,10 @@ func throughHelper(b *box) error {
 		return err
 	}
 	defer b.mu.Unlock()
-	if err := b.add(); err != nil { // want `add takes b.mu, which is held since line 264.*selfdeadlock`
+	if err := b.add(); err != nil { // want `add acquires b.mu, which is held since line 264.*selfdeadlock`
 		return err
 	}
-	return b.addTwice() // want `addTwice takes b.mu.*selfdeadlock`
+	return b.addTwice() // want `addTwice acquires b.mu.*selfdeadlock`
 }
 
 func onGlobal() error {
@@ -276,7 +276,7 @@ func onGlobal() error {
 		return err
 	}
 	defer global.Unlock()
-	return useGlobal() // want `useGlobal takes global.*selfdeadlock`
+	return useGlobal() // want `useGlobal acquires global.*selfdeadlock`
 }
 
 func useGlobal() error {
@@ -356,7 +356,7 @@ func deferredClosure(b *box) error {
 	return nil
 }
 
-// More than one thing at a time
+// More than one helper
 
 func (b *box) unlock() { b.mu.Unlock() }
 
@@ -365,7 +365,7 @@ func twiceByHelper(b *box) error {
 		return err
 	}
 	defer b.unlock()
-	if err := b.lock(); err != nil { // want `lock takes b.mu, which is held.*selfdeadlock`
+	if err := b.lock(); err != nil { // want `lock acquires b.mu, which is held.*selfdeadlock`
 		return err
 	}
 	b.n++
@@ -379,7 +379,7 @@ type pointed struct {
 
 func (p *pointed) turn() { p.at, p.other = p.other, p.at }
 
-// The second lock may be another one, and succeed.
+// The second acquisition may be of another lock, and succeed.
 func turned(p *pointed, t *till) error {
 	if err := p.at.mu.Lock(); err != nil {
 		return err
@@ -396,7 +396,7 @@ func turned(p *pointed, t *till) error {
 	return nil // want `return with t.drawer held.*leak`
 }
 
-// After many conditions, what is held is still known.
+// What is held is still known after many conditions.
 func longWay(b *box, flags [14]bool) (int, error) {
 	var p [14]*box
 	if flags[0] {
@@ -490,7 +490,7 @@ func kindOnly(b *box) error {
 	return nil
 }
 
-// The end of a path without return
+// Paths that end without a return
 
 func goexits(b *box) {
 	if b.mu.Lock() != nil {
@@ -531,7 +531,7 @@ type vault struct {
 
 func (v *vault) drop() { v.mu.Unlock() }
 
-// The failure keeps the lock although vault's locks are handed over elsewhere.
+// Only the failure keeps the lock, although drop unlocks such locks for its callers.
 func (v *vault) failsHolding() error {
 	if err := v.mu.Lock(); err != nil {
 		panic(err)
@@ -560,7 +560,7 @@ func flagNotSet(b *box) error {
 	return nil
 }
 
-// A helper that panics rather than fail
+// A helper that panics where it fails
 
 func (b *box) mustLock() {
 	if err := b.mu.Lock(); err != nil {
@@ -571,7 +571,7 @@ func (b *box) mustLock() {
 func mustTwice(b *box) {
 	b.mustLock()
 	defer b.mu.Unlock()
-	b.mustLock() // want `mustLock takes b.mu, which is held.*selfdeadlock`
+	b.mustLock() // want `mustLock acquires b.mu, which is held.*selfdeadlock`
 	b.mu.Unlock()
 }
 
@@ -648,9 +648,9 @@ func nilTested(l *rqlock.Mutex) error {
 	return nil
 }
 
-// What was known in the round before
+// What was known in the iteration before
 
-func secondRound(b *box, next func() (int, error)) error {
+func secondIteration(b *box, next func() (int, error)) error {
 	held := false
 	for {
 		n, err := next()
@@ -670,7 +670,7 @@ func secondRound(b *box, next func() (int, error)) error {
 	}
 }
 
-// Flags that somebody else may have changed
+// Flags that another function may have changed
 
 type flagged struct {
 	mu    rqlock.Mutex
@@ -783,10 +783,11 @@ func (b *box) again(n int) error {
 	if n == 0 {
 		return nil
 	}
-	return b.again(n - 1) // want `again takes b.mu, which is held.*selfdeadlock`
+	return b.again(n - 1) // want `again acquires b.mu, which is held.*selfdeadlock`
 }
 
-// The error is open, but for either value there is another way that does not keep the lock.
+// Whether the error is nil is not known, but in either case another exit does not keep the
+// lock.
 func openError(b *box, ctx context.Context) error {
 	if err := b.mu.LockContext(ctx); err != nil {
 		return err
@@ -797,3 +798,32 @@ func openError(b *box, ctx context.Context) error {
 	b.mu.Unlock()
 	return nil
 }
+
+// A condition of a callee is about its own parameters.
+
+type gauge struct {
+	mu  rqlock.Mutex
+	max int
+}
+
+func (g *gauge) lockLess(m, n int) {
+	if m < n {
+		if err := g.mu.Lock(); err != nil {
+			panic(err)
+		}
+	}
+	if m < n {
+		g.max = n
+	}
+}
+
+func argumentsSwapped(g *gauge, m, n int) {
+	if m < n {
+		return
+	}
+	g.max = m
+	if m < n {
+		return
+	}
+	g.lockLess(n, m)
+} // want `return with g.mu held.*leak`

@@ -1,4 +1,4 @@
-// Package fixes has findings that can be corrected mechanically, and some that cannot.
+// Package fixes has findings that have a suggested fix, and some that have none.
 package fixes
 
 import "github.com/rqlock/rqlock/rqlock"
@@ -128,4 +128,30 @@ func withComment(b *box) error {
 		return err
 	}
 	return nil
+}
+
+type account struct {
+	rqlock.Mutex
+	n int
+}
+
+func embedded(a *account) error {
+	a.Lock() // want `ignorederr`
+	a.n++
+	a.Unlock()
+	if err := a.LockPinned(); err != nil {
+		return err
+	}
+	a.n++
+	a.Unlock() // want `wrongunlock`
+	return nil
+}
+
+func behind(l interface {
+	Lock() error
+	Unlock()
+}) (int, error) {
+	l.Lock() // want `ignorederr`
+	defer l.Unlock()
+	return 1, nil
 }

@@ -1,4 +1,4 @@
-// Package ignore silences findings.
+// Package ignore silences findings by comments.
 package ignore
 
 import "github.com/rqlock/rqlock/rqlock"

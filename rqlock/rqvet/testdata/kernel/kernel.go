@@ -19,7 +19,7 @@ var (
 	array        [4]elem
 )
 
-// res_spin_lock_arg: the argument has to be a lock that exists.
+// res_spin_lock_arg: the lock has to exist.
 func arg() error {
 	var l *rqlock.Mutex
 	if err := l.Lock(); err != nil { // want "nil pointer.*badlock"
@@ -67,13 +67,13 @@ func mismatch2(e, f *elem) error {
 	return nil
 }
 
-// res_spin_lock_irq_mismatch_1 and _2: what was taken in one way is released in
-// the other.
+// res_spin_lock_irq_mismatch_1 and _2: a lock is released by the method for the other kind
+// of acquisition.
 func irqMismatch1(e *elem) error {
 	if err := e.lock.Lock(); err != nil {
 		return err
 	}
-	e.lock.UnlockPinned() // want `was not taken with LockPinned.*wrongunlock`
+	e.lock.UnlockPinned() // want `was not acquired with LockPinned.*wrongunlock`
 	return nil
 }
 
@@ -81,11 +81,11 @@ func irqMismatch2(e *elem) error {
 	if err := e.lock.LockPinned(); err != nil {
 		return err
 	}
-	e.lock.Unlock() // want `was taken with LockPinned.*wrongunlock`
+	e.lock.Unlock() // want `was acquired with LockPinned.*wrongunlock`
 	return nil
 }
 
-// res_spin_lock_ooo and _ooo_irq: properly nested, right.
+// res_spin_lock_ooo and _ooo_irq: the sections are nested, so this is right.
 func ooo() error {
 	if err := lockA.Lock(); err != nil {
 		return err
@@ -145,11 +145,11 @@ func noLock(n *[4]uint32) error {
 	return l.Lock()
 }
 
-// The unchecked result of the verifier's fork: no lock on the failing branch.
+// The result is not checked, and on one branch of the verifier the lock is not held.
 func unchecked(e *elem) error {
 	err := e.lock.Lock()
 	e.n++
-	e.lock.Unlock() // want `taking it \(line 150\) failed.*unheld`
+	e.lock.Unlock() // want `acquiring it \(line 150\) failed.*unheld`
 	return err
 }
 
@@ -165,8 +165,8 @@ func heldAtExit(e *elem, stop bool) error {
 	return nil
 }
 
-// res_spin_lock_test: the same element looked up twice; the caller asks for the
-// deadlock that it gets, which is right.
+// res_spin_lock_test: the same lock is acquired twice. The caller expects a deadlock, so
+// this is right.
 func twice(e, f *elem) int {
 	if e.lock.Lock() != nil {
 		return 1
@@ -182,7 +182,7 @@ func twice(e, f *elem) int {
 	return 0
 }
 
-// res_spin_lock_test_AB and _BA, right one by one.
+// res_spin_lock_test_AB and _BA: each is right by itself.
 func testAB() error {
 	if err := array[0].lock.Lock(); err != nil {
 		return err
@@ -195,7 +195,7 @@ func testAB() error {
 	return nil
 }
 
-// res_spin_lock_test_held_lock_max: many locks, and no limit here.
+// res_spin_lock_test_held_lock_max: there is no limit here.
 func heldLockMax(many []elem) error {
 	for i := range many {
 		if err := many[i].lock.Lock(); err != nil {

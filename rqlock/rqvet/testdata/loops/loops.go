@@ -1,4 +1,4 @@
-// Package loops takes another lock in each round, and unlocks none for a caller.
+// Package loops acquires another lock in each iteration. It unlocks none for a caller.
 package loops
 
 import (
@@ -7,7 +7,8 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 )
 
-// A type for each case: who hands out one lock of a type is trusted with the others.
+// Each case has a type of its own: if some code unlocks locks of a type for others, none
+// of that type is a leak.
 type base struct {
 	n    int
 	skip bool
@@ -50,7 +51,7 @@ type (
 
 func overSlice(cells []*wrongSlice) (sum int, err error) {
 	for _, c := range cells {
-		if err := c.mu.Lock(); err != nil { // want `mu is still held when the next round of the loop takes another.*leak`
+		if err := c.mu.Lock(); err != nil { // want `mu is still held when the next iteration of the loop acquires another.*leak`
 			return 0, err
 		}
 		if c.skip {
@@ -64,7 +65,7 @@ func overSlice(cells []*wrongSlice) (sum int, err error) {
 
 func overMap(cells map[string]*wrongMap) (sum int, err error) {
 	for _, c := range cells {
-		if err := c.mu.Lock(); err != nil { // want `still held when the next round.*leak`
+		if err := c.mu.Lock(); err != nil { // want `still held when the next iteration.*leak`
 			return 0, err
 		}
 		if c.skip {
@@ -78,7 +79,7 @@ func overMap(cells map[string]*wrongMap) (sum int, err error) {
 
 // Right from here on.
 
-// All stay locked, for later.
+// All stay locked.
 func keepAll(cells []*kept) error {
 	for _, c := range cells {
 		if err := c.mu.Lock(); err != nil {
@@ -88,7 +89,7 @@ func keepAll(cells []*kept) error {
 	return nil
 }
 
-// Unlocked at the end.
+// All are unlocked at the end.
 func deferred(cells []*closed) (err error) {
 	for _, c := range cells {
 		if err := c.mu.Lock(); err != nil {
@@ -118,7 +119,7 @@ func deferredClosure(cells []*ended) (err error) {
 	return nil
 }
 
-// Kept in a list, or the last of them in a variable.
+// Those that match are in a list, or the last one is in a variable.
 func matching(cells []*listed) (err error) {
 	var found []*listed
 	for _, c := range cells {
@@ -159,7 +160,7 @@ func best(cells []*chosen) error {
 	return nil
 }
 
-// All were held when it began, and are held when it ends.
+// The caller holds all of them, before and afterwards.
 type ring struct {
 	mu    rqlock.Mutex
 	cells []*slot

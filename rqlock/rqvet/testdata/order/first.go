@@ -2,7 +2,8 @@ package order
 
 import "github.com/rqlock/rqlock/rqlock"
 
-// The order is that of the files by name, in which the first one to be seen is right.
+// Files are read in the order of their names, so the edge in this one comes first and is
+// right.
 type files struct{ first, last rqlock.Mutex }
 
 func (f *files) inFirst() error {

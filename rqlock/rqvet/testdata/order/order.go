@@ -1,4 +1,4 @@
-// Package order takes locks in both orders, in one package and across two.
+// Package order acquires locks in both orders, in one package and across two.
 package order
 
 import (
@@ -26,7 +26,7 @@ func ba(p *pair) error {
 		return err
 	}
 	defer p.b.Unlock()
-	if err := p.a.Lock(); err != nil { // want `order.pair.a is taken while order.pair.b is held, but order.pair.b while order.pair.a at order.go:17 \(ABBA\).*lockorder`
+	if err := p.a.Lock(); err != nil { // want `order.pair.a is acquired while order.pair.b is held, but order.pair.b while order.pair.a at order.go:17 \(ABBA\).*lockorder`
 		return err
 	}
 	p.a.Unlock()
@@ -45,7 +45,7 @@ func bc(p *pair) error {
 	return nil
 }
 
-func takeA(p *pair) error {
+func useA(p *pair) error {
 	if err := p.a.Lock(); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func ca(p *pair) error {
 		return err
 	}
 	defer p.c.Unlock()
-	return takeA(p) // want `order.pair.a is taken while order.pair.c is held, but order.pair.b while order.pair.a at .*, and order.pair.c while order.pair.b at .*lockorder`
+	return useA(p) // want `order.pair.a is acquired while order.pair.c is held, but order.pair.b while order.pair.a at .*, and order.pair.c while order.pair.b at .*lockorder`
 }
 
 func acrossPackages(t *lib.Table) error {
@@ -67,7 +67,7 @@ func acrossPackages(t *lib.Table) error {
 		return err
 	}
 	defer t.Index.Unlock()
-	return t.Touch() // want `lib.Table.Rows is taken while .*lib.Table.Index is held, but .*lib.Table.Index while .*lib.Table.Rows at lib.go:16.*lockorder`
+	return t.Touch() // want `lib.Table.Rows is acquired while .*lib.Table.Index is held, but .*lib.Table.Index while .*lib.Table.Rows at lib.go:16.*lockorder`
 }
 
 func heldAcross(t *lib.Table) error {
@@ -75,7 +75,7 @@ func heldAcross(t *lib.Table) error {
 		return err
 	}
 	defer t.UnlockRows()
-	return t.Touch() // want `Touch takes .*, which is held since line 74.*selfdeadlock`
+	return t.Touch() // want `Touch acquires .*, which is held since line 74.*selfdeadlock`
 }
 
 func failsAcross(t *lib.Table) error {
@@ -95,7 +95,7 @@ func leaksAcross(t *lib.Table, stop bool) error {
 	return nil
 }
 
-// Right: the second is only tried, which waits for nobody.
+// Right: TryLock does not wait.
 type tried struct{ a, b rqlock.Mutex }
 
 func (t *tried) ab() error {
@@ -121,7 +121,7 @@ func (t *tried) ba() error {
 	return nil
 }
 
-// Right: both orders under one lock.
+// Right: both orders are under one lock.
 var (
 	gate         rqlock.Mutex
 	inner, outer rqlock.Mutex
@@ -159,7 +159,7 @@ func gated2() error {
 	return nil
 }
 
-// Right: the first is released before the second is taken, by a callee, too.
+// Right: the first lock is released before the second is acquired, by a callee, too.
 type stepped struct{ x, y rqlock.Mutex }
 
 func (s *stepped) xy() error {
@@ -215,10 +215,10 @@ func (h *halves) up() error {
 		return err
 	}
 	defer h.south.Unlock()
-	return with(&h.north, func() {}) // want `order.halves.north is taken while .*south is held, but .*lockorder`
+	return with(&h.north, func() {}) // want `order.halves.north is acquired while .*south is held, but .*lockorder`
 }
 
-// One mistake, one finding: what contradicts the order does not become a part of it.
+// One mistake gives one finding: an edge that contradicts the order is not added to it.
 type four struct{ w, x, y rqlock.Mutex }
 
 func (f *four) xy() error {
@@ -226,7 +226,7 @@ func (f *four) xy() error {
 		return err
 	}
 	defer f.x.Unlock()
-	return f.takeY()
+	return f.useY()
 }
 
 func (f *four) yx() error {
@@ -258,10 +258,10 @@ func (f *four) wy() error {
 		return err
 	}
 	defer f.w.Unlock()
-	return f.takeY()
+	return f.useY()
 }
 
-func (f *four) takeY() error {
+func (f *four) useY() error {
 	if err := f.y.Lock(); err != nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (f *four) takeY() error {
 	return nil
 }
 
-// Right: the helper takes the second lock only if it is told to.
+// Right: the helper acquires the second lock only if a parameter says so.
 type wing struct{ stairs, hall rqlock.Mutex }
 
 func (g *wing) visit(stairs bool) error {

@@ -1,4 +1,4 @@
-// Package pinned has what must not happen while LockPinned is held.
+// Package pinned has what must not happen while a lock is held with LockPinned.
 package pinned
 
 import (

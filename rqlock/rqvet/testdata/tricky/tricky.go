@@ -1,4 +1,4 @@
-// Package tricky is all right: there is nothing to find in it.
+// Package tricky is right: the analyzer must report nothing in it.
 package tricky
 
 import (
@@ -28,7 +28,7 @@ type part struct {
 	n  int
 }
 
-// 1. A helper that locks for its caller, and one that unlocks.
+// 1. A helper locks for its caller, and another one unlocks.
 func (b *box) lock() error {
 	if err := b.mu.Lock(); err != nil {
 		return fmt.Errorf("box: %w", err)
@@ -51,7 +51,7 @@ func throughHelpers(b *box) error {
 	return nil
 }
 
-// 2. The same through two layers, with a bool for an error.
+// 2. The same through two helpers, with a bool instead of an error.
 func (b *box) tryLock() bool { return b.lock() == nil }
 
 func throughBool(b *box) int {
@@ -63,7 +63,7 @@ func throughBool(b *box) int {
 	return n
 }
 
-// 3. Locking only if told to, and unlocking under the same condition.
+// 3. A parameter decides whether to lock, and whether to unlock.
 func conditional(b *box, lock bool) error {
 	if lock {
 		if err := b.mu.Lock(); err != nil {
@@ -77,7 +77,7 @@ func conditional(b *box, lock bool) error {
 	return nil
 }
 
-// 4. The same with a deferred closure.
+// 4. The same with a deferred call.
 func conditionalDefer(b *box, lock bool) error {
 	if lock {
 		if err := b.mu.Lock(); err != nil {
@@ -89,7 +89,7 @@ func conditionalDefer(b *box, lock bool) error {
 	return nil
 }
 
-// 5. A flag says whether it is held.
+// 5. A flag says whether the lock is held.
 func flagged(b *box) error {
 	held := false
 	if b.n > 0 {
@@ -105,7 +105,7 @@ func flagged(b *box) error {
 	return nil
 }
 
-// 6. A flag that a deferred closure looks at.
+// 6. A deferred closure tests the flag.
 func flaggedDefer(b *box) (err error) {
 	held := false
 	defer func() {
@@ -121,7 +121,7 @@ func flaggedDefer(b *box) (err error) {
 	return nil
 }
 
-// 7. The named result says it.
+// 7. A deferred closure tests the named result.
 func namedResult(b *box) (err error) {
 	err = b.mu.Lock()
 	if err != nil {
@@ -141,7 +141,7 @@ func namedResult(b *box) (err error) {
 	return
 }
 
-// 8. Trying again in a loop.
+// 8. A loop tries again.
 func retry(b *box) error {
 	var err error
 	for range 3 {
@@ -172,7 +172,7 @@ func retryOld(b *box) error {
 	return nil
 }
 
-// 9. Trying until it works.
+// 9. A loop tries until it succeeds.
 func spin(b *box) {
 	for !b.mu.TryLock() {
 		time.Sleep(time.Millisecond)
@@ -181,8 +181,8 @@ func spin(b *box) {
 	b.mu.Unlock()
 }
 
-// 10. One lock a round, continue and break after unlocking.
-func rounds(bs []*box) (sum int) {
+// 10. Each iteration has a lock, and unlocks before continue and break.
+func iterations(bs []*box) (sum int) {
 	for _, b := range bs {
 		if b.mu.Lock() != nil {
 			continue
@@ -197,7 +197,7 @@ func rounds(bs []*box) (sum int) {
 	return sum
 }
 
-// 11. All elements are locked, then all unlocked, also after a failure.
+// 11. All elements are locked, and unlocked afterwards or after a failure.
 func (b *box) lockParts() error {
 	for i := range b.parts {
 		if err := b.parts[i].mu.Lock(); err != nil {
@@ -225,7 +225,7 @@ func allParts(b *box) error {
 	return nil
 }
 
-// 12. Hand over hand along a list.
+// 12. Hand-over-hand locking along a list.
 func walk(b *box) (int, error) {
 	if err := b.mu.Lock(); err != nil {
 		return 0, err
@@ -244,7 +244,7 @@ func walk(b *box) (int, error) {
 	return n, nil
 }
 
-// 13. A closure with the lock held around it.
+// 13. A closure runs with the lock held.
 func (b *box) with(f func(*box) error) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -260,7 +260,7 @@ func useWith(b *box) error {
 	})
 }
 
-// 14. A closure called on the spot, and one kept in a variable.
+// 14. A closure is called at once, and another one from a variable.
 func closures(b *box) error {
 	if err := func() error { return b.mu.Lock() }(); err != nil {
 		return err
@@ -275,7 +275,7 @@ func closures(b *box) error {
 	return nil
 }
 
-// 15. The unlock is given to the caller.
+// 15. The caller gets a function that unlocks.
 func (b *box) acquire() (release func(), err error) {
 	if err := b.mu.Lock(); err != nil {
 		return nil, err
@@ -293,7 +293,7 @@ func useRelease(b *box) error {
 	return nil
 }
 
-// 16. The method value is given away.
+// 16. Another function gets the method value.
 func cleanup(t *testing.T, b *box) {
 	if err := b.mu.Lock(); err != nil {
 		t.Fatal(err)
@@ -306,7 +306,7 @@ func cleanup(t *testing.T, b *box) {
 	b.n++
 }
 
-// 17. Generic code.
+// 17. A type and a function are generic.
 type guarded[T any] struct {
 	mu rqlock.Mutex
 	v  T
@@ -333,7 +333,7 @@ func lockAll[T any](gs ...*guarded[T]) error {
 	return nil
 }
 
-// 18. An embedded lock.
+// 18. A lock is embedded.
 type embedding struct {
 	rqlock.Mutex
 	n int
@@ -348,7 +348,7 @@ func embedded(e *embedding) error {
 	return nil
 }
 
-// 19. The error is checked by a helper that does not come back.
+// 19. A helper checks the error, and panics.
 func must(err error) {
 	if err != nil {
 		panic(err)
@@ -361,7 +361,7 @@ func checkedElsewhere(b *box) {
 	b.mu.Unlock()
 }
 
-// 20. log.Fatal does not come back, nor does a test's.
+// 20. log.Fatal does not return, nor does a test's.
 func fatal(b *box) {
 	if err := b.mu.Lock(); err != nil {
 		log.Fatal(err)
@@ -380,7 +380,7 @@ func fatalTest(t testing.TB, b *box) {
 	b.mu.Unlock()
 }
 
-// 21. A switch over the kinds of failure.
+// 21. A switch tests the kinds of failure.
 func switched(b *box, ctx context.Context) error {
 	switch err := b.mu.LockContext(ctx); {
 	case err == nil:
@@ -408,7 +408,7 @@ func as(b *box) error {
 	return nil
 }
 
-// 23. Released for a while, and taken again.
+// 23. The lock is released for a while, and acquired again.
 func yields(b *box) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -425,14 +425,14 @@ func yields(b *box) error {
 	return nil
 }
 
-// 24. A helper that releases for a while what its caller holds.
+// 24. A helper releases for a while what its caller holds.
 func (b *box) pause() error {
 	b.mu.Unlock()
 	time.Sleep(time.Millisecond)
 	return b.mu.Lock()
 }
 
-// 25. Goroutines that lock for themselves.
+// 25. Goroutines lock for themselves.
 func workers(b *box) {
 	var wg sync.WaitGroup
 	for range 4 {
@@ -448,7 +448,7 @@ func workers(b *box) {
 	wg.Wait()
 }
 
-// 26. Two objects of one type.
+// 26. Two objects of one type are locked.
 func move(from, to *box) error {
 	if err := from.mu.Lock(); err != nil {
 		return err
@@ -462,7 +462,7 @@ func move(from, to *box) error {
 	return nil
 }
 
-// 27. The object that a lookup returns is locked.
+// 27. A lookup returns the object locked.
 func (b *box) find(name string) (*part, error) {
 	p := b.byName[name]
 	if p == nil {
@@ -474,7 +474,7 @@ func (b *box) find(name string) (*part, error) {
 	return p, nil
 }
 
-// 28. One field, another object: the pointer has moved on in between.
+// 28. A field points to another object than before.
 func (b *box) rotate() { b.current = &b.parts[b.n%len(b.parts)] }
 
 func rotated(b *box) error {
@@ -491,7 +491,7 @@ func rotated(b *box) error {
 	return nil
 }
 
-// 29. Errors that are collected, and looked at together.
+// 29. Errors are collected, and checked together.
 func collected(b, c *box) error {
 	errs := []error{b.mu.Lock(), c.mu.Lock()}
 	if err := errors.Join(errs...); err != nil {
@@ -502,7 +502,7 @@ func collected(b, c *box) error {
 	return nil
 }
 
-// 30. A lock behind an interface is out of sight.
+// 30. A lock is behind an interface.
 type locker interface {
 	Lock() error
 	Unlock()
@@ -516,7 +516,7 @@ func behind(l locker) error {
 	return nil
 }
 
-// 31. A panic that unlocks on its way.
+// 31. A panic runs the deferred unlock.
 func panics(b *box) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -528,7 +528,7 @@ func panics(b *box) error {
 	return nil
 }
 
-// 32. The other arm of a negated test, with both results used.
+// 32. Either result of TryLock is returned.
 func both(b *box) (ok bool) {
 	ok = b.mu.TryLock()
 	if ok {
@@ -542,7 +542,7 @@ func both(b *box) (ok bool) {
 	return ok
 }
 
-// 33. A goto out of the middle.
+// 33. A goto leaves the section.
 func jumps(b *box) (err error) {
 	if err = b.mu.Lock(); err != nil {
 		goto out
@@ -557,7 +557,7 @@ out:
 	return err
 }
 
-// 34. Pinned and not, each released in its way.
+// 34. A pinned acquisition and another one are each released by the right method.
 func pinnedOrNot(b *box, short bool) error {
 	if short {
 		if err := b.mu.LockPinned(); err != nil {
@@ -595,7 +595,7 @@ func knows(b *box) error {
 	return b.addLocked(1, true)
 }
 
-// 36. Each round has a lock of its own.
+// 36. Each iteration has a lock of its own.
 func fresh() error {
 	for range 3 {
 		var l rqlock.Mutex
@@ -630,7 +630,7 @@ func travels(b *box) error {
 	return nil
 }
 
-// 39. A deferred call takes care of all that was locked so far.
+// 39. A deferred call unlocks all that was locked.
 func stack(bs []*box) error {
 	var undo []func()
 	defer func() {
@@ -647,7 +647,7 @@ func stack(bs []*box) error {
 	return nil
 }
 
-// 40. Recursion that locks one object after another.
+// 40. A recursive function locks one object after another.
 func depth(b *box) (int, error) {
 	if b == nil {
 		return 0, nil
@@ -692,7 +692,7 @@ func someInGoroutine(b *box, n int) {
 	}()
 }
 
-// 43. What the caller holds is released for a while, on some paths.
+// 43. A helper releases for a while, on some paths, what its caller holds.
 func (b *box) settle() {
 	if b.n == 0 {
 		return
@@ -702,7 +702,7 @@ func (b *box) settle() {
 	must(b.mu.Lock())
 }
 
-// 44. Who calls pause does not hold the lock if it fails.
+// 44. If pause fails, its caller does not hold the lock.
 func usesPause(b *box) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -715,7 +715,7 @@ func usesPause(b *box) error {
 	return nil
 }
 
-// 45. A transaction: the object that comes back knows the lock.
+// 45. The caller unlocks through the transaction that is returned.
 type ledger struct {
 	mu rqlock.Mutex
 	n  int
@@ -744,7 +744,7 @@ func transact(l *ledger, f func(*entry) error) error {
 	return f(e)
 }
 
-// 46. Two names for one object.
+// 46. One object has two names.
 func twoNames(l *ledger, e *entry) error {
 	if err := l.mu.Lock(); err != nil {
 		return err
@@ -754,7 +754,7 @@ func twoNames(l *ledger, e *entry) error {
 	return nil
 }
 
-// 47. A helper whose name says nothing of locks.
+// 47. A helper locks although its name does not say so.
 type drawer struct {
 	mu rqlock.Mutex
 	n  int
@@ -776,7 +776,7 @@ func usePrepare(d *drawer) error {
 	return nil
 }
 
-// 48. The same, under a condition that the caller knows.
+// 48. The same depends on a condition that the caller knows.
 type cabinet struct {
 	mu rqlock.Mutex
 	n  int
@@ -800,7 +800,7 @@ func usePrepareIf(c *cabinet, need bool) error {
 	return nil
 }
 
-// 49. The lock, the unlock or the error is given away.
+// 49. Another function gets the lock, the unlock or the error.
 func later(b *box, run func(func())) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -839,7 +839,7 @@ func appended(b *box) error {
 	return nil
 }
 
-// 50. One of the package's methods may be the one called.
+// 50. A call through an interface may be of one of the package's methods.
 type shelf struct {
 	mu rqlock.Mutex
 	n  int
@@ -863,7 +863,7 @@ func throughInterface(s *shelf, f finisher) error {
 	return nil
 }
 
-// 51. The object that a function makes and locks comes back, under any name.
+// 51. A function of any name returns an object that it has made and locked.
 type ticket struct {
 	mu rqlock.Mutex
 	n  int
@@ -877,7 +877,7 @@ func printed() (*ticket, error) {
 	return t, nil
 }
 
-// 52. A variable that a closure changes.
+// 52. A closure changes a captured variable.
 func switchesObject(b, c *box, run func(func())) error {
 	x := b
 	if err := x.mu.Lock(); err != nil {
@@ -892,7 +892,7 @@ func switchesObject(b, c *box, run func(func())) error {
 	return nil
 }
 
-// 53. A closure of this function, from a variable, called in another one.
+// 53. A closure calls another closure of the same function.
 func mutual(b *box, after func(func())) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -914,7 +914,7 @@ func mutual(b *box, after func(func())) error {
 	return nil
 }
 
-// 54. A goroutine's closure calls a helper that unlocks what it has locked.
+// 54. A goroutine locks and unlocks by helpers.
 func helperInGoroutine(b *box) {
 	go func() {
 		if b.lock() != nil {
@@ -925,7 +925,7 @@ func helperInGoroutine(b *box) {
 	}()
 }
 
-// 55. Many conditions before the lock, and pointers that depend on them.
+// 55. Pointers depend on many conditions before the lock.
 func manyConditions(b *box, flags [8]bool) (int, error) {
 	p, q, r := b, b, b
 	if flags[0] {
@@ -956,7 +956,7 @@ func manyConditions(b *box, flags [8]bool) (int, error) {
 	return n, nil
 }
 
-// 56. The same, with the lock held meanwhile, and a pointer that may be its object.
+// 56. The same with the lock held, and one of the pointers may be to its object.
 func mayBeHeld(b, c *box, flags [8]bool) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
@@ -984,7 +984,7 @@ func mayBeHeld(b, c *box, flags [8]bool) error {
 	return nil
 }
 
-// 57. A variable that somebody else may have changed.
+// 57. A function that was given a closure may have changed a variable.
 func reassigned(b, c *box, run func(func())) error {
 	x := b
 	run(func() { x = c })
@@ -999,7 +999,7 @@ func reassigned(b, c *box, run func(func())) error {
 	return nil
 }
 
-// 58. Two results of a helper, the error among them.
+// 58. A helper returns two results, one of them the error.
 func (b *box) fetch() (int, error) {
 	if err := b.mu.Lock(); err != nil {
 		return 0, err
@@ -1031,7 +1031,7 @@ func peeked(b *box) {
 	}
 }
 
-// 59. The kind of the error is asked for first.
+// 59. The kind of the error is tested first.
 func kindFirst(b *box) error {
 	switch err := b.mu.Lock().(type) {
 	case *rqlock.DeadlockError:
@@ -1047,18 +1047,6 @@ func kindFirst(b *box) error {
 func asserted(b *box) error {
 	err := b.mu.Lock()
 	if dead, ok := err.(*rqlock.DeadlockError); ok {
-		return dead
-	}
-	if err != nil {
-		return err
-	}
-	b.mu.Unlock()
-	return nil
-}
-
-func asType(b *box) error {
-	err := b.mu.Lock()
-	if dead, ok := errors.AsType[*rqlock.DeadlockError](err); ok {
 		return dead
 	}
 	if err != nil {
@@ -1115,7 +1103,7 @@ func flagByInterface(b *box, n noter) error {
 	return nil
 }
 
-// A helper makes what was nil.
+// A helper sets what was nil.
 type lazy struct{ mu *rqlock.Mutex }
 
 func (l *lazy) create() { l.mu = new(rqlock.Mutex) }
@@ -1130,7 +1118,7 @@ func created(l *lazy) error {
 	return nil
 }
 
-// 61. One condition, written in opposite ways.
+// 61. One condition is written as two opposite ones.
 func opposite(b *box, n int) error {
 	if n > 0 {
 		if err := b.mu.Lock(); err != nil {
@@ -1158,7 +1146,7 @@ func swappedSides(b *box, m, n int) error {
 	return nil
 }
 
-// 62. A helper that calls itself before it unlocks for its caller.
+// 62. A helper calls itself before it unlocks for its caller.
 func (d *drawer) climb(n int) {
 	if n == 0 {
 		d.mu.Unlock()
@@ -1175,7 +1163,7 @@ func climbed(d *drawer) error {
 	return nil
 }
 
-// 63. A helper tries, or expects that its caller may hold the lock.
+// 63. A helper only tries, or expects that its caller may hold the lock.
 func (b *box) tryAdd() bool {
 	if !b.mu.TryLock() {
 		return false
@@ -1188,7 +1176,7 @@ func (b *box) tryAdd() bool {
 func (b *box) addReentrant() error {
 	err := b.mu.Lock()
 	if errors.Is(err, rqlock.ErrDeadlock) {
-		b.n++ // held by the caller
+		b.n++ // the caller holds it
 		return nil
 	}
 	if err != nil {
@@ -1210,7 +1198,7 @@ func holdsAndTries(b *box) error {
 	return b.addReentrant()
 }
 
-// 64. A helper that unlocks before it panics.
+// 64. A helper unlocks before it panics.
 func (b *box) fail() {
 	b.mu.Unlock()
 	panic("box")
@@ -1227,7 +1215,7 @@ func fails(b *box) error {
 	return nil
 }
 
-// 65. A goroutine changes a variable of its maker.
+// 65. A goroutine changes a captured variable.
 func toldByGoroutine(b *box) error {
 	found := false
 	done := make(chan bool)
@@ -1247,7 +1235,7 @@ func toldByGoroutine(b *box) error {
 	return nil
 }
 
-// 66. A pointer that is nil on some paths only.
+// 66. A pointer is nil on some paths only.
 func perhapsNil(b *box, n int) error {
 	var l *rqlock.Mutex
 	if n > 0 {
@@ -1262,7 +1250,7 @@ func perhapsNil(b *box, n int) error {
 	return nil
 }
 
-// 67. The objects that match are kept locked, in a list.
+// 67. The objects that match stay locked, in a list.
 func matching(bs []*box) (found []*box, err error) {
 	for _, b := range bs {
 		if err := b.mu.Lock(); err != nil {
@@ -1277,7 +1265,7 @@ func matching(bs []*box) (found []*box, err error) {
 	return found, nil
 }
 
-// 68. One of them is kept, the best so far.
+// 68. Only the best object so far stays locked.
 func best(bs []*box) (*box, error) {
 	var top *box
 	for _, b := range bs {
@@ -1300,8 +1288,8 @@ func best(bs []*box) (*box, error) {
 	return top, nil
 }
 
-// 69. What is held has lost its name, and after many conditions the flag that tells of
-// it has lost its value.
+// 69. The lock held cannot be named any more, and after many conditions the flag that tells
+// of it is not known.
 var pick func([]*box) *box
 
 func lockPicked(bs []*box) { must(pick(bs).mu.Lock()) }
@@ -1335,7 +1323,7 @@ func nameless(bs []*box, lock bool, flags [8]bool) {
 	}()
 }
 
-// 70. Closures that lock, and unlock, if a parameter says so.
+// 70. Closures lock, and unlock, if a parameter says so.
 func closurePair(b *box, need bool) bool {
 	lock := func() {
 		if need {
@@ -1357,7 +1345,7 @@ func closurePair(b *box, need bool) bool {
 	return true
 }
 
-// 71. A flag that somebody else has set, asked for twice.
+// 71. A flag that another function has set is tested twice.
 func askedTwice(b *box, run func(func())) {
 	need := false
 	run(func() { need = b.n > 0 })
@@ -1382,7 +1370,7 @@ func copyOfFlag(b *box) {
 	}
 }
 
-// 73. Helpers that pin.
+// 73. Helpers pin and unpin.
 func (b *box) pin() error { return b.mu.LockPinned() }
 func (b *box) unpin()     { b.mu.UnlockPinned() }
 
@@ -1408,7 +1396,13 @@ func queued(b *box, list *[]*box) error {
 	return nil
 }
 
-// 75. A helper that returns at once for an argument that it is given.
+// 75. A method of a nil error panics.
+func alwaysFails(b *box) string {
+	err := b.mu.Lock()
+	return err.Error()
+}
+
+// 76. A helper returns at once for the argument that it gets.
 func (b *box) addSome(n int) error {
 	if n == 0 {
 		return nil

@@ -1,4 +1,4 @@
-// Package lib takes two locks in one order.
+// Package lib acquires two locks in one order.
 package lib
 
 import "github.com/rqlock/rqlock/rqlock"
@@ -21,12 +21,12 @@ func (t *Table) Insert() error {
 	return nil
 }
 
-// LockRows takes the rows for its caller.
+// LockRows locks the rows for its caller.
 func (t *Table) LockRows() error { return t.Rows.Lock() }
 
 func (t *Table) UnlockRows() { t.Rows.Unlock() }
 
-// Touch takes the rows for a moment.
+// Touch locks the rows for itself.
 func (t *Table) Touch() error {
 	if err := t.Rows.Lock(); err != nil {
 		return err
