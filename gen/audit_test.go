@@ -27,7 +27,7 @@ var auditTargets = []struct {
 
 // TestAudit links the package of each layout, with copies of its functions that have
 // something wrong each, for each target. The audit must find nothing in the package,
-// and in each copy the rule that the copy breaks.
+// and in each copy the rule that the copy breaks (G8).
 func TestAudit(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -121,7 +121,7 @@ func TestAbandonTimeout(t *testing.T) {
 }
 
 // TestAbandonRace: waiters give up while the lock is handed on, and while
-// others queue up behind them; often the one that gives up is alone.
+// others queue up behind them; often the one that gives up is alone (G7).
 func TestAbandonRace(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		for _, n := range []int{2, 3, 12} {

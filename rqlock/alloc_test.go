@@ -31,7 +31,7 @@ func TestAllocs(t *testing.T) {
 	}
 }
 
-// TestAllocsContended: nor does one that waits, once it has records to wait by.
+// TestAllocsContended: nor does one that waits, once it has records to wait by (G11).
 func TestAllocsContended(t *testing.T) {
 	setStallTimeout(t, never)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -304,7 +304,7 @@ func TestNoFalseDeadlock(t *testing.T) {
 }
 
 // TestGraphs plays random scripts of locking and unlocking. Each step has one
-// right outcome, which an obvious search tells.
+// right outcome, which an obvious search tells (G3).
 func TestGraphs(t *testing.T) {
 	setStallTimeout(t, never)
 	base := seed.Of(t)
@@ -525,7 +525,7 @@ func waitInSecond(l *Mutex) error { return l.Lock() }
 // TestNames: a name may be changed and taken back, of any lock anywhere.
 func TestNames(t *testing.T) {
 	type box struct {
-		n int
+		_ int
 		l Mutex
 	}
 	for name, l := range map[string]*Mutex{"heap": new(Mutex), "field": &new(box).l, "global": &globalLock} {

@@ -115,19 +115,19 @@ func ExampleMutex_LockTimeout() {
 	}()
 	<-held
 
-	err := l.LockTimeout(5 * time.Millisecond)
-	fmt.Println(errors.Is(err, rqlock.ErrTimeout))
+	if err := l.LockTimeout(5 * time.Millisecond); err != nil {
+		fmt.Println(errors.Is(err, rqlock.ErrTimeout))
+	} else {
+		l.Unlock()
+	}
 
 	done <- true
 	<-held
-	err = l.LockTimeout(5 * time.Millisecond)
-	fmt.Println(err)
-	if err == nil {
-		l.Unlock()
+	if err := l.LockTimeout(5 * time.Millisecond); err != nil {
+		panic(err)
 	}
-	// Output:
-	// true
-	// <nil>
+	l.Unlock()
+	// Output: true
 }
 
 // A deadlock's error says who waits for what and who holds it, and %+v adds where

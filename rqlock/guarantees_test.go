@@ -17,7 +17,7 @@ func TestGuarantees(t *testing.T) {
 		must(t, err)
 		return string(text)
 	}
-	var tests strings.Builder
+	var tests strings.Builder // with their comments
 	for _, dir := range []string{".", "../asm", "../gen"} {
 		files, err := filepath.Glob(dir + "/*_test.go")
 		must(t, err)
@@ -45,8 +45,12 @@ func TestGuarantees(t *testing.T) {
 			t.Errorf("%s has no test", id)
 		}
 		for _, name := range names {
-			if !strings.Contains(tests.String(), "func "+name+"(") {
-				t.Errorf("%s is checked by %s, which there is not", id, name)
+			comment := regexp.MustCompile(`((?m:^// .*\n)+)func ` + name + `\(`).FindStringSubmatch(tests.String())
+			switch {
+			case comment == nil:
+				t.Errorf("%s is checked by %s, which there is not, or not with a comment", id, name)
+			case !strings.Contains(comment[1], id):
+				t.Errorf("%s is checked by %s, whose comment does not say so", id, name)
 			}
 		}
 		quoted := regexp.MustCompile("`(.+?)`").FindStringSubmatch(mutant)

@@ -87,7 +87,7 @@ func TestUnlockForeign(t *testing.T) {
 	waiter.unlock(l)
 }
 
-// TestVetCopies: go vet reports copies of a Mutex.
+// TestVetCopies: go vet reports copies of a Mutex (G12).
 func TestVetCopies(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip(err)

@@ -16,11 +16,10 @@ const busy = asm.LockedMask | asm.PendingMask
 func (l *Mutex) lockSlow(lim *limit) error {
 	err := l.acquireSlow(lim)
 	// Out of the queue and the graph: what is called now may do anything.
-	switch err.(type) {
-	case *DeadlockError, *TimeoutError:
+	if cancelled, ok := err.(*contextError); ok {
+		cancelled.cause = context.Cause(lim.ctx)
+	} else if err != nil {
 		reportViolation(err)
-	case *contextError:
-		err.(*contextError).cause = context.Cause(lim.ctx)
 	}
 	return err
 }

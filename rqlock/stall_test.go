@@ -90,7 +90,7 @@ func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*att
 }
 
 // TestStall: when the holder never unlocks, each waiter times out, wherever it
-// waits; when it does unlock, the lock is as good as ever.
+// waits; when it does unlock, the lock is as good as ever (G6).
 func TestStall(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -138,12 +138,12 @@ func testStall(t *testing.T, n int) {
 	}
 }
 
-// TestSlowQueue: a queue that moves is no stall, however long it takes.
+// TestSlowQueue: a queue that moves is no stall, however long it takes (G6).
 func TestSlowQueue(t *testing.T) {
 	const (
 		waiters = 4096
-		section = 100 * time.Microsecond
-		timeout = 200 * time.Millisecond
+		section = 300 * time.Microsecond
+		timeout = 500 * time.Millisecond
 	)
 	setStallTimeout(t, never)
 	l := newLock(t)

@@ -59,7 +59,7 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestLater: of two waiters one came later, even if they came at the same time.
+// TestLater: of two waiters one came later, even if they came at the same time (G5).
 func TestLater(t *testing.T) {
 	a, b := anyWaiter(), anyWaiter()
 	defer a.free()

@@ -34,6 +34,14 @@ func failed(r *Runner) string {
 	return strings.Join(s, "; ")
 }
 
+// held fails the test unless a lock was acquired, which stays so.
+func held(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAudit: the audit notices each thing that is not equal, or not free, in the end.
 func TestAudit(t *testing.T) {
 	for _, test := range []struct {
@@ -45,8 +53,8 @@ func TestAudit(t *testing.T) {
 		{"an acquisition too many", func(r *Runner) { r.tallies[0].acquired.Add(1) }, "a section is missing"},
 		{"a visit too many", func(r *Runner) { r.visits.Add(1) }, "a section is missing"},
 		{"a section too many", func(r *Runner) { l := r.newInstance(); a, b := l.enter(); l.leave(a, b) }, "a section is missing"},
-		{"a writers' lock", func(r *Runner) { r.locks[0].Lock() }, "a lock is still held at the end"},
-		{"another lock", func(r *Runner) { r.newInstance().Lock() }, "a lock is still held at the end"},
+		{"a writers' lock", func(r *Runner) { held(t, r.locks[0].Lock()) }, "a lock is still held at the end"},
+		{"another lock", func(r *Runner) { held(t, r.newInstance().Lock()) }, "a lock is still held at the end"},
 		{"a deadlock returned", func(r *Runner) { r.returned.count(rqlock.ErrDeadlock) }, "errors and calls of OnViolation differ"},
 		{"a timeout returned", func(r *Runner) { r.returned.count(rqlock.ErrTimeout) }, "errors and calls of OnViolation differ"},
 		{"a deadlock reported", func(r *Runner) { r.reported.count(&rqlock.DeadlockError{}) }, "errors and calls of OnViolation differ"},

@@ -17,8 +17,6 @@ func (l *Mutex) Lock() {
 }
 
 // lockContended is what lockFused jumps to when its fast path fails.
-//
-//lint:ignore U1000 the jump is in assembly
 func lockContended(l *Mutex) { l.lockSlow() }
 
 // TryLock acquires l if it is free and no waiter has closed it, and reports

@@ -20,14 +20,14 @@ func (l *Mutex) call(_ mc.Site, w *waiter) {
 	mc.Enter(142)
 	defer mc.Leave()
 	owner := atomic.LoadUintptr(mc.Mark(143, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Owner)
-	if mc.Keep(138) && (owner == 0) {
+	if mc.Keep(140) && (owner == 0) {
 		return
 	}
-	if mc.Keep(139) {
+	if mc.Keep(141) {
 		asm.StoreRelaxed32(mc.Mark(144, hashMutexPtr(l), hashWaiterPtr(w), uint64(owner)), l.bell(), w.index)
 	}
-	if mc.Keep(141) && (owner&calling == 0) {
-		if mc.Keep(140) {
+	if mc.Keep(143) && (owner&calling == 0) {
+		if mc.Keep(142) {
 			atomic.CompareAndSwapUintptr(mc.Mark(145, hashMutexPtr(l), uint64(owner)), &l.word.Owner, owner, owner|calling)
 		}
 	}
@@ -36,18 +36,18 @@ func (l *Mutex) call(_ mc.Site, w *waiter) {
 func (l *Mutex) answer(_ mc.Site, g uintptr) bool {
 	mc.Enter(145)
 	defer mc.Leave()
-	if mc.Keep(142) && (atomic.LoadUintptr(mc.Mark(146, hashMutexPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
+	if mc.Keep(144) && (atomic.LoadUintptr(mc.Mark(146, hashMutexPtr(l), uint64(g)), &l.word.Owner) != g|calling) {
 		return false
 	}
 	bell := l.bell()
-	if mc.Keep(143) {
+	if mc.Keep(145) {
 		atomic.StoreUintptr(mc.Mark(147, hashMutexPtr(l), hashUint32Ptr(bell)), &l.word.Owner, 0)
 	}
-	if mc.Keep(144) {
+	if mc.Keep(146) {
 		asm.UnlockRelease(mc.Mark(148, hashMutexPtr(l), hashUint32Ptr(bell)), &l.word.Val)
 	}
-	if index := asm.Xchg32AcqRel(mc.Mark(149, hashUint32Ptr(bell)), bell, 0); mc.Keep(146) && (index != 0) {
-		if mc.Keep(145) {
+	if index := asm.Xchg32AcqRel(mc.Mark(149, hashUint32Ptr(bell)), bell, 0); mc.Keep(148) && (index != 0) {
+		if mc.Keep(147) {
 			waiterAt(index).Signal(mc.Mark(150, uint64(index)))
 		}
 	}

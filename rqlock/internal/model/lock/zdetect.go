@@ -16,28 +16,28 @@ func (l *Mutex) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
 	mc.Enter(113)
 	defer mc.Leave()
 	w, err := newWaiter(mc.Mark(114, hashMutexPtr(l), uint64(g), hashLimitPtr(lim)), g, l, lim)
-	if mc.Keep(109) && (err != nil) {
+	if mc.Keep(111) && (err != nil) {
 		return nil, err
 	}
 	now := stallClock.now()
 	wait.Refresh(now)
-	if mc.Keep(110) {
+	if mc.Keep(112) {
 		w.since.Store(mc.Mark(115, hashMutexPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
 	}
-	if mc.Keep(111) {
+	if mc.Keep(113) {
 		w.sees(sighting{})
 	}
 	w.where.record()
-	if mc.Keep(112) {
+	if mc.Keep(114) {
 		atomic.AddUint32(mc.Mark(116, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
 	}
-	if mc.Keep(113) {
+	if mc.Keep(115) {
 		atomic.StoreUintptr(mc.Mark(117, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
 	}
-	if mc.Keep(114) {
+	if mc.Keep(116) {
 		w.insert(mc.Mark(118, hashMutexPtr(l), hashWaiterPtr(w)))
 	}
-	if mc.Keep(115) {
+	if mc.Keep(117) {
 
 		w.lock.Store(mc.Mark(119, hashMutexPtr(l), hashWaiterPtr(w)), l)
 	}
@@ -47,10 +47,10 @@ func (l *Mutex) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
 func (w *waiter) endWait(_ mc.Site) {
 	mc.Enter(119)
 	defer mc.Leave()
-	if mc.Keep(116) {
+	if mc.Keep(118) {
 		w.lock.Store(mc.Mark(120, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(117) {
+	if mc.Keep(119) {
 		w.remove(mc.Mark(121, hashWaiterPtr(w)))
 	}
 }
@@ -66,16 +66,16 @@ func (s step) next(_ mc.Site) (step, bool) {
 	mc.Enter(121)
 	defer mc.Leave()
 	g := s.lock.owner(mc.Mark(122, hashStep(s)))
-	if mc.Keep(118) && (g == 0) {
+	if mc.Keep(120) && (g == 0) {
 		return step{}, false
 	}
 	w := lookup(mc.Mark(123, uint64(g)), g)
-	if mc.Keep(119) && (w == nil) {
+	if mc.Keep(121) && (w == nil) {
 		return step{}, false
 	}
 
 	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(124, uint64(g), hashWaiterPtr(w)), &w.epoch)}
-	if mc.Keep(120) {
+	if mc.Keep(122) {
 		n.lock = w.lock.Load(mc.Mark(125, uint64(g), hashWaiterPtr(w), hashStep(n)))
 	}
 	return n, n.lock != nil && atomic.LoadUintptr(mc.Mark(126, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
@@ -96,12 +96,12 @@ func (w *waiter) closes(_ mc.Site, start step) bool {
 		case next.w == mark.w:
 			return false
 		}
-		if mc.Keep(122) && (n == limit) {
-			if mc.Keep(121) {
+		if mc.Keep(124) && (n == limit) {
+			if mc.Keep(123) {
 				mark, limit = next, 2*limit
 			}
 		}
-		if mc.Keep(123) {
+		if mc.Keep(125) {
 			s = next
 		}
 	}
@@ -113,18 +113,18 @@ func (w *waiter) path(_ mc.Site, start step) []step {
 	steps := []step{start}
 	for {
 		next, ok := steps[len(steps)-1].next(mc.Mark(128, hashWaiterPtr(w), hashSteps(steps)))
-		if mc.Keep(124) && (!ok || len(steps) > 1<<20) {
+		if mc.Keep(126) && (!ok || len(steps) > 1<<20) {
 			return nil
 		}
-		if mc.Keep(125) && (next.w == w) {
+		if mc.Keep(127) && (next.w == w) {
 			return steps
 		}
 		for _, s := range steps {
-			if mc.Keep(126) && (s.w == next.w) {
+			if mc.Keep(128) && (s.w == next.w) {
 				return nil
 			}
 		}
-		if mc.Keep(127) {
+		if mc.Keep(129) {
 			steps = append(steps, next)
 		}
 	}
@@ -134,19 +134,19 @@ func (w *waiter) findCycle(_ mc.Site, l *Mutex) error {
 	mc.Enter(128)
 	defer mc.Leave()
 	start := step{w: w, g: *mc.Read(&w.g), epoch: *mc.Read(&w.epoch), lock: l}
-	if mc.Keep(128) && (!w.closes(mc.Mark(129, hashWaiterPtr(w), hashStep(start)), start)) {
+	if mc.Keep(130) && (!w.closes(mc.Mark(129, hashWaiterPtr(w), hashStep(start)), start)) {
 		return nil
 	}
 	cycle := w.path(mc.Mark(130, hashWaiterPtr(w), hashStep(start)), start)
-	if mc.Keep(129) && (len(cycle) == 0 || !w.confirms(mc.Mark(131, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
+	if mc.Keep(131) && (len(cycle) == 0 || !w.confirms(mc.Mark(131, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
 	last := victim(mc.Mark(132, hashSteps(cycle)), cycle)
 	err := newDeadlock(append(cycle[last:], cycle[:last]...))
-	if mc.Keep(130) && (last == 0) {
+	if mc.Keep(132) && (last == 0) {
 		return failDeadlock(err)
 	}
-	if mc.Keep(131) {
+	if mc.Keep(133) {
 		cycle[last].w.convict(mc.Mark(133, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
 	}
 	return nil
@@ -163,8 +163,8 @@ func victim(_ mc.Site, cycle []step) int {
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(133) && (later(mc.Mark(135, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
-			if mc.Keep(132) {
+		if mc.Keep(135) && (later(mc.Mark(135, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
+			if mc.Keep(134) {
 				last = i
 			}
 		}
@@ -190,11 +190,11 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 	v := &verdict{epoch, err}
 	for {
 		old := w.verdict.Load(mc.Mark(138, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
-		if mc.Keep(134) && (old != nil && old.epoch == epoch) {
+		if mc.Keep(136) && (old != nil && old.epoch == epoch) {
 			return
 		}
-		if mc.Keep(136) && (w.verdict.CompareAndSwap(mc.Mark(139, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(135) {
+		if mc.Keep(138) && (w.verdict.CompareAndSwap(mc.Mark(139, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(137) {
 				w.Signal(mc.Mark(140, hashWaiterPtr(w)))
 			}
 			return
@@ -205,7 +205,7 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 func (w *waiter) reason(_ mc.Site, l *Mutex, lim *limit) error {
 	mc.Enter(140)
 	defer mc.Leave()
-	if v := w.verdict.Load(mc.Mark(141, hashWaiterPtr(w), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(137) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
+	if v := w.verdict.Load(mc.Mark(141, hashWaiterPtr(w), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(139) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
 		return failDeadlock(v.err)
 	}
 	return lim.expired(mc.Mark(142, hashMutexPtr(l), hashLimitPtr(lim)), l)

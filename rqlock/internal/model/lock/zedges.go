@@ -17,21 +17,21 @@ var edgeMask = uint32(edgeBuckets - 1)
 func (w *waiter) insert(_ mc.Site) {
 	mc.Enter(105)
 	defer mc.Leave()
-	if mc.Keep(100) {
+	if mc.Keep(102) {
 		*mc.Write(&w.home) = hash(*mc.Read(&w.g)) & edgeMask
 	}
 	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mc.Keep(102) && (asm.LoadRelaxed32(mc.Mark(106, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(107, s, 0, w.index)) {
-				if mc.Keep(101) {
+			if mc.Keep(104) && (asm.LoadRelaxed32(mc.Mark(106, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(107, s, 0, w.index)) {
+				if mc.Keep(103) {
 					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
 				}
 				return
 			}
 		}
-		if mc.Keep(103) {
+		if mc.Keep(105) {
 			atomic.AddUint32(mc.Mark(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
@@ -40,11 +40,11 @@ func (w *waiter) insert(_ mc.Site) {
 func (w *waiter) remove(_ mc.Site) {
 	mc.Enter(108)
 	defer mc.Leave()
-	if mc.Keep(104) {
+	if mc.Keep(106) {
 		asm.StoreRelaxed32(mc.Mark(109, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
 	}
 	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
-		if mc.Keep(105) {
+		if mc.Keep(107) {
 			atomic.AddUint32(mc.Mark(110, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
@@ -56,13 +56,13 @@ func lookup(_ mc.Site, g uintptr) *waiter {
 	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mc.Mark(111, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(107) && (index != 0) {
-				if w := waiterAt(index); mc.Keep(106) && (atomic.LoadUintptr(mc.Mark(112, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
+			if index := atomic.LoadUint32(mc.Mark(111, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(109) && (index != 0) {
+				if w := waiterAt(index); mc.Keep(108) && (atomic.LoadUintptr(mc.Mark(112, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
 					return w
 				}
 			}
 		}
-		if mc.Keep(108) && (atomic.LoadUint32(mc.Mark(113, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mc.Keep(110) && (atomic.LoadUint32(mc.Mark(113, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}

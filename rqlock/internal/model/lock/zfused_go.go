@@ -12,7 +12,7 @@ import (
 func lockFused(_ mc.Site, l *Mutex) (err error) {
 	mc.Enter(158)
 	defer mc.Leave()
-	if mc.Keep(158) && (asm.LockFast(mc.Mark(159, hashMutexPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(160) && (asm.LockFast(mc.Mark(159, hashMutexPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
 	return lockContended(mc.Mark(160, hashMutexPtr(l), hashError(err)), l)
@@ -21,8 +21,8 @@ func lockFused(_ mc.Site, l *Mutex) (err error) {
 func unlockFused(_ mc.Site, l *Mutex) {
 	mc.Enter(160)
 	defer mc.Leave()
-	if mc.Keep(160) && (!asm.UnlockFast(mc.Mark(161, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(159) {
+	if mc.Keep(162) && (!asm.UnlockFast(mc.Mark(161, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(161) {
 			unlockForeign(mc.Mark(162, hashMutexPtr(l)), l)
 		}
 	}

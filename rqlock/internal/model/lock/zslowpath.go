@@ -19,11 +19,12 @@ func (l *Mutex) lockSlow(_ mc.Site, lim *limit) error {
 	defer mc.Leave()
 	err := l.acquireSlow(mc.Mark(10, hashMutexPtr(l), hashLimitPtr(lim)), lim)
 
-	switch err.(type) {
-	case *DeadlockError, *TimeoutError:
+	if cancelled, ok := err.(*contextError); ok {
+		if mc.Keep(5) {
+			cancelled.cause = context.Cause(lim.ctx)
+		}
+	} else if mc.Keep(6) && (err != nil) {
 		reportViolation(err)
-	case *contextError:
-		err.(*contextError).cause = context.Cause(lim.ctx)
 	}
 	return err
 }
@@ -32,30 +33,30 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
 	g := asm.CurrentG()
-	if mc.Keep(5) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(g))) == g) {
+	if mc.Keep(7) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(g))) == g) {
 		return l.failSelf()
 	}
-	if mc.Keep(6) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)))) {
+	if mc.Keep(8) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)))) {
 		count(evSpun)
 		return nil
 	}
-	if err := lim.expired(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)), l); mc.Keep(7) && (err != nil) {
+	if err := lim.expired(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)), l); mc.Keep(9) && (err != nil) {
 		return err
 	}
 	w, err := l.beginWait(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)), g, lim)
-	if mc.Keep(8) && (err != nil) {
+	if mc.Keep(10) && (err != nil) {
 		return err
 	}
-	if err := w.findCycle(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(9) && (err != nil) {
+	if err := w.findCycle(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(11) && (err != nil) {
 		return l.quit(mc.Mark(16, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 	}
-	if mc.Keep(10) && (!w.canQueue()) {
+	if mc.Keep(12) && (!w.canQueue()) {
 		count(evUnqueued)
 		return l.awaitLock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, false)
 	}
 	count(evQueued)
-	if mc.Keep(12) && (!l.enqueue(mc.Mark(18, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
-		if err := l.awaitHead(mc.Mark(19, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(11) && (err != nil) {
+	if mc.Keep(14) && (!l.enqueue(mc.Mark(18, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
+		if err := l.awaitHead(mc.Mark(19, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(13) && (err != nil) {
 			return err
 		}
 	}
@@ -67,7 +68,7 @@ func (l *Mutex) spin(_ mc.Site) bool {
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(13) && (asm.LoadRelaxed32(mc.Mark(21, hashMutexPtr(l), uint64(i)), &l.word.Val)&busy == 0 && asm.LockFast(22, &l.word)) {
+		if mc.Keep(15) && (asm.LoadRelaxed32(mc.Mark(21, hashMutexPtr(l), uint64(i)), &l.word.Val)&busy == 0 && asm.LockFast(22, &l.word)) {
 			return true
 		}
 	}
@@ -77,24 +78,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 func (l *Mutex) enqueue(_ mc.Site, w *waiter) bool {
 	mc.Enter(22)
 	defer mc.Leave()
-	if mc.Keep(14) {
+	if mc.Keep(16) {
 		asm.StoreRelaxed32(mc.Mark(23, hashMutexPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
 	}
-	if mc.Keep(15) {
+	if mc.Keep(17) {
 		asm.StoreRelaxed32(mc.Mark(24, hashMutexPtr(l), hashWaiterPtr(w)), &w.next, 0)
 	}
 
 	old := asm.XchgTailAcqRel(mc.Mark(25, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail())
-	if mc.Keep(16) && (tailOf(old) == 0) {
+	if mc.Keep(18) && (tailOf(old) == 0) {
 		return true
 	}
 	prev := waiterAt(tailOf(old))
-	if mc.Keep(19) && (asm.Xchg32AcqRel(mc.Mark(26, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
-		if mc.Keep(17) {
+	if mc.Keep(21) && (asm.Xchg32AcqRel(mc.Mark(26, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
+		if mc.Keep(19) {
 
 			w.sees(prev.seen())
 		}
-		if mc.Keep(18) {
+		if mc.Keep(20) {
 			prev.free(mc.Mark(27, hashWaiterPtr(prev)))
 		}
 		return true
@@ -108,24 +109,24 @@ func (l *Mutex) awaitHead(_ mc.Site, w *waiter, lim *limit) error {
 	state := asm.CondLoadAcquire32(mc.Mark(28, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state, ^uint32(0), stateHead, wait.Queued)
 	for state != stateHead {
 		mc.Forget()
-		if err := w.reason(mc.Mark(29, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(23) && (err != nil) {
-			if mc.Keep(20) {
+		if err := w.reason(mc.Mark(29, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(25) && (err != nil) {
+			if mc.Keep(22) {
 				w.endWait(mc.Mark(30, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
 			}
-			if mc.Keep(22) && (!w.abandon(mc.Mark(31, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))) {
-				if mc.Keep(21) {
+			if mc.Keep(24) && (!w.abandon(mc.Mark(31, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))) {
+				if mc.Keep(23) {
 					l.handOver(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 				}
 			}
 			return err
 		}
-		if mc.Keep(25) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
+		if mc.Keep(27) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
 			count(evParked)
-			if mc.Keep(24) {
+			if mc.Keep(26) {
 				w.park(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
 			}
 		}
-		if mc.Keep(26) {
+		if mc.Keep(28) {
 			state = asm.LoadAcquire32(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
 		}
 	}
@@ -137,10 +138,10 @@ func (w *waiter) abandon(_ mc.Site) bool {
 	defer mc.Leave()
 	for {
 		state := asm.LoadAcquire32(mc.Mark(36, hashWaiterPtr(w)), &w.state)
-		if mc.Keep(27) && (state == stateHead) {
+		if mc.Keep(29) && (state == stateHead) {
 			return false
 		}
-		if mc.Keep(28) && (asm.TryCmpxchgRelease32(mc.Mark(37, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
+		if mc.Keep(30) && (asm.TryCmpxchgRelease32(mc.Mark(37, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
 			return true
 		}
 	}
@@ -155,55 +156,55 @@ func (l *Mutex) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(30) && (asm.LoadRelaxed32(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
-			if mc.Keep(29) {
+		if mc.Keep(32) && (asm.LoadRelaxed32(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
+			if mc.Keep(31) {
 				l.granted(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)), w, queued)
 			}
 			return nil
 		}
 		now := p.look(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), l)
-		if mc.Keep(35) && (!door && now-w.since.Load(mc.Mark(42, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
-			if mc.Keep(31) {
+		if mc.Keep(37) && (!door && now-w.since.Load(mc.Mark(42, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
+			if mc.Keep(33) {
 
 				door = asm.FetchSetPendingAcquire(mc.Mark(43, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashProgress(p), uint64(now)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(32) {
+			if mc.Keep(34) {
 				p.closed(now)
 			}
-			if mc.Keep(34) && (door) {
-				if mc.Keep(33) {
+			if mc.Keep(36) && (door) {
+				if mc.Keep(35) {
 					b = wait.Backoff{}
 				}
 				count(evClosed)
 			}
 		}
 		err := w.reason(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)
-		if mc.Keep(37) && (err == nil) {
-			if mc.Keep(36) {
+		if mc.Keep(39) && (err == nil) {
+			if mc.Keep(38) {
 				err = p.stall(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, now-w.since.Load(46), now)
 			}
 		}
-		if mc.Keep(44) && (err != nil) {
-			if mc.Keep(39) && (door) {
-				if mc.Keep(38) {
+		if mc.Keep(46) && (err != nil) {
+			if mc.Keep(41) && (door) {
+				if mc.Keep(40) {
 					asm.ClearPendingRelaxed(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued), hashProgress(p), hashError(err)), &l.word.Val)
 				}
 			}
-			if mc.Keep(40) && (!queued) {
+			if mc.Keep(42) && (!queued) {
 				return l.quit(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
 			}
-			if mc.Keep(41) {
+			if mc.Keep(43) {
 				w.endWait(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashProgress(p), hashError(err)))
 			}
-			if mc.Keep(42) {
+			if mc.Keep(44) {
 				w.sees(p.last)
 			}
-			if mc.Keep(43) {
+			if mc.Keep(45) {
 				l.handOver(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			return err
 		}
-		if mc.Keep(45) {
+		if mc.Keep(47) {
 			l.pause(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), w, &b, lim)
 		}
 	}
@@ -218,17 +219,17 @@ func (l *Mutex) owner(_ mc.Site) uintptr {
 func (l *Mutex) take(_ mc.Site, door bool) bool {
 	mc.Enter(52)
 	defer mc.Leave()
-	if mc.Keep(46) && (!door) {
+	if mc.Keep(48) && (!door) {
 		return asm.LockFast(mc.Mark(53, hashMutexPtr(l)), &l.word)
 	}
 
-	if mc.Keep(47) && (asm.XchgLockedAcquire(mc.Mark(54, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(49) && (asm.XchgLockedAcquire(mc.Mark(54, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(48) {
+	if mc.Keep(50) {
 		atomic.StoreUintptr(mc.Mark(55, hashMutexPtr(l)), &l.word.Owner, asm.CurrentG())
 	}
-	if mc.Keep(49) {
+	if mc.Keep(51) {
 		asm.ClearPendingRelaxed(mc.Mark(56, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
@@ -237,22 +238,22 @@ func (l *Mutex) take(_ mc.Site, door bool) bool {
 func (l *Mutex) granted(_ mc.Site, w *waiter, queued bool) {
 	mc.Enter(56)
 	defer mc.Leave()
-	if mc.Keep(50) {
+	if mc.Keep(52) {
 		asm.StoreRelaxed32(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mc.Read(&l.word.Aux)+1)
 	}
-	if mc.Keep(51) {
+	if mc.Keep(53) {
 		w.endWait(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)))
 	}
-	if mc.Keep(53) && (!queued) {
-		if mc.Keep(52) {
+	if mc.Keep(55) && (!queued) {
+		if mc.Keep(54) {
 			w.free(mc.Mark(59, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mc.Keep(54) {
+	if mc.Keep(56) {
 		w.sees(sighting{l.grant(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w))), stallClock.now()})
 	}
-	if mc.Keep(55) {
+	if mc.Keep(57) {
 		l.handOver(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w)), w)
 	}
 }
@@ -262,14 +263,14 @@ func (l *Mutex) handOver(_ mc.Site, w *waiter) {
 	defer mc.Leave()
 	last := w.seen()
 	for {
-		if mc.Keep(56) {
+		if mc.Keep(58) {
 			w.sees(last)
 		}
 		next := l.unlink(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
-		if mc.Keep(57) && (next == nil || next.promote(mc.Mark(63, hashMutexPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
+		if mc.Keep(59) && (next == nil || next.promote(mc.Mark(63, hashMutexPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
 			return
 		}
-		if mc.Keep(58) {
+		if mc.Keep(60) {
 			w = next
 		}
 	}
@@ -279,17 +280,17 @@ func (l *Mutex) unlink(_ mc.Site, w *waiter) *waiter {
 	mc.Enter(63)
 	defer mc.Leave()
 
-	if mc.Keep(60) && (asm.TryCmpxchgTailRelaxed(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
-		if mc.Keep(59) {
+	if mc.Keep(62) && (asm.TryCmpxchgTailRelaxed(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
+		if mc.Keep(61) {
 			w.free(mc.Mark(65, hashWaiterPtr(w)))
 		}
 		return nil
 	}
 	next := asm.Xchg32AcqRel(mc.Mark(66, hashWaiterPtr(w)), &w.next, linkClosed)
-	if mc.Keep(61) && (next == 0) {
+	if mc.Keep(63) && (next == 0) {
 		return nil
 	}
-	if mc.Keep(62) {
+	if mc.Keep(64) {
 		w.free(mc.Mark(67, hashWaiterPtr(w), uint64(next)))
 	}
 	return waiterAt(next)
@@ -300,15 +301,15 @@ func (w *waiter) promote(_ mc.Site, last sighting) bool {
 	defer mc.Leave()
 	for {
 		state := asm.LoadAcquire32(mc.Mark(68, hashWaiterPtr(w), hashSighting(last)), &w.state)
-		if mc.Keep(63) && (state == stateAbandoned) {
+		if mc.Keep(65) && (state == stateAbandoned) {
 			return false
 		}
-		if mc.Keep(64) {
+		if mc.Keep(66) {
 			w.sees(last)
 		}
-		if mc.Keep(67) && (asm.TryCmpxchgRelease32(mc.Mark(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
-			if mc.Keep(66) && (state == stateParked) {
-				if mc.Keep(65) {
+		if mc.Keep(69) && (asm.TryCmpxchgRelease32(mc.Mark(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
+			if mc.Keep(68) && (state == stateParked) {
+				if mc.Keep(67) {
 					w.Signal(mc.Mark(70, hashWaiterPtr(w)))
 				}
 			}
@@ -320,10 +321,10 @@ func (w *waiter) promote(_ mc.Site, last sighting) bool {
 func (l *Mutex) quit(_ mc.Site, w *waiter, err error) error {
 	mc.Enter(70)
 	defer mc.Leave()
-	if mc.Keep(68) {
+	if mc.Keep(70) {
 		w.endWait(mc.Mark(71, hashWaiterPtr(w), hashError(err)))
 	}
-	if mc.Keep(69) {
+	if mc.Keep(71) {
 		w.free(mc.Mark(72, hashWaiterPtr(w), hashError(err)))
 	}
 	return err

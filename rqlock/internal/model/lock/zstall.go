@@ -44,11 +44,11 @@ type progress struct {
 func (p *progress) look(_ mc.Site, l *Mutex) (now int64) {
 	mc.Enter(74)
 	defer mc.Leave()
-	if mc.Keep(70) {
+	if mc.Keep(72) {
 		now = stallClock.now()
 	}
-	if got := l.grant(mc.Mark(75, hashProgressPtr(p), hashMutexPtr(l), uint64(now))); mc.Keep(72) && (got != p.last.grant || p.last.at == 0) {
-		if mc.Keep(71) {
+	if got := l.grant(mc.Mark(75, hashProgressPtr(p), hashMutexPtr(l), uint64(now))); mc.Keep(74) && (got != p.last.grant || p.last.at == 0) {
+		if mc.Keep(73) {
 			p.last = sighting{got, stallClock.now()}
 		}
 	}
@@ -65,7 +65,7 @@ func (p *progress) closed(now int64) {
 func (p *progress) stall(_ mc.Site, l *Mutex, waited, now int64) error {
 	mc.Enter(75)
 	defer mc.Leave()
-	if still := min(waited, now-p.last.at); mc.Keep(73) && (still >= stallTimeout.Load(mc.Mark(76, hashMutexPtr(l), uint64(still)))) {
+	if still := min(waited, now-p.last.at); mc.Keep(75) && (still >= stallTimeout.Load(mc.Mark(76, hashMutexPtr(l), uint64(still)))) {
 		return l.failStall(time.Duration(still))
 	}
 	return nil

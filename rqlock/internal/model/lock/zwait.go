@@ -17,18 +17,18 @@ func (l *Mutex) pause(_ mc.Site, w *waiter, b *wait.Backoff, lim *limit) {
 	mc.Enter(150)
 	defer mc.Leave()
 	d := b.Next()
-	if mc.Keep(148) && (d == 0) {
-		if mc.Keep(147) {
+	if mc.Keep(150) && (d == 0) {
+		if mc.Keep(149) {
 			runtime.Gosched(mc.Mark(151))
 		}
 		return
 	}
-	if mc.Keep(150) && (d >= wait.Long) {
-		if mc.Keep(149) {
+	if mc.Keep(152) && (d >= wait.Long) {
+		if mc.Keep(151) {
 			l.call(mc.Mark(152, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), w)
 		}
 	}
-	if mc.Keep(151) {
+	if mc.Keep(153) {
 		w.sleep(mc.Mark(153, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), min(d, time.Duration(maxTick()/2)), lim)
 	}
 }
@@ -36,13 +36,13 @@ func (l *Mutex) pause(_ mc.Site, w *waiter, b *wait.Backoff, lim *limit) {
 func (w *waiter) sleep(_ mc.Site, d time.Duration, lim *limit) {
 	mc.Enter(153)
 	defer mc.Leave()
-	if mc.Keep(153) && (lim == nil) {
-		if mc.Keep(152) {
+	if mc.Keep(155) && (lim == nil) {
+		if mc.Keep(154) {
 			w.WaitFor(mc.Mark(154, hashWaiterPtr(w), uint64(d)), d, nil)
 		}
 		return
 	}
-	if mc.Keep(154) {
+	if mc.Keep(156) {
 		w.WaitFor(mc.Mark(155, hashWaiterPtr(w), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
 	}
 }
@@ -50,13 +50,13 @@ func (w *waiter) sleep(_ mc.Site, d time.Duration, lim *limit) {
 func (w *waiter) park(_ mc.Site, lim *limit) {
 	mc.Enter(155)
 	defer mc.Leave()
-	if mc.Keep(156) && (lim == nil) {
-		if mc.Keep(155) {
+	if mc.Keep(158) && (lim == nil) {
+		if mc.Keep(157) {
 			w.Wait(mc.Mark(156, hashWaiterPtr(w)))
 		}
 		return
 	}
-	if mc.Keep(157) {
+	if mc.Keep(159) {
 		w.WaitFor(mc.Mark(157, hashWaiterPtr(w), hashLimitPtr(lim)), lim.remaining(), lim.done)
 	}
 }

@@ -83,32 +83,32 @@ func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
 func newWaiter(_ mc.Site, g uintptr, l *Mutex, lim *limit) (*waiter, error) {
 	mc.Enter(76)
 	defer mc.Leave()
-	if w := edges[hash(g)&edgeMask].takeSpare(mc.Mark(77, uint64(g), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(74) && (w != nil) {
+	if w := edges[hash(g)&edgeMask].takeSpare(mc.Mark(77, uint64(g), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(76) && (w != nil) {
 		return w, nil
 	}
 	began := stallClock.now()
 	for {
-		if w := registry.nodes.pop(mc.Mark(78, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(75) && (w != nil) {
+		if w := registry.nodes.pop(mc.Mark(78, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(77) && (w != nil) {
 			return w, nil
 		}
-		if mc.Keep(78) && (asm.LoadAcquire32(mc.Mark(79, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
-			if w := anySpare(mc.Mark(80, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(76) && (w != nil) {
+		if mc.Keep(80) && (asm.LoadAcquire32(mc.Mark(79, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
+			if w := anySpare(mc.Mark(80, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(78) && (w != nil) {
 				return w, nil
 			}
-			if w := registry.edges.pop(mc.Mark(81, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(77) && (w != nil) {
+			if w := registry.edges.pop(mc.Mark(81, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(79) && (w != nil) {
 				return w, nil
 			}
 		}
-		if mc.Keep(79) && (makeChunk(mc.Mark(82, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)))) {
+		if mc.Keep(81) && (makeChunk(mc.Mark(82, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)))) {
 			continue
 		}
-		if err := lim.expired(mc.Mark(83, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(80) && (err != nil) {
+		if err := lim.expired(mc.Mark(83, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(82) && (err != nil) {
 			return nil, err
 		}
-		if still := stallClock.now() - began; mc.Keep(81) && (still >= stallTimeout.Load(mc.Mark(84, hashMutexPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
+		if still := stallClock.now() - began; mc.Keep(83) && (still >= stallTimeout.Load(mc.Mark(84, hashMutexPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
 			return nil, l.failStall(time.Duration(still))
 		}
-		if mc.Keep(82) {
+		if mc.Keep(84) {
 			time.Sleep(mc.Mark(85, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
 		}
 	}
@@ -117,33 +117,33 @@ func newWaiter(_ mc.Site, g uintptr, l *Mutex, lim *limit) (*waiter, error) {
 func makeChunk(_ mc.Site) bool {
 	mc.Enter(85)
 	defer mc.Leave()
-	if mc.Keep(83) {
+	if mc.Keep(85) {
 		registry.mu.Lock(mc.Mark(86))
 	}
 	defer registry.mu.Unlock(mc.Mark(87))
-	if mc.Keep(84) && (registry.nodes.any(mc.Mark(88)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(89)) {
+	if mc.Keep(86) && (registry.nodes.any(mc.Mark(88)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(89)) {
 		return true
 	}
 	n := *mc.Read(&registry.made) / chunkSize
-	if mc.Keep(85) && (n == maxChunks) {
+	if mc.Keep(87) && (n == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(86) {
+	if mc.Keep(88) {
 		registry.chunks[n].Store(mc.Mark(90, uint64(n), hashChunkPtr(c)), c)
 	}
 	for i := range c {
 		w := &c[i].waiter
-		if mc.Keep(87) {
+		if mc.Keep(89) {
 			w.index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
 		w.Init()
 	}
-	if mc.Keep(88) {
+	if mc.Keep(90) {
 		asm.StoreRelease32(mc.Mark(91, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
 	}
 	for i := range c {
-		if mc.Keep(89) {
+		if mc.Keep(91) {
 			c[i].shelve(mc.Mark(92, hashChunkPtr(c), uint64(i)))
 		}
 	}
@@ -153,8 +153,8 @@ func makeChunk(_ mc.Site) bool {
 func (w *waiter) free(_ mc.Site) {
 	mc.Enter(92)
 	defer mc.Leave()
-	if mc.Keep(91) && (!w.canQueue() || !asm.TryCmpxchgRelease32(mc.Mark(93, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.index)) {
-		if mc.Keep(90) {
+	if mc.Keep(93) && (!w.canQueue() || !asm.TryCmpxchgRelease32(mc.Mark(93, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.index)) {
+		if mc.Keep(92) {
 			w.shelve(mc.Mark(94, hashWaiterPtr(w)))
 		}
 	}
@@ -164,11 +164,11 @@ func (w *waiter) shelve(_ mc.Site) {
 	mc.Enter(94)
 	defer mc.Leave()
 	if w.canQueue() {
-		if mc.Keep(92) {
+		if mc.Keep(94) {
 			registry.nodes.push(mc.Mark(95, hashWaiterPtr(w)), w)
 		}
 	} else {
-		if mc.Keep(93) {
+		if mc.Keep(95) {
 			registry.edges.push(mc.Mark(96, hashWaiterPtr(w)), w)
 		}
 	}
@@ -178,7 +178,7 @@ func (b *bucket) takeSpare(_ mc.Site) *waiter {
 	mc.Enter(96)
 	defer mc.Leave()
 	index := asm.Xchg32AcqRel(mc.Mark(97, hashBucketPtr(b)), &b.spare, 0)
-	if mc.Keep(94) && (index == 0) {
+	if mc.Keep(96) && (index == 0) {
 		return nil
 	}
 	return waiterAt(index)
@@ -188,7 +188,7 @@ func anySpare(_ mc.Site) *waiter {
 	mc.Enter(97)
 	defer mc.Leave()
 	for i := range edges[:edgeMask+1] {
-		if w := edges[i].takeSpare(mc.Mark(98, uint64(i))); mc.Keep(95) && (w != nil) {
+		if w := edges[i].takeSpare(mc.Mark(98, uint64(i))); mc.Keep(97) && (w != nil) {
 			return w
 		}
 	}
@@ -210,10 +210,10 @@ func (l *freeList) push(_ mc.Site, w *waiter) {
 	defer mc.Leave()
 	for {
 		top := l.top.Load(mc.Mark(100, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mc.Keep(96) {
+		if mc.Keep(98) {
 			asm.StoreRelaxed32(mc.Mark(101, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
 		}
-		if mc.Keep(97) && (l.top.CompareAndSwap(mc.Mark(102, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
+		if mc.Keep(99) && (l.top.CompareAndSwap(mc.Mark(102, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
 			return
 		}
 	}
@@ -224,12 +224,12 @@ func (l *freeList) pop(_ mc.Site) *waiter {
 	defer mc.Leave()
 	for {
 		top := l.top.Load(mc.Mark(103, hashFreeListPtr(l)))
-		if mc.Keep(98) && (uint32(top) == 0) {
+		if mc.Keep(100) && (uint32(top) == 0) {
 			return nil
 		}
 		w := waiterAt(uint32(top))
 		next := asm.LoadRelaxed32(mc.Mark(104, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
-		if mc.Keep(99) && (l.top.CompareAndSwap(mc.Mark(105, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		if mc.Keep(101) && (l.top.CompareAndSwap(mc.Mark(105, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

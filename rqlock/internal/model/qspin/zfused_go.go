@@ -12,8 +12,8 @@ import (
 func lockFused(_ mc.Site, l *Mutex) {
 	mc.Enter(214)
 	defer mc.Leave()
-	if mc.Keep(211) && (!asm.LockFast(mc.Mark(215, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(210) {
+	if mc.Keep(213) && (!asm.LockFast(mc.Mark(215, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(212) {
 			lockContended(mc.Mark(216, hashMutexPtr(l)), l)
 		}
 	}

@@ -18,7 +18,7 @@ type Mutex struct {
 func (l *Mutex) Lock(_ mc.Site) {
 	mc.Enter(162)
 	defer mc.Leave()
-	if mc.Keep(161) {
+	if mc.Keep(163) {
 		lockFused(mc.Mark(163, hashMutexPtr(l)), l)
 	}
 }
@@ -26,7 +26,7 @@ func (l *Mutex) Lock(_ mc.Site) {
 func lockContended(_ mc.Site, l *Mutex) {
 	mc.Enter(163)
 	defer mc.Leave()
-	if mc.Keep(162) {
+	if mc.Keep(164) {
 		l.lockSlow(mc.Mark(164, hashMutexPtr(l)))
 	}
 }
@@ -40,7 +40,7 @@ func (l *Mutex) TryLock(_ mc.Site) bool {
 func (l *Mutex) Unlock(_ mc.Site) {
 	mc.Enter(165)
 	defer mc.Leave()
-	if mc.Keep(163) {
+	if mc.Keep(165) {
 		asm.UnlockRelease(mc.Mark(166, hashMutexPtr(l)), &l.word.Val)
 	}
 }

@@ -55,10 +55,10 @@ func newNode(_ mc.Site) *node {
 	mc.Enter(199)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(200)); mc.Keep(197) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(200)); mc.Keep(199) && (n != nil) {
 			return n
 		}
-		if mc.Keep(198) && (!makeChunk(mc.Mark(201))) {
+		if mc.Keep(200) && (!makeChunk(mc.Mark(201))) {
 			return nil
 		}
 	}
@@ -67,7 +67,7 @@ func newNode(_ mc.Site) *node {
 func (n *node) free(_ mc.Site) {
 	mc.Enter(201)
 	defer mc.Leave()
-	if mc.Keep(199) {
+	if mc.Keep(201) {
 		arena.free.push(mc.Mark(202, hashNodePtr(n)), n)
 	}
 }
@@ -75,26 +75,26 @@ func (n *node) free(_ mc.Site) {
 func makeChunk(_ mc.Site) bool {
 	mc.Enter(202)
 	defer mc.Leave()
-	if mc.Keep(200) {
+	if mc.Keep(202) {
 		arena.mu.Lock(mc.Mark(203))
 	}
 	defer arena.mu.Unlock(mc.Mark(204))
-	if mc.Keep(201) && (arena.free.any(mc.Mark(205))) {
+	if mc.Keep(203) && (arena.free.any(mc.Mark(205))) {
 		return true
 	}
-	if mc.Keep(202) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(204) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(203) {
+	if mc.Keep(205) {
 		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(206, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(204) {
+		if mc.Keep(206) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(205) {
+		if mc.Keep(207) {
 			c[i].free(mc.Mark(207, hashChunkPtr(c), uint64(i)))
 		}
 	}
@@ -117,10 +117,10 @@ func (l *freeList) push(_ mc.Site, n *node) {
 	defer mc.Leave()
 	for {
 		top := l.top.Load(mc.Mark(209, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(206) {
+		if mc.Keep(208) {
 			asm.StoreRelaxed32(mc.Mark(210, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
-		if mc.Keep(207) && (l.top.CompareAndSwap(mc.Mark(211, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(211, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
@@ -131,12 +131,12 @@ func (l *freeList) pop(_ mc.Site) *node {
 	defer mc.Leave()
 	for {
 		top := l.top.Load(mc.Mark(212, hashFreeListPtr(l)))
-		if mc.Keep(208) && (uint32(top) == 0) {
+		if mc.Keep(210) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
 		next := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
-		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
+		if mc.Keep(211) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

@@ -6,7 +6,7 @@ import "github.com/rqlock/rqlock/rqlock/internal/model/mc"
 
 // Sources has the files that were copied, and the SHA-256 of each.
 var Sources = map[string]string{
-	"rqlock/internal/qspin/mutex.go":     "c67f32c22e5980e9bc810588125ebd210546ff6b63f66bc06e4ec35f0b8544a8",
+	"rqlock/internal/qspin/mutex.go":     "02a0e728a3c2b3a527c454fb4b194c3c9a0b4d4a519ac4809012f1c2cf754384",
 	"rqlock/internal/qspin/slowpath.go":  "37f489b5d674bf4895ce2d74cb274cf9e3369cfdbf74fbc7a78442473ff5c192",
 	"rqlock/internal/qspin/node.go":      "02f9e6290774e26a2503dff53b0793cd9cec73e5aaf3b691be9ad30474b619eb",
 	"rqlock/internal/qspin/wait.go":      "dd3678d9652d801fb37845aac3cabc7bc1e6e611d3bcd77acda96f597f784046",
@@ -14,14 +14,14 @@ var Sources = map[string]string{
 }
 
 // The numbers of the first of Sites and the first of Drops.
-const FirstSite, FirstDrop = 163, 161
+const FirstSite, FirstDrop = 163, 163
 
 // Sites are the calls that the explorer takes part in, by number.
 var Sites = []mc.SiteInfo{
 	{File: "mutex.go", Line: 16, Func: "Lock", Text: "lockFused(l)"},
-	{File: "mutex.go", Line: 22, Func: "lockContended", Text: "l.lockSlow()"},
-	{File: "mutex.go", Line: 27, Func: "TryLock", Text: "asm.LockFast(&l.word)"},
-	{File: "mutex.go", Line: 32, Func: "Unlock", Text: "asm.UnlockRelease(&l.word.Val)"},
+	{File: "mutex.go", Line: 20, Func: "lockContended", Text: "l.lockSlow()"},
+	{File: "mutex.go", Line: 25, Func: "TryLock", Text: "asm.LockFast(&l.word)"},
+	{File: "mutex.go", Line: 30, Func: "Unlock", Text: "asm.UnlockRelease(&l.word.Val)"},
 	{File: "slowpath.go", Line: 16, Func: "lockSlow", Text: "l.spin()"},
 	{File: "slowpath.go", Line: 21, Func: "lockSlow", Text: "newNode()"},
 	{File: "slowpath.go", Line: 25, Func: "lockSlow", Text: "l.awaitLock(since)"},
@@ -77,8 +77,8 @@ var Sites = []mc.SiteInfo{
 // Drops are the statements and branches that a mutant leaves out, by number.
 var Drops = []mc.SiteInfo{
 	{File: "mutex.go", Line: 16, Func: "Lock", Text: "lockFused(l)"},
-	{File: "mutex.go", Line: 22, Func: "lockContended", Text: "l.lockSlow()"},
-	{File: "mutex.go", Line: 32, Func: "Unlock", Text: "asm.UnlockRelease(&l.word.Val)"},
+	{File: "mutex.go", Line: 20, Func: "lockContended", Text: "l.lockSlow()"},
+	{File: "mutex.go", Line: 30, Func: "Unlock", Text: "asm.UnlockRelease(&l.word.Val)"},
 	{File: "slowpath.go", Line: 16, Func: "lockSlow", Text: "if l.spin() { ..."},
 	{File: "slowpath.go", Line: 25, Func: "lockSlow", Text: "l.awaitLock(since)"},
 	{File: "slowpath.go", Line: 22, Func: "lockSlow", Text: "if n == nil { ..."},

@@ -17,28 +17,28 @@ const unavailable = asm.LockedMask | asm.PendingMask
 func (l *Mutex) lockSlow(_ mc.Site) {
 	mc.Enter(166)
 	defer mc.Leave()
-	if mc.Keep(164) && (l.spin(mc.Mark(167, hashMutexPtr(l)))) {
+	if mc.Keep(166) && (l.spin(mc.Mark(167, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
 	n := newNode(mc.Mark(168, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(166) && (n == nil) {
-		if mc.Keep(165) {
+	if mc.Keep(168) && (n == nil) {
+		if mc.Keep(167) {
 
 			l.awaitLock(mc.Mark(169, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(168) && (!l.enqueue(mc.Mark(170, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(167) {
+	if mc.Keep(170) && (!l.enqueue(mc.Mark(170, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(169) {
 			n.awaitHead(mc.Mark(171, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(169) {
+	if mc.Keep(171) {
 		l.awaitLock(mc.Mark(172, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(170) {
+	if mc.Keep(172) {
 		l.handOff(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
@@ -48,7 +48,7 @@ func (l *Mutex) spin(_ mc.Site) bool {
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(171) && (asm.LoadRelaxed32(mc.Mark(174, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(175)) {
+		if mc.Keep(173) && (asm.LoadRelaxed32(mc.Mark(174, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(175)) {
 			return true
 		}
 	}
@@ -58,20 +58,20 @@ func (l *Mutex) spin(_ mc.Site) bool {
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 	mc.Enter(175)
 	defer mc.Leave()
-	if mc.Keep(172) {
+	if mc.Keep(174) {
 		asm.StoreRelaxed32(mc.Mark(176, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(173) {
+	if mc.Keep(175) {
 		asm.StoreRelaxed32(mc.Mark(177, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
 	old := asm.XchgTailAcqRel(mc.Mark(178, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(174) && (old == 0) {
+	if mc.Keep(176) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(176) && (asm.Xchg32AcqRel(mc.Mark(179, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(175) {
+	if mc.Keep(178) && (asm.Xchg32AcqRel(mc.Mark(179, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(177) {
 
 			prev.free(mc.Mark(180, hashNodePtr(prev)))
 		}
@@ -84,12 +84,12 @@ func (n *node) awaitHead(_ mc.Site) {
 	mc.Enter(180)
 	defer mc.Leave()
 	state := asm.CondLoadAcquire32(mc.Mark(181, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(178) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(182, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(177) {
+	if mc.Keep(180) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(182, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(179) {
 			n.Wait(mc.Mark(183, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(179) {
+	if mc.Keep(181) {
 		asm.LoadAcquire32(mc.Mark(184, hashNodePtr(n)), &n.state)
 	}
 }
@@ -102,27 +102,27 @@ func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(180) && (asm.LoadRelaxed32(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(186, closed)) {
+		if mc.Keep(182) && (asm.LoadRelaxed32(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(186, closed)) {
 			return
 		}
-		if mc.Keep(184) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(181) {
+		if mc.Keep(186) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(183) {
 
 				closed = asm.FetchSetPendingAcquire(mc.Mark(187, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(183) && (closed) {
-				if mc.Keep(182) {
+			if mc.Keep(185) && (closed) {
+				if mc.Keep(184) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(185) {
+			if mc.Keep(187) {
 				time.Sleep(mc.Mark(188, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(186) {
+			if mc.Keep(188) {
 				runtime.Gosched(mc.Mark(189, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
@@ -132,14 +132,14 @@ func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
 	mc.Enter(189)
 	defer mc.Leave()
-	if mc.Keep(187) && (!closed) {
+	if mc.Keep(189) && (!closed) {
 		return l.TryLock(mc.Mark(190, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(188) && (asm.XchgLockedAcquire(mc.Mark(191, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(190) && (asm.XchgLockedAcquire(mc.Mark(191, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(189) {
+	if mc.Keep(191) {
 		asm.ClearPendingRelaxed(mc.Mark(192, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
@@ -149,20 +149,20 @@ func (l *Mutex) handOff(_ mc.Site, n *node) {
 	mc.Enter(192)
 	defer mc.Leave()
 
-	if mc.Keep(191) && (asm.TryCmpxchgTailRelaxed(mc.Mark(193, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(190) {
+	if mc.Keep(193) && (asm.TryCmpxchgTailRelaxed(mc.Mark(193, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(192) {
 			n.free(mc.Mark(194, hashNodePtr(n)))
 		}
 		return
 	}
 	next := asm.Xchg32AcqRel(mc.Mark(195, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(192) && (next == 0) {
+	if mc.Keep(194) && (next == 0) {
 		return
 	}
-	if mc.Keep(193) {
+	if mc.Keep(195) {
 		n.free(mc.Mark(196, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(194) {
+	if mc.Keep(196) {
 		nodeAt(next).promote(mc.Mark(197, uint64(next)))
 	}
 }
@@ -170,8 +170,8 @@ func (l *Mutex) handOff(_ mc.Site, n *node) {
 func (n *node) promote(_ mc.Site) {
 	mc.Enter(197)
 	defer mc.Leave()
-	if mc.Keep(196) && (asm.Xchg32AcqRel(mc.Mark(198, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(195) {
+	if mc.Keep(198) && (asm.Xchg32AcqRel(mc.Mark(198, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(197) {
 			n.Signal(mc.Mark(199, hashNodePtr(n)))
 		}
 	}
