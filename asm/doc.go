@@ -3,9 +3,10 @@
 // wait loops with a bound, and whole fast paths in one call.
 //
 // Its functions are generated for amd64 and arm64 from one table. A portable twin
-// serves every other architecture, and builds with the tag purego. It uses
-// sync/atomic. The semantics are the same in every build; [Variant] says which one
-// runs. The reference page is docs/zprimitives.md. The examples are small locks.
+// serves every other architecture, builds with the tag purego, and versions of Go that
+// are newer than those tested. It uses sync/atomic. The semantics are the same in every
+// build; [Variant] says which one runs. The reference page is docs/zprimitives.md. The
+// examples are small locks.
 //
 // # The lock word
 //
@@ -14,7 +15,8 @@
 // else comes. Tail names the last waiter of a queue. A state is written
 // (tail,pending,locked): 0,0,0 is free, and 0,0,1 is owned while nobody waits. The
 // constants have the fields' masks. A [Word] is a lock word with its owner, for locks
-// that [LockFast] acquires.
+// that [LockFast] acquires. An [Owned] has no such word: there the owner's id is the
+// lock, for [LockOwned].
 //
 // # Ordering
 //

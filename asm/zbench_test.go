@@ -68,6 +68,26 @@ func BenchmarkTryCmpxchgRelease32(b *testing.B) {
 	})
 }
 
+// BenchmarkTryCmpxchgAcquire64 is the cost of TryCmpxchgAcquire64 without contention.
+func BenchmarkTryCmpxchgAcquire64(b *testing.B) {
+	var p uint64
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			TryCmpxchgAcquire64(&p, 0, 0)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			tryCmpxchgAcquire64Portable(&p, 0, 0)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			atomic.CompareAndSwapUint64(&p, 0, 0)
+		}
+	})
+}
+
 // BenchmarkXchgTailAcqRel is the cost of XchgTailAcqRel without contention.
 func BenchmarkXchgTailAcqRel(b *testing.B) {
 	var val uint32
@@ -284,6 +304,55 @@ func BenchmarkUnlockFast(b *testing.B) {
 		for b.Loop() {
 			w.Owner = me
 			atomic.StoreUint32(&w.Val, 0)
+		}
+	})
+}
+
+// BenchmarkLockOwned is the cost of LockOwned without contention.
+func BenchmarkLockOwned(b *testing.B) {
+	var w Owned
+	owner := ownerOf(&w)
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			LockOwned(&w)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			lockOwnedPortable(&w)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			atomic.CompareAndSwapUint64(owner, 0, 0)
+		}
+	})
+}
+
+// BenchmarkUnlockOwned is the cost of UnlockOwned without contention.
+func BenchmarkUnlockOwned(b *testing.B) {
+	var w Owned
+	owner := ownerOf(&w)
+	me := CurrentGoid()
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			UnlockOwned(&w)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			unlockOwnedPortable(&w)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			atomic.StoreUint64(owner, 0)
 		}
 	})
 }
@@ -698,6 +767,20 @@ func BenchmarkCycleCount(b *testing.B) {
 	})
 }
 
+// BenchmarkCurrentGoid is the cost of CurrentGoid without contention.
+func BenchmarkCurrentGoid(b *testing.B) {
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			CurrentGoid()
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			currentGoidPortable()
+		}
+	})
+}
+
 // BenchmarkCurrentG is the cost of CurrentG without contention.
 func BenchmarkCurrentG(b *testing.B) {
 	b.Run("asm", func(b *testing.B) {
@@ -713,9 +796,11 @@ func BenchmarkCurrentG(b *testing.B) {
 }
 
 // BenchmarkLockUnlock is the cost of a lock without contention. It measures LockFast and
-// UnlockFast, sync.Mutex, and as a lower bound a compare-and-exchange and a plain store.
+// UnlockFast, LockOwned and UnlockOwned, sync.Mutex, and as a lower bound a compare-and-exchange
+// and a plain store.
 func BenchmarkLockUnlock(b *testing.B) {
 	var w Word
+	var o Owned
 	var val uint32
 	var mu sync.Mutex
 	b.Run("fast", func(b *testing.B) {
@@ -724,6 +809,13 @@ func BenchmarkLockUnlock(b *testing.B) {
 				b.FailNow()
 			}
 			if !UnlockFast(&w) {
+				b.FailNow()
+			}
+		}
+	})
+	b.Run("owned", func(b *testing.B) {
+		for b.Loop() {
+			if !LockOwned(&o) || UnlockOwned(&o) != Released {
 				b.FailNow()
 			}
 		}

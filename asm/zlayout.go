@@ -2,6 +2,8 @@
 
 package asm
 
+import "sync/atomic"
+
 // The lock word has the layout narrow:
 //
 //	 31            16 15      8 7      0
@@ -40,3 +42,21 @@ type Word struct {
 	Aux   uint32
 	Owner uintptr // CurrentG of the owner, or 0
 }
+
+// Owned is the state of a lock whose owner word is the lock, for LockOwned and UnlockOwned. They
+// leave Tail to their caller.
+type Owned struct {
+	Owner   atomic.Uint64 // id of the goroutine that holds the lock, or 0
+	Tail    uint32        // the last waiter of the queue, or 0
+	Sleeper uint32        // ClosedMask, and the waiter that the owner wakes when it unlocks, or 0
+}
+
+// ClosedMask in the field Sleeper says that newcomers may not acquire the lock.
+const ClosedMask uint32 = 1 << 31
+
+// What UnlockOwned returns.
+const (
+	Released uint32 = iota // the lock is free
+	WakeDue                // the lock is free, and somebody may be asleep
+	NotOwner               // nothing has changed: the current goroutine does not hold the lock
+)

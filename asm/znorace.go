@@ -4,7 +4,10 @@
 
 package asm
 
-import "unsafe"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // raceEnabled says that the race detector is off. The calls of the functions below are then
 // compiled away.
@@ -13,6 +16,9 @@ const raceEnabled = false
 func raceAcquire(unsafe.Pointer)      {}
 func raceReleaseMerge(unsafe.Pointer) {}
 func raceOwns(*uintptr) bool {
+	return false
+}
+func raceOwnsID(*atomic.Uint64) bool {
 	return false
 }
 func raceDisable() {}

@@ -31,6 +31,11 @@ func tryCmpxchgRelease32Portable(p *uint32, old, new uint32) (ok bool) {
 	return atomic.CompareAndSwapUint32(p, old, new)
 }
 
+// tryCmpxchgAcquire64Portable is the reference for TryCmpxchgAcquire64.
+func tryCmpxchgAcquire64Portable(p *uint64, old, new uint64) (ok bool) {
+	return atomic.CompareAndSwapUint64(p, old, new)
+}
+
 // xchgTailAcqRelPortable is the reference for XchgTailAcqRel.
 func xchgTailAcqRelPortable(val *uint32, new uint32) (old uint32) {
 	return replaceBits(val, TailMask, new) & TailMask
@@ -93,6 +98,26 @@ func unlockFastPortable(w *Word) (ok bool) {
 	atomic.StoreUintptr(&w.Owner, 0)
 	atomic.AndUint32(&w.Val, ^LockedMask)
 	return true
+}
+
+// lockOwnedPortable is the reference for LockOwned.
+func lockOwnedPortable(w *Owned) (ok bool) {
+	if atomic.LoadUint32(&w.Sleeper)&ClosedMask != 0 {
+		return false
+	}
+	return w.Owner.CompareAndSwap(0, currentGoid())
+}
+
+// unlockOwnedPortable is the reference for UnlockOwned.
+func unlockOwnedPortable(w *Owned) (rest uint32) {
+	if w.Owner.Load() != currentGoid() {
+		return NotOwner
+	}
+	w.Owner.Store(0)
+	if atomic.LoadUint32(&w.Sleeper) != 0 {
+		return WakeDue
+	}
+	return Released
 }
 
 // loadRelaxed8Portable is the reference for LoadRelaxed8.
@@ -230,17 +255,22 @@ func cycleCountPortable() (ticks uint64) {
 	return uint64(time.Since(counterStart))
 }
 
-// currentGPortable is the reference for CurrentG. No two goroutines ever have the same id, but a
-// 32-bit uintptr wraps after two billion of them.
-func currentGPortable() (gp uintptr) {
+// currentGoidPortable is the reference for CurrentGoid.
+func currentGoidPortable() (id uint64) {
 	if raceEnabled {
 		raceDisable() // what the pool synchronizes would hide races of the caller
 		defer raceEnable()
 	}
 	buf := traceHeads.Get().(*traceHead)
-	gp = goroutineID(buf[:runtime.Stack(buf[:], false)])
+	id = goroutineID(buf[:runtime.Stack(buf[:], false)])
 	traceHeads.Put(buf)
-	return 2 * gp
+	return id
+}
+
+// currentGPortable is the reference for CurrentG. No two goroutines ever have the same id, but a
+// 32-bit uintptr wraps after two billion of them.
+func currentGPortable() (gp uintptr) {
+	return uintptr(2 * currentGoidPortable())
 }
 
 // replaceBits sets the bits of *word that are in mask to what they are in bits, and returns the
@@ -285,11 +315,11 @@ var bigEndian = binary.NativeEndian.Uint16([]byte{0, 1}) == 1
 
 // goroutineID returns the first number in a stack trace, which begins "goroutine 7 [running]:", or
 // 0 if there is none.
-func goroutineID(trace []byte) (id uintptr) {
+func goroutineID(trace []byte) (id uint64) {
 	for _, c := range trace {
 		switch digit := c - '0'; {
 		case digit <= 9:
-			id = id*10 + uintptr(digit)
+			id = id*10 + uint64(digit)
 		case id != 0:
 			return id
 		}

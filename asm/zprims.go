@@ -37,6 +37,18 @@ func TryCmpxchgRelease32(p *uint32, old, new uint32) (ok bool) {
 	return tryCmpxchgRelease32(p, old, new)
 }
 
+// TryCmpxchgAcquire64 stores new in *p if *p is old, and reports whether it did.
+//
+// Ordering: acquire. Success acquires the lock, so the section must find what the last owner
+// wrote. A failure orders nothing.
+// Pairs with: UnlockOwned.
+//
+// Needed by a lock whose word is the owner's 64-bit id: a waiter acquires it, even if it is closed
+// to newcomers.
+func TryCmpxchgAcquire64(p *uint64, old, new uint64) (ok bool) {
+	return tryCmpxchgAcquire64(p, old, new)
+}
+
 // XchgTailAcqRel sets the tail of the lock word to the tail bits of new, and returns the tail bits
 // that it replaced. Both are at the tail's position in the word, as in TailMask; the other bits of
 // new are ignored. Pending and locked keep the values that concurrent operations give them.
@@ -196,11 +208,45 @@ func LockFast(w *Word) (ok bool) {
 // Ordering: release. The section's accesses and the store of the owner must be done before another
 // goroutine can find locked clear.
 // Pairs with: LockFast, and what UnlockRelease pairs with.
+//
+// Needed by a lock whose word has a locked byte, as in Linux's qspinlock, and which checks who
+// unlocks it.
 func UnlockFast(w *Word) (ok bool) {
 	if raceEnabled && raceOwns(&w.Owner) {
 		raceReleaseMerge(unsafe.Pointer(w))
 	}
 	return unlockFast(w)
+}
+
+// LockOwned acquires the lock for the current goroutine if it is free, and not closed to newcomers
+// (see ClosedMask): it stores CurrentGoid in w.Owner, and reports whether it did. It does not
+// wait. It looks whether the lock is closed before it tries to acquire it, so a goroutine that
+// stops in between may acquire a lock that has just been closed.
+//
+// Ordering: acquire. The section must find what the last owner wrote.
+// Pairs with: UnlockOwned.
+func LockOwned(w *Owned) (ok bool) {
+	ok = lockOwned(w)
+	if raceEnabled && ok {
+		raceAcquire(unsafe.Pointer(w))
+	}
+	return ok
+}
+
+// UnlockOwned releases the lock if w.Owner is the current goroutine, by one store, and then looks
+// at w.Sleeper. It returns Released, or WakeDue if w.Sleeper was not 0, or NotOwner if the current
+// goroutine is not the owner: then it changes nothing. On amd64 the look may come before other
+// processors see the store. A waiter that has set w.Sleeper and sleeps must therefore look at
+// w.Owner again once that store is visible, which takes less than 50 us.
+//
+// Ordering: release. The section's accesses must be done before another goroutine can find the
+// lock free. On arm64 the look acquires, which keeps it after the store.
+// Pairs with: LockOwned, TryCmpxchgAcquire64.
+func UnlockOwned(w *Owned) (rest uint32) {
+	if raceEnabled && raceOwnsID(&w.Owner) {
+		raceReleaseMerge(unsafe.Pointer(w))
+	}
+	return unlockOwned(w)
 }
 
 // LoadRelaxed8 loads *p in one access.
@@ -366,6 +412,8 @@ func StoreRelease16(p *uint16, v uint16) {
 // Ordering: release. Whoever acquires the value finds what was written before the store.
 // Pairs with: an acquire of the same object. A later load may pass it: an algorithm that publishes
 // and then looks must publish by an AcqRel exchange, and look by an acquire load.
+//
+// Needed by a queued lock whose nodes have a flag of 32 bits: the head sets its successor's flag.
 func StoreRelease32(p *uint32, v uint32) {
 	if raceEnabled {
 		raceReleaseMerge(unsafe.Pointer(p))
@@ -542,10 +590,20 @@ func CycleCount() (ticks uint64) {
 	return cycleCount()
 }
 
+// CurrentGoid returns the id of the current goroutine, as tracebacks show it. It is never 0, and
+// never used again. The assembly reads it from the runtime's g, at an offset that is checked when
+// the program starts. Under the build tag purego, and with a version of Go that is newer than
+// those tested, it comes from runtime.Stack, which takes a microsecond.
+func CurrentGoid() (id uint64) {
+	return currentGoid()
+}
+
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
 // under the build tag purego twice the goroutine's id. The word is even, so that its user may take
 // the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
 // nobody may dereference it.
+//
+// Needed by a lock whose owner is a goroutine that does not end while it holds the lock.
 func CurrentG() (gp uintptr) {
 	return currentG()
 }

@@ -99,6 +99,30 @@ func FuzzTryCmpxchgRelease32(f *testing.F) {
 	})
 }
 
+// FuzzTryCmpxchgAcquire64 compares TryCmpxchgAcquire64 and its twin with plain arithmetic.
+func FuzzTryCmpxchgAcquire64(f *testing.F) {
+	addInputs(f, 4)
+	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
+		for _, old := range []uint64{old, before} {
+			differAt(t, before, around, ops[uint64]{
+				oracle: func(p *uint64) any {
+					if *p != old {
+						return false
+					}
+					*p = new
+					return true
+				},
+				portable: func(p *uint64) any {
+					return tryCmpxchgAcquire64Portable(p, old, new)
+				},
+				public: func(p *uint64) any {
+					return TryCmpxchgAcquire64(p, old, new)
+				},
+			})
+		}
+	})
+}
+
 // FuzzXchgTailAcqRel compares XchgTailAcqRel and its twin with plain arithmetic.
 func FuzzXchgTailAcqRel(f *testing.F) {
 	addInputs(f, 3)
@@ -315,6 +339,69 @@ func FuzzUnlockFast(f *testing.F) {
 					},
 					public: func(l *lockWords) any {
 						return UnlockFast(&l.Word)
+					},
+				})
+			}
+		}
+	})
+}
+
+// FuzzLockOwned compares LockOwned and its twin with plain arithmetic.
+func FuzzLockOwned(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		for _, owner := range []uint64{0, CurrentGoid(), foreign} {
+			for _, sleeper := range []uint32{0, ClosedMask, uint32(word) &^ ClosedMask, uint32(word) | ClosedMask} {
+				differ(t, newOwned(owner, sleeper, around), ops[ownedWords]{
+					oracle: func(l *ownedWords) any {
+						if l.owner != 0 || l.sleeper&ClosedMask != 0 {
+							return false
+						}
+						l.owner = CurrentGoid()
+						return true
+					},
+					portable: func(l *ownedWords) any {
+						return l.with(func(w *Owned) any {
+							return lockOwnedPortable(w)
+						})
+					},
+					public: func(l *ownedWords) any {
+						return l.with(func(w *Owned) any {
+							return LockOwned(w)
+						})
+					},
+				})
+			}
+		}
+	})
+}
+
+// FuzzUnlockOwned compares UnlockOwned and its twin with plain arithmetic.
+func FuzzUnlockOwned(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		for _, owner := range []uint64{0, CurrentGoid(), foreign} {
+			for _, sleeper := range []uint32{0, ClosedMask, uint32(word) &^ ClosedMask, uint32(word) | ClosedMask} {
+				differ(t, newOwned(owner, sleeper, around), ops[ownedWords]{
+					oracle: func(l *ownedWords) any {
+						if l.owner != CurrentGoid() {
+							return NotOwner
+						}
+						l.owner = 0
+						if l.sleeper != 0 {
+							return WakeDue
+						}
+						return Released
+					},
+					portable: func(l *ownedWords) any {
+						return l.with(func(w *Owned) any {
+							return unlockOwnedPortable(w)
+						})
+					},
+					public: func(l *ownedWords) any {
+						return l.with(func(w *Owned) any {
+							return UnlockOwned(w)
+						})
 					},
 				})
 			}
@@ -760,6 +847,12 @@ func TestCPURelax(t *testing.T) {
 func TestCycleCount(t *testing.T) {
 	ticking(t, CycleCount)
 	ticking(t, cycleCountPortable)
+}
+
+// TestCurrentGoid checks CurrentGoid and its twin: see goids.
+func TestCurrentGoid(t *testing.T) {
+	goids(t, CurrentGoid)
+	goids(t, currentGoidPortable)
 }
 
 // TestCurrentG checks CurrentG and its twin: see identity.

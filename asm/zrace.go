@@ -30,7 +30,14 @@ func raceOwns(owner *uintptr) bool {
 	return atomic.LoadUintptr(owner) == currentG()
 }
 
-// raceWord returns the address by which the detector knows all fields of a lock word.
+// raceOwnsID reports the same of an owner that is an id.
+func raceOwnsID(owner *atomic.Uint64) bool {
+	return owner.Load() == currentGoid()
+}
+
+// raceWord returns the address by which the detector knows all fields of a lock word. What is not
+// narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector
+// knows it when sync/atomic accesses it.
 func raceWord(p unsafe.Pointer) unsafe.Pointer {
 	return unsafe.Pointer(uintptr(p) &^ 3)
 }

@@ -42,6 +42,20 @@ func TestTortureTryCmpxchgRelease32(t *testing.T) {
 	})
 }
 
+// TestTortureTryCmpxchgAcquire64 checks that each success counts once. A lock that is acquired by
+// it excludes.
+func TestTortureTryCmpxchgAcquire64(t *testing.T) {
+	torture(t, func(t *testing.T, n int) {
+		count(t, n, atomic.LoadUint64, TryCmpxchgAcquire64)
+		var lock uint64
+		exclusive(t, n, func() bool {
+			return TryCmpxchgAcquire64(&lock, 0, 1)
+		}, func() {
+			atomic.StoreUint64(&lock, 0)
+		})
+	})
+}
+
 // TestTortureXchgTailAcqRel checks that the tokens that workers exchange through the tail are
 // conserved while the other fields change.
 func TestTortureXchgTailAcqRel(t *testing.T) {
@@ -148,6 +162,40 @@ func TestTortureUnlockFast(t *testing.T) {
 			return true
 		}, func() {
 			UnlockFast(&w)
+		})
+	})
+}
+
+// TestTortureLockOwned checks that a lock that is acquired by it excludes, and has the right
+// owner.
+func TestTortureLockOwned(t *testing.T) {
+	torture(t, func(t *testing.T, n int) {
+		var w Owned
+		exclusive(t, n, func() bool {
+			return LockOwned(&w)
+		}, func() {
+			if id := w.Owner.Load(); id != CurrentGoid() {
+				t.Errorf("the owner is %d, want %d", id, CurrentGoid())
+			}
+			w.Owner.Store(0)
+		})
+	})
+}
+
+// TestTortureUnlockOwned checks that a lock that is released by it excludes, and that only the
+// owner can release it.
+func TestTortureUnlockOwned(t *testing.T) {
+	torture(t, func(t *testing.T, n int) {
+		var w Owned
+		exclusive(t, n, func() bool {
+			if UnlockOwned(&w) != NotOwner {
+				t.Errorf("released by one who is not the owner")
+			}
+			return TryCmpxchgAcquire64(ownerOf(&w), 0, CurrentGoid())
+		}, func() {
+			if UnlockOwned(&w) != Released {
+				t.Errorf("not released by its owner")
+			}
 		})
 	})
 }

@@ -73,6 +73,37 @@ var mutants = []mutant{
 	{"amd64", "wide", "XchgTailAcqRel", "JNE again\n", "", audit.RuleRetry},
 	{"amd64", "wide", "TryCmpxchgTailRelaxed", "JNE again\n", "", audit.RuleRetry},
 
+	// amd64: a lock whose owner word is the lock.
+	{"amd64", "narrow", "LockOwned", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "narrow", "LockOwned", "LOCK\nCMPXCHGQ DX, (CX)", "MOVQ DX, (CX)", audit.RuleAccess},
+	{"amd64", "narrow", "LockOwned", "CMPXCHGQ", "CMPXCHGL", audit.RuleWidth},
+	{"amd64", "narrow", "LockOwned", "CMPXCHGQ DX, (CX)", "CMPXCHGQ DX, 8(CX)", audit.RuleOffset},
+	{"amd64", "narrow", "LockOwned", "XORL AX, AX\n", "", audit.RuleValue}, // expects the g
+	{"amd64", "narrow", "LockOwned", "MOVQ 152(AX), DX", "MOVQ AX, DX", audit.RuleValue},
+	{"amd64", "narrow", "LockOwned", "152(AX)", "144(AX)", audit.RuleAddress},
+	{"amd64", "narrow", "LockOwned", "MOVQ 152(AX), DX", "MOVL 152(AX), DX", audit.RuleAddress},
+	{"amd64", "narrow", "LockOwned", "MOVQ 152(AX), DX", "MOVQ 152(AX), DX\nMOVQ DX, 152(AX)", audit.RuleAddress},
+	{"amd64", "narrow", "LockOwned", "15(CX)", "12(CX)", audit.RuleOffset},
+	{"amd64", "narrow", "LockOwned", "TESTB $0x80, 15(CX)", "TESTL $0x80000000, 12(CX)", audit.RuleWidth},
+	{"amd64", "narrow", "LockOwned", "TESTB $0x80, 15(CX)\nJNE held\n", "", audit.RuleSequence},
+	{"amd64", "narrow", "LockOwned", "JNE held\n", "", audit.RuleSequence},
+	{"amd64", "narrow", "LockOwned", "JNE held\nXORL AX, AX\nLOCK\nCMPXCHGQ DX, (CX)", "XORL AX, AX\nLOCK\nCMPXCHGQ DX, (CX)", audit.RuleSequence},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)", "MOVB $0x00, (AX)", audit.RuleWidth},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)", "MOVL $0x00000000, (AX)", audit.RuleWidth},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)", "MOVQ $0x00000001, (AX)", audit.RuleValue},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)", "XORL DX, DX\nXCHGQ DX, (AX)", audit.RuleAccess},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)", "MOVQ $0x00000000, (AX)\nMFENCE", audit.RuleFence},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)\n", "", audit.RuleSequence},
+	{"amd64", "narrow", "UnlockOwned", "JNE foreign\n", "", audit.RuleSequence},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ $0x00000000, (AX)\nCMPL 12(AX), $0x00\nJNE wake", "CMPL 12(AX), $0x00\nJNE wake\nMOVQ $0x00000000, (AX)", audit.RuleSequence},
+	{"amd64", "narrow", "UnlockOwned", "CMPL 12(AX), $0x00\nJNE wake\n", "", audit.RuleMissing},
+	{"amd64", "narrow", "UnlockOwned", "12(AX)", "8(AX)", audit.RuleOffset},
+	{"amd64", "narrow", "UnlockOwned", "CMPL 12(AX)", "CMPB 12(AX)", audit.RuleWidth},
+	{"amd64", "narrow", "UnlockOwned", "CMPQ CX, (AX)", "CMPL CX, (AX)", audit.RuleOffset},
+	{"amd64", "narrow", "UnlockOwned", "MOVQ 152(CX), CX\n", "", audit.RuleMissing}, // compares with the g
+	{"amd64", "narrow", "CurrentGoid", "152(AX)", "160(AX)", audit.RuleAddress},
+	{"amd64", "narrow", "CurrentGoid", "MOVQ 152(AX), AX\n", "", audit.RuleMissing},
+
 	// amd64: waiting, counter, g.
 	{"amd64", "narrow", "CondLoadAcquire32", "PAUSE\n", "", audit.RuleLoop},
 	{"amd64", "narrow", "CondLoadAcquire32", "PAUSE\nJMP again\ndone:", "JMP again\ndone:\nPAUSE", audit.RuleLoop},
@@ -99,6 +130,7 @@ var mutants = []mutant{
 
 	// amd64: plain accesses in place of sync/atomic.
 	{"amd64", "narrow", "TryCmpxchgAcquire32", "", "if *p != old {\nreturn false\n}\n*p = new\nreturn true", audit.RuleAccess},
+	{"amd64", "narrow", "TryCmpxchgAcquire64", "", "if *p != old {\nreturn false\n}\n*p = new\nreturn true", audit.RuleAccess},
 	{"amd64", "narrow", "Xchg32AcqRel", "", "old, *p = *p, new\nreturn old", audit.RuleAccess},
 
 	// arm64: the A and L of LSE, no less and no more.
@@ -226,6 +258,45 @@ var mutants = []mutant{
 	{"arm64", "narrow", "UnlockFast", "(R0), PSTL1KEEP", "8(R0), PSTL1KEEP", audit.RuleOffset},
 	{"arm64", "narrow", "UnlockFast", "BNE foreign\n", "", audit.RuleSequence},
 	{"arm64", "narrow", "UnlockFast", "MOVD ZR, 8(R0)\nSTLRB ZR, (R0)", "STLRB ZR, (R0)\nMOVD ZR, 8(R0)", audit.RuleSequence},
+
+	// arm64: a lock whose owner word is the lock.
+	{"arm64", "narrow", "LockOwned", "CASAD", "CASD", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "CASAD", "CASLD", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "CASAD", "CASALD", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "CASAD", "CASAW", audit.RuleWidth},
+	{"arm64", "narrow", "LockOwned", "CASAD R2, (R0), R1", "CASAD R2, (R0), ZR", audit.RuleValue},
+	{"arm64", "narrow", "LockOwned", "MOVD ZR, R2\n", "", audit.RuleValue},
+	{"arm64", "narrow", "LockOwned", "LDAXR", "LDXR", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "STXR", "STLXR", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "LDAXR", "LDAXRW", audit.RuleWidth},
+	{"arm64", "narrow", "LockOwned", "CLREX\n", "", audit.RuleWindow},
+	{"arm64", "narrow", "LockOwned", "CBNZW R3, retry\n", "", audit.RuleWindow},
+	{"arm64", "narrow", "LockOwned", "CBZW R2, llsc\n", "", audit.RuleDispatch},
+	{"arm64", "narrow", "LockOwned", "MOVD 152(g), R1", "MOVD g, R1", audit.RuleValue},
+	{"arm64", "narrow", "LockOwned", "152(g)", "144(g)", audit.RuleAddress},
+	{"arm64", "narrow", "LockOwned", "MOVD 152(g), R1", "MOVWU 152(g), R1", audit.RuleAddress},
+	{"arm64", "narrow", "LockOwned", "15(R0)", "12(R0)", audit.RuleOffset},
+	{"arm64", "narrow", "LockOwned", "MOVBU 15(R0), R2", "MOVWU 12(R0), R2", audit.RuleWidth},
+	{"arm64", "narrow", "LockOwned", "MOVBU 15(R0), R2", "ADD $15, R0, R2\nLDARB (R2), R2", audit.RuleOrdering},
+	{"arm64", "narrow", "LockOwned", "TBNZ $0x07, R2, held\n", "", audit.RuleSequence},
+	{"arm64 v8.1", "narrow", "LockOwned", "CASAD", "CASD", audit.RuleOrdering},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "MOVD ZR, (R0)", audit.RuleOrdering},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "STLRB ZR, (R0)", audit.RuleWidth},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "STLRW ZR, (R0)", audit.RuleWidth},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "STLR R2, (R0)", audit.RuleValue},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "SWPLD ZR, (R0), ZR", audit.RuleAccess},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)", "DMB $0xb\nMOVD ZR, (R0)", audit.RuleFence},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)\n", "", audit.RuleSequence},
+	{"arm64", "narrow", "UnlockOwned", "BNE foreign\n", "", audit.RuleSequence},
+	{"arm64", "narrow", "UnlockOwned", "STLR ZR, (R0)\nADD $0x0c, R0, R0\nLDARW (R0), R0", "ADD $0x0c, R0, R3\nLDARW (R3), R3\nSTLR ZR, (R0)\nMOVD R3, R0", audit.RuleSequence},
+	{"arm64", "narrow", "UnlockOwned", "LDARW (R0), R0", "MOVWU (R0), R0", audit.RuleOrdering},
+	{"arm64", "narrow", "UnlockOwned", "LDARW (R0), R0", "WORD $0xb8bfc000", audit.RuleInstruction}, // LDAPRW (R0), R0
+	{"arm64", "narrow", "UnlockOwned", "LDARW (R0), R0\nCBNZW R0, wake\n", "", audit.RuleMissing},
+	{"arm64", "narrow", "UnlockOwned", "ADD $0x0c", "ADD $0x08", audit.RuleOffset},
+	{"arm64", "narrow", "UnlockOwned", "LDARW (R0)", "LDARB (R0)", audit.RuleWidth},
+	{"arm64", "narrow", "UnlockOwned", "MOVD 152(g), R2", "MOVD g, R2", audit.RuleMissing},
+	{"arm64", "narrow", "CurrentGoid", "152(g)", "160(g)", audit.RuleAddress},
+	{"arm64", "narrow", "CurrentGoid", "MOVD 152(g)", "MOVD g", audit.RuleMissing},
 
 	// arm64: waiting, counter, g.
 	{"arm64", "narrow", "CondLoadAcquire32", "YIELD\n", "", audit.RuleLoop},

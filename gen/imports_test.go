@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 	// The model. It runs copies of the lock, on twins of what the lock imports.
 	"rqlock/internal/model":         {modelDir + "asm", modelDir + "context", modelDir + "lock", modelDir + "mc", modelDir + "qspin", modelDir + "wait"},
 	"rqlock/internal/model/mc":      nil,
-	"rqlock/internal/model/asm":     {modelDir + "mc"},
+	"rqlock/internal/model/asm":     {modelDir + "atomic", modelDir + "mc"},
 	"rqlock/internal/model/atomic":  {modelDir + "mc"},
 	"rqlock/internal/model/context": {modelDir + "mc"},
 	"rqlock/internal/model/park":    {modelDir + "context", modelDir + "mc", modelDir + "wait"},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -144,6 +145,8 @@ func TestPackage(t *testing.T) {
 			}
 			p.run(t, "go", "run", "./probe")
 			p.run(t, "PROBE_VARIANT=portable", "go", "run", "-tags=purego", "./probe")
+			p.run(t, "go", "vet", "-tags="+emit.UnknownGo, "./...")
+			p.run(t, "PROBE_VARIANT=portable", "go", "run", "-tags="+emit.UnknownGo, "./probe")
 			p.probe(t, "linux", "arm64")
 		})
 	}

@@ -40,6 +40,16 @@ var prims = []*spec.Row{
 		Pairs: "LoadAcquire32 or CondLoadAcquire32 of the same word.",
 	},
 
+	{
+		Name: "TryCmpxchgAcquire64", Op: spec.Cmpxchg, Width: 64, Order: spec.Acquire,
+		Sig:    "func(p *uint64, old uint64, new uint64) (ok bool)",
+		Atomic: "CompareAndSwapUint64", Inline: everywhere,
+		Does:  "TryCmpxchgAcquire64 stores new in *p if *p is old, and reports whether it did.",
+		Why:   "Success acquires the lock, so the section must find what the last owner wrote. A failure orders nothing.",
+		Pairs: "UnlockOwned.",
+		For:   "a lock whose word is the owner's 64-bit id: a waiter acquires it, even if it is closed to newcomers.",
+	},
+
 	// The fields of the lock word.
 	{
 		Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel,
@@ -137,6 +147,25 @@ var prims = []*spec.Row{
 		Trans:  "t,p,1 -> t,p,0",
 		Why:    "The section's accesses and the store of the owner must be done before another goroutine can find locked clear.",
 		Pairs:  "LockFast, and what UnlockRelease pairs with.",
+		For:    "a lock whose word has a locked byte, as in Linux's qspinlock, and which checks who unlocks it.",
+	},
+
+	// The same for a lock whose owner word is the lock.
+	{
+		Name: "LockOwned", Op: spec.LockOwned, Order: spec.Acquire,
+		Sig:    "func(w *Owned) (ok bool)",
+		Atomic: "CompareAndSwapUint64",
+		Does:   "LockOwned acquires the lock for the current goroutine if it is free, and not closed to newcomers (see ClosedMask): it stores CurrentGoid in w.Owner, and reports whether it did. It does not wait. It looks whether the lock is closed before it tries to acquire it, so a goroutine that stops in between may acquire a lock that has just been closed.",
+		Why:    "The section must find what the last owner wrote.",
+		Pairs:  "UnlockOwned.",
+	},
+	{
+		Name: "UnlockOwned", Op: spec.UnlockOwned, Order: spec.Release,
+		Sig:    "func(w *Owned) (rest uint32)",
+		Atomic: "StoreUint64",
+		Does:   "UnlockOwned releases the lock if w.Owner is the current goroutine, by one store, and then looks at w.Sleeper. It returns Released, or WakeDue if w.Sleeper was not 0, or NotOwner if the current goroutine is not the owner: then it changes nothing. On amd64 the look may come before other processors see the store. A waiter that has set w.Sleeper and sleeps must therefore look at w.Owner again once that store is visible, which takes less than 50 us.",
+		Why:    "The section's accesses must be done before another goroutine can find the lock free. On arm64 the look acquires, which keeps it after the store.",
+		Pairs:  "LockOwned, TryCmpxchgAcquire64.",
 	},
 
 	// Loads and stores. Go has the 32- and 64-bit loads itself.
@@ -165,7 +194,8 @@ var prims = []*spec.Row{
 		"a lock of one byte, which the store of 0 releases, or a queued lock that sets its successor's flag."),
 	storeRow("StoreRelease16", 16, spec.Release, "", nil,
 		"a ticket lock with tickets of 16 bits, whose owner serves the next one, or a queued lock with links of 16 bits."),
-	storeRow("StoreRelease32", 32, spec.Release, "StoreUint32", onARM64, ""),
+	storeRow("StoreRelease32", 32, spec.Release, "StoreUint32", onARM64,
+		"a queued lock whose nodes have a flag of 32 bits: the head sets its successor's flag."),
 	storeRow("StoreRelease64", 64, spec.Release, "StoreUint64", onARM64,
 		"a lock whose word is the owner's 64-bit id: the store of 0 releases it, without a read-modify-write."),
 
@@ -207,9 +237,15 @@ var prims = []*spec.Row{
 		For:  "a lock that measures its waits and sections, for a fraction of what time.Now costs.",
 	},
 	{
+		Name: "CurrentGoid", Op: spec.CurrentGoid, Order: spec.NoAccess,
+		Sig:  "func() (id uint64)",
+		Does: "CurrentGoid returns the id of the current goroutine, as tracebacks show it. It is never 0, and never used again. The assembly reads it from the runtime's g, at an offset that is checked when the program starts. Under the build tag purego, and with a version of Go that is newer than those tested, it comes from runtime.Stack, which takes a microsecond.",
+	},
+	{
 		Name: "CurrentG", Op: spec.CurrentG, Order: spec.NoAccess,
 		Sig:  "func() (gp uintptr)",
 		Does: "CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or under the build tag purego twice the goroutine's id. The word is even, so that its user may take the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and nobody may dereference it.",
+		For:  "a lock whose owner is a goroutine that does not end while it holds the lock.",
 	},
 }
 

@@ -138,10 +138,10 @@ func (o *options) renderPage(rows []*spec.Row, listings map[string]emit.Listing)
 	}
 	var b bytes.Buffer
 	err = t.Execute(&b, struct {
-		Header, Pkg string
-		Layout      *spec.Layout
-		Rows        []entry
-	}{emit.Header, o.pkg, o.layout, o.entries(rows, listings)})
+		Header, Pkg, UnknownGo string
+		Layout                 *spec.Layout
+		Rows                   []entry
+	}{emit.Header, o.pkg, emit.UnknownGo, o.layout, o.entries(rows, listings)})
 	return b.Bytes(), err
 }
 

@@ -3,6 +3,7 @@ package rqlock
 import (
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
@@ -12,24 +13,19 @@ import (
 // edge, owner, ... until it comes back to itself or to somebody who does not
 // wait. Whoever closes a cycle publishes last and hence sees all of it (G3).
 
-// beginWait publishes that g waits for l.
-func (l *Mutex) beginWait(g uintptr, lim *limit) (*waiter, error) {
-	w, err := newWaiter(g, l, lim)
-	if err != nil {
-		return nil, err
-	}
-	now := stallClock.now()
+// beginWait publishes that the goroutine waits for l.
+func (l *Mutex) beginWait(w *waiter, id uint64, lim *limit) {
+	now := clock.now()
 	wait.Refresh(now)
 	w.since.Store(now)
-	w.sees(sighting{})
+	w.long = lim.long()
 	w.where.record()
 	atomic.AddUint32(&w.epoch, 1)
-	atomic.StoreUintptr(&w.g, g)
+	w.g.Store(id)
 	w.insert()
 	// Sequentially consistent, as are the loads of a walk: of two goroutines
 	// that publish and then walk, at least one sees the other's edge.
 	w.lock.Store(l) // release: pairs with next [edge]
-	return w, nil
 }
 
 // endWait takes the edge back.
@@ -42,7 +38,7 @@ func (w *waiter) endWait() {
 // lock; the step before it found g to be the owner of its own lock.
 type step struct {
 	w     *waiter
-	g     uintptr
+	g     uint64
 	epoch uint32
 	lock  *Mutex
 }
@@ -61,22 +57,23 @@ func (s step) next() (step, bool) {
 	// now belongs to that wait.
 	n := step{w: w, g: g, epoch: atomic.LoadUint32(&w.epoch)}
 	n.lock = w.lock.Load() // acquire: pairs with beginWait [edge]
-	return n, n.lock != nil && atomic.LoadUintptr(&w.g) == g
+	return n, n.lock != nil && w.g.Load() == g
 }
 
-// closes reports whether following the edges from w comes back to it.
-func (w *waiter) closes(start step) bool {
+// closes returns the number of edges from w until following them comes back to it,
+// or 0 if that does not happen.
+func (w *waiter) closes(start step) int {
 	// Brent's method ends a walk that runs into a cycle elsewhere.
 	s, mark := start, start
-	for n, limit := 0, 8; ; n++ {
+	for n, limit := 1, 8; ; n++ {
 		next, ok := s.next()
 		switch {
 		case !ok:
-			return false
+			return 0
 		case next.w == w:
-			return true
+			return n
 		case next.w == mark.w:
-			return false // a cycle that w is not part of
+			return 0 // a cycle that w is not part of
 		}
 		if n == limit {
 			mark, limit = next, 2*limit
@@ -85,21 +82,18 @@ func (w *waiter) closes(start step) bool {
 	}
 }
 
-// path lists the edges from w until it comes back, w's own first.
-func (w *waiter) path(start step) []step {
-	steps := []step{start}
+// path lists the n edges of a cycle, w's own first. It returns nil if they lead
+// elsewhere by now.
+func (w *waiter) path(start step, n int) []step {
+	steps := make([]step, 1, n)
+	steps[0] = start
 	for {
 		next, ok := steps[len(steps)-1].next()
-		if !ok || len(steps) > 1<<20 {
+		switch back := next.w == w; {
+		case !ok || back != (len(steps) == n):
 			return nil
-		}
-		if next.w == w {
+		case back:
 			return steps
-		}
-		for _, s := range steps {
-			if s.w == next.w {
-				return nil
-			}
 		}
 		steps = append(steps, next)
 	}
@@ -109,12 +103,13 @@ func (w *waiter) path(start step) []step {
 // the victim, the same whoever looks (G5): the waiter that came last. If that
 // is w, it returns the error; else it tells the victim, and w waits on.
 func (w *waiter) findCycle(l *Mutex) error {
-	start := step{w: w, g: w.g, epoch: w.epoch, lock: l}
-	if !w.closes(start) {
+	start := step{w: w, g: w.g.Load(), epoch: w.epoch, lock: l}
+	n := w.closes(start)
+	if n == 0 {
 		return nil
 	}
-	cycle := w.path(start)
-	if len(cycle) == 0 || !w.confirms(start, cycle) {
+	cycle := w.path(start, n)
+	if cycle == nil || !w.confirms(start, cycle) {
 		return nil
 	}
 	last := victim(cycle)
@@ -129,7 +124,7 @@ func (w *waiter) findCycle(l *Mutex) error {
 // confirms walks again. What two walks find the same held all the time between
 // them, so that all edges stood at one instant (G4).
 func (w *waiter) confirms(start step, cycle []step) bool {
-	return slices.Equal(w.path(start), cycle)
+	return slices.Equal(w.path(start, len(cycle)), cycle)
 }
 
 // victim returns the place in the cycle of the waiter that came last.
@@ -149,7 +144,8 @@ func later(a, b *waiter) bool {
 	return sa > sb || sa == sb && a.index > b.index
 }
 
-// verdict tells a waiter that it is the victim of a cycle, in one of its waits.
+// verdict tells a waiter, in one of its waits, that it must give up: as the victim of
+// a cycle, or if err is nil because of a stall.
 type verdict struct {
 	epoch uint32
 	err   *DeadlockError
@@ -173,6 +169,9 @@ func (w *waiter) convict(epoch uint32, err *DeadlockError) {
 // reason returns why w must stop waiting for l, or nil.
 func (w *waiter) reason(l *Mutex, lim *limit) error {
 	if v := w.verdict.Load(); v != nil && v.epoch == w.epoch {
+		if v.err == nil {
+			return l.failStall(time.Duration(clock.now() - w.since.Load()))
+		}
 		return failDeadlock(v.err)
 	}
 	return lim.expired(l)

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
@@ -60,7 +61,7 @@ func TestSelf(t *testing.T) {
 			if got, want := eventsOf(func() { err = way.lock(l) }), (Events{SelfDeadlock: 1}); got != want {
 				t.Errorf("events %+v, want %+v", got, want)
 			}
-			me := parseGoid()
+			me := asm.CurrentGoid()
 			d := deadlock(t, err)
 			if len(d.Cycle) != 1 {
 				t.Fatalf("cycle of %d: %v", len(d.Cycle), d)
@@ -160,13 +161,6 @@ func TestCycleStepwise(t *testing.T) {
 	}
 }
 
-// TestCycleNoNodes is TestCycleStepwise for waiters that cannot queue.
-func TestCycleNoNodes(t *testing.T) {
-	setStallTimeout(t, never)
-	setMaxNodes(t, 1)
-	testCycleStepwise(t, 5, (*Mutex).Lock)
-}
-
 func testCycleStepwise(t *testing.T, n int, lock func(*Mutex) error) {
 	r := newRing(t, n)
 	step := func(i int) func() error {
@@ -240,9 +234,9 @@ func TestConfirm(t *testing.T) {
 		return cancel
 	}
 	again, cancel := wait(0), wait(1)
-	w := beginWait(r.want(2), r.actors[2].g) // closes the cycle, and does not look
-	start := step{w: w, g: w.g, epoch: w.epoch, lock: r.want(2)}
-	cycle := w.path(start)
+	w := beginWait(r.want(2), r.actors[2].id) // closes the cycle, and does not look
+	start := step{w: w, g: w.g.Load(), epoch: w.epoch, lock: r.want(2)}
+	cycle := w.path(start, 3)
 	if len(cycle) != 3 || !w.confirms(start, cycle) {
 		t.Fatalf("a cycle of %d, confirmed: %v", len(cycle), w.confirms(start, cycle))
 	}
@@ -251,8 +245,8 @@ func TestConfirm(t *testing.T) {
 	must(t, nilIf(r.actors[0].result(), context.Canceled))
 	again = wait(0)
 	w.lock.Store(r.want(2))
-	if len(w.path(start)) != 3 || w.confirms(start, cycle) {
-		t.Errorf("a cycle of %d, confirmed as the one before", len(w.path(start)))
+	if len(w.path(start, 3)) != 3 || w.confirms(start, cycle) {
+		t.Errorf("a cycle of %d, confirmed as the one before", len(w.path(start, 3)))
 	}
 	w.endWait()
 	w.free()
@@ -479,8 +473,8 @@ func (g *graph) finish() {
 		}
 	}
 	for l := range g.locks {
-		if w := &g.locks[l].word; g.owner[l] != -1 || w.Val != 0 || w.Owner != 0 {
-			g.t.Fatalf("graph %d: lock %d is left with word %#x, owner %#x", g.number, l, w.Val, w.Owner)
+		if s := stateOf(&g.locks[l]); g.owner[l] != -1 || s != (state{}) {
+			g.t.Fatalf("graph %d: lock %d is left with %+v", g.number, l, s)
 		}
 	}
 }
@@ -541,3 +535,39 @@ func TestNames(t *testing.T) {
 }
 
 var globalLock Mutex
+
+// TestLongCycle: what it takes to find a cycle grows with its length, not with the
+// square of it (G3).
+func TestLongCycle(t *testing.T) {
+	closing := func(n int) time.Duration {
+		locks, records := newLocks(t, n), make([]*waiter, n)
+		for i := range locks {
+			g := uint64(i+1) << 20
+			locks[i].word.Owner.Store(g)
+			records[i] = beginWait(&locks[(i+1)%n], g)
+		}
+		start := time.Now()
+		err := records[n-1].findCycle(&locks[0])
+		took := time.Since(start)
+		if d := deadlock(t, err); len(d.Cycle) != n {
+			t.Fatalf("a cycle of %d, want %d", len(d.Cycle), n)
+		}
+		for i := range locks {
+			records[i].endWait()
+			records[i].free()
+			locks[i].word.Owner.Store(0)
+		}
+		return took
+	}
+	// Ten times the length takes ten times as long, and with a square a hundred
+	// times: repeated, as others use the machine, too.
+	best := 1e9
+	for range 20 {
+		short, long := closing(1000), closing(10_000)
+		if best = min(best, float64(long)/float64(short)); best < 25 {
+			t.Logf("a cycle of 1,000 in %v, of 10,000 in %v", short, long)
+			return
+		}
+	}
+	t.Errorf("a cycle of 10,000 takes at least %.1f times as long as one of 1,000", best)
+}

@@ -21,12 +21,15 @@
 // each waits; print it with %+v. No order between locks is reported for its own
 // sake, only goroutines that really wait for one another.
 //
-// A stall is reported after the stall timeout (250 ms, see [SetStallTimeout]) in
-// which nobody was granted the lock although goroutines waited for it. A long queue
-// that moves is no stall, and a stopped process is none.
+// A stall is reported after the stall timeout (1 s, see [SetStallTimeout] and
+// [Mutex.SetStallTimeout]) in which nobody was granted the lock although goroutines
+// waited for it. A long queue that moves is no stall, and a stopped process is none.
+// The report says what the holder does, as far as that was looked up: looking stops the
+// program for a while, so it is done rarely.
 //
-// [Mutex.LockTimeout] and [Mutex.LockContext] bound the wait besides. [OnViolation]
-// sets a function to be told of every failure; [ReadEvents] counts outcomes.
+// [Mutex.LockTimeout] and [Mutex.LockContext] bound a wait in their own way: their limit
+// takes the place of the stall timeout. [OnViolation] sets a function to be told of every
+// failure; [ReadEvents] counts outcomes.
 //
 // # Compared with sync.Mutex
 //
@@ -52,12 +55,10 @@
 //   - Where readers should not exclude one another: there is no read lock.
 //   - As a [sync.Locker], or with a [sync.Cond]: Lock returns an error.
 //
-// The owner is known by the runtime's record of its goroutine, which the runtime
-// uses again after the goroutine has ended. So a goroutine that ends with the lock
-// held (a forgotten unlock, no deferred one before a runtime.Goexit) leaves a
-// lock that fails its waiters by timeout, as it should, but that some later
-// goroutine may be taken to own: it is then told that it holds the lock, may unlock
-// it, and may be named in a cycle. Unlock with defer where the section can end early.
+// The owner is known by the id of its goroutine, which is never used again. So a
+// goroutine that ends with the lock held (a forgotten unlock, no deferred one before a
+// runtime.Goexit) leaves a lock that fails its waiters by timeout, with a report that says
+// that the owner has ended. Unlock with defer where the section can end early.
 //
 // # What it builds on
 //

@@ -13,7 +13,7 @@ var edgeMask = uint32(edgeBuckets - 1)
 
 // insert enters w into the table.
 func (w *waiter) insert() {
-	w.home = hash(w.g) & edgeMask
+	w.home = hash(w.g.Load()) & edgeMask
 	for at := w.home; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
@@ -35,13 +35,13 @@ func (w *waiter) remove() {
 	}
 }
 
-// lookup returns the record of goroutine g if it waits.
-func lookup(g uintptr) *waiter {
-	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
+// lookup returns the record of the goroutine if it waits.
+func lookup(id uint64) *waiter {
+	for at := hash(id) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			if index := atomic.LoadUint32(&b.slots[i]); index != 0 { // acquire: pairs with insert [edge]
-				if w := waiterAt(index); atomic.LoadUintptr(&w.g) == g {
+				if w := waiterAt(index); w.g.Load() == id {
 					return w
 				}
 			}

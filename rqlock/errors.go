@@ -6,11 +6,10 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
-	"unsafe"
-	"weak"
+
+	"github.com/rqlock/rqlock/asm"
 )
 
 // ErrDeadlock matches every [*DeadlockError] under errors.Is, ErrTimeout every
@@ -41,7 +40,13 @@ type Wait struct {
 
 // A Holder is a goroutine that holds a lock which others wait for.
 type Holder struct {
-	Goroutine uint64 // its id; 0 = unknown
+	Goroutine uint64 // its id
+
+	// State is what the goroutine did when a [*TimeoutError] was made, as a traceback
+	// says it: "running", "chan receive", or "ended". It is "" if that was not looked
+	// up, as in a [*DeadlockError], whose goroutines all wait, or because the last look
+	// was too recent: it stops the program for a while.
+	State string
 }
 
 // LockInfo identifies a lock in a report.
@@ -91,7 +96,14 @@ func (w *Wait) heldBy() string {
 	if len(w.Holders) == 0 {
 		return "free, but not handed over"
 	}
-	return fmt.Sprintf("held by goroutine %d", w.Holders[0].Goroutine)
+	switch h := w.Holders[0]; h.State {
+	case "":
+		return fmt.Sprintf("held by goroutine %d", h.Goroutine)
+	case "ended":
+		return fmt.Sprintf("held by goroutine %d, which has ended", h.Goroutine)
+	default:
+		return fmt.Sprintf("held by goroutine %d (%s)", h.Goroutine, h.State)
+	}
 }
 
 // TimeoutError says that an acquisition gave up. The caller does not hold the
@@ -202,7 +214,7 @@ func reportViolation(err error) {
 func (l *Mutex) failSelf() error {
 	count(evSelfDeadlock)
 	w := l.callersWait(0)
-	w.Holders = []Holder{{w.Goroutine}}
+	w.Holders = []Holder{{Goroutine: w.Goroutine}}
 	return &DeadlockError{Cycle: []Wait{w}}
 }
 
@@ -213,12 +225,12 @@ func failDeadlock(err *DeadlockError) error {
 
 func (l *Mutex) failStall(waited time.Duration) error {
 	count(evStall)
-	return &TimeoutError{Wait: l.callersWait(waited), Stall: true}
+	return l.newTimeout(waited, true)
 }
 
 func (l *Mutex) failDeadline(lim *limit) error {
 	count(evDeadline)
-	return &TimeoutError{Wait: l.callersWait(lim.deadline.Sub(lim.start))}
+	return l.newTimeout(lim.deadline.Sub(lim.start), false)
 }
 
 func (l *Mutex) failContext(lim *limit) error {
@@ -226,14 +238,24 @@ func (l *Mutex) failContext(lim *limit) error {
 	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
 
+// newTimeout describes the wait of the calling goroutine, and who is to blame for it.
+func (l *Mutex) newTimeout(waited time.Duration, stall bool) *TimeoutError {
+	e := &TimeoutError{Wait: l.callersWait(waited), Stall: stall}
+	for i := range e.Wait.Holders {
+		h := &e.Wait.Holders[i]
+		h.State = goroutineState(h.Goroutine)
+	}
+	return e
+}
+
 // callersWait describes the wait of the calling goroutine, which ends now.
 func (l *Mutex) callersWait(d time.Duration) Wait {
 	var p place
 	p.record()
 	w := Wait{Lock: l.info(), For: d}
-	w.Goroutine, w.Stack = p.read()
+	w.Goroutine, w.Stack = asm.CurrentGoid(), p.read()
 	if owner := l.owner(); owner != 0 {
-		w.Holders = []Holder{{goidOf(owner)}}
+		w.Holders = []Holder{{Goroutine: owner}}
 	}
 	return w
 }
@@ -241,57 +263,30 @@ func (l *Mutex) callersWait(d time.Duration) Wait {
 // newDeadlock describes a cycle; the victim's step comes first.
 func newDeadlock(steps []step) *DeadlockError {
 	e := &DeadlockError{Cycle: make([]Wait, len(steps))}
-	now := stallClock.now()
+	now := clock.now()
 	for i, s := range steps {
 		w := &e.Cycle[i]
 		w.Lock = s.lock.info()
 		w.For = time.Duration(now - s.w.since.Load())
-		w.Goroutine, w.Stack = s.w.where.read()
-		e.Cycle[(i+len(steps)-1)%len(steps)].Holders = []Holder{{w.Goroutine}}
+		w.Goroutine, w.Stack = s.g, s.w.where.read()
+		e.Cycle[(i+len(steps)-1)%len(steps)].Holders = []Holder{{Goroutine: w.Goroutine}}
 	}
 	return e
 }
 
-// names holds the names of locks, which have no room for one.
-var names struct {
-	sync.Mutex
-	of map[weak.Pointer[Mutex]]string
-}
-
-// SetName gives l a name for reports; "" takes it back.
-func (l *Mutex) SetName(name string) {
-	key := weak.Make(l)
-	names.Lock()
-	defer names.Unlock()
-	if names.of == nil {
-		names.of = map[weak.Pointer[Mutex]]string{}
-	}
-	if _, known := names.of[key]; !known {
-		runtime.AddCleanup(l, forget, key)
-	}
-	names.of[key] = name
-}
-
-func forget(key weak.Pointer[Mutex]) {
-	names.Lock()
-	defer names.Unlock()
-	delete(names.of, key)
-}
-
-func (l *Mutex) info() LockInfo {
-	names.Lock()
-	defer names.Unlock()
-	return LockInfo{Addr: l.addr(), Name: names.of[weak.Make(l)]}
-}
-
-func (l *Mutex) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
-
 // badUnlock panics because the caller, me, does not own l. Nothing has changed.
-func (l *Mutex) badUnlock(me uintptr) {
-	switch owner := l.owner(); owner {
-	case 0:
-		panic(fmt.Sprintf("rqlock: unlock of unlocked lock %v", l.info()))
-	default:
-		panic(fmt.Sprintf("rqlock: goroutine %d unlocks lock %v, which is held by goroutine %d", goidOf(me), l.info(), goidOf(owner)))
+func (l *Mutex) badUnlock(me uint64) {
+	if owner := l.owner(); owner != 0 {
+		panic(fmt.Sprintf("rqlock: goroutine %d unlocks lock %v, which is held by goroutine %d", me, l.info(), owner))
 	}
+	panic(fmt.Sprintf("rqlock: unlock of unlocked lock %v", l.info()))
+}
+
+// badAssert panics because the caller, me, does not hold l.
+func (l *Mutex) badAssert(me uint64) {
+	held := "free"
+	if owner := l.owner(); owner != 0 {
+		held = fmt.Sprintf("held by goroutine %d", owner)
+	}
+	panic(fmt.Sprintf("rqlock: goroutine %d must hold lock %v, which is %s", me, l.info(), held))
 }

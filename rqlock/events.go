@@ -19,6 +19,7 @@ type Events struct {
 	Stall         uint64 // failed: the lock was granted to nobody for the stall timeout
 	Deadline      uint64 // failed: LockTimeout's limit had passed
 	Cancelled     uint64 // failed: LockContext's context was done
+	Rescued       uint64 // slept beside a free lock until the watchdog came: should be 0
 }
 
 type event int
@@ -34,6 +35,7 @@ const (
 	evStall
 	evDeadline
 	evCancelled
+	evRescued
 	numEvents
 )
 
@@ -43,7 +45,7 @@ var counters [64]struct {
 	_ [128 - numEvents*8%128]byte
 }
 
-func count(e event) { counters[hash(asm.CurrentG())%uint32(len(counters))].n[e].Add(1) }
+func count(e event) { counters[hash(asm.CurrentGoid())%uint32(len(counters))].n[e].Add(1) }
 
 // ReadEvents returns the counters. Those of concurrent acquisitions may be
 // missing.
@@ -58,5 +60,6 @@ func ReadEvents() Events {
 		Spun: sum[evSpun], Queued: sum[evQueued], Parked: sum[evParked], Closed: sum[evClosed], Unqueued: sum[evUnqueued],
 		SelfDeadlock: sum[evSelfDeadlock], CycleDeadlock: sum[evCycleDeadlock], Stall: sum[evStall],
 		Deadline: sum[evDeadline], Cancelled: sum[evCancelled],
+		Rescued: sum[evRescued],
 	}
 }

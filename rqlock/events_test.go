@@ -64,16 +64,18 @@ func TestEvents(t *testing.T) {
 // TestEventsOfWaits: what happens on the way to the lock is counted, too.
 func TestEventsOfWaits(t *testing.T) {
 	setStallTimeout(t, never)
-	setMaxNodes(t, 2)
+	setRecords(t, 2)
 	l := newLock(t)
 	actors := newActors(t, 3)
 	before := ReadEvents()
 	must(t, l.Lock())
-	for _, a := range actors {
+	for _, a := range actors[:2] {
 		a.waits(l, l.Lock)
 	}
+	actors[2].start(l.Lock)
 	await(t, "the second to park", func() bool { return since(before).Parked != 0 })
-	await(t, "one to close the door", func() bool { return since(before).Closed != 0 })
+	await(t, "one to close the lock", func() bool { return since(before).Closed != 0 })
+	await(t, "the third to find no record", func() bool { return since(before).Unqueued != 0 })
 	e := since(before)
 	e.Parked, e.Closed = 0, 0 // may come more than once
 	if want := (Events{Queued: 2, Unqueued: 1}); e != want {

@@ -98,10 +98,10 @@ var tries = []func(l *Mutex, w *hand) (got bool, err error){
 // it: limits, deadlocks of any form, stalls (G1).
 func TestExclusion(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
-		for _, nodes := range []uint32{maxNodes, 2} {
+		for _, nodes := range []int{maxRecords, 2} {
 			t.Run(fmt.Sprint(procs, "/", nodes), func(t *testing.T) {
 				setProcs(t, procs)
-				setMaxNodes(t, nodes)
+				setRecords(t, nodes)
 				setStallTimeout(t, 5*time.Millisecond)
 				testExclusion(t)
 			})
@@ -161,9 +161,30 @@ func checkFailure(t *testing.T, err error) {
 	t.Errorf("unknown failure: %v", err)
 }
 
-// TestSize: a lock has 16 bytes at most.
+// TestSize: a lock has 16 bytes at most, and its 64-bit owner is aligned wherever it
+// stands, also where a word has 32 bits.
 func TestSize(t *testing.T) {
 	if size := unsafe.Sizeof(Mutex{}); size > 16 {
 		t.Errorf("a lock has %d bytes", size)
+	}
+	type odd struct {
+		n uint32
+		m Mutex
+	}
+	for _, o := range []*odd{new(odd), &make([]odd, 3)[1], (*odd)(&globalOdd.odd)} {
+		if at := uintptr(unsafe.Pointer(&o.m.word.Owner)); at%8 != 0 {
+			t.Errorf("an owner word is at %#x", at)
+		}
+		must(t, o.m.Lock())
+		o.n++
+		o.m.Unlock()
+	}
+}
+
+var globalOdd struct {
+	n   uint32
+	odd struct {
+		n uint32
+		m Mutex
 	}
 }

@@ -46,8 +46,8 @@ func newLock(t testing.TB) *Mutex {
 // leaky: after a failure, the later tests are not to blame for what is left.
 var leaky bool
 
-// checkLeaks fails if a lock is not as new, apart from its count of grants, or
-// if any trace of a wait is left. All goroutines of the test must be gone.
+// checkLeaks fails if a lock is not as new, or if any trace of a wait is left. All
+// goroutines of the test must be gone.
 func checkLeaks(t testing.TB, locks []Mutex) {
 	t.Helper()
 	if t.Failed() || leaky {
@@ -55,12 +55,27 @@ func checkLeaks(t testing.TB, locks []Mutex) {
 		return
 	}
 	for i := range locks {
-		if w := &locks[i].word; w.Val != 0 || w.Owner != 0 {
-			t.Errorf("lock %d of %d is left with word %#x, owner %#x", i, len(locks), w.Val, w.Owner)
+		if s := stateOf(&locks[i]); s != (state{}) {
+			t.Errorf("lock %d of %d is left with %+v", i, len(locks), s)
 		}
 	}
 	checkTable(t)
 	checkRecords(t)
+	watchdog.mu.Lock()
+	defer watchdog.mu.Unlock()
+	if n := len(watchdog.heads); n != 0 {
+		t.Errorf("the watchdog looks after %d heads", n)
+	}
+}
+
+// state is what a lock has in its 16 bytes.
+type state struct {
+	owner         uint64
+	tail, sleeper uint32
+}
+
+func stateOf(l *Mutex) state {
+	return state{l.owner(), asm.LoadRelaxed32(&l.word.Tail), asm.LoadRelaxed32(&l.word.Sleeper)}
 }
 
 // checkTable fails if a wait edge is left.
@@ -82,15 +97,18 @@ func checkTable(t testing.TB) {
 // checkRecords fails if a waiter's record is not free, or still does something.
 func checkRecords(t testing.TB) {
 	t.Helper()
-	made := asm.LoadAcquire32(&registry.made)
+	registry.mu.Lock()
+	made := registry.made
+	registry.mu.Unlock()
 	free := make([]int, made+1)
 	for i := range edges {
 		free[asm.LoadRelaxed32(&edges[i].spare)]++
 	}
-	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
-		for index := uint32(list.top.Load()); index != 0 && free[index] < 2; index = waiterAt(index).parent {
-			free[index]++
-		}
+	for _, w := range withheld {
+		free[w.index]++
+	}
+	for index := uint32(registry.free.top.Load()); index != 0 && free[index] < 2; index = waiterAt(index).nextFree {
+		free[index]++
 	}
 	for index := uint32(1); index <= made; index++ {
 		w := waiterAt(index)
@@ -121,30 +139,41 @@ func setProcs(t testing.TB, n int) {
 
 // takeRecords returns all free records, which are the caller's.
 func takeRecords() (all []*waiter) {
-	for w := anySpare(); w != nil; w = anySpare() {
-		all = append(all, w)
-	}
-	for _, list := range []*freeList{&registry.nodes, &registry.edges} {
-		for w := list.pop(); w != nil; w = list.pop() {
+	for i := range edges {
+		if w := edges[i].takeSpare(); w != nil {
 			all = append(all, w)
 		}
+	}
+	for w := registry.free.pop(); w != nil; w = registry.free.pop() {
+		all = append(all, w)
 	}
 	return all
 }
 
-// setMaxNodes has no more than n waiters queue for the rest of the test. Nobody
+// withheld are the records that setRecords keeps from the test.
+var withheld []*waiter
+
+// setRecords has no more than n waiters have records for the rest of the test. Nobody
 // may wait when it is called or when the test ends.
-func setMaxNodes(t testing.TB, n uint32) {
-	old := maxNodes
-	regroup := func(n uint32) {
-		records := takeRecords()
-		maxNodes = n
-		for _, w := range records {
+func setRecords(t testing.TB, n int) {
+	if n >= maxRecords {
+		return
+	}
+	anyWaiter().free() // makes some, if there were none
+	all := takeRecords()
+	old := mostRecords
+	mostRecords = 0
+	withheld = all[n:]
+	for _, w := range all[:n] {
+		w.free()
+	}
+	t.Cleanup(func() {
+		mostRecords = old
+		for _, w := range withheld {
 			w.free()
 		}
-	}
-	regroup(n)
-	t.Cleanup(func() { regroup(old) })
+		withheld = nil
+	})
 }
 
 // setOnViolation has f called on violations for the rest of the test.
@@ -174,6 +203,7 @@ func since(before Events) Events {
 		Stall:         now.Stall - before.Stall,
 		Deadline:      now.Deadline - before.Deadline,
 		Cancelled:     now.Cancelled - before.Cancelled,
+		Rescued:       now.Rescued - before.Rescued,
 	}
 }
 
@@ -221,7 +251,6 @@ func stuck(t testing.TB, what string) {
 // An actor is a goroutine that does what a test tells it, step by step.
 type actor struct {
 	t       testing.TB
-	g       uintptr
 	id      uint64
 	steps   chan func() error
 	results chan error
@@ -237,7 +266,7 @@ func newActors(t testing.TB, n int) []*actor {
 		actors[i] = a
 		ready := make(chan struct{})
 		wg.Go(func() {
-			a.g, a.id = asm.CurrentG(), parseGoid()
+			a.id = asm.CurrentGoid()
 			close(ready)
 			for step := range a.steps {
 				a.results <- step()
@@ -302,28 +331,24 @@ func (a *actor) waits(l *Mutex, step func() error) {
 	})
 }
 
-// queued reports whether the actor waits for l, and is the last of the queue if
-// it can queue.
+// queued reports whether the actor waits for l, as the last of its queue.
 func (a *actor) queued(l *Mutex) bool {
-	w := lookup(a.g)
-	return w != nil && w.lock.Load() == l &&
-		(!w.canQueue() || tailOf(asm.LoadRelaxed32(&l.word.Val)) == w.index)
+	w := lookup(a.id)
+	return w != nil && w.lock.Load() == l && asm.LoadRelaxed32(&l.word.Tail) == w.index
 }
 
 // anyWaiter is newWaiter where there are records enough.
 func anyWaiter() *waiter {
-	w, err := newWaiter(0, nil, nil)
-	if err != nil {
-		panic(err)
+	w := newWaiter(0)
+	if w == nil {
+		panic("no record is free")
 	}
 	return w
 }
 
-// beginWait is Lock.beginWait where there are records enough.
-func beginWait(l *Mutex, g uintptr) *waiter {
-	w, err := l.beginWait(g, nil)
-	if err != nil {
-		panic(err)
-	}
+// beginWait is Mutex.beginWait with a record of its own.
+func beginWait(l *Mutex, id uint64) *waiter {
+	w := newWaiter(id)
+	l.beginWait(w, id, nil)
 	return w
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/asm"
 )
 
 // panicOf returns what f panics with.
@@ -27,10 +29,10 @@ func panicOf(t testing.TB, f func()) (msg string) {
 // the parts, and changes nothing.
 func badUnlock(t testing.TB, l *Mutex, parts ...any) {
 	t.Helper()
-	before := l.word
+	before := stateOf(l)
 	msg := panicOf(t, l.Unlock)
-	if l.word != before {
-		t.Errorf("the panic left the lock as %#x, before it was %#x", l.word, before)
+	if after := stateOf(l); after != before {
+		t.Errorf("the panic left the lock as %+v, before it was %+v", after, before)
 	}
 	for _, part := range parts {
 		if !strings.Contains(msg, fmt.Sprint(part)) {
@@ -70,7 +72,7 @@ func TestUnlockForeign(t *testing.T) {
 	for _, a := range actors {
 		owner = a
 		a.lock(l)
-		foreign(parseGoid())
+		foreign(asm.CurrentGoid())
 		a.unlock(l)
 	}
 	a, waiter := actors[0], actors[1]
@@ -79,8 +81,8 @@ func TestUnlockForeign(t *testing.T) {
 	waiter.waits(l, l.Lock)
 	// The waiter changes the word meanwhile, so only the owner is compared.
 	panicOf(t, l.Unlock)
-	if got := l.owner(); got != a.g {
-		t.Errorf("the owner is %#x, want %#x", got, a.g)
+	if got := l.owner(); got != a.id {
+		t.Errorf("the owner is %d, want %d", got, a.id)
 	}
 	a.unlock(l)
 	must(t, waiter.result())

@@ -19,7 +19,7 @@ import (
 // the thread before the section ends. Some hundred nanoseconds are fine.
 func (l *Mutex) LockPinned() error {
 	proc.Pin()
-	if asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
+	if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
 		return nil
 	}
 	proc.Unpin() // who may have to wait must not be pinned

@@ -11,38 +11,36 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
 // TestSelfFirst: that the caller holds the lock is noticed before any try to take
-// it (G2), and whether or not a waiter has marked the owner.
+// it (G2).
 func TestSelfFirst(t *testing.T) {
 	l := newLock(t)
-	for _, owner := range []uintptr{asm.CurrentG(), asm.CurrentG() | calling} {
-		l.word.Owner = owner // and free, as no holder ever sees it: a try would succeed
-		var err error
-		if e := eventsOf(func() { err = l.lockSlow(nil) }); e != (Events{SelfDeadlock: 1}) {
-			t.Errorf("counted %+v, want one lock held already", e)
-		}
-		deadlock(t, err)
-		if l.word.Val != 0 {
-			t.Errorf("the word is %#x", l.word.Val)
-		}
-		l.word.Owner = 0
+	must(t, l.Lock())
+	before := stateOf(l)
+	var err error
+	if e := eventsOf(func() { err = l.lockSlow(nil) }); e != (Events{SelfDeadlock: 1}) {
+		t.Errorf("counted %+v, want one lock held already", e)
 	}
+	deadlock(t, err)
+	if after := stateOf(l); after != before {
+		t.Errorf("the state is %+v, and was %+v", after, before)
+	}
+	l.Unlock()
 }
 
 // TestSpun: the slow path, too, takes a free lock past the queue (G9), and counts it.
 func TestSpun(t *testing.T) {
 	l := newLock(t)
-	for _, val := range []uint32{0, asm.TailVal} {
-		l.word.Val = val
+	for _, tail := range []uint32{0, 1} {
+		l.word.Tail = tail
 		if e := eventsOf(func() { must(t, l.lockSlow(nil)) }); e != (Events{Spun: 1}) {
-			t.Errorf("word %#x: counted %+v, want one that spun", val, e)
+			t.Errorf("tail %d: counted %+v, want one that spun", tail, e)
 		}
 		l.Unlock()
-		l.word.Val = 0
+		l.word.Tail = 0
 	}
 }
 
@@ -64,27 +62,27 @@ func TestNoWait(t *testing.T) {
 	l.Unlock()
 }
 
-// TestDoorTime: the door stays open for a millisecond of waiting, and not much
+// TestBargingTime: newcomers may barge for a millisecond of waiting, and not much
 // longer (G9).
-func TestDoorTime(t *testing.T) {
+func TestBargingTime(t *testing.T) {
 	setStallTimeout(t, never)
 	l := newLock(t)
 	a := newActors(t, 1)[0]
 	shortest := time.Hour
 	for range 20 {
 		must(t, l.Lock())
-		start := stallClock.now()
+		start := clock.now()
 		a.start(l.Lock)
-		for asm.LoadRelaxed32(&l.word.Val)&asm.PendingMask == 0 {
+		for !l.closed() {
 			runtime.Gosched()
 		}
-		shortest = min(shortest, time.Duration(stallClock.now()-start))
+		shortest = min(shortest, time.Duration(clock.now()-start))
 		l.Unlock()
 		must(t, a.result())
 		a.unlock(l)
 	}
-	if shortest < wait.Door || wait.Door != time.Millisecond || shortest > 20*time.Millisecond {
-		t.Errorf("the door is open for %v, want 1ms and not much more", shortest)
+	if shortest < wait.Barging || wait.Barging != time.Millisecond || shortest > 20*time.Millisecond {
+		t.Errorf("the lock is open for %v, want 1ms and not much more", shortest)
 	}
 }
 
@@ -148,19 +146,18 @@ func TestManyRecords(t *testing.T) {
 	must(t, l.Lock())
 	last := anyWaiter() // makes some, if there were none
 	taken := takeRecords()
-	made := registry.made
-	asm.StoreRelease32(&registry.made, maxRecords)
+	mostRecords = 0
 	a.start(l.Lock)
 	time.Sleep(20 * time.Millisecond)
-	if len(a.results) != 0 || lookup(a.g) != nil {
-		t.Errorf("did not wait for a record: %v", lookup(a.g))
+	if len(a.results) != 0 || lookup(a.id) != nil {
+		t.Errorf("did not wait for a record: %v", lookup(a.id))
 	}
 	last.free()
 	await(t, "the waiter to get a record", func() bool { return a.queued(l) })
 	l.Unlock()
 	must(t, a.result())
 	a.unlock(l)
-	asm.StoreRelease32(&registry.made, made)
+	mostRecords = maxRecords
 	for _, w := range taken {
 		w.free()
 	}
@@ -169,9 +166,9 @@ func TestManyRecords(t *testing.T) {
 // TestForgetNames: the name of a lock goes with it.
 func TestForgetNames(t *testing.T) {
 	size := func() int {
-		names.Lock()
-		defer names.Unlock()
-		return len(names.of)
+		known.mu.RLock()
+		defer known.mu.RUnlock()
+		return len(known.of)
 	}
 	before := size()
 	const n = 1000
@@ -215,63 +212,78 @@ func TestSetStallTimeout(t *testing.T) {
 	}
 }
 
-// TestShortStall: a poller sleeps no longer than what the stall clock counts, so
-// that a short stall timeout is kept as well as a long one (G6).
-func TestShortStall(t *testing.T) {
-	setStallTimeout(t, 20*time.Millisecond)
-	l, w := newLock(t), anyWaiter()
-	defer w.free()
-	var b wait.Backoff
-	shortest := never
-	for i := range 40 {
-		start := time.Now()
-		l.pause(w, &b, nil)
-		if i >= 30 { // by now as long as they get
-			shortest = min(shortest, time.Since(start))
-		}
-	}
-	if shortest > time.Duration(maxTick()) {
-		t.Errorf("sleeps %v between two polls, of which the stall clock counts %v", shortest, time.Duration(maxTick()))
-	}
-}
-
-// TestProgressNoted: each way in which the lock can go on counts as progress to
-// the head of its queue (G6): another owner, and the same one once more.
+// TestProgressNoted: another owner counts as progress to the head of a closed lock (G6),
+// and makes the count of the last quarter begin anew.
 func TestProgressNoted(t *testing.T) {
 	l := newLock(t)
-	seen := map[grant]bool{}
-	for _, w := range []asm.Word{{}, {Owner: 16}, {Owner: 32}, {Owner: 16, Aux: 1}, {Owner: 16, Aux: 2}} {
-		l.word = w
-		if g := l.grant(); seen[g] {
-			t.Errorf("%+v is told from none of those before", w)
-		} else {
-			seen[g] = true
+	h := headship{closed: true, owner: 1, quiet: 5, steps: 3}
+	l.word.Owner.Store(1)
+	if h.look(l); h != (headship{closed: true, owner: 1, quiet: 5, steps: 3}) {
+		t.Errorf("the same owner changed %+v", h)
+	}
+	for _, owner := range []uint64{2, 0} {
+		l.word.Owner.Store(owner)
+		before := clock.now()
+		h.steps = 3
+		if h.look(l); h.owner != owner || h.quiet < before || h.steps != 0 {
+			t.Errorf("owner %d after another: %+v", owner, h)
 		}
 	}
-	l.word = asm.Word{}
+	l.word.Owner.Store(0)
 }
 
-// TestGrants: each grant to a waiter is counted in the lock, be it the queue's head
-// or one without a node.
-func TestGrants(t *testing.T) {
-	setStallTimeout(t, never)
-	for _, nodes := range []uint32{maxNodes, 1} {
-		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
-			setMaxNodes(t, nodes)
-			const n = 3
-			l := newLock(t)
-			actors := newActors(t, n)
-			must(t, l.Lock())
-			for _, a := range actors {
-				a.waits(l, l.Lock)
-			}
-			l.Unlock()
-			getAll(t, l, actors)
-			if got := l.word.Aux; got != n {
-				t.Errorf("%d grants to %d waiters", got, n)
-			}
-		})
+// TestSteps: the last quarter of the timeout is counted in 50 steps, each of which is a
+// step however late it ends (G6).
+func TestSteps(t *testing.T) {
+	l := newLock(t)
+	const timeout = int64(time.Second)
+	l.SetStallTimeout(time.Second)
+	defer l.SetStallTimeout(-1)
+	h := headship{closed: true, quiet: 1}
+	if next := h.count(timeout, timeout/2, int64(time.Hour)); h.steps != 0 || next != timeout/4+1 {
+		t.Errorf("before the last quarter a step counts %d, and the next is after %d", h.steps, next)
 	}
+	for i := range 50 {
+		now := timeout + int64(i)*int64(time.Hour)
+		if h.stalled(l, now+1) {
+			t.Fatalf("stalled after %d steps", i)
+		}
+		if next := h.count(timeout, now, int64(time.Hour)); next != timeout/200 {
+			t.Fatalf("in the last quarter the next step is after %v", time.Duration(next))
+		}
+	}
+	if !h.stalled(l, timeout+1) {
+		t.Error("not stalled after 50 steps")
+	}
+	if h.stalled(l, timeout) {
+		t.Error("stalled before the timeout")
+	}
+	h.closed = false
+	if h.stalled(l, 2*timeout) {
+		t.Error("a lock that is open has stalled")
+	}
+}
+
+// TestRescue: a head that sleeps beside a free lock, since nobody woke it, is woken by the
+// watchdog, which counts that (G14).
+func TestRescue(t *testing.T) {
+	l := newLock(t)
+	a := newActors(t, 1)[0]
+	must(t, l.Lock())
+	me := l.owner()
+	a.start(l.Lock)
+	await(t, "the head to sleep until it is woken", func() bool {
+		watchdog.mu.Lock()
+		defer watchdog.mu.Unlock()
+		return len(watchdog.heads) == 1
+	})
+	before := ReadEvents().Rescued
+	l.word.Owner.CompareAndSwap(me, 0) // an unlock that wakes nobody
+	must(t, a.result())
+	if n := ReadEvents().Rescued - before; n != 1 {
+		t.Errorf("counted %d rescues", n)
+	}
+	a.unlock(l)
 }
 
 // TestLateLink: a waiter that links after the one before it has left is the head,
@@ -282,17 +294,17 @@ func TestLateLink(t *testing.T) {
 	if !l.enqueue(a) {
 		t.Fatal("the first is not the head")
 	}
-	a.at, b.at = 7, 1
-	l.word.Val = b.tail() // b is in the tail, but not linked
-	l.handOver(a)
-	l.word.Val = a.tail() // now the whole of b's enqueue
+	a.head, b.head = headship{quiet: 7}, headship{quiet: 1}
+	l.word.Tail = b.index // b is in the tail, but not linked
+	l.handOff(a)
+	l.word.Tail = a.index // now the whole of b's enqueue
 	if !l.enqueue(b) {
 		t.Error("behind a node that has left, and not the head")
 	}
-	if b.at != 7 {
-		t.Errorf("the progress handed on is %d, want 7", b.at)
+	if b.head.quiet != 7 {
+		t.Errorf("the progress handed on is %d, want 7", b.head.quiet)
 	}
-	l.handOver(b)
+	l.handOff(b)
 }
 
 // TestUnlockPinnedForeign: UnlockPinned of a lock that its caller does not hold
@@ -315,7 +327,7 @@ func TestTimeoutText(t *testing.T) {
 	holder.lock(l)
 	setStallTimeout(t, 10*time.Millisecond)
 	for _, err := range []error{a.do(l.Lock), a.do(func() error { return l.LockTimeout(0) })} {
-		want := fmt.Sprintf("lock %q (%#x), held by goroutine %d, was ", "named", addr(l), holder.id)
+		want := fmt.Sprintf("lock %q (%#x), held by goroutine %d", "named", addr(l), holder.id)
 		if got := err.Error(); !strings.HasPrefix(got, "rqlock: timeout: "+want) || strings.Contains(got, "\n") {
 			t.Errorf("the error is %q, want one line with %q", got, want)
 		}
@@ -336,7 +348,7 @@ func TestSpareRecord(t *testing.T) {
 	for i := range 3 {
 		must(t, l.Lock())
 		a.waits(l, l.Lock)
-		index := lookup(a.g).index
+		index := lookup(a.id).index
 		l.Unlock()
 		must(t, a.result())
 		a.unlock(l)
@@ -353,7 +365,7 @@ func TestSpareRecord(t *testing.T) {
 	if got := edges[1].spare; got != one.index {
 		t.Errorf("the bucket's spare record is %d, want %d", got, one.index)
 	}
-	if top := uint32(registry.nodes.top.Load()); top != two.index {
+	if top := uint32(registry.free.top.Load()); top != two.index {
 		t.Errorf("the list's first record is %d, want %d", top, two.index)
 	}
 	if spare != nil {

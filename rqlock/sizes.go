@@ -2,11 +2,11 @@ package rqlock
 
 // Sizes. The model has its own, as small as its programs allow.
 const (
-	chunkSize  = 64   // records made at once
-	maxChunks  = 3072 // chunks
-	maxRecords = chunkSize * maxChunks
+	chunkSize  = 256     // records made at once
+	maxRecords = 1 << 20 // waiters that there can be, over all locks
+	maxChunks  = maxRecords / chunkSize
 
-	edgeBuckets = 1 << 14 // of the table of edges
+	edgeBuckets = 1 << 17 // of the table of edges
 	bucketSlots = 14      // edges in each
 )
 
@@ -18,4 +18,4 @@ type bucket struct {
 	spare  uint32              // index of a free record, 0 = none; by exchange
 }
 
-func hash(x uintptr) uint32 { return uint32(uint64(x) * 0x9e3779b97f4a7c15 >> 40) }
+func hash(x uint64) uint32 { return uint32(x * 0x9e3779b97f4a7c15 >> 40) }

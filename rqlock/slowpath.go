@@ -2,14 +2,10 @@ package rqlock
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
-
-// busy are the bits that keep everyone out but the one who closed the door.
-const busy = asm.LockedMask | asm.PendingMask
 
 // lockSlow acquires l after the fast path has failed. lim bounds the wait; nil
 // means the stall timeout alone.
@@ -25,8 +21,8 @@ func (l *Mutex) lockSlow(lim *limit) error {
 }
 
 func (l *Mutex) acquireSlow(lim *limit) error {
-	g := asm.CurrentG()
-	if l.owner() == g { // only g stores or clears g
+	me := asm.CurrentGoid()
+	if l.owner() == me { // only me stores or clears me
 		return l.failSelf()
 	}
 	if l.spin() {
@@ -36,16 +32,18 @@ func (l *Mutex) acquireSlow(lim *limit) error {
 	if err := lim.expired(l); err != nil {
 		return err
 	}
-	w, err := l.beginWait(g, lim)
-	if err != nil {
-		return err
+	w := newWaiter(me)
+	if w == nil {
+		var err error
+		if w, err = l.awaitRecord(lim); w == nil {
+			return err
+		}
 	}
+	l.beginWait(w, me, lim)
 	if err := w.findCycle(l); err != nil {
-		return l.quit(w, err)
-	}
-	if !w.canQueue() {
-		count(evUnqueued)
-		return l.awaitLock(w, lim, false)
+		w.endWait()
+		w.free()
+		return err
 	}
 	count(evQueued)
 	if !l.enqueue(w) {
@@ -53,15 +51,29 @@ func (l *Mutex) acquireSlow(lim *limit) error {
 			return err
 		}
 	}
-	return l.awaitLock(w, lim, true)
+	return l.awaitLock(w, lim)
 }
 
+// closed reports whether newcomers may not take l.
+func (l *Mutex) closed() bool {
+	return asm.LoadRelaxed32(&l.word.Sleeper)&asm.ClosedMask != 0 // a hint
+}
+
+// owner returns the id of the goroutine that holds l, or 0 if none does.
+func (l *Mutex) owner() uint64 { return l.word.Owner.Load() }
+
 // spin tries for a short while to take l past the queue, as a running goroutine
-// may until the door is closed (G9).
+// may until the lock is closed (G9).
 func (l *Mutex) spin() bool {
 	for i := range wait.Tries() {
+		if l.closed() {
+			return false
+		}
 		wait.Relax(wait.Pauses(i))
-		if asm.LoadRelaxed32(&l.word.Val)&busy == 0 && asm.LockFast(&l.word) { // t,0,0 -> t,0,1; acquire [unlock]
+		if l.owner() != 0 {
+			continue
+		}
+		if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
 			return true
 		}
 	}
@@ -73,15 +85,16 @@ func (l *Mutex) enqueue(w *waiter) bool {
 	asm.StoreRelaxed32(&w.state, stateWaiting) // ordered by the exchange of the tail
 	asm.StoreRelaxed32(&w.next, 0)             // ordered by the exchange of the tail
 
-	// t,p,l -> w,p,l
-	old := asm.XchgTailAcqRel(&l.word.Val, w.tail()) // acq_rel: pairs with itself [publish]
-	if tailOf(old) == 0 {
+	// tail t -> w
+	last := asm.Xchg32AcqRel(&l.word.Tail, w.index) // acq_rel: pairs with itself, and unlink [publish]
+	if last == 0 {
+		w.head = headship{}
 		return true
 	}
-	prev := waiterAt(tailOf(old))
+	prev := waiterAt(last)
 	if asm.Xchg32AcqRel(&prev.next, w.index) == linkClosed { // acq_rel: pairs with unlink [link]
 		// prev left before we could link: it has handed us the queue's head.
-		w.sees(prev.seen())
+		w.head = prev.head
 		prev.free()
 		return true
 	}
@@ -91,12 +104,16 @@ func (l *Mutex) enqueue(w *waiter) bool {
 // awaitHead waits until w is the head of the queue. On an error w has left the
 // queue, or its predecessor will take it out.
 func (l *Mutex) awaitHead(w *waiter, lim *limit) error {
-	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, wait.Queued) // acquire: pairs with promote [handoff]
+	spins := uint32(wait.Queued)
+	if l.closed() {
+		spins = 0 // the head itself may be asleep
+	}
+	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, spins) // acquire: pairs with promote [handoff]
 	for state != stateHead {
 		if err := w.reason(l, lim); err != nil {
 			w.endWait() // once abandoned, w is not ours any more
 			if !w.abandon() {
-				l.handOver(w) // it became the head meanwhile
+				l.handOff(w) // it became the head meanwhile
 			}
 			return err
 		}
@@ -123,118 +140,98 @@ func (w *waiter) abandon() bool {
 	}
 }
 
-// awaitLock waits for the lock itself, as the head of the queue or (a waiter
-// that cannot queue) beside it. Those who do so poll the lock word, so that an
-// unlock never has to wake anybody.
-func (l *Mutex) awaitLock(w *waiter, lim *limit, queued bool) error {
+// awaitLock waits for the lock itself, as the head of the queue. On an error w has
+// left the queue.
+func (l *Mutex) awaitLock(w *waiter, lim *limit) error {
 	b := wait.Backoff{}
-	door := false // closed by us: pending is set, and only we may take the lock
-	p := progress{last: w.seen(), began: stallClock.now()}
+	w.head.inherit(w.since.Load())
 	for {
-		wait.Relax(b.Pauses())
-		if asm.LoadRelaxed32(&l.word.Val)&asm.LockedMask == 0 && l.take(door) {
-			l.granted(w, queued)
+		if l.owner() == 0 && l.word.Owner.CompareAndSwap(0, w.g.Load()) { // 0 -> me; acquire [unlock]
+			l.granted(w)
 			return nil
 		}
-		now := p.look(l)
-		if !door && now-w.since.Load() >= int64(wait.Door) {
-			// t,0,l -> t,1,l. From here on nobody passes us (G9).
-			door = asm.FetchSetPendingAcquire(&l.word.Val)&asm.PendingMask == 0
-			p.closed(now)
-			if door {
-				b = wait.Backoff{} // while we sleep nobody has the lock
-				count(evClosed)
-			}
+		now := w.head.look(l)
+		if !w.head.closed && now-w.since.Load() >= int64(wait.Barging) {
+			l.close(w)
+			b = wait.Backoff{} // while we sleep nobody has the lock
 		}
 		err := w.reason(l, lim)
-		if err == nil {
-			err = p.stall(l, now-w.since.Load(), now)
+		if err == nil && w.head.stalled(l, now) {
+			err = l.stall(w, now)
 		}
 		if err != nil {
-			if door {
-				asm.ClearPendingRelaxed(&l.word.Val) // t,1,l -> t,0,l
-			}
-			if !queued {
-				return l.quit(w, err)
-			}
 			w.endWait()
-			w.sees(p.last)
-			l.handOver(w)
+			l.handOff(w)
 			return err
 		}
 		l.pause(w, &b, lim)
+		wait.Relax(b.Pauses())
 	}
 }
 
-// owner returns CurrentG of the owner, or 0 if there is none.
-func (l *Mutex) owner() uintptr { return atomic.LoadUintptr(&l.word.Owner) &^ calling }
-
-// take takes the lock that was seen free.
-func (l *Mutex) take(door bool) bool {
-	if !door {
-		return asm.LockFast(&l.word) // t,0,0 -> t,0,1; acquire [unlock]
-	}
-	// t,1,0 -> t,1,1. Who finds the door closed may hold the lock for the moment
-	// that it takes to give it back; then we try again.
-	if asm.XchgLockedAcquire(&l.word.Val, asm.LockedVal) != 0 { // acquire [unlock]
-		return false
-	}
-	atomic.StoreUintptr(&l.word.Owner, asm.CurrentG())
-	asm.ClearPendingRelaxed(&l.word.Val) // t,1,1 -> t,0,1
-	return true
+// close closes the lock for its head w: from here on newcomers look before they take
+// it, and let it be.
+func (l *Mutex) close(w *waiter) {
+	asm.Xchg32AcqRel(&l.word.Sleeper, asm.ClosedMask) // closed; acq_rel: pairs with wake [sleeper]
+	w.head.closed, w.head.owner = true, l.owner()
+	w.head.grant()
+	count(evClosed)
 }
 
 // granted ends the wait of the new owner and lets the next waiter be the head.
-func (l *Mutex) granted(w *waiter, queued bool) {
-	asm.StoreRelaxed32(&l.word.Aux, l.word.Aux+1) // only the owner writes it
-	w.endWait()
-	if !queued {
-		w.free()
-		return
+func (l *Mutex) granted(w *waiter) {
+	if w.head.closed {
+		asm.StoreRelaxed32(&l.word.Sleeper, 0) // open; ordered by the hand-off
 	}
-	w.sees(sighting{l.grant(), stallClock.now()})
-	l.handOver(w)
+	w.head = headship{}
+	w.endWait()
+	l.handOff(w)
 }
 
-// handOver takes the head w out of the queue and makes the next waiter the
-// head, passing over those that gave up. w is not the caller's any more.
-func (l *Mutex) handOver(w *waiter) {
-	last := w.seen()
-	for {
-		w.sees(last)
-		next := l.unlink(w)
-		if next == nil || next.promote(last) {
+// handOff takes the head w out of the queue and makes the next waiter the head,
+// passing over those that gave up. w is not the caller's any more.
+func (l *Mutex) handOff(w *waiter) {
+	for next := l.unlink(w); next != nil; next = l.unlink(w) {
+		h := w.head
+		w.free()
+		if next.promote(h) {
 			return
 		}
 		w = next
 	}
 }
 
-// unlink takes the first node out of the queue and frees it. It returns the
-// node behind, or nil if there is none or if it has not linked itself yet: then
-// it will find the link closed, be the head, and free the first node.
+// unlink takes the first node out of the queue. It returns the node behind, or nil
+// if there is none (then w is free), or if it has not linked itself yet: then it
+// will find the link closed, be the head, and free w.
 func (l *Mutex) unlink(w *waiter) *waiter {
-	// w,p,l -> 0,p,l
-	if asm.TryCmpxchgTailRelaxed(&l.word.Val, w.tail(), 0) {
-		w.free()
-		return nil
+	if asm.LoadRelaxed32(&l.word.Tail) == w.index {
+		if w.head.closed { // nobody is left to open it later
+			asm.StoreRelaxed32(&l.word.Sleeper, 0) // open; ordered by the exchange of the tail
+			w.head.closed = false
+		}
+		// tail w -> 0
+		if asm.TryCmpxchgRelease32(&l.word.Tail, w.index, 0) { // release: pairs with enqueue [publish]
+			w.free()
+			return nil
+		}
 	}
 	next := asm.Xchg32AcqRel(&w.next, linkClosed) // acq_rel: pairs with enqueue [link]
 	if next == 0 {
 		return nil
 	}
-	w.free()
 	return waiterAt(next)
 }
 
-// promote makes w the head. It fails if w has given up.
-func (w *waiter) promote(last sighting) bool {
+// promote makes w the head, with what the head before knew. It fails if w has given up.
+func (w *waiter) promote(h headship) bool {
 	for {
 		state := asm.LoadAcquire32(&w.state) // acquire: pairs with abandon [abandon]
 		if state == stateAbandoned {
+			w.head = h
 			return false
 		}
-		w.sees(last)
+		w.head = h
 		if asm.TryCmpxchgRelease32(&w.state, state, stateHead) { // release: pairs with awaitHead [handoff]
 			if state == stateParked {
 				w.Signal()
@@ -242,11 +239,4 @@ func (w *waiter) promote(last sighting) bool {
 			return true
 		}
 	}
-}
-
-// quit ends the wait of a waiter that is in no queue.
-func (l *Mutex) quit(w *waiter, err error) error {
-	w.endWait()
-	w.free()
-	return err
 }

@@ -68,6 +68,66 @@ func beStopped(t *testing.T) {
 	}
 }
 
+// TestQuota: a process that runs for 10 of every 100 ms, as with a quota, sees no stall at
+// the default timeout in a section of 180 ms of its computing: its stops do not add up (G6).
+func TestQuota(t *testing.T) {
+	const quotaEnv = "RQLOCK_TEST_QUOTA"
+	if os.Getenv(quotaEnv) != "" {
+		l := newLock(t)
+		a := newActors(t, 1)[0]
+		must(t, l.Lock())
+		a.waits(l, l.Lock)
+		os.Stdout.WriteString("ready\n")
+		var r syscall.Rusage
+		computed := func() time.Duration {
+			must(t, syscall.Getrusage(syscall.RUSAGE_SELF, &r))
+			return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+		}
+		for start := computed(); computed()-start < 180*time.Millisecond; {
+		}
+		l.Unlock()
+		must(t, a.result())
+		a.unlock(l)
+		return
+	}
+	if testing.Short() {
+		t.Skip("lasts for some seconds")
+	}
+	for range 3 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestQuota$", "-test.v")
+		cmd.Env = append(os.Environ(), quotaEnv+"=1")
+		stdout, err := cmd.StdoutPipe()
+		must(t, err)
+		if err := cmd.Start(); err != nil {
+			t.Skipf("cannot start this program again: %v", err) // as under an emulator
+		}
+		out := bufio.NewReader(stdout)
+		for line := ""; !strings.Contains(line, "ready"); {
+			if line, err = out.ReadString('\n'); err != nil {
+				t.Skipf("cannot run this program again: %v", cmd.Wait())
+			}
+		}
+		rest := make(chan []byte)
+		go func() {
+			all, _ := io.ReadAll(out)
+			rest <- all
+		}()
+		for over := false; !over; {
+			cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(90 * time.Millisecond)
+			cmd.Process.Signal(syscall.SIGCONT)
+			select {
+			case said := <-rest:
+				if err := cmd.Wait(); err != nil {
+					t.Errorf("%v:\n%s", err, said)
+				}
+				over = true
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+}
+
 // TestErrno: the errors match those of the operating system.
 func TestErrno(t *testing.T) {
 	l := newLock(t)

@@ -30,7 +30,7 @@ func TestViolationLocks(t *testing.T) {
 	<-called
 	a[1].start(l.Lock)
 	await(t, "both to wait", func() bool {
-		v, w := lookup(a[0].g), lookup(a[1].g)
+		v, w := lookup(a[0].id), lookup(a[1].id)
 		return v != nil && w != nil && v != w
 	})
 	time.Sleep(5 * time.Millisecond)

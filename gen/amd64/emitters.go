@@ -34,8 +34,14 @@ var Backend = &emit.Backend{
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
+		spec.CurrentGoid:  currentGoid,
+		spec.LockOwned:    lockOwned,
+		spec.UnlockOwned:  unlockOwned,
 	},
-	Fused:   map[spec.Op]emit.FusedEmitter{spec.LockFast: lockPath, spec.UnlockFast: unlockPath},
+	Fused: map[spec.Op]emit.FusedEmitter{
+		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
+		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
+	},
 	Success: success,
 	Helpers: []emit.Helper{{
 		Name: "emptyCall",
@@ -311,7 +317,7 @@ func returnBool(f *emit.Func, ok uint8) {
 	ret(f)
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
 	p, locked := arg(f, param), f.GP32()
 	f.Add(x86.MOVL(operand.U32(1), locked))
 	f.Comment("t,p,l -> t,p,1",
@@ -329,10 +335,10 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 		"No fence: TSO keeps this store after the last owner's section.")
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
 	f.Label("held")
-	failed()
+	otherwise[0]()
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+func unlockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
 	p := reg.RAX
 	argInto(f, param, p)
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
@@ -345,7 +351,63 @@ func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func())
 	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
 	done()
 	f.Label("foreign")
-	failed()
+	otherwise[0]()
+}
+
+func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	result(f, loadGoid(f), "id")
+	ret(f)
+}
+
+func lockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	lockOwnedPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+}
+
+func unlockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	rest := func(n uint32) func() {
+		return func() {
+			result(f, operand.U32(n), "rest")
+			ret(f)
+		}
+	}
+	unlockOwnedPath(f, l, "w", rest(0), rest(1), rest(2))
+}
+
+func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
+	p, id := arg(f, param), loadGoid(f)
+	f.Comment("Is the lock closed? Look first: a newcomer that took it, and gave it back once it had",
+		"looked, could stop in between, and the waiter that has closed it would starve. The mark",
+		"is the top bit of Sleeper, which is in the byte at 15.")
+	f.Add(x86.TESTB(operand.U8(1<<emit.ClosedBit), at(p, emit.ClosedOffset)))
+	f.Add(x86.JNE(operand.LabelRef("held")))
+	f.Comment("0 -> id", "The exchange is as wide as the unlock's store. If it were wider, that store could not be",
+		"forwarded to it soon after, and it would wait until the store is in the cache.")
+	f.Add(x86.XORL(reg.EAX, reg.EAX))
+	lock(f)
+	cmpxchg(f, 64, id, at(p, 0))
+	f.Add(x86.JNE(operand.LabelRef("held")))
+	done()
+	f.Label("held")
+	otherwise[0]()
+}
+
+func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
+	p := arg(f, param)
+	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
+	f.Add(x86.CMPQ(loadGoid(f), at(p, 0)))
+	f.Add(x86.JNE(operand.LabelRef("foreign")))
+	f.Comment("id -> 0", "No fence and no LOCK: TSO keeps the section's accesses before this store.")
+	f.Add(x86.MOVQ(operand.U32(0), at(p, 0)))
+	f.Comment("Does anybody sleep? TSO lets this load be done while the store is still in the store",
+		"buffer, so it can miss a waiter that says so now. That waiter looks at the owner again",
+		"once the buffer has drained. A locked instruction here would cost more than all the rest.")
+	f.Add(x86.CMPL(at(p, emit.SleeperOffset), operand.U8(0)))
+	f.Add(x86.JNE(operand.LabelRef("wake")))
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("foreign")
+	otherwise[1]()
 }
 
 // success returns, with a nil error if the signature has one.

@@ -59,6 +59,13 @@ func loadG(f *emit.Func) reg.Register {
 	return g
 }
 
+// loadGoid loads the id of the current goroutine.
+func loadGoid(f *emit.Func) reg.Register {
+	g, id := loadG(f), f.GP64()
+	f.Add(x86.MOVQ(at(g, emit.GoidOffset), id))
+	return id
+}
+
 // arg loads a parameter, zero-extended to at least 32 bits.
 func arg(f *emit.Func, name string) reg.GPVirtual {
 	width := reg.S32

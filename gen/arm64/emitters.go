@@ -40,8 +40,14 @@ var Backend = &emit.Backend{
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
+		spec.CurrentGoid:  currentGoid,
+		spec.LockOwned:    lockOwned,
+		spec.UnlockOwned:  unlockOwned,
 	},
-	Fused:   map[spec.Op]emit.FusedEmitter{spec.LockFast: lockPath, spec.UnlockFast: unlockPath},
+	Fused: map[spec.Op]emit.FusedEmitter{
+		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
+		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
+	},
 	Success: success,
 	Helpers: []emit.Helper{
 		{
@@ -450,7 +456,8 @@ func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
 	unlockPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
+	failed := otherwise[0]
 	p, locked := arg(f, param), constant(f, 1)
 	bits := l.Locked.Bits
 	// own ends the path on which locked was clear, unless a waiter has closed the lock.
@@ -495,7 +502,7 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
 	})
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func()) {
+func unlockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
 	p, holder := arg(f, param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
@@ -509,7 +516,79 @@ func unlockPath(f *emit.Func, l *spec.Layout, param string, done, failed func())
 	add(f, storeOpcode(spec.Release, l.Locked.Bits), zr, at(p))
 	done()
 	f.Label("foreign")
-	failed()
+	otherwise[0]()
+}
+
+func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+	result(f, loadGoid(f), "id")
+	ret(f)
+}
+
+func lockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	lockOwnedPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+}
+
+func unlockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
+	rest := func(n uint32) func() {
+		return func() {
+			v := reg.Register(zr)
+			if n != 0 {
+				v = constant(f, n)
+			}
+			result(f, v, "rest")
+			ret(f)
+		}
+	}
+	unlockOwnedPath(f, l, "w", rest(0), rest(1), rest(2))
+}
+
+func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
+	p, id, closed := arg(f, param), loadGoid(f), f.GP64()
+	f.Comment("Is the lock closed? Look first: a newcomer that took it, and gave it back once it had",
+		"looked, could stop in between, and the waiter that has closed it would starve. The mark",
+		"is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it",
+		"may be out of date at once.")
+	add(f, zeroExtending[8], operand.Mem{Base: p, Disp: emit.ClosedOffset}, closed)
+	branch(f, "TBNZ", "held", operand.U8(emit.ClosedBit), closed)
+	f.Comment("0 -> id")
+	dispatch(f, func() {
+		found := f.GP64()
+		add(f, "MOVD", zr, found)
+		cas(f, lse("CAS", spec.Acquire, 64), found, p, id)
+		branch(f, "CBNZ", "held", found)
+		done()
+		f.Label("held")
+		otherwise[0]()
+	}, func() {
+		exclusively(f, spec.Acquire, 64, p, func(found reg.Register) reg.Register {
+			branch(f, "CBNZ", "miss", found)
+			return id
+		})
+		done()
+		f.Label("miss")
+		dropReservation(f)
+		otherwise[0]()
+	})
+}
+
+func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
+	p, owner, sleeper := arg(f, param), f.GP64(), f.GP64()
+	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
+	add(f, loadOpcode(spec.Relaxed, 64), at(p), owner)
+	test(f, "CMP", loadGoid(f), owner)
+	branch(f, "BNE", "foreign")
+	f.Comment("id -> 0", "No fence and no read-modify-write: STLR keeps the section's accesses before itself.")
+	add(f, storeOpcode(spec.Release, 64), zr, at(p))
+	f.Comment("Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and",
+		"miss a waiter that has said so and then found the lock held.")
+	add(f, "ADD", operand.U8(emit.SleeperOffset), p, sleeper)
+	add(f, loadOpcode(spec.Acquire, 32), at(sleeper), sleeper)
+	branch(f, "CBNZW", "wake", sleeper)
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("foreign")
+	otherwise[1]()
 }
 
 // success returns, with a nil error if the signature has one.

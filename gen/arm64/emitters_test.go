@@ -80,6 +80,9 @@ func everyRow() []*spec.Row {
 	row(spec.Row{Name: "CurrentG", Op: spec.CurrentG, Sig: "func() (gp uintptr)"}, spec.NoAccess)
 	row(spec.Row{Name: "Lock", Op: spec.LockFast, Sig: "func(w *Word) (ok bool)"}, spec.Acquire)
 	row(spec.Row{Name: "Unlock", Op: spec.UnlockFast, Sig: "func(w *Word) (ok bool)"}, spec.Release)
+	row(spec.Row{Name: "CurrentGoid", Op: spec.CurrentGoid, Sig: "func() (id uint64)"}, spec.NoAccess)
+	row(spec.Row{Name: "LockOwned", Op: spec.LockOwned, Sig: "func(w *Owned) (ok bool)"}, spec.Acquire)
+	row(spec.Row{Name: "UnlockOwned", Op: spec.UnlockOwned, Sig: "func(w *Owned) (rest uint32)"}, spec.Release)
 	return rows
 }
 
@@ -194,7 +197,7 @@ func exclusives(code []uint32) (loads, stores int) {
 // writePackage makes a module with the assembly and its Go declarations.
 func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
 	var decls bytes.Buffer
-	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\n")
+	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\ntype Owned struct {\n\tOwner uint64\n\tTail, Sleeper uint32\n}\n\n")
 	for _, h := range Backend.Helpers {
 		fmt.Fprintf(&decls, "func %s%s\n", h.Name, strings.TrimPrefix(h.Sig, "func"))
 	}

@@ -179,6 +179,13 @@ func constant(f *emit.Func, v uint32) reg.Register {
 	return r
 }
 
+// loadGoid loads the id of the current goroutine.
+func loadGoid(f *emit.Func) reg.Register {
+	id := f.GP64()
+	add(f, "MOVD", operand.Mem{Base: g, Disp: emit.GoidOffset}, id)
+	return id
+}
+
 // arg loads a parameter, zero-extended.
 func arg(f *emit.Func, name string) reg.Register {
 	p, r := f.Param(name), f.GP64()

@@ -32,7 +32,8 @@ const (
 	isConst
 	isParam // the parameter, or for a pointer n bytes behind it
 	isFlag
-	isG
+	isG    // the current g, or its address and n
+	isGoid // the goroutine's id, from the g
 )
 
 type registers [33]value
@@ -114,7 +115,7 @@ func (f *function) value(n int, o operand) value {
 		return value{kind: isConst, n: o.n}
 	case fromReg:
 		v := f.states[n][o.reg]
-		if v.kind == isConst || v.kind == isParam {
+		if v.kind == isConst || v.kind == isParam || v.kind == isG {
 			v.n += o.n
 		} else if o.n != 0 {
 			return value{}
@@ -135,14 +136,24 @@ func (f *function) loaded(n int) value {
 		if s := f.slotAt(i); s != nil && !s.result {
 			return value{kind: isParam, name: s.name}
 		}
+	case isGoidAt(i, a):
+		return value{kind: isGoid}
 	case a.kind == isConst && f.flagAt(a.n) != "":
 		return value{kind: isFlag, name: f.flagAt(a.n)}
 	}
 	return value{}
 }
 
-// address returns what instruction n accesses: a parameter, a constant address, or
-// anything. It knows nothing of the stack and of thread-local storage.
+// goidOffset is where the runtime's g has the goroutine's id, on a 64-bit machine.
+const goidOffset = 0x98
+
+// isGoidAt reports whether i loads the goroutine's id, given what it accesses.
+func isGoidAt(i *inst, a value) bool {
+	return i.class == load && i.bits == 64 && a == value{kind: isG, n: goidOffset}
+}
+
+// address returns what instruction n accesses: a parameter, the current g, a constant
+// address, or anything. It knows nothing of the stack and of thread-local storage.
 func (f *function) address(n int) value {
 	m := f.code[n].mem
 	switch m.region {

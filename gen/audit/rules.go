@@ -104,8 +104,8 @@ func (c *checker) checkNoDispatch(n int) {
 }
 
 // checkAddress checks that an access to the stack is to one argument or result, one to
-// a global to a flag, and one to thread-local storage to the current g. Any other must
-// be through a parameter.
+// a global to a flag, and one to thread-local storage to the current g, of which only
+// the goroutine's id is loaded. Any other must be through a parameter.
 func (c *checker) checkAddress(n int) {
 	i := &c.fn.code[n]
 	a := c.fn.address(n)
@@ -122,6 +122,10 @@ func (c *checker) checkAddress(n int) {
 	case a.kind == isConst:
 		if i.class != load || c.fn.flagAt(a.n) == "" {
 			c.report(n, RuleAddress, "accesses a global that is no flag")
+		}
+	case a.kind == isG:
+		if !isGoidAt(i, a) {
+			c.report(n, RuleAddress, "only the goroutine's id is loaded from the current g")
 		}
 	case a.kind != isParam:
 		c.report(n, RuleAddress, "the address does not come from a parameter")
@@ -153,7 +157,11 @@ func (c *checker) checkMachine() {
 	case spec.CycleCount:
 		c.require(counter)
 	case spec.CurrentG:
-		c.checkReturnsG()
+		c.checkReturns(isG, "the current g")
+	case spec.CurrentGoid:
+		c.checkReturns(isGoid, "the goroutine's id")
+	case spec.UnlockOwned:
+		c.requireGoid()
 	}
 }
 
@@ -167,13 +175,23 @@ func (c *checker) require(want class) {
 	c.report(-1, RuleMissing, "no %s", want)
 }
 
-func (c *checker) checkReturnsG() {
+func (c *checker) checkReturns(kind valueKind, what string) {
 	for n, i := range c.fn.code {
-		if c.live[n] && i.class == store && i.mem.region == viaStack && c.fn.value(n, i.data).kind == isG {
+		if c.live[n] && i.class == store && i.mem.region == viaStack && c.fn.value(n, i.data) == (value{kind: kind}) {
 			return
 		}
 	}
-	c.report(-1, RuleMissing, "no store of the current g as the result")
+	c.report(-1, RuleMissing, "no store of %s as the result", what)
+}
+
+// requireGoid: an operation that is the owner's alone knows who runs it.
+func (c *checker) requireGoid() {
+	for n := range c.fn.code {
+		if c.live[n] && isGoidAt(&c.fn.code[n], c.fn.address(n)) {
+			return
+		}
+	}
+	c.report(-1, RuleMissing, "no load of the goroutine's id")
 }
 
 // checkFeatures checks that a machine without LSE runs none of its instructions, that
@@ -317,7 +335,12 @@ func (c *checker) follows(n int, p *prior) bool {
 	for _, k := range firsts {
 		from = append(from, c.fn.nextOn(c.machine, k)...)
 	}
-	return c.dominated(from, n, func(i *inst) bool { return i.class == branch })
+	dispatch := map[*inst]bool{} // branches on what the machine has, not on what was found
+	for k := range c.fn.code {
+		i := &c.fn.code[k]
+		dispatch[i] = c.live[k] && i.test != nil && c.fn.states[k][i.test.reg].kind == isFlag
+	}
+	return c.dominated(from, n, func(i *inst) bool { return i.class == branch && !dispatch[i] })
 }
 
 // repeats reports whether instruction n can run again after itself.

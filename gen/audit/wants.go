@@ -15,6 +15,7 @@ type want struct {
 	off    int64
 	order  spec.Order
 	value  *value // what it stores (nil = anything)
+	expect *value // what a compare-and-exchange compares with (nil = anything)
 	many   bool   // may occur more than once in the code
 	option bool   // may be absent
 	retry  bool   // is in a loop that tries again
@@ -67,6 +68,10 @@ func (c *checker) wants() []want {
 		return c.wantLockFast()
 	case spec.UnlockFast:
 		return c.wantUnlockFast()
+	case spec.LockOwned:
+		return c.wantLockOwned()
+	case spec.UnlockOwned:
+		return c.wantUnlockOwned()
 	}
 	return nil
 }
@@ -102,6 +107,34 @@ func (c *checker) wantUnlockFast() []want {
 			after: &prior{param: "w", off: ownerOffset, guarded: true}},
 		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
 			value: &value{kind: isConst}, after: &prior{param: "w", off: ownerOffset, writes: true}},
+	}
+}
+
+// Where an Owned has its owner, what its waiters tell the owner, and the byte of that
+// in which they close the lock.
+const (
+	idOffset      = 0
+	sleeperOffset = 12
+	closedOffset  = 15
+)
+
+// wantLockOwned: look whether the lock is closed, and if not exchange the owner.
+func (c *checker) wantLockOwned() []want {
+	return []want{
+		{param: "w", class: load, bits: 8, off: closedOffset, order: spec.Relaxed},
+		{param: "w", class: update, form: compare, bits: 64, off: idOffset, order: c.row.Order,
+			value: &value{kind: isGoid}, expect: &value{kind: isConst}, after: &prior{param: "w", off: closedOffset, guarded: true}},
+	}
+}
+
+// wantUnlockOwned: compare the owner, clear it by a store of the same width, then look
+// for sleepers. Only a load that acquires stays after a store that releases.
+func (c *checker) wantUnlockOwned() []want {
+	return []want{
+		{param: "w", class: load, bits: 64, off: idOffset, order: spec.Relaxed},
+		{param: "w", class: store, bits: 64, off: idOffset, order: c.row.Order, value: &value{kind: isConst},
+			after: &prior{param: "w", off: idOffset, guarded: true}},
+		{param: "w", class: load, bits: 32, off: sleeperOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
 	}
 }
 
@@ -219,6 +252,7 @@ func (c *checker) compare(n int, a value, w *want) mismatch {
 	problem := c.orderingProblem(i, w)
 	property(problem == "", RuleOrdering, "%s", problem)
 	property(w.value == nil || !i.class.writes() || c.holds(n, *w.value), RuleValue, "stores something else than the operation does")
+	property(w.expect == nil || i.class != update || c.expects(n, *w.expect), RuleValue, "compares with something else than the operation does")
 	property(w.after == nil || c.follows(n, w.after), RuleSequence, "must come after %s", w.after)
 	property(!w.retry || i.class == loadEx || c.repeats(n), RuleRetry, "in no loop that tries again if this fails")
 	return first
@@ -245,6 +279,13 @@ func (c *checker) holds(n int, v value) bool {
 		got.n, v.n = got.n&mask, v.n&mask
 	}
 	return got == v
+}
+
+// expects reports whether compare-and-exchange n compares with v. The register with
+// that value is the one that it writes.
+func (c *checker) expects(n int, v value) bool {
+	i := &c.fn.code[n]
+	return len(i.sets) > 0 && c.fn.value(n, operand{kind: fromReg, reg: i.sets[0]}) == v
 }
 
 // orderingProblem says how the ordering of an access differs from the row's. On amd64

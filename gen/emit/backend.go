@@ -37,19 +37,22 @@ type Backend struct {
 // signature; the emitter loads its parameters by name.
 type Emitter func(f *Func, r *spec.Row, l *spec.Layout)
 
-// Fused is a fast path for another package. If it fails, it does not return to say
-// so, but goes on in a Go function of the same signature.
+// Fused is a fast path for another package. Where the public function would return
+// something else than success, it goes on in a Go function of the same signature.
 type Fused struct {
 	Name, Sig string
 	Doc       []string
 	Fast      string  // the public function that it begins with
 	Op        spec.Op // the operation that it begins with, on the only parameter, l
-	Else      string  // the Go function
+	// Else has the Go functions, in the order of the operation's results. There is one
+	// if the result is a bool.
+	Else []string
 }
 
 // FusedEmitter writes the fast path of an operation on what param points to. It calls
-// done at the end of the path that succeeds, and failed at the end of the others.
-type FusedEmitter func(f *Func, l *spec.Layout, param string, done, failed func())
+// done at the end of the path that succeeds, and otherwise[n] at the end of those that
+// end with result n+1 (if it is a bool: with false).
+type FusedEmitter func(f *Func, l *spec.Layout, param string, done func(), otherwise ...func())
 
 // Helper is an assembly function that is no row of the table.
 type Helper struct {
@@ -92,7 +95,11 @@ func (b *Backend) AssembleFused(fused []Fused, l *spec.Layout) ([]byte, error) {
 	var fns []*Func
 	for _, u := range fused {
 		f := NewFunc(u.Name, u.Sig, u.Doc)
-		b.Fused[u.Op](f, l, "l", func() { b.Success(f) }, func() { f.TailCall(u.Else) })
+		var otherwise []func()
+		for _, slow := range u.Else {
+			otherwise = append(otherwise, func() { f.TailCall(slow) })
+		}
+		b.Fused[u.Op](f, l, "l", func() { b.Success(f) }, otherwise...)
 		fns = append(fns, f)
 	}
 	return b.print(fns, FusedConstraint)
@@ -122,12 +129,30 @@ func (b *Backend) print(fns []*Func, when buildtags.Constraints) ([]byte, error)
 	return src, nil
 }
 
-// Constraint selects the builds with assembly. They use the gc toolchain, and the tag
-// purego does not ask for the portable twin.
-var Constraint = buildtags.And(buildtags.Term("gc"), buildtags.Not("purego")).ToConstraints()
+// The builds with assembly use the gc toolchain in a version that is known to keep
+// goroutine ids at GoidOffset, and the tag purego does not ask for the portable twin.
+// Assembly and Portable are two halves of all builds, as Go files have them.
+const (
+	Assembly = "gc && !purego && !" + UnknownGo
+	Portable = "!gc || purego || " + UnknownGo
+
+	// UnknownGo is the first version that nobody has looked at.
+	UnknownGo = "go1.28"
+)
+
+// Constraint is Assembly as avo has it.
+var Constraint = buildtags.And(terms(Assembly)...).ToConstraints()
 
 // FusedConstraint is Constraint without the race detector.
-var FusedConstraint = append(Constraint, buildtags.Not("race").ToConstraint())
+var FusedConstraint = buildtags.And(terms(Assembly + " && !race")...).ToConstraints()
+
+// terms are what && joins in a constraint.
+func terms(constraint string) (all []buildtags.ConstraintConvertable) {
+	for _, term := range strings.Split(constraint, " && ") {
+		all = append(all, buildtags.Term(term))
+	}
+	return all
+}
 
 // insertDocs puts each function's doc comment above the signature that avo prints.
 // avo itself writes doc comments to Go stubs only.

@@ -37,26 +37,44 @@ func NewFunc(name, sig string, doc []string) *Func {
 	return f
 }
 
-// typesPackage returns a package with Word, which the generated package defines, and
-// Mutex, which the packages with fused fast paths define.
+// typesPackage returns a package with Word and Owned, which the generated package
+// defines, and Mutex, which the packages with fused fast paths define.
 func typesPackage() *types.Package {
 	pkg := types.NewPackage("word", "word")
 	field := func(name string, kind types.BasicKind) *types.Var {
 		return types.NewField(token.NoPos, pkg, name, types.Typ[kind], false)
 	}
 	word := types.NewStruct([]*types.Var{field("Val", types.Uint32), field("Aux", types.Uint32), field("Owner", types.Uintptr)}, nil)
-	name := types.NewTypeName(token.NoPos, pkg, "Word", nil)
-	types.NewNamed(name, word, nil)
-	pkg.Scope().Insert(name)
-	mutex := types.NewTypeName(token.NoPos, pkg, "Mutex", nil)
-	types.NewNamed(mutex, word, nil)
-	pkg.Scope().Insert(mutex)
+	owned := types.NewStruct([]*types.Var{field("Owner", types.Uint64), field("Tail", types.Uint32), field("Sleeper", types.Uint32)}, nil)
+	for name, underlying := range map[string]types.Type{"Word": word, "Owned": owned, "Mutex": owned} {
+		typ := types.NewTypeName(token.NoPos, pkg, name, nil)
+		types.NewNamed(typ, underlying, nil)
+		pkg.Scope().Insert(typ)
+	}
 	return pkg
 }
 
 // OwnerOffset is the offset of the owner in a Word, in bytes. It is the same on 32-
 // and 64-bit machines. The lock word is at 0.
 const OwnerOffset = 8
+
+// Where an Owned has what the waiters tell the owner, in bytes. The owner is at 0.
+// Closed is the byte of Sleeper with the bit of ClosedMask, on a little-endian machine.
+const (
+	SleeperOffset = 12
+	ClosedOffset  = 15
+	ClosedBit     = 7
+)
+
+// The runtime's g has the goroutine's id after GoidWords words and GoidBytes bytes, in
+// the versions of Go that Constraint admits.
+const (
+	GoidWords = 18
+	GoidBytes = 8
+)
+
+// GoidOffset is the offset of the id in the g of a 64-bit machine.
+const GoidOffset = 8*GoidWords + GoidBytes
 
 // Fail records the first error.
 func (f *Func) Fail(err error) {

@@ -87,8 +87,11 @@ func (c *Config) hidden(r *spec.Row) bool {
 // the current goroutine the owner, or end its ownership.
 func releaseEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
-	if r.Op == spec.UnlockFast {
+	switch r.Op {
+	case spec.UnlockFast:
 		cond.Op("&&").Id("raceOwns").Call(wordField("Owner"))
+	case spec.UnlockOwned:
+		cond.Op("&&").Id("raceOwnsID").Call(wordField("Owner"))
 	}
 	return jen.If(cond).Block(jen.Id("raceReleaseMerge").Call(pointer(r.Params()[0].Name)))
 }

@@ -36,8 +36,13 @@ func (c *Config) benchmark(f *jen.File, r *spec.Row) {
 		}
 	}
 	reset := benchReset(r)
-	if r.Op == spec.UnlockFast {
+	switch r.Op {
+	case spec.UnlockFast:
 		body = append(body, jen.Id("me").Op(":=").Id("CurrentG").Call())
+	case spec.LockOwned:
+		body = append(body, ownerWord())
+	case spec.UnlockOwned:
+		body = append(body, ownerWord(), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
 	}
 	args := benchArgs(r)
 	body = append(body,
@@ -74,9 +79,18 @@ func benchReset(r *spec.Row) func() []jen.Code {
 			return []jen.Code{jen.Id("w").Dot("Val").Op("=").Lit(0)}
 		case spec.UnlockFast:
 			return []jen.Code{jen.Id("w").Dot("Owner").Op("=").Id("me")}
+		case spec.LockOwned:
+			return []jen.Code{jen.Op("*").Id("owner").Op("=").Lit(0)}
+		case spec.UnlockOwned:
+			return []jen.Code{jen.Op("*").Id("owner").Op("=").Id("me")}
 		}
 		return nil
 	}
+}
+
+// ownerWord declares a pointer through which plain stores reach the owner.
+func ownerWord() jen.Code {
+	return jen.Id("owner").Op(":=").Id("ownerOf").Call(address("w"))
 }
 
 // benchArgs returns arguments with which a compare succeeds and a wait ends at once.
@@ -99,8 +113,11 @@ func benchArgs(r *spec.Row) []jen.Code {
 // many words it takes.
 func atomicPeer(r *spec.Row) *jen.Statement {
 	args := []jen.Code{address(r.Params()[0].Name)}
-	if r.Params()[0].Type == "*Word" {
+	switch r.Params()[0].Type {
+	case "*Word":
 		args[0] = wordField("Val")
+	case "*Owned":
+		args[0] = jen.Id("owner")
 	}
 	kind := strings.TrimRight(r.Atomic, "0123456789")
 	words := map[string]int{"LoadUint": 0, "CompareAndSwapUint": 2}
@@ -117,14 +134,17 @@ func atomicPeer(r *spec.Row) *jen.Statement {
 // benchLockUnlock emits benchmarks of a whole lock, and of the two accesses that no
 // lock can do without.
 func (c *Config) benchLockUnlock(f *jen.File) {
-	explain(f, "BenchmarkLockUnlock is the cost of a lock without contention. It measures LockFast and UnlockFast, sync.Mutex, and as a lower bound a compare-and-exchange and a plain store.")
+	explain(f, "BenchmarkLockUnlock is the cost of a lock without contention. It measures LockFast and UnlockFast, LockOwned and UnlockOwned, sync.Mutex, and as a lower bound a compare-and-exchange and a plain store.")
 	f.Add(testFunc("BenchmarkLockUnlock", "b", "B").Block(
 		jen.Var().Id("w").Id("Word"),
+		jen.Var().Id("o").Id("Owned"),
 		jen.Var().Id("val").Uint32(),
 		jen.Var().Id("mu").Qual("sync", "Mutex"),
 		subBenchmark("fast",
 			must("LockFast"),
 			must("UnlockFast")),
+		subBenchmark("owned",
+			jen.If(jen.Op("!").Id("LockOwned").Call(address("o")).Op("||").Id("UnlockOwned").Call(address("o")).Op("!=").Id("Released")).Block(jen.Id("b").Dot("FailNow").Call())),
 		subBenchmark("sync.Mutex",
 			jen.Id("mu").Dot("Lock").Call(),
 			jen.Comment("//lint:ignore SA2001 the section of the others is empty, too"),

@@ -40,14 +40,18 @@ var currentGStubs = map[string]currentGStub{
 	"wasm":     {8, []string{"MOVD g, gp+0(FP)"}},
 }
 
-// currentGFiles emits CurrentG for the builds that have no emitter for it. Each
-// other GOARCH has a stub, and builds without assembly use the goroutine's id.
+// currentGFiles emits CurrentG and CurrentGoid for the builds that have no emitters for
+// them. Each other GOARCH has a stub for the first one, and the second one in Go. Builds
+// without assembly read the id from a stack trace.
 func currentGFiles(c *Config) (map[string][]byte, error) {
-	i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == spec.CurrentG })
-	if i < 0 {
-		return nil, fmt.Errorf("no row for operation %s: the portable twin needs it", spec.CurrentG)
+	row, err := c.needed(spec.CurrentG)
+	if err != nil {
+		return nil, err
 	}
-	row := c.Rows[i]
+	id, err := c.needed(spec.CurrentGoid)
+	if err != nil {
+		return nil, err
+	}
 	files := map[string][]byte{}
 	for goarch, stub := range currentGStubs {
 		if slices.ContainsFunc(c.Archs, func(a Arch) bool { return a.Name == goarch }) {
@@ -59,8 +63,8 @@ func currentGFiles(c *Config) (map[string][]byte, error) {
 		}
 		files["zcurrentg_"+goarch+".s"] = src
 	}
-	for _, one := range []func(*spec.Row) (map[string][]byte, error){c.currentGDecl, c.currentGFromID} {
-		src, err := one(row)
+	for _, one := range []func(gp, id *spec.Row) (map[string][]byte, error){c.currentGDecl, c.currentGFromID} {
+		src, err := one(row, id)
 		if err != nil {
 			return nil, err
 		}
@@ -81,16 +85,36 @@ func (s currentGStub) assembly(r *spec.Row) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func (c *Config) currentGDecl(r *spec.Row) (map[string][]byte, error) {
+// needed returns the row of an operation that the twins of others call.
+func (c *Config) needed(op spec.Op) (*spec.Row, error) {
+	i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == op })
+	if i < 0 {
+		return nil, fmt.Errorf("no row for operation %s: the portable twin needs it", op)
+	}
+	return c.Rows[i], nil
+}
+
+func (c *Config) currentGDecl(gp, id *spec.Row) (map[string][]byte, error) {
 	f := c.newFile(asmConstraint + " && !(" + c.archTerms() + ")")
-	explain(f, r.Impl()+" implements "+r.Name+".")
-	f.Add(function(r.Impl(), r.Sig))
+	explain(f, gp.Impl()+" implements "+gp.Name+".")
+	f.Add(function(gp.Impl(), gp.Sig))
+	explain(f, id.Impl()+" implements "+id.Name+": the runtime's g has the id.")
+	pointer := func(to jen.Code) *jen.Statement { return jen.Parens(jen.Op("*").Add(to)) }
+	unsafe := func() *jen.Statement { return jen.Qual("unsafe", "Pointer") }
+	f.Add(function(id.Impl(), id.Sig).Block(
+		jen.Id("gp").Op(":=").Id(gp.Impl()).Call(),
+		jen.Return(jen.Op("*").Add(pointer(jen.Uint64())).Call(jen.Qual("unsafe", "Add").Call(
+			jen.Op("*").Add(pointer(unsafe())).Call(unsafe().Call(address("gp"))), jen.Op(goidOffset),
+		))),
+	))
 	return file("zcurrentg_stub.go", f)
 }
 
-func (c *Config) currentGFromID(r *spec.Row) (map[string][]byte, error) {
-	f := c.newFile("!gc || purego")
-	explain(f, r.Impl()+" implements "+r.Name+" without assembly, and so without the runtime's g.")
-	f.Add(function(r.Impl(), r.Sig).Block(jen.Return(jen.Id(r.Impl() + "Portable").Call())))
+func (c *Config) currentGFromID(gp, id *spec.Row) (map[string][]byte, error) {
+	f := c.newFile(emit.Portable)
+	for _, r := range []*spec.Row{gp, id} {
+		explain(f, r.Impl()+" implements "+r.Name+" without assembly, and so without the runtime's g.")
+		f.Add(function(r.Impl(), r.Sig).Block(jen.Return(jen.Id(r.Impl() + "Portable").Call())))
+	}
 	return file("zcurrentg_goid.go", f)
 }

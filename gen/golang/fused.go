@@ -7,6 +7,7 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/spec"
 )
 
 const asmPackage = "github.com/rqlock/rqlock/asm"
@@ -42,16 +43,27 @@ func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 	f.ImportName(asmPackage, "asm")
 	for _, u := range fused {
 		document(f, u.Doc...)
-		fast := jen.Qual(asmPackage, u.Fast).Call(jen.Op("&").Id("l").Dot("word"))
-		slow := jen.Id(u.Else).Call(jen.Id("l"))
-		body := []jen.Code{jen.If(fast).Block(jen.Return(jen.Nil())), jen.Return(slow)}
-		if !strings.Contains(u.Sig, "error") {
-			body = []jen.Code{jen.If(jen.Op("!").Add(fast)).Block(slow)}
-		}
-		f.Add(function(u.Name, u.Sig).Block(body...))
+		f.Add(function(u.Name, u.Sig).Block(inGo(u)...))
 		f.Line()
 	}
 	files, err := file("zfused_go.go", f)
 	maps.Copy(all, files)
 	return all, err
+}
+
+// inGo does what a fused fast path does, by the public function.
+func inGo(u emit.Fused) []jen.Code {
+	fast := jen.Qual(asmPackage, u.Fast).Call(jen.Op("&").Id("l").Dot("word"))
+	slow := func(n int) *jen.Statement { return jen.Id(u.Else[n]).Call(jen.Id("l")) }
+	switch {
+	case u.Op == spec.UnlockOwned:
+		var cases []jen.Code
+		for n, result := range unlockResults[1:] {
+			cases = append(cases, jen.Case(jen.Qual(asmPackage, result)).Block(slow(n)))
+		}
+		return []jen.Code{jen.Switch(fast).Block(cases...)}
+	case strings.Contains(u.Sig, "error"):
+		return []jen.Code{jen.If(fast).Block(jen.Return(jen.Nil())), jen.Return(slow(0))}
+	}
+	return []jen.Code{jen.If(jen.Op("!").Add(fast)).Block(slow(0))}
 }

@@ -36,6 +36,9 @@ var fuzzers = map[spec.Op]perRow{
 	spec.Relax:        property("brief"),
 	spec.CycleCount:   property("ticking"),
 	spec.CurrentG:     property("identity"),
+	spec.CurrentGoid:  property("goids"),
+	spec.LockOwned:    fuzzOwned(oracleLockOwned),
+	spec.UnlockOwned:  fuzzOwned(oracleUnlockOwned),
 }
 
 // knownVariants emits what Variant may return.
@@ -290,6 +293,53 @@ func oracleUnlockFast(*Config, *spec.Row) []jen.Code {
 		jen.If(owner().Op("!=").Id("CurrentG").Call()).Block(jen.Return(jen.False())),
 		jen.List(jen.Id("l").Dot("Val"), owner()).Op("=").List(jen.Id("l").Dot("Val").Op("&^").Add(constOf("locked", "Mask")), jen.Lit(0)),
 		jen.Return(jen.True()),
+	}
+}
+
+// fuzzOwned emits a fuzz test of an operation on an Owned: free, or owned by the current
+// goroutine or another one, and open or closed, with a sleeper or without.
+func fuzzOwned(o oracle) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		do := func(body ...jen.Code) jen.Code {
+			return jen.Func().Params(jen.Id("l").Op("*").Id("ownedWords")).Any().Block(body...)
+		}
+		with := func(name string) jen.Code {
+			return do(jen.Return(jen.Id("l").Dot("with").Call(
+				jen.Func().Params(jen.Id("w").Op("*").Id("Owned")).Any().Block(jen.Return(jen.Id(name).Call(jen.Id("w")))))))
+		}
+		differ := jen.Id("differ").Call(
+			jen.Id("t"),
+			jen.Id("newOwned").Call(jen.Id("owner"), jen.Id("sleeper"), jen.Id("around")),
+			jen.Id("ops").Types(jen.Id("ownedWords")).Values(
+				jen.Line().Id("oracle").Op(":").Add(do(o(c, r)...)),
+				jen.Line().Id("portable").Op(":").Add(with(r.Impl()+"Portable")),
+				jen.Line().Id("public").Op(":").Add(with(r.Name)),
+				jen.Line(),
+			))
+		word := func() *jen.Statement { return convert("uint32", "word") }
+		owners := []jen.Code{jen.Lit(0), jen.Id("CurrentGoid").Call(), jen.Id("foreign")}
+		sleepers := []jen.Code{jen.Lit(0), jen.Id("ClosedMask"), word().Op("&^").Id("ClosedMask"), word().Op("|").Id("ClosedMask")}
+		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},
+			eachOf("owner", jen.Uint64(), owners, eachOf("sleeper", jen.Uint32(), sleepers, differ)))
+		return nil
+	}
+}
+
+func oracleLockOwned(*Config, *spec.Row) []jen.Code {
+	return []jen.Code{
+		jen.If(jen.Id("l").Dot("owner").Op("!=").Lit(0).Op("||").Id("l").Dot("sleeper").Op("&").Id("ClosedMask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
+		jen.Id("l").Dot("owner").Op("=").Id("CurrentGoid").Call(),
+		jen.Return(jen.True()),
+	}
+}
+
+func oracleUnlockOwned(*Config, *spec.Row) []jen.Code {
+	owner := func() *jen.Statement { return jen.Id("l").Dot("owner") }
+	return []jen.Code{
+		jen.If(owner().Op("!=").Id("CurrentGoid").Call()).Block(jen.Return(jen.Id("NotOwner"))),
+		owner().Op("=").Lit(0),
+		jen.If(jen.Id("l").Dot("sleeper").Op("!=").Lit(0)).Block(jen.Return(jen.Id("WakeDue"))),
+		jen.Return(jen.Id("Released")),
 	}
 }
 

@@ -124,9 +124,9 @@ func (c *Config) archTerms() string {
 
 // asmConstraint selects the builds with assembly. The suffix of a file's name
 // selects the architecture.
-const asmConstraint = "gc && !purego"
+const asmConstraint = emit.Assembly
 
 // portableConstraint selects the builds that use the portable twin.
 func (c *Config) portableConstraint() string {
-	return "!gc || purego || !(" + c.archTerms() + ")"
+	return emit.Portable + " || !(" + c.archTerms() + ")"
 }

@@ -44,8 +44,25 @@ func layoutFile(c *Config) (map[string][]byte, error) {
 		jen.Id("Aux").Uint32(),
 		jen.Id("Owner").Uintptr().Comment("CurrentG of the owner, or 0"),
 	)
+	explain(f, "Owned is the state of a lock whose owner word is the lock, for LockOwned and UnlockOwned. They leave Tail to their caller.")
+	f.Type().Id("Owned").Struct(
+		jen.Id("Owner").Qual("sync/atomic", "Uint64").Comment("id of the goroutine that holds the lock, or 0"),
+		jen.Id("Tail").Uint32().Comment("the last waiter of the queue, or 0"),
+		jen.Id("Sleeper").Uint32().Comment("ClosedMask, and the waiter that the owner wakes when it unlocks, or 0"),
+	)
+	explain(f, "ClosedMask in the field Sleeper says that newcomers may not acquire the lock.")
+	f.Const().Id("ClosedMask").Uint32().Op("=").Lit(1).Op("<<").Lit(31)
+	explain(f, "What UnlockOwned returns.")
+	f.Const().Defs(
+		jen.Id(unlockResults[0]).Uint32().Op("=").Id("iota").Comment("the lock is free"),
+		jen.Id(unlockResults[1]).Comment("the lock is free, and somebody may be asleep"),
+		jen.Id(unlockResults[2]).Comment("nothing has changed: the current goroutine does not hold the lock"),
+	)
 	return file("zlayout.go", f)
 }
+
+// unlockResults are the results of UnlockOwned, from 0.
+var unlockResults = []string{"Released", "WakeDue", "NotOwner"}
 
 // ones has all bits of the field set, before they are shifted to its position.
 func ones(field string) *jen.Statement {

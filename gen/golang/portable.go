@@ -20,8 +20,8 @@ func portableBuildFile(c *Config) (map[string][]byte, error) {
 	spinChunk(f, portableSpinChunk)
 	f.Func().Id("variant").Params().String().Block(jen.Return(jen.Lit(portableVariant)))
 	for _, r := range c.Rows {
-		if r.Op == spec.CurrentG {
-			continue // has a file for every GOARCH: see currentGFiles
+		if r.Op == spec.CurrentG || r.Op == spec.CurrentGoid {
+			continue // from the runtime's g on every GOARCH: see currentGFiles
 		}
 		explain(f, r.Impl()+" implements "+r.Name+".")
 		f.Add(function(r.Impl(), r.Sig).Block(returned(forward(jen.Id(r.Impl()+"Portable"), r), r)))
@@ -70,6 +70,9 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.CurrentG:     twinCurrentG,
 	spec.LockFast:     twinLockFast,
 	spec.UnlockFast:   twinUnlockFast,
+	spec.CurrentGoid:  twinCurrentGoid,
+	spec.LockOwned:    twinLockOwned,
+	spec.UnlockOwned:  twinUnlockOwned,
 }
 
 // twinNotes is added to the comments of the twins.
@@ -226,18 +229,42 @@ func twinCycleCount(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("counterStart"))))}, nil
 }
 
+// twinCurrentG makes the word from the id.
 func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(jen.Uintptr().Call(jen.Lit(2).Op("*").Id("currentGoidPortable").Call()))}, nil
+}
+
+// twinCurrentGoid reads the id from the head of the goroutine's stack trace.
+func twinCurrentGoid(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(jen.Id("raceEnabled")).Block(
 			jen.Id("raceDisable").Call().Comment("what the pool synchronizes would hide races of the caller"),
 			jen.Defer().Id("raceEnable").Call(),
 		),
 		jen.Id("buf").Op(":=").Id("traceHeads").Dot("Get").Call().Assert(jen.Op("*").Id("traceHead")),
-		jen.Id("gp").Op("=").Id("goroutineID").Call(
+		jen.Id("id").Op("=").Id("goroutineID").Call(
 			jen.Id("buf").Index(jen.Empty(), jen.Qual("runtime", "Stack").Call(jen.Id("buf").Index(jen.Empty(), jen.Empty()), jen.False())),
 		),
 		jen.Id("traceHeads").Dot("Put").Call(jen.Id("buf")),
-		jen.Return(jen.Lit(2).Op("*").Id("gp")),
+		jen.Return(jen.Id("id")),
+	}, nil
+}
+
+// twinLockOwned looks before it exchanges.
+func twinLockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.If(atomicFunc("LoadUint32").Call(wordField("Sleeper")).Op("&").Id("ClosedMask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
+		jen.Return(jen.Id("w").Dot("Owner").Dot("CompareAndSwap").Call(jen.Lit(0), jen.Id("currentGoid").Call())),
+	}, nil
+}
+
+// twinUnlockOwned stores with sequential consistency, so that its look comes after.
+func twinUnlockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.If(jen.Id("w").Dot("Owner").Dot("Load").Call().Op("!=").Id("currentGoid").Call()).Block(jen.Return(jen.Id("NotOwner"))),
+		jen.Id("w").Dot("Owner").Dot("Store").Call(jen.Lit(0)),
+		jen.If(atomicFunc("LoadUint32").Call(wordField("Sleeper")).Op("!=").Lit(0)).Block(jen.Return(jen.Id("WakeDue"))),
+		jen.Return(jen.Id("Released")),
 	}, nil
 }
 

@@ -47,11 +47,11 @@ func subwordHelpers(f *jen.File) {
 
 func goroutineHelpers(f *jen.File) {
 	explain(f, `goroutineID returns the first number in a stack trace, which begins "goroutine 7 [running]:", or 0 if there is none.`)
-	f.Add(jen.Func().Id("goroutineID").Params(jen.Id("trace").Index().Byte()).Params(jen.Id("id").Uintptr()).Block(
+	f.Add(jen.Func().Id("goroutineID").Params(jen.Id("trace").Index().Byte()).Params(jen.Id("id").Uint64()).Block(
 		jen.For(jen.List(jen.Id("_"), jen.Id("c")).Op(":=").Range().Id("trace")).Block(
 			jen.Switch(jen.Id("digit").Op(":=").Id("c").Op("-").Op("'0'"), jen.Empty()).Block(
 				jen.Case(jen.Id("digit").Op("<=").Lit(9)).Block(
-					jen.Id("id").Op("=").Id("id").Op("*").Lit(10).Op("+").Uintptr().Call(jen.Id("digit"))),
+					jen.Id("id").Op("=").Id("id").Op("*").Lit(10).Op("+").Uint64().Call(jen.Id("digit"))),
 				jen.Case(jen.Id("id").Op("!=").Lit(0)).Block(jen.Return(jen.Id("id"))),
 			),
 		),

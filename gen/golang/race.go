@@ -30,7 +30,10 @@ func (c *Config) raceOn() *jen.File {
 	explain(f, "raceOwns reports whether owner is the current goroutine.")
 	f.Func().Id("raceOwns").Params(jen.Id("owner").Op("*").Uintptr()).Bool().Block(
 		jen.Return(atomicFunc("LoadUintptr").Call(jen.Id("owner")).Op("==").Id("currentG").Call()))
-	explain(f, "raceWord returns the address by which the detector knows all fields of a lock word.")
+	explain(f, "raceOwnsID reports the same of an owner that is an id.")
+	f.Func().Id("raceOwnsID").Params(ownerID("owner")).Bool().Block(
+		jen.Return(jen.Id("owner").Dot("Load").Call().Op("==").Id("currentGoid").Call()))
+	explain(f, "raceWord returns the address by which the detector knows all fields of a lock word. What is not narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector knows it when sync/atomic accesses it.")
 	f.Func().Id("raceWord").Params(unsafePointer("p")).Qual("unsafe", "Pointer").Block(jen.Return(
 		jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("&^").Lit(3))))
 	explain(f, "raceDisable begins synchronization that orders nothing for the caller.")
@@ -48,10 +51,13 @@ func (c *Config) raceOff() *jen.File {
 	f.Func().Id("raceAcquire").Params(jen.Qual("unsafe", "Pointer")).Block()
 	f.Func().Id("raceReleaseMerge").Params(jen.Qual("unsafe", "Pointer")).Block()
 	f.Func().Id("raceOwns").Params(jen.Op("*").Uintptr()).Bool().Block(jen.Return(jen.False()))
+	f.Func().Id("raceOwnsID").Params(jen.Op("*").Qual("sync/atomic", "Uint64")).Bool().Block(jen.Return(jen.False()))
 	f.Func().Id("raceDisable").Params().Block()
 	f.Func().Id("raceEnable").Params().Block()
 	return f
 }
+
+func ownerID(name string) *jen.Statement { return jen.Id(name).Op("*").Qual("sync/atomic", "Uint64") }
 
 func unsafePointer(name string) *jen.Statement { return jen.Id(name).Qual("unsafe", "Pointer") }
 

@@ -17,6 +17,7 @@ var sources = []emitter{
 	layoutFile,
 	raceFiles,
 	currentGFiles,
+	goidFile,
 }
 
 // file renders f as the only file of an emitter.

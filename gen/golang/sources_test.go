@@ -49,6 +49,9 @@ func rowOf(op spec.Op) *spec.Row {
 		spec.Relax:        {Name: "CPURelax", Order: spec.NoAccess, Sig: "func()"},
 		spec.CycleCount:   {Name: "CycleCount", Order: spec.NoAccess, Sig: "func() (ticks uint64)"},
 		spec.CurrentG:     {Name: "CurrentG", Order: spec.NoAccess, Sig: "func() (gp uintptr)"},
+		spec.CurrentGoid:  {Name: "CurrentGoid", Order: spec.NoAccess, Sig: "func() (id uint64)"},
+		spec.LockOwned:    {Name: "LockOwned", Order: spec.Acquire, Sig: "func(w *Owned) (ok bool)"},
+		spec.UnlockOwned:  {Name: "UnlockOwned", Order: spec.Release, Sig: "func(w *Owned) (rest uint32)"},
 		spec.LockFast:     {Name: "LockFast", Order: spec.Acquire, Sig: "func(w *Word) (ok bool)"},
 		spec.UnlockFast:   {Name: "UnlockFast", Order: spec.Release, Sig: "func(w *Word) (ok bool)"},
 	}[op]
@@ -166,6 +169,8 @@ func TestRaceEdges(t *testing.T) {
 		{op: spec.CondLoad, edges: "call acquire"},
 		{op: spec.LockFast, edges: "call if-ok acquire"},
 		{op: spec.UnlockFast, edges: "if-owner release call"},
+		{op: spec.LockOwned, edges: "call if-ok acquire"},
+		{op: spec.UnlockOwned, edges: "if-owner release call"},
 	} {
 		t.Run(fmt.Sprint(tt.op, tt.inline), func(t *testing.T) {
 			c := config(tt.op)
@@ -178,9 +183,9 @@ func TestRaceEdges(t *testing.T) {
 			var edges []string
 			words := map[string]string{
 				"raceAcquire(": "acquire", "raceReleaseMerge(": "release", r.Impl() + "(": "call",
-				"&& ok {": "if-ok", "raceOwns(&w.Owner) {": "if-owner",
+				"&& ok {": "if-ok", "raceOwns(&w.Owner) {": "if-owner", "raceOwnsID(&w.Owner) {": "if-owner",
 			}
-			pattern := regexp.MustCompile(`raceAcquire\(|raceReleaseMerge\(|&& ok {|raceOwns\(&w.Owner\) {|\b` + r.Impl() + `\(`)
+			pattern := regexp.MustCompile(`raceAcquire\(|raceReleaseMerge\(|&& ok {|raceOwns(?:ID)?\(&w.Owner\) {|\b` + r.Impl() + `\(`)
 			for _, word := range pattern.FindAllString(string(files["zprims.go"]), -1) {
 				edges = append(edges, words[word])
 			}
@@ -205,6 +210,7 @@ func TestRefusals(t *testing.T) {
 		{inlined, "row FetchSetLockedRelease: sync/atomic cannot stand in for operation fetch-set-bit on riscv64"},
 		{unknown, "row CPURelax: the portable twin does not know operation juggle"},
 		{field, `row SetLockedRelaxed: field "colour" is not in layout gappy`},
+		{config(spec.CurrentG), "no row for operation current-goid: the portable twin needs it"},
 		{config(spec.LockFast), "no row for operation current-g: the portable twin needs it"},
 	} {
 		_, err := renderSources(tt.c)

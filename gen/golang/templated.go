@@ -17,7 +17,7 @@ import (
 // fixedTestFiles emits the test files in which only the package's name changes.
 func fixedTestFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"bodies", "claim", "differ", "invariants", "litmus", "preempt", "properties", "workers"} {
+	for _, name := range []string{"bodies", "claim", "differ", "invariants", "litmus", "owned", "preempt", "properties", "workers"} {
 		src, err := c.fill(name+"_test.go.tmpl", "")
 		if err != nil {
 			return nil, err
@@ -36,7 +36,7 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 		if len(a.Variants) < 2 {
 			continue
 		}
-		src, err := c.fill("variant_"+a.Name+"_test.go.tmpl", "")
+		src, err := c.fill("variant_"+a.Name+"_test.go.tmpl", asmConstraint)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("architecture %s has variants %q and no template that tests them all: %w", a.Name, a.Variants, err)
 		}
@@ -48,7 +48,7 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 	}
 	constraint := ""
 	if len(several) > 0 {
-		constraint = "!gc || purego || !(" + strings.Join(several, " || ") + ")"
+		constraint = emit.Portable + " || !(" + strings.Join(several, " || ") + ")"
 	}
 	src, err := c.fill("variant_test.go.tmpl", constraint)
 	files["zvariant_test.go"] = src
@@ -60,6 +60,12 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 func inlineTestFile(c *Config) (map[string][]byte, error) {
 	src, err := c.fill("inline_test.go.tmpl", asmConstraint+" && !race && ("+c.archTerms()+")")
 	return map[string][]byte{"zinline_test.go": src}, err
+}
+
+// goidTestFile emits the test of the check at the start of a program.
+func goidTestFile(c *Config) (map[string][]byte, error) {
+	src, err := c.fill("goid_test.go.tmpl", asmConstraint)
+	return map[string][]byte{"zgoid_test.go": src}, err
 }
 
 // inlining returns the functions that must be inlined, and those that must not.
@@ -85,8 +91,9 @@ func (c *Config) fill(name, constraint string) ([]byte, error) {
 	var b bytes.Buffer
 	data := struct {
 		Header, Constraint, Pkg string
+		Offset, Misplaced       string
 		Inlined, Outlined       []string
-	}{Header: emit.Header, Constraint: constraint, Pkg: c.Pkg}
+	}{Header: emit.Header, Constraint: constraint, Pkg: c.Pkg, Offset: goidOffset, Misplaced: c.misplaced()}
 	data.Inlined, data.Outlined = c.inlining()
 	if err := t.Execute(&b, data); err != nil {
 		return nil, err

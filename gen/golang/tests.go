@@ -16,6 +16,7 @@ var tests = []emitter{
 	tortureTestFile,
 	benchFiles,
 	inlineTestFile,
+	goidTestFile,
 }
 
 // A perRow emits the declarations that test one row. All rows of an operation are

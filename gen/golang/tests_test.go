@@ -27,6 +27,7 @@ func testRows() []*spec.Row {
 		{Name: "StoreRelaxed64", Op: spec.Store, Width: 64, Order: spec.Relaxed, Sig: "func(p *uint64, v uint64)"},
 		{Name: "Xchg16AcqRel", Op: spec.Xchg, Width: 16, Order: spec.AcqRel, Sig: "func(p *uint16, new uint16) (old uint16)"},
 		{Name: "CmpxchgRelease64", Op: spec.Cmpxchg, Width: 64, Order: spec.Release, Sig: "func(p *uint64, old uint64, new uint64) (ok bool)", Atomic: "CompareAndSwapUint64"},
+		{Name: "TryCmpxchgAcquire64", Op: spec.Cmpxchg, Width: 64, Order: spec.Acquire, Sig: "func(p *uint64, old uint64, new uint64) (ok bool)", Atomic: "CompareAndSwapUint64"},
 		{Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel, Sig: "func(val *uint32, new uint32) (old uint32)"},
 		{Name: "CmpxchgTailRelaxed", Op: spec.CmpxchgField, Field: "tail", Order: spec.Relaxed, Sig: "func(val *uint32, old uint32, new uint32) (ok bool)"},
 		{Name: "FetchSetPendingAcquire", Op: spec.FetchSetBit, Field: "pending", Order: spec.Acquire, Sig: "func(val *uint32) (old uint32)"},
@@ -38,6 +39,9 @@ func testRows() []*spec.Row {
 		{Name: "CPURelax", Op: spec.Relax, Order: spec.NoAccess, Sig: "func()"},
 		{Name: "CycleCount", Op: spec.CycleCount, Order: spec.NoAccess, Sig: "func() (ticks uint64)"},
 		{Name: "CurrentG", Op: spec.CurrentG, Order: spec.NoAccess, Sig: "func() (gp uintptr)"},
+		{Name: "CurrentGoid", Op: spec.CurrentGoid, Order: spec.NoAccess, Sig: "func() (id uint64)"},
+		{Name: "LockOwned", Op: spec.LockOwned, Order: spec.Acquire, Sig: "func(w *Owned) (ok bool)", Atomic: "CompareAndSwapUint64"},
+		{Name: "UnlockOwned", Op: spec.UnlockOwned, Order: spec.Release, Sig: "func(w *Owned) (rest uint32)", Atomic: "StoreUint64"},
 	}
 }
 
@@ -157,7 +161,7 @@ func TestDeterministic(t *testing.T) {
 func TestVariantConstraint(t *testing.T) {
 	c := testConfig()
 	files := mustRender(t, c)
-	if files["zvariant_arm64_test.go"] == nil || !bytes.Contains(files["zvariant_test.go"], []byte("//go:build !gc || purego || !arm64\n")) {
+	if files["zvariant_arm64_test.go"] == nil || !bytes.Contains(files["zvariant_test.go"], []byte("//go:build "+emit.Portable+" || !arm64\n")) {
 		t.Errorf("arm64 and the others do not exclude each other:\n%s", files["zvariant_test.go"])
 	}
 	c.Archs = c.Archs[:1]
@@ -184,6 +188,9 @@ func TestErrors(t *testing.T) {
 		}},
 		{"variants without template", `architecture riscv64 has variants ["a" "b"] and no template that tests them all`, func(c *Config) {
 			c.Archs = append(c.Archs, Arch{Name: "riscv64", Variants: []string{"a", "b"}})
+		}},
+		{"owner without compare-and-exchange", `row UnlockOwned: its torture test needs a row for operation cmpxchg of 64 bits with a matching ordering`, func(c *Config) {
+			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "TryCmpxchgAcquire64" })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -33,6 +33,9 @@ var torturers = map[spec.Op]perRow{
 	spec.Relax:        aloneOnly,
 	spec.CycleCount:   aloneOnly,
 	spec.CurrentG:     aloneOnly,
+	spec.CurrentGoid:  aloneOnly,
+	spec.LockOwned:    tortureLockOwned,
+	spec.UnlockOwned:  tortureUnlockOwned,
 }
 
 // aloneOnly emits nothing, for operations that share no memory: their tests are in
@@ -252,5 +255,40 @@ func tortureUnlockFast(_ *Config, f *jen.File, r *spec.Row) error {
 			),
 			doing(jen.Id(r.Name).Call(address("w"))),
 		))...)
+	return nil
+}
+
+func tortureLockOwned(_ *Config, f *jen.File, r *spec.Row) error {
+	owner := func() *jen.Statement { return jen.Id("w").Dot("Owner") }
+	torture(f, r.Name, "a lock that is acquired by it excludes, and has the right owner.",
+		jen.Var().Id("w").Id("Owned"),
+		invariant("exclusive",
+			returning(jen.Bool(), jen.Id(r.Name).Call(address("w"))),
+			doing(
+				jen.If(jen.Id("id").Op(":=").Add(owner()).Dot("Load").Call(), jen.Id("id").Op("!=").Id("CurrentGoid").Call()).Block(
+					jen.Id("t").Dot("Errorf").Call(jen.Lit("the owner is %d, want %d"), jen.Id("id"), jen.Id("CurrentGoid").Call()),
+				),
+				owner().Dot("Store").Call(jen.Lit(0)),
+			)))
+	return nil
+}
+
+// tortureUnlockOwned acquires by a compare-and-exchange, as a waiter does that is at the
+// head of its queue.
+func tortureUnlockOwned(c *Config, f *jen.File, r *spec.Row) error {
+	cas, err := c.peer(spec.Cmpxchg, 64, acquires)
+	if err != nil {
+		return err
+	}
+	complain := func(what string) jen.Code { return jen.Id("t").Dot("Errorf").Call(jen.Lit(what)) }
+	torture(f, r.Name, "a lock that is released by it excludes, and that only the owner can release it.",
+		jen.Var().Id("w").Id("Owned"),
+		invariant("exclusive",
+			jen.Func().Params().Bool().Block(
+				jen.If(jen.Id(r.Name).Call(address("w")).Op("!=").Id("NotOwner")).Block(complain("released by one who is not the owner")),
+				jen.Return(jen.Id(cas.Name).Call(jen.Id("ownerOf").Call(address("w")), jen.Lit(0), jen.Id("CurrentGoid").Call())),
+			),
+			doing(jen.If(jen.Id(r.Name).Call(address("w")).Op("!=").Id("Released")).Block(complain("not released by its owner"))),
+		))
 	return nil
 }

@@ -32,6 +32,9 @@ const (
 	CurrentG     Op = "current-g"     // the word that identifies the running goroutine
 	LockFast     Op = "lock-fast"     // locked = 1 if locked and pending are 0, then owner = current g
 	UnlockFast   Op = "unlock-fast"   // if owner == current g { owner = 0; locked = 0 }
+	CurrentGoid  Op = "current-goid"  // the id of the running goroutine
+	LockOwned    Op = "lock-owned"    // if not closed and owner == 0 { owner = current goid }
+	UnlockOwned  Op = "unlock-owned"  // if owner == current goid { owner = 0; look at sleeper }
 )
 
 // Order is a memory ordering. The zero value is an error: every row spells its
@@ -190,6 +193,9 @@ var contract = map[Op]string{
 	CurrentG:     "func() (gp uintptr)",
 	LockFast:     "func(w *Word) (ok bool)",
 	UnlockFast:   "func(w *Word) (ok bool)",
+	CurrentGoid:  "func() (id uint64)",
+	LockOwned:    "func(w *Owned) (ok bool)",
+	UnlockOwned:  "func(w *Owned) (rest uint32)",
 }
 
 // Ops returns every operation, sorted.
@@ -211,7 +217,14 @@ var orders = map[Op][]Order{
 	CurrentG:     {NoAccess},
 	LockFast:     {Acquire},
 	UnlockFast:   {Release},
+	CurrentGoid:  {NoAccess},
+	LockOwned:    {Acquire},
+	UnlockOwned:  {Release},
 }
+
+// fastPaths are the operations whose names do not spell their ordering: that of the
+// side of a lock that they are.
+var fastPaths = []Op{LockFast, UnlockFast, LockOwned, UnlockOwned}
 
 // Validate checks every row against the layout and the table's rules. Its error
 // is one line, which names the row that breaks a rule.
@@ -258,7 +271,7 @@ func (r *Row) validate(l *Layout) error {
 	if r.Sig != want {
 		return fmt.Errorf("signature %q: operation %s needs %q", r.Sig, r.Op, want)
 	}
-	if s := suffix[r.Order]; s != "" && r.Op != LockFast && r.Op != UnlockFast && !strings.Contains(r.Name, s) {
+	if s := suffix[r.Order]; s != "" && !slices.Contains(fastPaths, r.Op) && !strings.Contains(r.Name, s) {
 		return fmt.Errorf("the name does not spell the ordering %s", s)
 	}
 	if !strings.HasPrefix(r.Does, r.Name+" ") {

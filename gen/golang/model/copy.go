@@ -41,14 +41,16 @@ type Source struct {
 	shared    []string // types, or variables of an unnamed type, whose fields are shared
 	constants []string // fields of these that never change
 	pausing   []string // functions that end a round of polling
+	stubbed   []string // functions that the model has by hand, and that reach an access
 }
 
 // Sources lists what is copied.
 var Sources = []Source{
 	{
 		Dir: "rqlock", Name: "lock",
-		files:  []string{"mutex.go", "slowpath.go", "stall.go", "waiter.go", "edges.go", "detect.go", "bell.go", "wait.go", "zfused_go.go"},
-		shared: []string{"waiter", "Word", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
+		files:  []string{"mutex.go", "slowpath.go", "sleep.go", "stall.go", "waiter.go", "edges.go", "detect.go", "zfused_go.go"},
+		shared: []string{"waiter", "headship", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
+		stubbed: []string{"awaitRecord"},
 	},
 	{
 		Dir: "rqlock/internal/qspin", Name: "qspin",
@@ -71,7 +73,8 @@ var replaced = map[string]string{
 
 // quiet lists functions and methods of the twins that touch no shared memory.
 var quiet = map[string]bool{
-	"asm.CurrentG": true, "asm.CPURelax": true, "context.Cause": true, "context.Done": true, "park.Init": true,
+	"asm.CurrentG": true, "asm.CurrentGoid": true, "asm.CPURelax": true,
+	"context.Cause": true, "context.Done": true, "context.Deadline": true, "park.Init": true,
 }
 
 // A copier rewrites the files of one package.
@@ -246,7 +249,7 @@ func (c *copier) schedules(call *ast.CallExpr) bool {
 	if twin, ok := replaced[fn.Pkg().Path()]; ok {
 		return twin != "wait" && (twin != "time" || fn.Name() == "Sleep") && !quiet[twin+"."+fn.Name()]
 	}
-	return c.scheduling[fn]
+	return c.scheduling[fn] || fn.Pkg() == c.pkg.Types && slices.Contains(c.stubbed, fn.Name())
 }
 
 // settled returns the method's name if the call loads an entry of the table of
@@ -468,7 +471,12 @@ func (c *copier) plain(fn *ast.FuncDecl) {
 		if !ok || !c.isShared(sel) {
 			return true
 		}
-		if u, ok := cur.Parent().(*ast.UnaryExpr); ok && u.Op == token.AND {
+		switch p := cur.Parent().(type) {
+		case *ast.UnaryExpr:
+			if p.Op == token.AND {
+				return true
+			}
+		case *ast.SelectorExpr: // its field or method is what is accessed
 			return true
 		}
 		f := "Read"
@@ -486,7 +494,16 @@ func (c *copier) isShared(sel *ast.SelectorExpr) bool {
 	if s == nil || s.Kind() != types.FieldVal || slices.Contains(c.constants, sel.Sel.Name) {
 		return false
 	}
-	if b, ok := s.Type().Underlying().(*types.Basic); !ok || b.Info()&types.IsInteger == 0 {
+	switch t := s.Type().Underlying().(type) {
+	case *types.Basic:
+		if t.Info()&(types.IsInteger|types.IsBoolean) == 0 {
+			return false
+		}
+	case *types.Struct: // all of its fields, if they are shared
+		if n, ok := types.Unalias(s.Type()).(*types.Named); !ok || !slices.Contains(c.shared, n.Obj().Name()) {
+			return false
+		}
+	default:
 		return false
 	}
 	t := s.Recv()

@@ -119,6 +119,11 @@ func (c *copier) before(fn *ast.FuncDecl, n ast.Node, after, always varSet) varS
 		for _, lhs := range a.Lhs {
 			if id, ok := lhs.(*ast.Ident); ok {
 				assigned[id] = true
+				for v := range live { // a type switch has a variable for each clause
+					if v.Pos() == id.Pos() {
+						delete(live, v)
+					}
+				}
 				if v := c.local(fn, id); v != nil && (a.Tok == token.DEFINE || !always[v]) {
 					delete(live, v)
 				}
@@ -127,6 +132,7 @@ func (c *copier) before(fn *ast.FuncDecl, n ast.Node, after, always varSet) varS
 	}
 	if s, ok := n.(*ast.ValueSpec); ok {
 		for _, id := range s.Names {
+			assigned[id] = true
 			delete(live, c.local(fn, id))
 		}
 	}

@@ -33,10 +33,11 @@ var bodies = map[spec.Op]string{
 	}))`,
 	spec.StoreFields: `mc.StoreMasked(site, "{{.Name}}", unsafe.Pointer(val), 32, {{.Mask}}, {{.Bit}}, mc.{{.Order}})`,
 	// One load is enough: if the condition holds later, a later call finds it.
-	spec.CondLoad:   `return uint32(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), 32, mc.{{.Order}}))`,
-	spec.Relax:      ``,
-	spec.CycleCount: `return 0`,
-	spec.CurrentG:   `return uintptr(2 * (mc.Self() + 1))`,
+	spec.CondLoad:    `return uint32(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), 32, mc.{{.Order}}))`,
+	spec.Relax:       ``,
+	spec.CycleCount:  `return 0`,
+	spec.CurrentG:    `return uintptr(2 * (mc.Self() + 1))`,
+	spec.CurrentGoid: `return uint64(mc.Self() + 1)`,
 	spec.LockFast: `mc.Enter(-2)
 	defer mc.Leave()
 	val := unsafe.Pointer(&w.Val)
@@ -61,20 +62,46 @@ var bodies = map[spec.Op]string{
 	mc.StoreWord(at(site, 2), "{{.Name}}/clear", owner, bits, 0, mc.Relaxed)
 	mc.StoreMasked(at(site, 3), "{{.Name}}", unsafe.Pointer(&w.Val), 32, LockedMask, 0, mc.{{.Order}})
 	return true`,
+	spec.LockOwned: `mc.Enter(-2)
+	defer mc.Leave()
+	open := mc.LoadWord(at(site, 1), "{{.Name}}/look", unsafe.Pointer(&w.Sleeper), 32, mc.Relaxed)&uint64(ClosedMask) == 0
+	looked(w, open)
+	if !open {
+		return false
+	}
+	ok = mc.Update(at(site, 2), "{{.Name}}", unsafe.Pointer(&w.Owner), 64, mc.{{.Order}}, func(v uint64) (uint64, bool) {
+		return CurrentGoid(), v == 0
+	}) == 0
+	looked(w, false)
+	return ok`,
+	// On amd64 the look is a load like any other, and may pass the store; on arm64 it is
+	// an LDAR after an STLR, and may not.
+	spec.UnlockOwned: `mc.Enter(-2)
+	defer mc.Leave()
+	owner := unsafe.Pointer(&w.Owner)
+	if mc.LoadWord(at(site, 1), "{{.Name}}/owner", owner, 64, mc.Relaxed) != CurrentGoid() {
+		return NotOwner
+	}
+	mc.StoreWord(at(site, 2), "{{.Name}}", owner, 64, 0, mc.Stlr)
+	if mc.LoadWord(at(site, 3), "{{.Name}}/look", unsafe.Pointer(&w.Sleeper), 32, mc.SeqCst) != 0 {
+		return WakeDue
+	}
+	return Released`,
 }
 
 // Twin renders the twin of package asm. Each row is an access of the explorer with
 // the row's ordering.
 func Twin(rows []*spec.Row, l *spec.Layout) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `// %s
+	fmt.Fprintf(&b, `// %[1]s
 
 package asm
 
 import (
 	"unsafe"
 
-	"%s%s"
+	"%[2]satomic"
+	"%[2]s%[3]s"
 )
 
 // Word is asm.Word.
@@ -84,7 +111,33 @@ type Word struct {
 	Owner uintptr
 }
 
-// The fields of the lock word, layout %s.
+// Owned is asm.Owned.
+type Owned struct {
+	Owner   atomic.Uint64
+	Tail    uint32
+	Sleeper uint32
+}
+
+// The same as in asm.
+const (
+	ClosedMask uint32 = 1 << 31
+
+	Released uint32 = 0
+	WakeDue  uint32 = 1
+	NotOwner uint32 = 2
+)
+
+// OnLook is called when LockOwned has looked whether the lock is open, and when it has
+// then tried to acquire it.
+var OnLook func(w *Owned, open bool)
+
+func looked(w *Owned, open bool) {
+	if OnLook != nil && mc.Simulation == nil {
+		OnLook(w, open)
+	}
+}
+
+// The fields of the lock word, layout %[4]s.
 const (
 `, emit.Header, twins, engine, l.Name)
 	for _, f := range l.Fields() {

@@ -24,7 +24,9 @@ func main() {
 		check(mylock.Variant() == want, "variant "+mylock.Variant())
 	}
 	currentG()
+	currentGoid()
 	fields()
+	owned()
 	subwords()
 	words()
 	condLoadEnds()
@@ -74,6 +76,53 @@ func deep(n int) uintptr {
 		return mylock.CurrentG()
 	}
 	return deep(n-1) + uintptr(frame[n]) - 1
+}
+
+// currentGoid checks that goroutines that follow one another have ids of their own.
+func currentGoid() {
+	seen := map[uint64]bool{0: true, mylock.CurrentGoid(): true}
+	for range 100 {
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			id := mylock.CurrentGoid()
+			check(!seen[id], "CurrentGoid is zero or used again")
+			seen[id] = true
+			runtime.Gosched()
+			check(mylock.CurrentGoid() == id, "CurrentGoid changes")
+		})
+		wg.Wait()
+	}
+}
+
+// owned checks each state of an Owned against what its operations make of it.
+func owned() {
+	me := mylock.CurrentGoid()
+	for _, owner := range []uint64{0, me, me + 1, me + 1<<32} {
+		for _, sleeper := range []uint32{0, 1, mylock.ClosedMask, mylock.ClosedMask | 5, mylock.ClosedMask - 1} {
+			var w mylock.Owned
+			state := func(id uint64) bool { return w.Owner.Load() == id && w.Tail == 7 && w.Sleeper == sleeper }
+			w.Owner.Store(owner)
+			w.Tail, w.Sleeper = 7, sleeper
+			free := owner == 0 && sleeper&mylock.ClosedMask == 0
+			check(mylock.LockOwned(&w) == free, "LockOwned")
+			if free {
+				owner = me
+			}
+			check(state(owner), "LockOwned's words")
+			rest := mylock.UnlockOwned(&w)
+			switch {
+			case owner != me:
+				check(rest == mylock.NotOwner && state(owner), "UnlockOwned of another's lock")
+			case sleeper != 0:
+				check(rest == mylock.WakeDue && state(0), "UnlockOwned with a sleeper")
+			default:
+				check(rest == mylock.Released && state(0), "UnlockOwned")
+			}
+			if free {
+				owner = 0
+			}
+		}
+	}
 }
 
 // fields checks the operations on the lock word.
@@ -209,6 +258,7 @@ func condLoadWaits() {
 // are plain, so that the race detector finds a missing edge.
 func exclusion() {
 	var fast mylock.Word
+	var own, head mylock.Owned
 	var xchg, cas, flag uint32
 	var bytes [4]uint8
 	var half uint16
@@ -216,6 +266,17 @@ func exclusion() {
 		"LockFast": {
 			func() { until(func() bool { return mylock.LockFast(&fast) }) },
 			func() { check(mylock.UnlockFast(&fast), "UnlockFast of our own") },
+		},
+		"LockOwned": {
+			func() { until(func() bool { return mylock.LockOwned(&own) }) },
+			func() { check(mylock.UnlockOwned(&own) == mylock.Released, "UnlockOwned of our own") },
+		},
+		"TryCmpxchgAcquire64, UnlockOwned": {
+			func() {
+				owner := (*uint64)(unsafe.Pointer(&head.Owner))
+				until(func() bool { return mylock.TryCmpxchgAcquire64(owner, 0, mylock.CurrentGoid()) })
+			},
+			func() { check(mylock.UnlockOwned(&head) == mylock.Released, "UnlockOwned of our own") },
 		},
 		"TryCmpxchgAcquire32, UnlockRelease": {
 			func() { until(func() bool { return mylock.TryCmpxchgAcquire32(&cas, 0, mylock.LockedVal) }) },
@@ -304,10 +365,12 @@ func race() {
 	runtime.GOMAXPROCS(1)
 	var data uint32
 	var word mylock.Word
+	var own mylock.Owned
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		data = 1
 		mylock.LockFast(&word)
+		mylock.LockOwned(&own)
 		currentGs()
 	})
 	wg.Go(func() {
@@ -322,5 +385,6 @@ func race() {
 func currentGs() {
 	for range 100 {
 		mylock.CurrentG()
+		mylock.CurrentGoid()
 	}
 }

@@ -135,7 +135,7 @@ func TestJSON(t *testing.T) {
 	if !regexp.MustCompile(`^start (stats )*end $`).MatchString(whats) {
 		t.Errorf("objects: %s", whats)
 	}
-	if code != 0 || last.Lock != "rqlock" || !last.Ok || last.Race != raceEnabled || last.Params["stall-timeout"] != "250ms" || last.Total == 0 || len(last.Waits) == 0 || !strings.Contains(out, `"cycle_sizes":{`) {
+	if code != 0 || last.Lock != "rqlock" || !last.Ok || last.Race != raceEnabled || last.Params["stall-timeout"] != "1s" || last.Total == 0 || len(last.Waits) == 0 || !strings.Contains(out, `"cycle_sizes":{`) {
 		t.Errorf("exit code %d: %+v\n%s", code, last, out)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/lock"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
@@ -18,18 +19,19 @@ var ghost ghosts
 
 type ghosts struct {
 	// Of each lock.
-	owner     [maxLocks]int   // thread in the section
-	lockedAt  [maxLocks]int64 // when the locked byte was last set
-	grantedAt [maxLocks]int64 // when the locked byte was set for the last owner
-	closer    [maxLocks]int   // thread that has closed it
-	barged    [maxLocks]int   // acquisitions by other threads since then
+	owner     [maxLocks]int    // thread in the section
+	grantedAt [maxLocks]int64  // when it was last acquired
+	mayPass   [maxLocks]uint32 // while it is closed: threads that had looked before, as bits
 
 	// Of each thread's acquisition.
 	lock       [maxThreads]int   // the lock that it acquires
+	looked     [maxThreads]int   // the lock that it has found open, and is about to acquire past the queue
 	began      [maxThreads]int64 // when it called
 	inCycle    [maxThreads]bool  // whether it has been in a cycle since
-	clockReads [maxThreads]int   // by its wait, up to setupReads
-	waitBegan  [maxThreads]int64 // at the last of these
+	stalled    [maxThreads]bool  // whether the lock has stalled since
+	queued     [maxThreads]bool  // whether it has a record
+	bounded    [maxThreads]bool  // whether a stall ends its wait
+	waitBegan  [maxThreads]int64 // since when
 	roundBegan [maxThreads]int64 // at the first clock read of a round of polling; -1 if none
 	noGrant    [maxThreads]int64 // how long the lock had not been granted at the last clock read
 
@@ -43,21 +45,23 @@ func (g *ghosts) hash() uint64 {
 	add := func(v uint64) { h = (h ^ v) * 0x9e3779b97f4a7c15; h ^= h >> 29 }
 	for i := range g.owner {
 		add(uint64(g.owner[i]))
-		add(uint64(g.lockedAt[i]))
 		add(uint64(g.grantedAt[i]))
-		add(uint64(g.closer[i]))
-		add(uint64(g.barged[i]))
+		add(uint64(g.mayPass[i]))
 	}
 	for i := range g.lock {
 		add(uint64(g.lock[i]))
+		add(uint64(g.looked[i]))
 		add(uint64(g.began[i]))
-		add(uint64(g.clockReads[i]))
 		add(uint64(g.waitBegan[i]))
 		add(uint64(g.roundBegan[i]))
 		add(uint64(g.noGrant[i]))
-		if g.inCycle[i] {
-			add(1)
+		flags := uint64(0)
+		for n, b := range []bool{g.inCycle[i], g.stalled[i], g.queued[i], g.bounded[i]} {
+			if b {
+				flags |= 1 << n
+			}
 		}
+		add(flags)
 	}
 	add(uint64(g.cycles))
 	add(uint64(g.victims))
@@ -65,8 +69,8 @@ func (g *ghosts) hash() uint64 {
 }
 
 func init() {
-	lock.OnClosed = func() { ghost.closer[ghost.lock[mc.Self()]-1] = mc.Self() + 1 }
 	lock.OnClockRead = clockRead
+	asm.OnLook = looked
 	mc.OnPause = checkPause
 }
 
@@ -75,22 +79,54 @@ func declare() {
 	lock.Declare()
 	shared.ctx.Declare()
 	for i := range shared.locks {
-		locked := func() { ghost.lockedAt[i] = mc.Clock() }
-		granted := func(thread int) {
-			ghost.grantedAt[i] = ghost.lockedAt[i]
-			checkBarging(thread, i)
-		}
-		reopened := func(thread int) { checkReopened(thread, i) }
-		shared.locks[i].Declare(fmt.Sprintf("L%d", i), locked, granted, reopened)
+		shared.locks[i].Declare(fmt.Sprintf("L%d", i), func(thread int) { granted(thread, i) }, func() { closed(i) }, func() { ghost.mayPass[i] = 0 })
 		mc.Name(unsafe.Pointer(&shared.data[i]), fmt.Sprintf("data%d", i))
 	}
 	mc.GhostVar("checks", func() uint64 { return ghost.hash() })
 }
 
-// setupReads is how often a waiter reads the clock before it waits: when it takes a record
-// and when it publishes its edge. Later it does so when it becomes the queue's head, and in
-// each round of polling.
-const setupReads = 2
+// looked records that a thread has looked whether the lock is open, or that it has tried
+// to acquire it since. (RA has no time. There, who reads an old value has looked before.)
+func looked(w *asm.Owned, open bool) {
+	me := mc.Self()
+	if ghost.looked[me] = 0; !open {
+		return
+	}
+	for i := range shared.locks {
+		if l := &shared.locks[i]; l.Is(w) {
+			ghost.looked[me] = i + 1
+			if l.Closed() {
+				ghost.mayPass[i] |= 1 << me
+			}
+		}
+	}
+}
+
+// closed records who may still pass the queue of a lock that has just been closed.
+func closed(l int) {
+	for i, at := range ghost.looked {
+		if at == l+1 {
+			ghost.mayPass[l] |= 1 << i
+		}
+	}
+}
+
+// granted checks that a thread that acquires a closed lock past its queue had looked before
+// it was closed, and does so once.
+func granted(thread, l int) {
+	for i, at := range ghost.lock {
+		if at == l+1 && ghost.queued[i] && mc.Clock()-max(ghost.waitBegan[i], ghost.grantedAt[l]) >= int64(lock.StallTimeout) {
+			ghost.stalled[i] = true
+		}
+	}
+	ghost.grantedAt[l] = mc.Clock()
+	if bit := uint32(1) << thread; ghost.looked[thread] == l+1 && shared.locks[l].Closed() {
+		if ghost.mayPass[l]&bit == 0 {
+			mc.Fail("barges, though L%d is closed", l)
+		}
+		ghost.mayPass[l] &^= bit
+	}
+}
 
 // clockRead records what a waiter that reads the clock can know at that time.
 func clockRead() {
@@ -99,28 +135,30 @@ func clockRead() {
 		return
 	}
 	now := mc.Clock()
-	if ghost.clockReads[me] < setupReads {
-		ghost.clockReads[me]++
-		ghost.waitBegan[me] = now
+	if !ghost.queued[me] { // it publishes its edge
+		ghost.queued[me], ghost.waitBegan[me] = true, now
 	}
 	if ghost.roundBegan[me] < ghost.waitBegan[me] {
 		ghost.roundBegan[me] = now
 	}
-	ghost.noGrant[me] = now - max(ghost.began[me], ghost.grantedAt[ghost.lock[me]-1])
+	ghost.noGrant[me] = now - max(ghost.waitBegan[me], ghost.grantedAt[ghost.lock[me]-1])
 }
 
-// checkPause checks, at the end of a round of polling, that a waiter that has polled for
-// 1 ms has closed the lock.
+// checkPause checks, at the end of a round of polling, that a queue's head that has polled
+// for 1 ms has closed the lock, and that it does not take an open one for closed.
 func checkPause() {
 	me := mc.Self()
-	if me < 0 || ghost.lock[me] == 0 {
+	if me < 0 || ghost.lock[me] == 0 || !ghost.queued[me] {
 		return
 	}
 	l := &shared.locks[ghost.lock[me]-1]
-	if ghost.roundBegan[me]-ghost.waitBegan[me] >= int64(wait.Barging) && !l.Closed() && !l.FewNodes() {
+	if ghost.roundBegan[me]-ghost.waitBegan[me] >= int64(wait.Barging) && !l.Closed() {
 		mc.Fail("has waited for %v, and the lock is not closed", wait.Barging)
 	}
 	ghost.roundBegan[me] = -1
+	if l.Mistaken(me) {
+		mc.Fail("takes the lock for closed, and it is open")
+	}
 }
 
 // errHeld is what a TryLock that fails stands for.
@@ -129,6 +167,7 @@ var errHeld = errors.New("the lock is held")
 // beginAcquisition records that a thread wants a lock, and whether that closes a cycle.
 func beginAcquisition(me int, a acquisition) {
 	ghost.lock[me], ghost.began[me], ghost.inCycle[me] = a.lock+1, mc.Clock(), false
+	ghost.bounded[me] = limits[a.call] == 0
 	if a.call == tryLock {
 		return
 	}
@@ -186,44 +225,39 @@ func (p *program) checkAcquisition(me int, a acquisition, owned bool, err error)
 }
 
 // checkTimeout checks that a wait ends by time only if the time has passed: the limit since
-// the wait began or, for a stall, the stall timeout since the lock was last granted. A stall
-// may be reported up to 1 ms too early, because the queue's head cannot tell that the same
-// thread has acquired the lock again until it closes the lock.
+// the wait began or, for a stall, the stall timeout since the lock was last granted. Who is
+// told of a stall by the queue's head may find that out later. And a head with a limit far
+// above has told those behind, before it gives up.
 func (p *program) checkTimeout(me int, a acquisition, err *lock.TimeoutError) {
 	waited := time.Duration(mc.Clock() - ghost.began[me])
 	noGrant := time.Duration(ghost.noGrant[me])
 	switch {
 	case !p.aborts:
 		mc.Fail("times out")
-	case err.Stall && noGrant < lock.StallTimeout-wait.Barging:
+	case err.Stall && limits[a.call] > 0:
+		mc.Fail("has a limit, but reports a stall")
+	case err.Stall && !ghost.queued[me]:
+		mc.Fail("has not waited in the queue, but reports a stall")
+	case err.Stall && err.Told && ghost.stalled[me]:
+	case err.Stall && noGrant < lock.StallTimeout:
 		mc.Fail("reports a stall, but the lock had not been granted for %v only", noGrant)
-	case !err.Stall && (a.call != lockTimeout || waited < limit):
+	case !err.Stall && (limits[a.call] == 0 || waited < limits[a.call]):
 		mc.Fail("gives up after %v", waited)
+	}
+	if a.call != lockPatient || mc.Memory() == mc.RA { // RA has no time in which a link becomes visible
+		return
+	}
+	for i, at := range ghost.lock {
+		if at == a.lock+1 && ghost.queued[i] && ghost.bounded[i] && mc.Clock()-max(ghost.waitBegan[i], ghost.grantedAt[a.lock]) >= 2*int64(lock.StallTimeout) {
+			mc.Fail("has let T%d wait, though the lock has stalled", i)
+		}
 	}
 }
 
 // endAcquisition clears what is not needed any more, so that it makes no states.
 func endAcquisition(me int) {
-	ghost.roundBegan[me], ghost.clockReads[me] = -1, 0
+	ghost.roundBegan[me], ghost.queued[me], ghost.stalled[me] = -1, false, false
 	ghost.began[me], ghost.waitBegan[me], ghost.noGrant[me], ghost.inCycle[me] = 0, 0, 0, false
-}
-
-// checkBarging checks that at most one acquisition barges while the lock is closed. That
-// one may have set the locked byte just before.
-func checkBarging(thread, l int) {
-	if closer := ghost.closer[l]; closer == 0 || closer == thread+1 {
-		ghost.barged[l] = 0
-	} else if ghost.barged[l]++; ghost.barged[l] > 1 {
-		mc.Fail("barges, though T%d has closed L%d", closer-1, l)
-	}
-}
-
-// checkReopened checks that the thread that reopens a lock is the one that closed it.
-func checkReopened(thread, l int) {
-	if closer := ghost.closer[l] - 1; closer >= 0 && closer != thread {
-		mc.Fail("reopens L%d, which T%d has closed", l, closer)
-	}
-	ghost.closer[l], ghost.barged[l] = 0, 0
 }
 
 // enterSection checks mutual exclusion, by a ghost variable and by accesses to plain data
@@ -237,9 +271,6 @@ func enterSection(me, l int) {
 	v := shared.data[l]
 	mc.PlainWrite(0, unsafe.Pointer(&shared.data[l]), 64)
 	shared.data[l] = v + 1
-	if wrong := shared.locks[l].WrongTail(); wrong != "" {
-		mc.Fail("%s", wrong)
-	}
 }
 
 func leaveSection(l int) { ghost.owner[l] = 0 }

@@ -75,15 +75,30 @@ var weaker = map[mc.Order][]mc.Order{
 	mc.Release: {mc.Relaxed},
 	mc.AcqRel:  {mc.Acquire, mc.Release},
 	mc.SeqCst:  {mc.AcqRel, mc.Relaxed},
+	mc.Stlr:    {mc.Release, mc.Relaxed},
 }
 
 // tooStrong reports whether the mutant weakens an access of sync/atomic. Such an access
 // may be stronger than the lock needs, since sync/atomic has no weaker ones.
 func (m mutant) tooStrong() bool { return strings.HasSuffix(m.name, ", not seq_cst") }
 
-// needed lists mutants of sync/atomic's accesses that must die all the same. Of two waiters
-// that publish their edges and then walk, one must find the other's edge.
-var needed = []string{"detect.go: beginWait w.lock.Store(l) acq_rel, not seq_cst"}
+// needed lists mutants of such accesses that must die all the same. Of two waiters that
+// publish their edges and then walk, one must find the other's edge. Of an owner that
+// unlocks and then looks who sleeps, and a head that says that it sleeps and then looks at
+// the lock, one must find what the other has stored.
+var needed = []string{
+	"detect.go: beginWait w.lock.Store(l) acq_rel, not seq_cst",
+	"sleep.go: sleepUntilWoken atomic.SwapUint32(&l.word.Sleeper, asm.ClosedMask|w.index) acq_rel, not seq_cst",
+	"zfused_go.go: unlockFused asm.UnlockOwned(&l.word)/look acq_rel, not seq_cst",
+}
+
+// shownBy has the programs that show mutants which few executions of others do.
+var shownBy = map[string]string{
+	"slowpath.go: awaitLock without w.head.inherit(w.since.Load())":              "stall/inherited",
+	"stall.go: look without h.owner = owner":                                     "stall/passed",
+	"stall.go: look without h.grant()":                                           "no stall/try",
+	"stall.go: look without if owner := l.owner(); h.closed && owner != h.owner": "no stall/try",
+}
 
 // mutants lists all mutants that must die.
 func mutants(accesses map[mc.Access]mc.Order, reached map[int32]bool) (ms []mutant) {
@@ -99,7 +114,7 @@ func mutants(accesses map[mc.Access]mc.Order, reached map[int32]bool) (ms []muta
 // the deadline; the zero time is none. A few random executions of each program kill most
 // mutants. Then come the small programs whole, and then so many executions of each program.
 func (m mutant) kill(seed uint64, executions int64, deadline time.Time) (r mc.Result, ok bool) {
-	memories := []mc.Model{mc.SC, mc.RA}
+	memories := []mc.Model{mc.SC, mc.RA, mc.TSO}
 	if m.weaken != nil {
 		memories = memories[1:] // SC has no orderings
 	}
@@ -108,6 +123,18 @@ func (m mutant) kill(seed uint64, executions int64, deadline time.Time) (r mc.Re
 			w := m.in(e.program.world(memory))
 			w.MaxExecutions, w.MaxTime = executions, timeUntil(deadline)
 			return w.Run(e.compile(), s)
+		}
+	}
+	if i := slices.IndexFunc(suite, func(e entry) bool { return e.name == shownBy[m.name] }); i >= 0 {
+		for _, s := range []mc.Strategy{mc.PCT(seed, 3), mc.PCT(seed, 5), mc.PCT(seed, 8), mc.Exhaustive()} {
+			w := m.in(suite[i].world(mc.SC))
+			w.MaxExecutions, w.MaxTime = 5*executions, timeUntil(deadline)
+			if s == mc.Exhaustive() {
+				w.MaxExecutions = 0
+			}
+			if r = w.Run(suite[i].compile(), s); r.Failure != nil {
+				return r, true
+			}
 		}
 	}
 	walk, shallow, deep := mc.Walk(seed), mc.PCT(seed, 3), mc.PCT(seed, 8)

@@ -2,6 +2,7 @@ package model
 
 import (
 	"reflect"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/lock"
@@ -13,7 +14,7 @@ import (
 // its position in its script and the locks that it holds.
 type program struct {
 	name    string
-	nodes   int // waiters that can queue (0 = all)
+	records int // waiters that there can be (0 = as many as threads)
 	threads []script
 	spins   int  // tries before a thread queues
 	ticks   int  // how often time may pass at any moment; beyond that, when nothing else can happen
@@ -31,6 +32,7 @@ type round struct {
 	lifo     bool // releases in the opposite order
 	forever  bool // does not release
 	cancels  bool // acquires nothing, but cancels the context
+	wakes    bool // acquires nothing, but leaves a token for everybody
 }
 
 // An acquisition is one call that acquires a lock.
@@ -46,11 +48,13 @@ const (
 	plainLock   call = iota // Lock
 	tryLock                 // TryLock
 	lockTimeout             // LockTimeout, with a limit below the stall timeout
+	lockBrief               // LockTimeout, with one at which the queue's head closes the lock
+	lockPatient             // LockTimeout, with one far above
 	lockContext             // LockContext
 )
 
-// limit is LockTimeout's.
-const limit = lock.StallTimeout / 2
+// limits has LockTimeout's.
+var limits = map[call]time.Duration{lockBrief: wait.Barging, lockTimeout: lock.StallTimeout / 2, lockPatient: 3 * lock.StallTimeout}
 
 const maxLocks, maxThreads = 4, 6
 
@@ -93,21 +97,21 @@ func (p *program) sameAs(i int) int {
 
 // world is where the program runs.
 func (p *program) world(memory mc.Model) mc.World {
-	w := mc.World{Memory: memory, Marks: true, FormatWord: lock.FormatNamed, MaxTicks: p.ticks, TickWhenIdle: true}
-	w.Ticks = []int64{int64(wait.Barging)}
+	w := mc.World{Memory: memory, Marks: true, FormatWord: lock.Format, MaxTicks: p.ticks, TickWhenIdle: true}
+	w.Ticks = []int64{int64(wait.Barging)} // the last one is what passes when nothing else can happen
 	if p.aborts {
-		w.Ticks = append(w.Ticks, int64(lock.StallTimeout))
+		w.Ticks = []int64{int64(lock.StallTimeout), int64(wait.Barging)}
 	}
 	return w
 }
 
 // reset is the first state of all variables.
 func (p *program) reset() {
-	nodes := p.nodes
-	if nodes == 0 {
-		nodes = maxThreads
+	records := p.records
+	if records == 0 {
+		records = len(p.threads)
 	}
-	lock.Reset(nodes)
+	lock.Reset(records)
 	wait.Spins = p.spins
 	for i := range shared.locks {
 		shared.locks[i].Reset()
@@ -134,6 +138,10 @@ func (s script) run(p *program) {
 		if r.cancels {
 			mc.At(0, uint64(i), 0, 1)
 			shared.ctx.Cancel(0)
+		}
+		if r.wakes {
+			mc.At(0, uint64(i), 0, 2)
+			lock.Wake(0)
 		}
 		if r.forever {
 			return
@@ -164,8 +172,8 @@ func (a acquisition) run(p *program) bool {
 		if !l.TryLock(0) {
 			err = errHeld
 		}
-	case lockTimeout:
-		err = l.LockTimeout(0, limit)
+	case lockBrief, lockTimeout, lockPatient:
+		err = l.LockTimeout(0, limits[a.call])
 	case lockContext:
 		err = l.LockContext(0, shared.ctx)
 	}

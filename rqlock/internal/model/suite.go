@@ -19,9 +19,11 @@ const (
 // explored. Other programs explore these functions.
 var (
 	// queueOnly leaves the steps of the lock word, the queue, parking and timeouts.
-	queueOnly = []string{"newWaiter", "free", "beginWait", "endWait", "findCycle", "grant", "reason", "expired", "call", "answer", "signal", "wait", "waitFor"}
+	queueOnly = []string{"newWaiter", "free", "beginWait", "endWait", "findCycle", "reason", "expired"}
+	// stallOnly leaves the steps of the lock's word, the clock and sleeping.
+	stallOnly = append([]string{"enqueue", "handOff", "abandon", "spin", "unlockWake"}, queueOnly...)
 	// graphOnly leaves the steps of the edges, the walks and the verdicts.
-	graphOnly = []string{"newWaiter", "free", "enqueue", "handOver", "quit", "granted", "grant", "take", "expired", "call", "answer", "signal", "wait", "waitFor", "spin"}
+	graphOnly = []string{"newWaiter", "free", "enqueue", "handOff", "close", "granted", "look", "expired", "sleepUntilWoken", "unlockWake", "spin"}
 	// walkOnly is graphOnly with the table of edges as one step.
 	walkOnly = append([]string{"insert", "remove", "lookup"}, graphOnly...)
 )
@@ -71,6 +73,9 @@ var keeps = script{{acquires: []acquisition{{lock: 0}}, forever: true}}
 // cancels ends the context.
 var cancels = script{{cancels: true}}
 
+// wakes leaves a token for everybody, as one does who comes late.
+var wakes = script{{wakes: true}}
+
 // suite has every program.
 var suite = []entry{
 	// Mutual exclusion and progress.
@@ -78,9 +83,9 @@ var suite = []entry{
 	{program{name: "2x2", spins: 1, threads: threads(2, times(2, lockOnce(0)))}, nil, full, full, full},
 	{program{name: "2x2/queue", threads: threads(2, times(2, lockOnce(0)))}, queueOnly, small, full, full},
 	{program{name: "3x1", spins: 1, threads: threads(3, times(1, lockOnce(0)))}, nil, full, long, long},
-	{program{name: "3x1/queue", threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, full},
-	{program{name: "3x1/one node", nodes: 1, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
-	{program{name: "3x1/two nodes", nodes: 2, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
+	{program{name: "3x1/queue", threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
+	{program{name: "3x1/one record", ticks: 1, records: 1, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
+	{program{name: "3x1/two records", noRaces: true, ticks: 1, records: 2, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, long, long, long},
 	{program{name: "3x2", noRaces: true, threads: threads(3, times(2, lockOnce(0)))}, queueOnly, long, long, long},
 	{program{name: "4x1", noRaces: true, threads: threads(4, times(1, lockOnce(0)))}, queueOnly, long, long, long},
 	{program{name: "3x3", noRaces: true, threads: threads(3, times(3, lockOnce(0)))}, queueOnly, long, long, long},
@@ -89,12 +94,18 @@ var suite = []entry{
 	// Barging.
 	{program{name: "try", spins: 1, threads: []script{times(1, lockOnce(0)), times(2, with(tryLock, 0))}}, nil, quick, usual, usual},
 	{program{name: "barging", noRaces: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(2, with(tryLock, 0))}}, queueOnly, full, long, long},
-	{program{name: "barging/no node", noRaces: true, ticks: 1, nodes: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, with(tryLock, 0))}}, queueOnly, long, long, long},
+	{program{name: "barging/one record", noRaces: true, ticks: 1, records: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, with(tryLock, 0))}}, queueOnly, long, long, long},
+	{program{name: "storm", noRaces: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(3, with(tryLock, 0))}}, queueOnly, long, long, long},
+
+	// Sleeping until the owner unlocks.
+	{program{name: "sleep", ticks: 1, threads: threads(2, times(1, lockOnce(0)))}, queueOnly, small, small, small},
+	{program{name: "sleep/woken", ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), wakes}}, queueOnly, small, small, full},
+	{program{name: "sleep/cancel", aborts: true, ticks: 1, threads: []script{times(2, lockOnce(0)), times(1, with(lockContext, 0)), cancels}}, queueOnly, full, full, long},
+	{program{name: "sleep/queue", noRaces: true, ticks: 1, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
 
 	// Deadlocks.
 	{program{name: "AA", spins: 1, threads: []script{{nested(0, 0)}, times(1, lockOnce(0))}}, nil, quick, quick, quick},
 	{program{name: "ABBA", threads: []script{{nested(0, 1)}, {nested(1, 0)}}}, nil, usual, small, full},
-	{program{name: "ABBA/one node", nodes: 1, threads: []script{{nested(0, 1)}, {nested(1, 0)}}}, nil, full, full, full},
 	{program{name: "ABBA twice", noRaces: true, threads: []script{times(2, nested(0, 1)), times(2, nested(1, 0))}}, graphOnly, long, long, long},
 	{program{name: "ABC", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 2)}, {nested(2, 0)}}}, walkOnly, long, long, long},
 	{program{name: "ABBA and a bystander", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 0)}, times(1, lockOnce(0))}}, walkOnly, long, long, long},
@@ -108,9 +119,9 @@ var suite = []entry{
 	{program{name: "limit/queue", noRaces: true, aborts: true, ticks: 2, threads: []script{times(1, lockOnce(0)), {with(lockTimeout, 0)}, {with(lockTimeout, 0)}}}, queueOnly, long, long, long},
 	{program{name: "cancel/lone tail", aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, cancels}}, nil, quick, quick, usual},
 	{program{name: "cancel/newcomer", aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, append(cancels, lockOnce(0))}}, queueOnly, full, full, long},
-	{program{name: "cancel/middle", aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, times(1, lockOnce(0)), cancels}}, queueOnly, full, long, long},
+	{program{name: "cancel/middle", noRaces: true, aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, times(1, lockOnce(0)), cancels}}, queueOnly, full, long, long},
 	{program{name: "cancel/two", noRaces: true, aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, {with(lockContext, 0)}, append(cancels, lockOnce(0))}}, queueOnly, long, long, long},
-	{program{name: "cancel/reuse", noRaces: true, aborts: true, nodes: 2, threads: []script{times(2, lockOnce(0)), times(1, lockOnce(0)), {with(lockContext, 0)}, append(cancels, lockOnce(0))}}, queueOnly, long, long, long},
+	{program{name: "cancel/reuse", noRaces: true, aborts: true, records: 2, threads: []script{times(2, lockOnce(0)), times(1, lockOnce(0)), {with(lockContext, 0)}, append(cancels, lockOnce(0))}}, queueOnly, long, long, long},
 	{program{name: "cancel/ABBA", aborts: true, threads: []script{{nested(0, 1)}, {round{acquires: []acquisition{{lock: 1}, {0, lockContext}}}}, cancels}}, walkOnly, full, full, long},
 	{program{name: "3x2/cancel", noRaces: true, aborts: true, threads: []script{times(2, lockOnce(0)), times(2, with(lockContext, 0)), append(cancels, times(2, lockOnce(0))...)}}, queueOnly, long, long, long},
 	{program{name: "3x2/limits", noRaces: true, aborts: true, ticks: 1, threads: threads(3, times(2, with(lockTimeout, 0)))}, queueOnly, long, long, long},
@@ -118,9 +129,15 @@ var suite = []entry{
 
 	// Stalls.
 	{program{name: "no stall", aborts: true, ticks: 1, threads: []script{times(2, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, small, full, full},
-	{program{name: "no stall/try", aborts: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, with(tryLock, 0))}}, queueOnly, full, long, long},
+	{program{name: "no stall/try", noRaces: true, aborts: true, ticks: 2, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), times(1, with(tryLock, 0))}}, stallOnly, full, long, long},
 	{program{name: "no stall/queue", noRaces: true, aborts: true, ticks: 1, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, long, long, long},
+	{program{name: "no stall/gives up", noRaces: true, aborts: true, ticks: 2, threads: []script{{lockOnce(0), with(tryLock, 0)}, {with(lockBrief, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
+	{program{name: "no stall/patient", noRaces: true, aborts: true, ticks: 1, threads: []script{times(1, lockOnce(0)), {with(lockPatient, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
 	{program{name: "stall", aborts: true, ticks: 2, threads: []script{keeps, times(1, lockOnce(0))}}, nil, small, full, full},
 	{program{name: "stall/queue", noRaces: true, aborts: true, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},
-	{program{name: "stall/no node", noRaces: true, aborts: true, nodes: 1, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},
+	{program{name: "stall/patient", noRaces: true, aborts: true, ticks: 1, threads: []script{keeps, {with(lockPatient, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
+	{program{name: "stall/patient, two behind", noRaces: true, aborts: true, ticks: 1, threads: []script{keeps, {with(lockPatient, 0)}, times(1, lockOnce(0)), times(1, lockOnce(0))}}, stallOnly, long, long, long},
+	{program{name: "stall/passed", noRaces: true, aborts: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), {round{acquires: []acquisition{{0, tryLock}}, forever: true}}}}, stallOnly, full, long, long},
+	{program{name: "stall/inherited", noRaces: true, aborts: true, ticks: 2, threads: []script{keeps, {with(lockTimeout, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
+	{program{name: "stall/one record", noRaces: true, aborts: true, records: 1, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},
 }

@@ -15,12 +15,14 @@ type Parker struct {
 // Init makes p ready for use.
 func (p *Parker) Init() { p.Token = make(chan struct{}, 1) }
 
-// Signal leaves a token unless there is one. What the caller did before it happens
-// before what the waiter does after it has taken the token.
-func (p *Parker) Signal() {
+// Signal leaves a token unless there is one, and reports whether it did. What the
+// caller did before it happens before what the waiter does after it has taken the token.
+func (p *Parker) Signal() (left bool) {
 	select {
 	case p.Token <- struct{}{}:
+		return true
 	default:
+		return false
 	}
 }
 

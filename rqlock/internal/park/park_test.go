@@ -68,7 +68,7 @@ func TestWaitFor(t *testing.T) {
 			if d := waited(time.Minute, never); d != 0 {
 				t.Errorf("with a token, a wait lasts %v", d)
 			}
-			time.AfterFunc(time.Second, p.Signal)
+			time.AfterFunc(time.Second, func() { p.Signal() })
 			if d := waited(time.Minute, never); d != time.Second {
 				t.Errorf("with a token after a second, a wait lasts %v", d)
 			}

@@ -13,12 +13,10 @@ import (
 
 // The values were chosen by measurement on two cores: see ARCHITECTURE.md.
 const (
-	Queued  = 60               // PAUSEs that a queued waiter spins for before it parks
-	Barging = time.Millisecond // wait of the queue's head after which it closes the lock
-	Long    = time.Millisecond // shortest sleep for which a poller asks to be woken
-
-	// Door is what package rqlock still calls Barging.
-	Door = Barging
+	Queued  = 60                    // PAUSEs that a queued waiter spins for before it parks
+	Barging = time.Millisecond      // wait of the queue's head after which it closes the lock
+	Drain   = 50 * time.Microsecond // in which a store becomes visible to all processors
+	Long    = time.Millisecond      // shortest sleep for which a poller asks to be woken
 
 	tries      = 5                     // of a spinning goroutine, after 4, 8, 16, ... PAUSEs
 	headPauses = 60                    // PAUSEs of a poller between two yields

@@ -63,13 +63,12 @@ from one another. A transfer takes 60 ns, and transfers of one line happen one a
 other, first come first served. The layout of waiter records is the copy's, which is about
 the original's. Each number is per acquisition.
 
-The lines moved stay below three however many cores wait. They are the same from 256 to 1024
-cores, and within 1.2 times those of qspin, the same lock without resilience. Two things made
-that possible. An unlock reads the owner before it stores, and asks for the cache line to
-write at once. Otherwise a line that a spinning core has taken meanwhile moves twice. And a
-waiter gets the record that it had last, from the bucket into which it then writes its wait
-edge. qspin takes its nodes from one list for all cores, which accounts for about 0.2 of its
-lines from 128 cores on.
+The lines moved are about three at most however many cores wait. They are the same from 256
+to 1024 cores, and on average 1.2 times those of qspin, the same lock without resilience.
+What made that possible: a waiter gets the record that it had last, from the bucket into
+which it then writes its wait edge. qspin takes its nodes from one list for all cores, which
+accounts for about 0.2 of its lines from 128 cores on. An unlock reads the owner and then
+stores. If a spinning core has taken the line before that, the line moves twice.
 
 ![transfers of cache lines per acquisition](model-cost.svg)
 

@@ -5,6 +5,7 @@ package asm
 import (
 	"unsafe"
 
+	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
@@ -13,6 +14,32 @@ type Word struct {
 	Val   uint32
 	Aux   uint32
 	Owner uintptr
+}
+
+// Owned is asm.Owned.
+type Owned struct {
+	Owner   atomic.Uint64
+	Tail    uint32
+	Sleeper uint32
+}
+
+// The same as in asm.
+const (
+	ClosedMask uint32 = 1 << 31
+
+	Released uint32 = 0
+	WakeDue  uint32 = 1
+	NotOwner uint32 = 2
+)
+
+// OnLook is called when LockOwned has looked whether the lock is open, and when it has
+// then tried to acquire it.
+var OnLook func(w *Owned, open bool)
+
+func looked(w *Owned, open bool) {
+	if OnLook != nil && mc.Simulation == nil {
+		OnLook(w, open)
+	}
 }
 
 // The fields of the lock word, layout narrow.
@@ -46,6 +73,13 @@ func TryCmpxchgAcquire32(site mc.Site, p *uint32, old uint32, new uint32) (ok bo
 // TryCmpxchgRelease32: release.
 func TryCmpxchgRelease32(site mc.Site, p *uint32, old uint32, new uint32) (ok bool) {
 	return mc.Update(site, "TryCmpxchgRelease32", unsafe.Pointer(p), 32, mc.Release, func(v uint64) (uint64, bool) {
+		return uint64(new), v == uint64(old)
+	}) == uint64(old)
+}
+
+// TryCmpxchgAcquire64: acquire.
+func TryCmpxchgAcquire64(site mc.Site, p *uint64, old uint64, new uint64) (ok bool) {
+	return mc.Update(site, "TryCmpxchgAcquire64", unsafe.Pointer(p), 64, mc.Acquire, func(v uint64) (uint64, bool) {
 		return uint64(new), v == uint64(old)
 	}) == uint64(old)
 }
@@ -128,6 +162,37 @@ func UnlockFast(site mc.Site, w *Word) (ok bool) {
 	mc.StoreWord(at(site, 2), "UnlockFast/clear", owner, bits, 0, mc.Relaxed)
 	mc.StoreMasked(at(site, 3), "UnlockFast", unsafe.Pointer(&w.Val), 32, LockedMask, 0, mc.Release)
 	return true
+}
+
+// LockOwned: acquire.
+func LockOwned(site mc.Site, w *Owned) (ok bool) {
+	mc.Enter(-2)
+	defer mc.Leave()
+	open := mc.LoadWord(at(site, 1), "LockOwned/look", unsafe.Pointer(&w.Sleeper), 32, mc.Relaxed)&uint64(ClosedMask) == 0
+	looked(w, open)
+	if !open {
+		return false
+	}
+	ok = mc.Update(at(site, 2), "LockOwned", unsafe.Pointer(&w.Owner), 64, mc.Acquire, func(v uint64) (uint64, bool) {
+		return CurrentGoid(), v == 0
+	}) == 0
+	looked(w, false)
+	return ok
+}
+
+// UnlockOwned: release.
+func UnlockOwned(site mc.Site, w *Owned) (rest uint32) {
+	mc.Enter(-2)
+	defer mc.Leave()
+	owner := unsafe.Pointer(&w.Owner)
+	if mc.LoadWord(at(site, 1), "UnlockOwned/owner", owner, 64, mc.Relaxed) != CurrentGoid() {
+		return NotOwner
+	}
+	mc.StoreWord(at(site, 2), "UnlockOwned", owner, 64, 0, mc.Stlr)
+	if mc.LoadWord(at(site, 3), "UnlockOwned/look", unsafe.Pointer(&w.Sleeper), 32, mc.SeqCst) != 0 {
+		return WakeDue
+	}
+	return Released
 }
 
 // LoadRelaxed8: relaxed.
@@ -249,6 +314,11 @@ func CPURelax() {
 // CycleCount: none.
 func CycleCount() (ticks uint64) {
 	return 0
+}
+
+// CurrentGoid: none.
+func CurrentGoid() (id uint64) {
+	return uint64(mc.Self() + 1)
 }
 
 // CurrentG: none.

@@ -47,6 +47,13 @@ func CompareAndSwapUint32(site mc.Site, p *uint32, old, new uint32) bool {
 	return compareAndSwap(site, "CompareAndSwapUint32", p, old, new)
 }
 
+// SwapUint32 is atomic.SwapUint32.
+func SwapUint32(site mc.Site, p *uint32, new uint32) (old uint32) {
+	return uint32(mc.Update(site, "SwapUint32", unsafe.Pointer(p), 32, mc.SeqCst, func(uint64) (uint64, bool) {
+		return uint64(new), true
+	}))
+}
+
 // AddUint32 is atomic.AddUint32.
 func AddUint32(site mc.Site, p *uint32, delta uint32) uint32 {
 	return delta + uint32(mc.Update(site, "AddUint32", unsafe.Pointer(p), 32, mc.SeqCst, func(v uint64) (uint64, bool) {
@@ -76,6 +83,9 @@ func (x *Uint64) Store(site mc.Site, v uint64) { store(site, "Uint64.Store", &x.
 func (x *Uint64) CompareAndSwap(site mc.Site, old, new uint64) bool {
 	return compareAndSwap(site, "Uint64.CompareAndSwap", &x.v, old, new)
 }
+
+// Peek returns the newest value without a step, for checks.
+func (x *Uint64) Peek() uint64 { return x.v }
 
 // Pointer is atomic.Pointer.
 type Pointer[T any] struct{ p unsafe.Pointer }

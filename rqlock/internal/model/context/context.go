@@ -47,6 +47,9 @@ func (c *Cancel) Cancel(site mc.Site) {
 // Done is Context.Done.
 func (c *Cancel) Done() <-chan struct{} { return c.done }
 
+// Deadline is Context.Deadline: none.
+func (c *Cancel) Deadline() (at int64, ok bool) { return 0, false }
+
 // Closed reports whether a done channel is closed; nil is not.
 func Closed(site mc.Site, done <-chan struct{}) bool {
 	return done != nil && mc.LoadWord(site, "Closed", unsafe.Pointer(&byDone[done].cancelled), 32, mc.SeqCst) != 0

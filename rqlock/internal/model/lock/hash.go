@@ -41,13 +41,16 @@ func hashError(err error) uint64 {
 	case *DeadlockError:
 		return hashDeadlockErrorPtr(err)
 	case *TimeoutError:
-		return 2 + hashBool(err.Stall)
+		return 2 + hashBool(err.Stall) + hashBool(err.Told)
 	}
 	return 1
 }
 
 func hashDeadlockErrorPtr(err *DeadlockError) uint64 {
-	h := uint64(5)
+	h := uint64(7)
+	if err == nil {
+		return h - 1
+	}
 	for _, t := range err.Threads {
 		h = h*31 + uint64(t)
 	}
@@ -68,15 +71,11 @@ func hashLimitPtr(lim *limit) uint64 {
 	return 1 + uint64(lim.deadline.NS)*31 + hashPtr(lim.ctx)
 }
 
-func hashGrant(g grant) uint64 { return uint64(g.owner)*31 + uint64(g.count) }
-
-func hashSighting(s sighting) uint64 { return hashGrant(s.grant)*31 + uint64(s.at) }
-
-func hashProgress(p progress) uint64 {
-	return (hashSighting(p.last)*31+uint64(p.began))*2 + hashBool(p.shut)
+func hashHeadship(h headship) uint64 {
+	return ((h.owner*31+uint64(h.quiet))*31+uint64(h.steps))*2 + hashBool(h.closed)
 }
 
-func hashProgressPtr(p *progress) uint64 { return hashProgress(*p) }
+func hashHeadshipPtr(h *headship) uint64 { return hashPtr(h) }
 
 func hashStep(s step) uint64 {
 	return ((hashPtr(s.w)*31+uint64(s.g))*31+uint64(s.epoch))*31 + hashPtr(s.lock)

@@ -34,11 +34,11 @@ type bucket struct {
 
 // hash is the same for all threads in explorations. So they share a bucket, and threads
 // that do the same differ in nothing but their numbers.
-func hash(x uintptr) uint32 {
+func hash(x uint64) uint32 {
 	if mc.Simulation == nil {
 		return 0
 	}
-	return uint32(uint64(x) * 0x9e3779b97f4a7c15 >> 40)
+	return uint32(x * 0x9e3779b97f4a7c15 >> 40)
 }
 
 // DeadlockError is rqlock.DeadlockError without what is shown to users.
@@ -50,7 +50,10 @@ type DeadlockError struct {
 func (*DeadlockError) Error() string { return "deadlock" }
 
 // TimeoutError is rqlock.TimeoutError without what is shown to users.
-type TimeoutError struct{ Stall bool }
+type TimeoutError struct {
+	Stall bool
+	Told  bool // of the stall, by the queue's head
+}
 
 func (*TimeoutError) Error() string { return "timeout" }
 
@@ -63,20 +66,30 @@ func (e *contextError) Unwrap() error { return e.cause }
 // Checks need no more of these errors than their kind, so they are made once.
 var (
 	errStall    = &TimeoutError{Stall: true}
+	errTold     = &TimeoutError{Stall: true, Told: true}
 	errDeadline = &TimeoutError{}
 )
 
-func (l *Mutex) failSelf() error                 { return &DeadlockError{Threads: []int{mc.Self()}, AtOnce: true} }
-func (l *Mutex) failStall(d time.Duration) error { return errStall }
-func (l *Mutex) failDeadline(*limit) error       { return errDeadline }
-func (l *Mutex) failContext(*limit) error        { return &contextError{} }
-func failDeadlock(err *DeadlockError) error      { return err }
-func reportViolation(error)                      {}
+func (l *Mutex) failSelf() error            { return &DeadlockError{Threads: []int{mc.Self()}, AtOnce: true} }
+func (l *Mutex) failDeadline(*limit) error  { return errDeadline }
+func (l *Mutex) failContext(*limit) error   { return &contextError{} }
+func failDeadlock(err *DeadlockError) error { return err }
+func reportViolation(error)                 {}
+
+func (l *Mutex) failStall(d time.Duration) error {
+	for i := range records {
+		w := &records[i].waiter
+		if v := w.verdict.Peek(); v != nil && v.epoch == w.epoch && v.err == nil && int(w.ID()) == mc.Self()+1 {
+			return errTold
+		}
+	}
+	return errStall
+}
 
 func newDeadlock(steps []step) *DeadlockError {
 	e := &DeadlockError{}
 	for _, s := range steps {
-		e.Threads = append(e.Threads, int(s.g)/2-1)
+		e.Threads = append(e.Threads, int(s.g)-1)
 	}
 	if OnCycle != nil {
 		OnCycle(e.Threads)
@@ -88,11 +101,13 @@ func newDeadlock(steps []step) *DeadlockError {
 // first.
 var OnCycle func(threads []int)
 
-func (l *Mutex) badUnlock(uintptr) {
+func (l *Mutex) badUnlock(uint64) {
 	mc.Fail("thread %d unlocks a lock that it does not hold", mc.Self())
 }
 
-func (l *Mutex) addr() uintptr { return uintptr(unsafe.Pointer(l)) }
+func (l *Mutex) badAssert(uint64) {
+	mc.Fail("thread %d does not hold a lock that it must hold", mc.Self())
+}
 
 // place replaces the original's record of a call stack. It has no stack here, but a
 // simulation counts its cache lines.
@@ -127,18 +142,18 @@ func count(event int) {
 		OnClosed()
 	}
 	if mc.Simulation != nil {
-		i := hash(asm.CurrentG()) % uint32(len(counters))
+		i := hash(asm.CurrentGoid()) % uint32(len(counters))
 		mc.Simulation.Access("count", unsafe.Pointer(&counters[i]), true)
 	}
 }
 
-// stallClock is the explorer's clock, beginning at 1. Tests of package rqlock check that
-// the original's does not jump.
-var stallClock clock
+// clock is the explorer's clock, beginning at 1. Tests of package rqlock check that the
+// original's does not jump.
+var clock monotonic
 
-type clock struct{ last [8]uint64 }
+type monotonic struct{ last [8]uint64 }
 
-func (c *clock) now() int64 {
+func (c *monotonic) now() int64 {
 	if mc.Simulation != nil {
 		mc.Simulation.Access("clock", unsafe.Pointer(&c.last), false)
 	}
@@ -154,10 +169,52 @@ var OnClockRead func()
 // StallTimeout is the stall timeout of all programs.
 const StallTimeout = 4 * wait.Long
 
-var stallTimeout timeout
+func (l *Mutex) stallTimeout() int64 { return int64(StallTimeout) }
 
-type timeout struct{}
+// watchdog wakes a sleeping head when the lock has stalled, and then counts the steps of
+// the timeout's last quarter for it. A head whose lock is free it does not wake: the owner
+// has to.
+var watchdog watch
 
-func (timeout) Load(mc.Site) int64 { return int64(StallTimeout) }
+type watch struct{}
 
-func maxTick() int64 { return int64(StallTimeout) }
+func (watch) watch(l *Mutex, w *waiter) {
+	if mc.Simulation == nil {
+		last := int64(StallTimeout / 4)
+		w.Alarm = max(mc.Clock(), w.head.quiet-1+int64(StallTimeout)-last) + last - w.head.steps
+		w.Alarmed = func() bool { return l.word.Owner.Peek() != 0 }
+	}
+}
+
+func (watch) unwatch(w *waiter) {
+	if mc.Simulation == nil {
+		last := int64(StallTimeout / 4)
+		w.head.steps = max(w.head.steps, mc.Clock()-w.Alarm+last)
+		w.Alarm = 0
+	}
+}
+
+// awaitRecord polls: there is nobody who hands a record out.
+func (l *Mutex) awaitRecord(site mc.Site, lim *limit) (*waiter, error) {
+	mc.Enter(-3)
+	defer mc.Leave()
+	for {
+		mc.Forget()
+		mc.At(site, 1, hashLimitPtr(lim))
+		if l.spin(site) {
+			return nil, nil
+		}
+		mc.At(site, 2, hashLimitPtr(lim))
+		if err := lim.expired(site, l); err != nil {
+			return nil, err
+		}
+		mc.At(site, 3, hashLimitPtr(lim))
+		if w := newWaiter(site, 0); w != nil {
+			return w, nil
+		}
+		mc.At(site, 4, hashLimitPtr(lim))
+		mc.Pause(site)
+	}
+}
+
+func handOut(*waiter) bool { return false }

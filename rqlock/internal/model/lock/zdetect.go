@@ -9,162 +9,157 @@ import (
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-func (l *Mutex) beginWait(_ mc.Site, g uintptr, lim *limit) (*waiter, error) {
-	mc.Enter(113)
+func (l *Mutex) beginWait(_ mc.Site, w *waiter, id uint64, lim *limit) {
+	mc.Enter(124)
 	defer mc.Leave()
-	w, err := newWaiter(mc.Mark(114, hashMutexPtr(l), uint64(g), hashLimitPtr(lim)), g, l, lim)
-	if mc.Keep(111) && (err != nil) {
-		return nil, err
-	}
-	now := stallClock.now()
+	now := clock.now()
 	wait.Refresh(now)
-	if mc.Keep(112) {
-		w.since.Store(mc.Mark(115, hashMutexPtr(l), uint64(g), hashWaiterPtr(w), uint64(now)), now)
+	if mc.Keep(129) {
+		w.since.Store(mc.Mark(125, hashMutexPtr(l), hashWaiterPtr(w), uint64(id), hashLimitPtr(lim), uint64(now)), now)
 	}
-	if mc.Keep(113) {
-		w.sees(sighting{})
+	if mc.Keep(130) {
+		*mc.Write(&w.long) = lim.long()
 	}
 	w.where.record()
-	if mc.Keep(114) {
-		atomic.AddUint32(mc.Mark(116, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.epoch, 1)
+	if mc.Keep(131) {
+		atomic.AddUint32(mc.Mark(126, hashMutexPtr(l), hashWaiterPtr(w), uint64(id)), &w.epoch, 1)
 	}
-	if mc.Keep(115) {
-		atomic.StoreUintptr(mc.Mark(117, hashMutexPtr(l), uint64(g), hashWaiterPtr(w)), &w.g, g)
+	if mc.Keep(132) {
+		w.g.Store(mc.Mark(127, hashMutexPtr(l), hashWaiterPtr(w), uint64(id)), id)
 	}
-	if mc.Keep(116) {
-		w.insert(mc.Mark(118, hashMutexPtr(l), hashWaiterPtr(w)))
+	if mc.Keep(133) {
+		w.insert(mc.Mark(128, hashMutexPtr(l), hashWaiterPtr(w)))
 	}
-	if mc.Keep(117) {
+	if mc.Keep(134) {
 
-		w.lock.Store(mc.Mark(119, hashMutexPtr(l), hashWaiterPtr(w)), l)
+		w.lock.Store(mc.Mark(129, hashMutexPtr(l), hashWaiterPtr(w)), l)
 	}
-	return w, nil
 }
 
 func (w *waiter) endWait(_ mc.Site) {
-	mc.Enter(119)
+	mc.Enter(129)
 	defer mc.Leave()
-	if mc.Keep(118) {
-		w.lock.Store(mc.Mark(120, hashWaiterPtr(w)), nil)
+	if mc.Keep(135) {
+		w.lock.Store(mc.Mark(130, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(119) {
-		w.remove(mc.Mark(121, hashWaiterPtr(w)))
+	if mc.Keep(136) {
+		w.remove(mc.Mark(131, hashWaiterPtr(w)))
 	}
 }
 
 type step struct {
 	w     *waiter
-	g     uintptr
+	g     uint64
 	epoch uint32
 	lock  *Mutex
 }
 
 func (s step) next(_ mc.Site) (step, bool) {
-	mc.Enter(121)
+	mc.Enter(131)
 	defer mc.Leave()
-	g := s.lock.owner(mc.Mark(122, hashStep(s)))
-	if mc.Keep(120) && (g == 0) {
+	g := s.lock.owner(mc.Mark(132, hashStep(s)))
+	if mc.Keep(137) && (g == 0) {
 		return step{}, false
 	}
-	w := lookup(mc.Mark(123, uint64(g)), g)
-	if mc.Keep(121) && (w == nil) {
+	w := lookup(mc.Mark(133, uint64(g)), g)
+	if mc.Keep(138) && (w == nil) {
 		return step{}, false
 	}
 
-	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(124, uint64(g), hashWaiterPtr(w)), &w.epoch)}
-	if mc.Keep(122) {
-		n.lock = w.lock.Load(mc.Mark(125, uint64(g), hashWaiterPtr(w), hashStep(n)))
+	n := step{w: w, g: g, epoch: atomic.LoadUint32(mc.Mark(134, uint64(g), hashWaiterPtr(w)), &w.epoch)}
+	if mc.Keep(139) {
+		n.lock = w.lock.Load(mc.Mark(135, uint64(g), hashWaiterPtr(w), hashStep(n)))
 	}
-	return n, n.lock != nil && atomic.LoadUintptr(mc.Mark(126, uint64(g), hashWaiterPtr(w), hashStep(n)), &w.g) == g
+	return n, n.lock != nil && w.g.Load(mc.Mark(136, uint64(g), hashWaiterPtr(w), hashStep(n))) == g
 }
 
-func (w *waiter) closes(_ mc.Site, start step) bool {
-	mc.Enter(126)
+func (w *waiter) closes(_ mc.Site, start step) int {
+	mc.Enter(136)
 	defer mc.Leave()
 
 	s, mark := start, start
-	for n, limit := 0, 8; ; n++ {
-		next, ok := s.next(mc.Mark(127, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
+	for n, limit := 1, 8; ; n++ {
+		next, ok := s.next(mc.Mark(137, hashWaiterPtr(w), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
 		switch {
 		case !ok:
-			return false
+			return 0
 		case next.w == w:
-			return true
+			return n
 		case next.w == mark.w:
-			return false
+			return 0
 		}
-		if mc.Keep(124) && (n == limit) {
-			if mc.Keep(123) {
+		if mc.Keep(141) && (n == limit) {
+			if mc.Keep(140) {
 				mark, limit = next, 2*limit
 			}
 		}
-		if mc.Keep(125) {
+		if mc.Keep(142) {
 			s = next
 		}
 	}
 }
 
-func (w *waiter) path(_ mc.Site, start step) []step {
-	mc.Enter(127)
+func (w *waiter) path(_ mc.Site, start step, n int) []step {
+	mc.Enter(137)
 	defer mc.Leave()
-	steps := []step{start}
+	steps := make([]step, 1, n)
+	if mc.Keep(143) {
+		steps[0] = start
+	}
 	for {
-		next, ok := steps[len(steps)-1].next(mc.Mark(128, hashWaiterPtr(w), hashSteps(steps)))
-		if mc.Keep(126) && (!ok || len(steps) > 1<<20) {
+		next, ok := steps[len(steps)-1].next(mc.Mark(138, hashWaiterPtr(w), uint64(n), hashSteps(steps)))
+		switch back := next.w == w; {
+		case !ok || back != (len(steps) == n):
 			return nil
-		}
-		if mc.Keep(127) && (next.w == w) {
+		case back:
 			return steps
 		}
-		for _, s := range steps {
-			if mc.Keep(128) && (s.w == next.w) {
-				return nil
-			}
-		}
-		if mc.Keep(129) {
+		if mc.Keep(144) {
 			steps = append(steps, next)
 		}
 	}
 }
 
 func (w *waiter) findCycle(_ mc.Site, l *Mutex) error {
-	mc.Enter(128)
+	mc.Enter(138)
 	defer mc.Leave()
-	start := step{w: w, g: *mc.Read(&w.g), epoch: *mc.Read(&w.epoch), lock: l}
-	if mc.Keep(130) && (!w.closes(mc.Mark(129, hashWaiterPtr(w), hashStep(start)), start)) {
+	start := step{w: w, g: w.g.Load(mc.Mark(139, hashWaiterPtr(w), hashMutexPtr(l))), epoch: *mc.Read(&w.epoch), lock: l}
+	n := w.closes(mc.Mark(140, hashWaiterPtr(w), hashStep(start)), start)
+	if mc.Keep(145) && (n == 0) {
 		return nil
 	}
-	cycle := w.path(mc.Mark(130, hashWaiterPtr(w), hashStep(start)), start)
-	if mc.Keep(131) && (len(cycle) == 0 || !w.confirms(mc.Mark(131, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
+	cycle := w.path(mc.Mark(141, hashWaiterPtr(w), hashStep(start), uint64(n)), start, n)
+	if mc.Keep(146) && (cycle == nil || !w.confirms(mc.Mark(142, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
-	last := victim(mc.Mark(132, hashSteps(cycle)), cycle)
+	last := victim(mc.Mark(143, hashSteps(cycle)), cycle)
 	err := newDeadlock(append(cycle[last:], cycle[:last]...))
-	if mc.Keep(132) && (last == 0) {
+	if mc.Keep(147) && (last == 0) {
 		return failDeadlock(err)
 	}
-	if mc.Keep(133) {
-		cycle[last].w.convict(mc.Mark(133, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
+	if mc.Keep(148) {
+		cycle[last].w.convict(mc.Mark(144, hashSteps(cycle), uint64(last), hashDeadlockErrorPtr(err)), cycle[last].epoch, err)
 	}
 	return nil
 }
 
 func (w *waiter) confirms(_ mc.Site, start step, cycle []step) bool {
-	mc.Enter(133)
+	mc.Enter(144)
 	defer mc.Leave()
-	return slices.Equal(w.path(mc.Mark(134, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start), cycle)
+	return slices.Equal(w.path(mc.Mark(145, hashWaiterPtr(w), hashStep(start), hashSteps(cycle)), start, len(cycle)), cycle)
 }
 
 func victim(_ mc.Site, cycle []step) int {
-	mc.Enter(134)
+	mc.Enter(145)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(135) && (later(mc.Mark(135, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
-			if mc.Keep(134) {
+		if mc.Keep(150) && (later(mc.Mark(146, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].w, cycle[last].w)) {
+			if mc.Keep(149) {
 				last = i
 			}
 		}
@@ -173,9 +168,9 @@ func victim(_ mc.Site, cycle []step) int {
 }
 
 func later(_ mc.Site, a, b *waiter) bool {
-	mc.Enter(135)
+	mc.Enter(146)
 	defer mc.Leave()
-	sa, sb := a.since.Load(mc.Mark(136, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(137)
+	sa, sb := a.since.Load(mc.Mark(147, hashWaiterPtr(a), hashWaiterPtr(b))), b.since.Load(148)
 	return sa > sb || sa == sb && a.index > b.index
 }
 
@@ -185,17 +180,17 @@ type verdict struct {
 }
 
 func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
-	mc.Enter(137)
+	mc.Enter(148)
 	defer mc.Leave()
 	v := &verdict{epoch, err}
 	for {
-		old := w.verdict.Load(mc.Mark(138, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
-		if mc.Keep(136) && (old != nil && old.epoch == epoch) {
+		old := w.verdict.Load(mc.Mark(149, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v)))
+		if mc.Keep(151) && (old != nil && old.epoch == epoch) {
 			return
 		}
-		if mc.Keep(138) && (w.verdict.CompareAndSwap(mc.Mark(139, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(137) {
-				w.Signal(mc.Mark(140, hashWaiterPtr(w)))
+		if mc.Keep(153) && (w.verdict.CompareAndSwap(mc.Mark(150, hashWaiterPtr(w), uint64(epoch), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(152) {
+				w.Signal(mc.Mark(151, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -203,10 +198,13 @@ func (w *waiter) convict(_ mc.Site, epoch uint32, err *DeadlockError) {
 }
 
 func (w *waiter) reason(_ mc.Site, l *Mutex, lim *limit) error {
-	mc.Enter(140)
+	mc.Enter(151)
 	defer mc.Leave()
-	if v := w.verdict.Load(mc.Mark(141, hashWaiterPtr(w), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(139) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
+	if v := w.verdict.Load(mc.Mark(152, hashWaiterPtr(w), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(155) && (v != nil && v.epoch == *mc.Read(&w.epoch)) {
+		if mc.Keep(154) && (v.err == nil) {
+			return l.failStall(time.Duration(clock.now() - w.since.Load(mc.Mark(153, hashWaiterPtr(w), hashMutexPtr(l)))))
+		}
 		return failDeadlock(v.err)
 	}
-	return lim.expired(mc.Mark(142, hashMutexPtr(l), hashLimitPtr(lim)), l)
+	return lim.expired(mc.Mark(154, hashMutexPtr(l), hashLimitPtr(lim)), l)
 }

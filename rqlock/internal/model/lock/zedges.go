@@ -15,54 +15,54 @@ var edges [edgeBuckets]bucket
 var edgeMask = uint32(edgeBuckets - 1)
 
 func (w *waiter) insert(_ mc.Site) {
-	mc.Enter(105)
+	mc.Enter(115)
 	defer mc.Leave()
-	if mc.Keep(102) {
-		*mc.Write(&w.home) = hash(*mc.Read(&w.g)) & edgeMask
+	if mc.Keep(120) {
+		*mc.Write(&w.home) = hash(w.g.Load(mc.Mark(116, hashWaiterPtr(w)))) & edgeMask
 	}
 	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mc.Keep(104) && (asm.LoadRelaxed32(mc.Mark(106, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(107, s, 0, w.index)) {
-				if mc.Keep(103) {
+			if mc.Keep(122) && (asm.LoadRelaxed32(mc.Mark(117, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(118, s, 0, w.index)) {
+				if mc.Keep(121) {
 					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
 				}
 				return
 			}
 		}
-		if mc.Keep(105) {
-			atomic.AddUint32(mc.Mark(108, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
+		if mc.Keep(123) {
+			atomic.AddUint32(mc.Mark(119, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
 }
 
 func (w *waiter) remove(_ mc.Site) {
-	mc.Enter(108)
+	mc.Enter(119)
 	defer mc.Leave()
-	if mc.Keep(106) {
-		asm.StoreRelaxed32(mc.Mark(109, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
+	if mc.Keep(124) {
+		asm.StoreRelaxed32(mc.Mark(120, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
 	}
 	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
-		if mc.Keep(107) {
-			atomic.AddUint32(mc.Mark(110, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
+		if mc.Keep(125) {
+			atomic.AddUint32(mc.Mark(121, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
 }
 
-func lookup(_ mc.Site, g uintptr) *waiter {
-	mc.Enter(110)
+func lookup(_ mc.Site, id uint64) *waiter {
+	mc.Enter(121)
 	defer mc.Leave()
-	for at := hash(g) & edgeMask; ; at = (at + 1) & edgeMask {
+	for at := hash(id) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mc.Mark(111, uint64(g), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(109) && (index != 0) {
-				if w := waiterAt(index); mc.Keep(108) && (atomic.LoadUintptr(mc.Mark(112, uint64(g), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w)), &w.g) == g) {
+			if index := atomic.LoadUint32(mc.Mark(122, uint64(id), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(127) && (index != 0) {
+				if w := waiterAt(index); mc.Keep(126) && (w.g.Load(mc.Mark(123, uint64(id), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w))) == id) {
 					return w
 				}
 			}
 		}
-		if mc.Keep(110) && (atomic.LoadUint32(mc.Mark(113, uint64(g), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mc.Keep(128) && (atomic.LoadUint32(mc.Mark(124, uint64(id), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}

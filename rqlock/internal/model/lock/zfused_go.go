@@ -10,20 +10,25 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) (err error) {
-	mc.Enter(158)
+	mc.Enter(154)
 	defer mc.Leave()
-	if mc.Keep(160) && (asm.LockFast(mc.Mark(159, hashMutexPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(156) && (asm.LockOwned(mc.Mark(155, hashMutexPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mc.Mark(160, hashMutexPtr(l), hashError(err)), l)
+	return lockContended(mc.Mark(156, hashMutexPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(160)
+	mc.Enter(156)
 	defer mc.Leave()
-	if mc.Keep(162) && (!asm.UnlockFast(mc.Mark(161, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(161) {
-			unlockForeign(mc.Mark(162, hashMutexPtr(l)), l)
+	switch asm.UnlockOwned(mc.Mark(157, hashMutexPtr(l)), &l.word) {
+	case asm.WakeDue:
+		if mc.Keep(157) {
+			unlockWake(mc.Mark(158, hashMutexPtr(l)), l)
+		}
+	case asm.NotOwner:
+		if mc.Keep(158) {
+			unlockForeign(l)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 type Mutex struct {
 	_    noCopy
-	word asm.Word
+	word asm.Owned
 }
 
 func (l *Mutex) Lock(_ mc.Site) error {
@@ -31,13 +31,13 @@ func lockContended(_ mc.Site, l *Mutex) error {
 func (l *Mutex) TryLock(_ mc.Site) bool {
 	mc.Enter(2)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(3, hashMutexPtr(l)), &l.word)
+	return asm.LockOwned(mc.Mark(3, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) LockTimeout(_ mc.Site, d time.Duration) error {
 	mc.Enter(3)
 	defer mc.Leave()
-	if mc.Keep(1) && (asm.LockFast(mc.Mark(4, hashMutexPtr(l), uint64(d)), &l.word)) {
+	if mc.Keep(1) && (asm.LockOwned(mc.Mark(4, hashMutexPtr(l), uint64(d)), &l.word)) {
 		return nil
 	}
 	now := time.Now()
@@ -47,10 +47,11 @@ func (l *Mutex) LockTimeout(_ mc.Site, d time.Duration) error {
 func (l *Mutex) LockContext(_ mc.Site, ctx context.Context) error {
 	mc.Enter(5)
 	defer mc.Leave()
-	if mc.Keep(2) && (asm.LockFast(mc.Mark(6, hashMutexPtr(l), hashContext(ctx)), &l.word)) {
+	if mc.Keep(2) && (asm.LockOwned(mc.Mark(6, hashMutexPtr(l), hashContext(ctx)), &l.word)) {
 		return nil
 	}
-	return l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashContext(ctx)), &limit{ctx: ctx, done: ctx.Done()})
+	_, dated := ctx.Deadline()
+	return l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashContext(ctx), hashBool(dated)), &limit{ctx: ctx, done: ctx.Done(), dated: dated})
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
@@ -61,11 +62,13 @@ func (l *Mutex) Unlock(_ mc.Site) {
 	}
 }
 
-func unlockForeign(_ mc.Site, l *Mutex) {
+func unlockForeign(l *Mutex) { l.badUnlock(asm.CurrentGoid()) }
+
+func (l *Mutex) AssertHeld(_ mc.Site) {
 	mc.Enter(8)
 	defer mc.Leave()
-	if g := asm.CurrentG(); mc.Keep(4) && (!l.answer(mc.Mark(9, hashMutexPtr(l), uint64(g)), g)) {
-		l.badUnlock(g)
+	if me := asm.CurrentGoid(); mc.Keep(4) && (l.owner(mc.Mark(9, hashMutexPtr(l), uint64(me))) != me) {
+		l.badAssert(me)
 	}
 }
 

@@ -6,13 +6,10 @@ package lock
 
 import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
-	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
-
-const busy = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site, lim *limit) error {
 	mc.Enter(9)
@@ -32,43 +29,69 @@ func (l *Mutex) lockSlow(_ mc.Site, lim *limit) error {
 func (l *Mutex) acquireSlow(_ mc.Site, lim *limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
-	g := asm.CurrentG()
-	if mc.Keep(7) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(g))) == g) {
+	me := asm.CurrentGoid()
+	if mc.Keep(7) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me) {
 		return l.failSelf()
 	}
-	if mc.Keep(8) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)))) {
+	if mc.Keep(8) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
 		count(evSpun)
 		return nil
 	}
-	if err := lim.expired(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)), l); mc.Keep(9) && (err != nil) {
+	if err := lim.expired(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), l); mc.Keep(9) && (err != nil) {
 		return err
 	}
-	w, err := l.beginWait(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(g)), g, lim)
-	if mc.Keep(10) && (err != nil) {
-		return err
-	}
-	if err := w.findCycle(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(11) && (err != nil) {
-		return l.quit(mc.Mark(16, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
-	}
-	if mc.Keep(12) && (!w.canQueue()) {
-		count(evUnqueued)
-		return l.awaitLock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, false)
-	}
-	count(evQueued)
-	if mc.Keep(14) && (!l.enqueue(mc.Mark(18, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
-		if err := l.awaitHead(mc.Mark(19, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(13) && (err != nil) {
+	w := newWaiter(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), me)
+	if mc.Keep(11) && (w == nil) {
+		var err error
+		if w, err = l.awaitRecord(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(10) && (w == nil) {
 			return err
 		}
 	}
-	return l.awaitLock(mc.Mark(20, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim, true)
+	if mc.Keep(12) {
+		l.beginWait(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, lim)
+	}
+	if err := w.findCycle(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(15) && (err != nil) {
+		if mc.Keep(13) {
+			w.endWait(mc.Mark(18, hashWaiterPtr(w), hashError(err)))
+		}
+		if mc.Keep(14) {
+			w.free(mc.Mark(19, hashWaiterPtr(w), hashError(err)))
+		}
+		return err
+	}
+	count(evQueued)
+	if mc.Keep(17) && (!l.enqueue(mc.Mark(20, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
+		if err := l.awaitHead(mc.Mark(21, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(16) && (err != nil) {
+			return err
+		}
+	}
+	return l.awaitLock(mc.Mark(22, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim)
+}
+
+func (l *Mutex) closed(_ mc.Site) bool {
+	mc.Enter(22)
+	defer mc.Leave()
+	return asm.LoadRelaxed32(mc.Mark(23, hashMutexPtr(l)), &l.word.Sleeper)&asm.ClosedMask != 0
+}
+
+func (l *Mutex) owner(_ mc.Site) uint64 {
+	mc.Enter(23)
+	defer mc.Leave()
+	return l.word.Owner.Load(mc.Mark(24, hashMutexPtr(l)))
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(20)
+	mc.Enter(24)
 	defer mc.Leave()
 	for i := range wait.Tries() {
+		if mc.Keep(18) && (l.closed(mc.Mark(25, hashMutexPtr(l), uint64(i)))) {
+			return false
+		}
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(15) && (asm.LoadRelaxed32(mc.Mark(21, hashMutexPtr(l), uint64(i)), &l.word.Val)&busy == 0 && asm.LockFast(22, &l.word)) {
+		if mc.Keep(19) && (l.owner(mc.Mark(26, hashMutexPtr(l), uint64(i))) != 0) {
+			continue
+		}
+		if mc.Keep(20) && (asm.LockOwned(mc.Mark(27, hashMutexPtr(l), uint64(i)), &l.word)) {
 			return true
 		}
 	}
@@ -76,27 +99,29 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, w *waiter) bool {
-	mc.Enter(22)
+	mc.Enter(27)
 	defer mc.Leave()
-	if mc.Keep(16) {
-		asm.StoreRelaxed32(mc.Mark(23, hashMutexPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
+	if mc.Keep(21) {
+		asm.StoreRelaxed32(mc.Mark(28, hashMutexPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
 	}
-	if mc.Keep(17) {
-		asm.StoreRelaxed32(mc.Mark(24, hashMutexPtr(l), hashWaiterPtr(w)), &w.next, 0)
+	if mc.Keep(22) {
+		asm.StoreRelaxed32(mc.Mark(29, hashMutexPtr(l), hashWaiterPtr(w)), &w.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(25, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail())
-	if mc.Keep(18) && (tailOf(old) == 0) {
+	last := asm.Xchg32AcqRel(mc.Mark(30, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail, w.index)
+	if mc.Keep(24) && (last == 0) {
+		if mc.Keep(23) {
+			*mc.Write(&w.head) = headship{}
+		}
 		return true
 	}
-	prev := waiterAt(tailOf(old))
-	if mc.Keep(21) && (asm.Xchg32AcqRel(mc.Mark(26, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
-		if mc.Keep(19) {
-
-			w.sees(prev.seen())
+	prev := waiterAt(last)
+	if mc.Keep(27) && (asm.Xchg32AcqRel(mc.Mark(31, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
+		if mc.Keep(25) {
+			*mc.Write(&w.head) = *mc.Read(&prev.head)
 		}
-		if mc.Keep(20) {
-			prev.free(mc.Mark(27, hashWaiterPtr(prev)))
+		if mc.Keep(26) {
+			prev.free(mc.Mark(32, hashWaiterPtr(prev)))
 		}
 		return true
 	}
@@ -104,228 +129,200 @@ func (l *Mutex) enqueue(_ mc.Site, w *waiter) bool {
 }
 
 func (l *Mutex) awaitHead(_ mc.Site, w *waiter, lim *limit) error {
-	mc.Enter(27)
+	mc.Enter(32)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(28, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state, ^uint32(0), stateHead, wait.Queued)
+	spins := uint32(wait.Queued)
+	if mc.Keep(29) && (l.closed(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(spins)))) {
+		if mc.Keep(28) {
+			spins = 0
+		}
+	}
+	state := asm.CondLoadAcquire32(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(spins)), &w.state, ^uint32(0), stateHead, spins)
 	for state != stateHead {
 		mc.Forget()
-		if err := w.reason(mc.Mark(29, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(25) && (err != nil) {
-			if mc.Keep(22) {
-				w.endWait(mc.Mark(30, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
+		if err := w.reason(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(33) && (err != nil) {
+			if mc.Keep(30) {
+				w.endWait(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
 			}
-			if mc.Keep(24) && (!w.abandon(mc.Mark(31, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))) {
-				if mc.Keep(23) {
-					l.handOver(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+			if mc.Keep(32) && (!w.abandon(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))) {
+				if mc.Keep(31) {
+					l.handOff(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 				}
 			}
 			return err
 		}
-		if mc.Keep(27) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
+		if mc.Keep(35) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
 			count(evParked)
-			if mc.Keep(26) {
-				w.park(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
+			if mc.Keep(34) {
+				w.park(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
 			}
 		}
-		if mc.Keep(28) {
-			state = asm.LoadAcquire32(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
+		if mc.Keep(36) {
+			state = asm.LoadAcquire32(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
 		}
 	}
 	return nil
 }
 
 func (w *waiter) abandon(_ mc.Site) bool {
-	mc.Enter(35)
+	mc.Enter(41)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mc.Mark(36, hashWaiterPtr(w)), &w.state)
-		if mc.Keep(29) && (state == stateHead) {
+		state := asm.LoadAcquire32(mc.Mark(42, hashWaiterPtr(w)), &w.state)
+		if mc.Keep(37) && (state == stateHead) {
 			return false
 		}
-		if mc.Keep(30) && (asm.TryCmpxchgRelease32(mc.Mark(37, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
+		if mc.Keep(38) && (asm.TryCmpxchgRelease32(mc.Mark(43, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
 			return true
 		}
 	}
 }
 
-func (l *Mutex) awaitLock(_ mc.Site, w *waiter, lim *limit, queued bool) error {
-	mc.Enter(37)
+func (l *Mutex) awaitLock(_ mc.Site, w *waiter, lim *limit) error {
+	mc.Enter(43)
 	defer mc.Leave()
 	b := wait.Backoff{}
-	door := false
-	p := progress{last: w.seen(), began: stallClock.now()}
+	if mc.Keep(39) {
+		w.head.inherit(w.since.Load(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
+	}
 	for {
 		mc.Forget()
-		wait.Relax(b.Pauses())
-		if mc.Keep(32) && (asm.LoadRelaxed32(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), &l.word.Val)&asm.LockedMask == 0 && l.take(39, door)) {
-			if mc.Keep(31) {
-				l.granted(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)), w, queued)
+		if mc.Keep(41) && (l.owner(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(46, 0, w.g.Load(47))) {
+			if mc.Keep(40) {
+				l.granted(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w)), w)
 			}
 			return nil
 		}
-		now := p.look(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), l)
-		if mc.Keep(37) && (!door && now-w.since.Load(mc.Mark(42, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now))) >= int64(wait.Door)) {
-			if mc.Keep(33) {
-
-				door = asm.FetchSetPendingAcquire(mc.Mark(43, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashProgress(p), uint64(now)), &l.word.Val)&asm.PendingMask == 0
-			}
-			if mc.Keep(34) {
-				p.closed(now)
-			}
-			if mc.Keep(36) && (door) {
-				if mc.Keep(35) {
-					b = wait.Backoff{}
-				}
-				count(evClosed)
-			}
-		}
-		err := w.reason(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, lim)
-		if mc.Keep(39) && (err == nil) {
-			if mc.Keep(38) {
-				err = p.stall(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p), uint64(now)), l, now-w.since.Load(46), now)
-			}
-		}
-		if mc.Keep(46) && (err != nil) {
-			if mc.Keep(41) && (door) {
-				if mc.Keep(40) {
-					asm.ClearPendingRelaxed(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued), hashProgress(p), hashError(err)), &l.word.Val)
-				}
-			}
-			if mc.Keep(42) && (!queued) {
-				return l.quit(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w, err)
+		now := w.head.look(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), l)
+		if mc.Keep(44) && (!*mc.Read(&w.head.closed) && now-w.since.Load(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
+			if mc.Keep(42) {
+				l.close(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w)
 			}
 			if mc.Keep(43) {
-				w.endWait(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashProgress(p), hashError(err)))
+				b = wait.Backoff{}
 			}
-			if mc.Keep(44) {
-				w.sees(p.last)
-			}
+		}
+		err := w.reason(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), l, lim)
+		if mc.Keep(46) && (err == nil && w.head.stalled(l, now)) {
 			if mc.Keep(45) {
-				l.handOver(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+				err = l.stall(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
+			}
+		}
+		if mc.Keep(49) && (err != nil) {
+			if mc.Keep(47) {
+				w.endWait(mc.Mark(54, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
+			}
+			if mc.Keep(48) {
+				l.handOff(mc.Mark(55, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			return err
 		}
-		if mc.Keep(47) {
-			l.pause(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBool(queued), hashBackoff(b), hashBool(door), hashProgress(p)), w, &b, lim)
+		if mc.Keep(50) {
+			l.pause(mc.Mark(56, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
 		}
+		wait.Relax(b.Pauses())
 	}
 }
 
-func (l *Mutex) owner(_ mc.Site) uintptr {
-	mc.Enter(51)
-	defer mc.Leave()
-	return atomic.LoadUintptr(mc.Mark(52, hashMutexPtr(l)), &l.word.Owner) &^ calling
-}
-
-func (l *Mutex) take(_ mc.Site, door bool) bool {
-	mc.Enter(52)
-	defer mc.Leave()
-	if mc.Keep(48) && (!door) {
-		return asm.LockFast(mc.Mark(53, hashMutexPtr(l)), &l.word)
-	}
-
-	if mc.Keep(49) && (asm.XchgLockedAcquire(mc.Mark(54, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
-		return false
-	}
-	if mc.Keep(50) {
-		atomic.StoreUintptr(mc.Mark(55, hashMutexPtr(l)), &l.word.Owner, asm.CurrentG())
-	}
-	if mc.Keep(51) {
-		asm.ClearPendingRelaxed(mc.Mark(56, hashMutexPtr(l)), &l.word.Val)
-	}
-	return true
-}
-
-func (l *Mutex) granted(_ mc.Site, w *waiter, queued bool) {
+func (l *Mutex) close(_ mc.Site, w *waiter) {
 	mc.Enter(56)
 	defer mc.Leave()
+	if mc.Keep(51) {
+		asm.Xchg32AcqRel(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, asm.ClosedMask)
+	}
 	if mc.Keep(52) {
-		asm.StoreRelaxed32(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)), &l.word.Aux, *mc.Read(&l.word.Aux)+1)
+		*mc.Write(&w.head.closed), *mc.Write(&w.head.owner) = true, l.owner(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w)))
 	}
 	if mc.Keep(53) {
-		w.endWait(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), hashBool(queued)))
+		w.head.grant()
 	}
-	if mc.Keep(55) && (!queued) {
+	count(evClosed)
+}
+
+func (l *Mutex) granted(_ mc.Site, w *waiter) {
+	mc.Enter(58)
+	defer mc.Leave()
+	if mc.Keep(55) && (*mc.Read(&w.head.closed)) {
 		if mc.Keep(54) {
-			w.free(mc.Mark(59, hashWaiterPtr(w)))
+			asm.StoreRelaxed32(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, 0)
 		}
-		return
 	}
 	if mc.Keep(56) {
-		w.sees(sighting{l.grant(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w))), stallClock.now()})
+		*mc.Write(&w.head) = headship{}
 	}
 	if mc.Keep(57) {
-		l.handOver(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w)), w)
+		w.endWait(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w)))
+	}
+	if mc.Keep(58) {
+		l.handOff(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w)), w)
 	}
 }
 
-func (l *Mutex) handOver(_ mc.Site, w *waiter) {
+func (l *Mutex) handOff(_ mc.Site, w *waiter) {
 	mc.Enter(61)
 	defer mc.Leave()
-	last := w.seen()
-	for {
-		if mc.Keep(58) {
-			w.sees(last)
+	for next := l.unlink(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w)), w); next != nil; next = l.unlink(mc.Mark(63, hashMutexPtr(l), hashWaiterPtr(w)), w) {
+		h := *mc.Read(&w.head)
+		if mc.Keep(59) {
+			w.free(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w), hashWaiterPtr(next), hashHeadship(h)))
 		}
-		next := l.unlink(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w), hashSighting(last)), w)
-		if mc.Keep(59) && (next == nil || next.promote(mc.Mark(63, hashMutexPtr(l), hashSighting(last), hashWaiterPtr(next)), last)) {
+		if mc.Keep(60) && (next.promote(mc.Mark(65, hashMutexPtr(l), hashWaiterPtr(next), hashHeadship(h)), h)) {
 			return
 		}
-		if mc.Keep(60) {
+		if mc.Keep(61) {
 			w = next
 		}
 	}
 }
 
 func (l *Mutex) unlink(_ mc.Site, w *waiter) *waiter {
-	mc.Enter(63)
+	mc.Enter(65)
 	defer mc.Leave()
-
-	if mc.Keep(62) && (asm.TryCmpxchgTailRelaxed(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Val, w.tail(), 0)) {
-		if mc.Keep(61) {
-			w.free(mc.Mark(65, hashWaiterPtr(w)))
+	if mc.Keep(67) && (asm.LoadRelaxed32(mc.Mark(66, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail) == w.index) {
+		if mc.Keep(64) && (*mc.Read(&w.head.closed)) {
+			if mc.Keep(62) {
+				asm.StoreRelaxed32(mc.Mark(67, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, 0)
+			}
+			if mc.Keep(63) {
+				*mc.Write(&w.head.closed) = false
+			}
 		}
-		return nil
+
+		if mc.Keep(66) && (asm.TryCmpxchgRelease32(mc.Mark(68, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail, w.index, 0)) {
+			if mc.Keep(65) {
+				w.free(mc.Mark(69, hashWaiterPtr(w)))
+			}
+			return nil
+		}
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(66, hashWaiterPtr(w)), &w.next, linkClosed)
-	if mc.Keep(63) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(70, hashWaiterPtr(w)), &w.next, linkClosed)
+	if mc.Keep(68) && (next == 0) {
 		return nil
-	}
-	if mc.Keep(64) {
-		w.free(mc.Mark(67, hashWaiterPtr(w), uint64(next)))
 	}
 	return waiterAt(next)
 }
 
-func (w *waiter) promote(_ mc.Site, last sighting) bool {
-	mc.Enter(67)
+func (w *waiter) promote(_ mc.Site, h headship) bool {
+	mc.Enter(70)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mc.Mark(68, hashWaiterPtr(w), hashSighting(last)), &w.state)
-		if mc.Keep(65) && (state == stateAbandoned) {
+		state := asm.LoadAcquire32(mc.Mark(71, hashWaiterPtr(w), hashHeadship(h)), &w.state)
+		if mc.Keep(70) && (state == stateAbandoned) {
+			if mc.Keep(69) {
+				*mc.Write(&w.head) = h
+			}
 			return false
 		}
-		if mc.Keep(66) {
-			w.sees(last)
+		if mc.Keep(71) {
+			*mc.Write(&w.head) = h
 		}
-		if mc.Keep(69) && (asm.TryCmpxchgRelease32(mc.Mark(69, hashWaiterPtr(w), hashSighting(last), uint64(state)), &w.state, state, stateHead)) {
-			if mc.Keep(68) && (state == stateParked) {
-				if mc.Keep(67) {
-					w.Signal(mc.Mark(70, hashWaiterPtr(w)))
+		if mc.Keep(74) && (asm.TryCmpxchgRelease32(mc.Mark(72, hashWaiterPtr(w), hashHeadship(h), uint64(state)), &w.state, state, stateHead)) {
+			if mc.Keep(73) && (state == stateParked) {
+				if mc.Keep(72) {
+					w.Signal(mc.Mark(73, hashWaiterPtr(w)))
 				}
 			}
 			return true
 		}
 	}
-}
-
-func (l *Mutex) quit(_ mc.Site, w *waiter, err error) error {
-	mc.Enter(70)
-	defer mc.Leave()
-	if mc.Keep(70) {
-		w.endWait(mc.Mark(71, hashWaiterPtr(w), hashError(err)))
-	}
-	if mc.Keep(71) {
-		w.free(mc.Mark(72, hashWaiterPtr(w), hashError(err)))
-	}
-	return err
 }

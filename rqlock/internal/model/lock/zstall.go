@@ -6,67 +6,79 @@ package lock
 
 import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-type grant struct {
-	owner uintptr
-	count uint32
+type headship struct {
+	closed bool
+	owner  uint64
+	quiet  int64
+	steps  int64
 }
 
-func (l *Mutex) grant(_ mc.Site) grant {
-	mc.Enter(72)
-	defer mc.Leave()
-	return grant{l.owner(mc.Mark(73, hashMutexPtr(l))), asm.LoadRelaxed32(74, &l.word.Aux)}
-}
+func (h *headship) grant() { *mc.Write(&h.quiet), *mc.Write(&h.steps) = clock.now(), 0 }
 
-type sighting struct {
-	grant
-	at int64
-}
-
-func (w *waiter) seen() sighting {
-	return sighting{grant{*mc.Read(&w.owner), *mc.Read(&w.grants)}, *mc.Read(&w.at)}
-}
-
-func (w *waiter) sees(s sighting) {
-	*mc.Write(&w.owner), *mc.Write(&w.grants), *mc.Write(&w.at) = s.owner, s.count, s.at
-}
-
-type progress struct {
-	last  sighting
-	began int64
-	shut  bool
-}
-
-func (p *progress) look(_ mc.Site, l *Mutex) (now int64) {
-	mc.Enter(74)
-	defer mc.Leave()
-	if mc.Keep(72) {
-		now = stallClock.now()
+func (h *headship) inherit(since int64) {
+	if late := since - *mc.Read(&h.quiet); late > 0 {
+		*mc.Write(&h.quiet), *mc.Write(&h.steps) = since, max(*mc.Read(&h.steps)-late, 0)
 	}
-	if got := l.grant(mc.Mark(75, hashProgressPtr(p), hashMutexPtr(l), uint64(now))); mc.Keep(74) && (got != p.last.grant || p.last.at == 0) {
-		if mc.Keep(73) {
-			p.last = sighting{got, stallClock.now()}
+}
+
+func (h *headship) look(_ mc.Site, l *Mutex) (now int64) {
+	mc.Enter(88)
+	defer mc.Leave()
+	if mc.Keep(91) {
+		now = clock.now()
+	}
+	if owner := l.owner(mc.Mark(89, hashHeadshipPtr(h), hashMutexPtr(l), uint64(now))); mc.Keep(94) && (*mc.Read(&h.closed) && owner != *mc.Read(&h.owner)) {
+		if mc.Keep(92) {
+			*mc.Write(&h.owner) = owner
+		}
+		if mc.Keep(93) {
+			h.grant()
 		}
 	}
 	return now
 }
 
-func (p *progress) closed(now int64) {
-	if !p.shut && now-p.began >= int64(wait.Door) {
-		p.last.at = stallClock.now()
+func (h *headship) stalled(l *Mutex, now int64) bool {
+	if !*mc.Read(&h.closed) {
+		return false
 	}
-	p.shut = true
+	timeout := l.stallTimeout()
+	return *mc.Read(&h.steps) >= timeout/4 && now-*mc.Read(&h.quiet) >= timeout
 }
 
-func (p *progress) stall(_ mc.Site, l *Mutex, waited, now int64) error {
-	mc.Enter(75)
+func (h *headship) count(timeout, now, length int64) (next int64) {
+	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); left > 0 {
+		return left
+	}
+	step := max(timeout/200, int64(time.Millisecond)/4)
+	*mc.Write(&h.steps) += min(length, step)
+	return step
+}
+
+func (l *Mutex) stall(_ mc.Site, w *waiter, now int64) error {
+	mc.Enter(89)
 	defer mc.Leave()
-	if still := min(waited, now-p.last.at); mc.Keep(75) && (still >= stallTimeout.Load(mc.Mark(76, hashMutexPtr(l), uint64(still)))) {
-		return l.failStall(time.Duration(still))
+	if mc.Keep(95) && (!*mc.Read(&w.long)) {
+		return l.failStall(time.Duration(now - *mc.Read(&w.head.quiet)))
+	}
+	if mc.Keep(96) {
+		*mc.Write(&w.head.steps) = 0
+	}
+
+	for index := asm.LoadAcquire32(mc.Mark(90, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), &w.next); index != 0; index = asm.LoadAcquire32(mc.Mark(91, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), &w.next) {
+		if mc.Keep(97) {
+			w = waiterAt(index)
+		}
+		if mc.Keep(99) && (!*mc.Read(&w.long) && now-w.since.Load(mc.Mark(92, hashMutexPtr(l), hashWaiterPtr(w), uint64(now))) >= l.stallTimeout()) {
+			if mc.Keep(98) {
+				w.convict(mc.Mark(93, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), atomic.LoadUint32(94, &w.epoch), nil)
+			}
+		}
 	}
 	return nil
 }

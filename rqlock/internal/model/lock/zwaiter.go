@@ -12,31 +12,28 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/model/park"
 	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
-	"github.com/rqlock/rqlock/rqlock/internal/model/time"
-	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
 type waiter struct {
-	state  uint32
-	next   uint32
-	index  uint32
-	parent uint32
-
-	at     int64
-	owner  uintptr
-	grants uint32
+	state    uint32
+	next     uint32
+	index    uint32
+	nextFree uint32
+	head     headship
 
 	park.Parker
 
 	epoch uint32
-	g     uintptr
+	g     atomic.Uint64
 	lock  atomic.Pointer[Mutex]
 
 	verdict atomic.Pointer[verdict]
 
 	since atomic.Int64
+	long  bool
 
 	home, bucket, slot uint32
+	watched            int
 	where              place
 }
 
@@ -62,133 +59,98 @@ var registry struct {
 	chunks [maxChunks]atomic.Pointer[chunk]
 	mu     sync.Mutex
 	made   uint32
-
-	nodes freeList
-	edges freeList
+	free   freeList
 }
 
-var maxNodes = uint32(asm.TailMax)
+var mostRecords = uint32(maxRecords)
 
 func waiterAt(index uint32) *waiter {
 	i := index - 1
 	return &registry.chunks[i/chunkSize].Peek()[i%chunkSize].waiter
 }
 
-func (w *waiter) canQueue() bool { return w.index <= maxNodes }
-
-func (w *waiter) tail() uint32 { return w.index << asm.TailShift }
-
-func tailOf(val uint32) uint32 { return val & asm.TailMask >> asm.TailShift }
-
-func newWaiter(_ mc.Site, g uintptr, l *Mutex, lim *limit) (*waiter, error) {
-	mc.Enter(76)
+func newWaiter(_ mc.Site, id uint64) *waiter {
+	mc.Enter(94)
 	defer mc.Leave()
-	if w := edges[hash(g)&edgeMask].takeSpare(mc.Mark(77, uint64(g), hashMutexPtr(l), hashLimitPtr(lim))); mc.Keep(76) && (w != nil) {
-		return w, nil
+	if w := edges[hash(id)&edgeMask].takeSpare(mc.Mark(95, uint64(id))); mc.Keep(100) && (w != nil) {
+		return w
 	}
-	began := stallClock.now()
 	for {
-		if w := registry.nodes.pop(mc.Mark(78, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(77) && (w != nil) {
-			return w, nil
+		if w := registry.free.pop(mc.Mark(96)); mc.Keep(101) && (w != nil) {
+			return w
 		}
-		if mc.Keep(80) && (asm.LoadAcquire32(mc.Mark(79, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), &registry.made) >= maxNodes) {
-			if w := anySpare(mc.Mark(80, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(78) && (w != nil) {
-				return w, nil
-			}
-			if w := registry.edges.pop(mc.Mark(81, hashMutexPtr(l), hashLimitPtr(lim), uint64(began))); mc.Keep(79) && (w != nil) {
-				return w, nil
-			}
-		}
-		if mc.Keep(81) && (makeChunk(mc.Mark(82, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)))) {
-			continue
-		}
-		if err := lim.expired(mc.Mark(83, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), l); mc.Keep(82) && (err != nil) {
-			return nil, err
-		}
-		if still := stallClock.now() - began; mc.Keep(83) && (still >= stallTimeout.Load(mc.Mark(84, hashMutexPtr(l), hashLimitPtr(lim), uint64(began), uint64(still)))) {
-			return nil, l.failStall(time.Duration(still))
-		}
-		if mc.Keep(84) {
-			time.Sleep(mc.Mark(85, hashMutexPtr(l), hashLimitPtr(lim), uint64(began)), wait.Long)
+		if mc.Keep(102) && (!makeChunk(mc.Mark(97))) {
+			return anySpare(mc.Mark(98))
 		}
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(85)
+	mc.Enter(98)
 	defer mc.Leave()
-	if mc.Keep(85) {
-		registry.mu.Lock(mc.Mark(86))
+	if mc.Keep(103) {
+		registry.mu.Lock(mc.Mark(99))
 	}
-	defer registry.mu.Unlock(mc.Mark(87))
-	if mc.Keep(86) && (registry.nodes.any(mc.Mark(88)) || *mc.Read(&registry.made) >= maxNodes && registry.edges.any(89)) {
+	defer registry.mu.Unlock(mc.Mark(100))
+	if mc.Keep(104) && (registry.free.any(mc.Mark(101))) {
 		return true
 	}
-	n := *mc.Read(&registry.made) / chunkSize
-	if mc.Keep(87) && (n == maxChunks) {
+	if mc.Keep(105) && (*mc.Read(&registry.made) >= mostRecords) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(88) {
-		registry.chunks[n].Store(mc.Mark(90, uint64(n), hashChunkPtr(c)), c)
+	if mc.Keep(106) {
+		registry.chunks[*mc.Read(&registry.made)/chunkSize].Store(mc.Mark(102, hashChunkPtr(c)), c)
 	}
 	for i := range c {
 		w := &c[i].waiter
-		if mc.Keep(89) {
+		if mc.Keep(107) {
 			w.index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
 		w.Init()
 	}
-	if mc.Keep(90) {
-		asm.StoreRelease32(mc.Mark(91, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
+	if mc.Keep(108) {
+		*mc.Write(&registry.made) += chunkSize
 	}
 	for i := range c {
-		if mc.Keep(91) {
-			c[i].shelve(mc.Mark(92, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(109) {
+			registry.free.push(mc.Mark(103, hashChunkPtr(c), uint64(i)), &c[i].waiter)
 		}
 	}
 	return true
 }
 
 func (w *waiter) free(_ mc.Site) {
-	mc.Enter(92)
+	mc.Enter(103)
 	defer mc.Leave()
-	if mc.Keep(93) && (!w.canQueue() || !asm.TryCmpxchgRelease32(mc.Mark(93, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.index)) {
-		if mc.Keep(92) {
-			w.shelve(mc.Mark(94, hashWaiterPtr(w)))
-		}
+	if mc.Keep(110) && (handOut(w)) {
+		return
 	}
-}
-
-func (w *waiter) shelve(_ mc.Site) {
-	mc.Enter(94)
-	defer mc.Leave()
-	if w.canQueue() {
-		if mc.Keep(94) {
-			registry.nodes.push(mc.Mark(95, hashWaiterPtr(w)), w)
-		}
-	} else {
-		if mc.Keep(95) {
-			registry.edges.push(mc.Mark(96, hashWaiterPtr(w)), w)
+	if mc.Keep(112) && (!asm.TryCmpxchgRelease32(mc.Mark(104, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.index)) {
+		if mc.Keep(111) {
+			registry.free.push(mc.Mark(105, hashWaiterPtr(w)), w)
 		}
 	}
 }
 
 func (b *bucket) takeSpare(_ mc.Site) *waiter {
-	mc.Enter(96)
+	mc.Enter(105)
 	defer mc.Leave()
-	index := asm.Xchg32AcqRel(mc.Mark(97, hashBucketPtr(b)), &b.spare, 0)
-	if mc.Keep(96) && (index == 0) {
+	index := asm.Xchg32AcqRel(mc.Mark(106, hashBucketPtr(b)), &b.spare, 0)
+	if mc.Keep(113) && (index == 0) {
 		return nil
 	}
 	return waiterAt(index)
 }
 
 func anySpare(_ mc.Site) *waiter {
-	mc.Enter(97)
+	mc.Enter(106)
 	defer mc.Leave()
 	for i := range edges[:edgeMask+1] {
-		if w := edges[i].takeSpare(mc.Mark(98, uint64(i))); mc.Keep(97) && (w != nil) {
+		if mc.Keep(114) && (asm.LoadRelaxed32(mc.Mark(107, uint64(i)), &edges[i].spare) == 0) {
+			continue
+		}
+		if w := edges[i].takeSpare(mc.Mark(108, uint64(i))); mc.Keep(115) && (w != nil) {
 			return w
 		}
 	}
@@ -200,36 +162,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(98)
+	mc.Enter(108)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(99, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(109, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *waiter) {
-	mc.Enter(99)
+	mc.Enter(109)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(100, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mc.Keep(98) {
-			asm.StoreRelaxed32(mc.Mark(101, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.parent, uint32(top))
+		top := l.top.Load(mc.Mark(110, hashFreeListPtr(l), hashWaiterPtr(w)))
+		if mc.Keep(116) {
+			asm.StoreRelaxed32(mc.Mark(111, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.nextFree, uint32(top))
 		}
-		if mc.Keep(99) && (l.top.CompareAndSwap(mc.Mark(102, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
+		if mc.Keep(117) && (l.top.CompareAndSwap(mc.Mark(112, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *waiter {
-	mc.Enter(102)
+	mc.Enter(112)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(103, hashFreeListPtr(l)))
-		if mc.Keep(100) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(113, hashFreeListPtr(l)))
+		if mc.Keep(118) && (uint32(top) == 0) {
 			return nil
 		}
 		w := waiterAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(104, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.parent)
-		if mc.Keep(101) && (l.top.CompareAndSwap(mc.Mark(105, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(114, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.nextFree)
+		if mc.Keep(119) && (l.top.CompareAndSwap(mc.Mark(115, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

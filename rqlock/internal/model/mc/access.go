@@ -12,10 +12,14 @@ const (
 	Release
 	AcqRel
 	SeqCst
+
+	// Stlr is a store that a later SeqCst load of its thread may not pass on arm64 (STLR
+	// and LDAR), but may on amd64 (MOV and MOV): SeqCst, or Release under TSO.
+	Stlr
 )
 
 func (o Order) String() string {
-	return [...]string{"relaxed", "acquire", "release", "acq_rel", "seq_cst"}[o]
+	return [...]string{"relaxed", "acquire", "release", "acq_rel", "seq_cst", "stlr"}[o]
 }
 
 func (o Order) acquires() bool { return o == Acquire || o >= AcqRel }

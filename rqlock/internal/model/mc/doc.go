@@ -29,7 +29,8 @@
 //
 // SeqCst accesses are what XCHG and MOV are on amd64, and STLR or SWPAL and LDAR on
 // arm64: a SeqCst load reads nothing older than what was ordered before any earlier
-// SeqCst store, of whatever location. (C11 promises less.) There are no fences.
+// SeqCst store, of whatever location. (C11 promises less.) There are no fences. A store
+// that is STLR on arm64 but MOV on amd64 is [Stlr].
 //
 // In every model, an access that is not atomic and one that conflicts with it must be
 // ordered by release stores and acquire loads that read from them. Otherwise they are

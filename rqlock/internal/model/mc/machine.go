@@ -166,17 +166,18 @@ func (m *machine) order(site Site, prim string, o Order) Order {
 	if m.Accesses != nil {
 		m.Accesses[Access{site, prim}] = o
 	}
-	if m.Weaken != nil {
-		if weak, ok := m.Weaken[Access{site, prim}]; ok {
-			return weak
-		}
+	if weak, ok := m.Weaken[Access{site, prim}]; ok {
+		o = weak
+	} else if weak, ok := m.Orders[prim]; ok {
+		o = weak
 	}
-	if m.Orders != nil {
-		if weak, ok := m.Orders[prim]; ok {
-			return weak
-		}
+	switch {
+	case o != Stlr:
+		return o
+	case m.Memory == TSO:
+		return Release
 	}
-	return o
+	return SeqCst
 }
 
 // A ghost is a ghost variable: only checks use it.

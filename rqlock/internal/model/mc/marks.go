@@ -1,6 +1,9 @@
 package mc
 
-import "unsafe"
+import (
+	"reflect"
+	"unsafe"
+)
 
 // A frame is the control state of one function call. base is that of its callers.
 type frame struct{ base, h uint64 }
@@ -67,16 +70,27 @@ func Mark(site Site, live ...uint64) Site {
 	return site
 }
 
-// Read is [PlainRead] of *p, and returns p.
+// Read is [PlainRead] of *p, or of each field if it is a struct, and returns p.
 func Read[T any](p *T) *T {
-	PlainRead(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
+	each(p, PlainRead)
 	return p
 }
 
-// Write is [PlainWrite] of *p, and returns p.
+// Write is [PlainWrite] of *p, or of each field if it is a struct, and returns p.
 func Write[T any](p *T) *T {
-	PlainWrite(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
+	each(p, PlainWrite)
 	return p
+}
+
+func each[T any](p *T, access func(Site, unsafe.Pointer, int)) {
+	if unsafe.Sizeof(*p) <= 8 {
+		access(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
+		return
+	}
+	for t, i := reflect.TypeFor[T](), 0; i < t.NumField(); i++ {
+		f := t.Field(i)
+		access(0, unsafe.Add(unsafe.Pointer(p), f.Offset), int(8*f.Type.Size()))
+	}
 }
 
 // Keep reports whether a statement is executed: see [Dropped].

@@ -12,6 +12,9 @@ const (
 
 func (m Model) String() string { return [...]string{"SC", "TSO", "RA"}[m] }
 
+// Memory returns the memory that the current program runs in.
+func Memory() Model { return cur.Memory }
+
 // A memory implements a model. Methods that take a thread act for it.
 type memory interface {
 	reset()

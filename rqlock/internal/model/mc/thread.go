@@ -31,6 +31,7 @@ type thread struct {
 	view     view                // its positions matter to RA alone
 	lastRead [maxLocations]uint8 // RA: the message of each watched location that it read last
 	buf      []entry             // TSO: its store buffer, oldest entry first
+	draining [maxThreads]uint8   // TSO: how many of each thread's stores a Drain still waits for
 }
 
 type opKind uint8
@@ -99,6 +100,7 @@ func (t *thread) start() {
 	t.forget()
 	t.view = view{}
 	t.buf = t.buf[:0]
+	t.draining = [maxThreads]uint8{}
 	t.resume()
 }
 
@@ -180,6 +182,9 @@ func (t *thread) hash() uint64 {
 	}
 	if o.kind == opBlock {
 		h = mix(h, uint64(o.until))
+		if t.draining != [maxThreads]uint8{} {
+			h = mix(mix(h, le64(t.draining[:])), le64(t.draining[8:]))
+		}
 	}
 	if t.inside {
 		h = mix(h, 2)

@@ -63,6 +63,11 @@ func (s *tso) drain(t *thread) {
 func (s *tso) flush(t *thread) {
 	e := t.buf[0]
 	t.buf = t.buf[:copy(t.buf, t.buf[1:])]
+	for _, other := range s.m.threads {
+		if n := &other.draining[t.id]; *n > 0 {
+			*n--
+		}
+	}
 	old := e.loc.v
 	s.write(t, e.loc, e.v, e.mask, e.releases, &e.before)
 	if s.m.tracing {

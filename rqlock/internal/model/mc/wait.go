@@ -56,6 +56,20 @@ func BlockUntil(site Site, what string, ready func() bool, deadline int64) bool 
 	return ok
 }
 
+// Drain waits until the store buffers of all threads have drained of what they have now:
+// under TSO, as long as that takes; otherwise, not at all. A simulation waits for d ns.
+func Drain(site Site, d int64) {
+	t := cur.self
+	if t == nil {
+		Simulation.Pause(d)
+		return
+	}
+	for _, other := range t.m.threads {
+		t.draining[other.id] = uint8(len(other.buf))
+	}
+	Block(site, "store buffers", func() bool { return t.draining == [maxThreads]uint8{} })
+}
+
 // Pause ends one round of a polling loop. The thread waits until something that it has
 // read since its last Pause or Forget could read differently.
 func Pause(site Site) { PauseUntil(site, "", nil) }

@@ -12,7 +12,14 @@ import (
 )
 
 // Parker is park.Parker.
-type Parker struct{ token uint32 }
+type Parker struct {
+	token uint32
+
+	// Alarm, if not 0, is a time at which a wait ends as well, if Alarmed holds then or
+	// later.
+	Alarm   int64
+	Alarmed func() bool
+}
 
 // Init is Parker.Init.
 func (p *Parker) Init() {}
@@ -26,12 +33,18 @@ func (p *Parker) Signal(site mc.Site) {
 }
 
 // Wait is Parker.Wait.
-func (p *Parker) Wait(site mc.Site) {
-	mc.Block(site, "a token", p.signalled)
+func (p *Parker) Wait(site mc.Site) { p.block(site, nil, mc.Never) }
+
+// block waits for a token, for the end of done, for a time or for the alarm.
+func (p *Parker) block(site mc.Site, done <-chan struct{}, end int64) {
+	ready := func() bool { return p.token != 0 || context.Cancelled(done) }
+	if p.Alarm == 0 || p.Alarm >= end {
+		mc.BlockUntil(site, "a token", ready, end)
+	} else if !mc.BlockUntil(site, "a token", ready, p.Alarm) && !p.Alarmed() {
+		mc.BlockUntil(site, "a token", func() bool { return ready() || p.Alarmed() }, end)
+	}
 	p.take(site)
 }
-
-func (p *Parker) signalled() bool { return p.token != 0 }
 
 func (p *Parker) take(site mc.Site) {
 	mc.Update(site, "token", unsafe.Pointer(&p.token), 32, mc.SeqCst, func(uint64) (uint64, bool) { return 0, true })
@@ -40,17 +53,15 @@ func (p *Parker) take(site mc.Site) {
 // WaitFor is Parker.WaitFor. A short wait is a poller's sleep. Its length makes no
 // difference, so it is a Pause.
 func (p *Parker) WaitFor(site mc.Site, d time.Duration, done <-chan struct{}) {
-	if d <= wait.Long {
+	switch {
+	case d <= wait.Long:
 		p.take(site)
 		mc.PauseFor(site, int64(d))
-		return
+	case d < mc.Never:
+		p.block(site, done, mc.Now()+int64(d))
+	default:
+		p.block(site, done, mc.Never)
 	}
-	end := int64(mc.Never)
-	if d < mc.Never {
-		end = mc.Now() + int64(d)
-	}
-	mc.BlockUntil(site, "a token", func() bool { return p.signalled() || context.Cancelled(done) }, end)
-	p.take(site)
 }
 
 // Closed is park.Closed.

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(214)
+	mc.Enter(210)
 	defer mc.Leave()
-	if mc.Keep(213) && (!asm.LockFast(mc.Mark(215, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(212) {
-			lockContended(mc.Mark(216, hashMutexPtr(l)), l)
+	if mc.Keep(209) && (!asm.LockFast(mc.Mark(211, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(208) {
+			lockContended(mc.Mark(212, hashMutexPtr(l)), l)
 		}
 	}
 }

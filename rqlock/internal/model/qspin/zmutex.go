@@ -16,32 +16,32 @@ type Mutex struct {
 }
 
 func (l *Mutex) Lock(_ mc.Site) {
-	mc.Enter(162)
+	mc.Enter(158)
 	defer mc.Leave()
-	if mc.Keep(163) {
-		lockFused(mc.Mark(163, hashMutexPtr(l)), l)
+	if mc.Keep(159) {
+		lockFused(mc.Mark(159, hashMutexPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Mutex) {
-	mc.Enter(163)
+	mc.Enter(159)
 	defer mc.Leave()
-	if mc.Keep(164) {
-		l.lockSlow(mc.Mark(164, hashMutexPtr(l)))
+	if mc.Keep(160) {
+		l.lockSlow(mc.Mark(160, hashMutexPtr(l)))
 	}
 }
 
 func (l *Mutex) TryLock(_ mc.Site) bool {
-	mc.Enter(164)
+	mc.Enter(160)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(165, hashMutexPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(161, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
-	mc.Enter(165)
+	mc.Enter(161)
 	defer mc.Leave()
-	if mc.Keep(165) {
-		asm.UnlockRelease(mc.Mark(166, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(161) {
+		asm.UnlockRelease(mc.Mark(162, hashMutexPtr(l)), &l.word.Val)
 	}
 }
 

@@ -52,50 +52,50 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(199)
+	mc.Enter(195)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(200)); mc.Keep(199) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(196)); mc.Keep(195) && (n != nil) {
 			return n
 		}
-		if mc.Keep(200) && (!makeChunk(mc.Mark(201))) {
+		if mc.Keep(196) && (!makeChunk(mc.Mark(197))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(201)
+	mc.Enter(197)
 	defer mc.Leave()
-	if mc.Keep(201) {
-		arena.free.push(mc.Mark(202, hashNodePtr(n)), n)
+	if mc.Keep(197) {
+		arena.free.push(mc.Mark(198, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(202)
+	mc.Enter(198)
 	defer mc.Leave()
-	if mc.Keep(202) {
-		arena.mu.Lock(mc.Mark(203))
+	if mc.Keep(198) {
+		arena.mu.Lock(mc.Mark(199))
 	}
-	defer arena.mu.Unlock(mc.Mark(204))
-	if mc.Keep(203) && (arena.free.any(mc.Mark(205))) {
+	defer arena.mu.Unlock(mc.Mark(200))
+	if mc.Keep(199) && (arena.free.any(mc.Mark(201))) {
 		return true
 	}
-	if mc.Keep(204) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(200) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(205) {
-		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(206, hashChunkPtr(c)), c)
+	if mc.Keep(201) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(202, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(206) {
+		if mc.Keep(202) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(207) {
-			c[i].free(mc.Mark(207, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(203) {
+			c[i].free(mc.Mark(203, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mc.Read(&arena.made)++
@@ -107,36 +107,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(207)
+	mc.Enter(203)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(208, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(204, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(208)
+	mc.Enter(204)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(209, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(208) {
-			asm.StoreRelaxed32(mc.Mark(210, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(205, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(204) {
+			asm.StoreRelaxed32(mc.Mark(206, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
-		if mc.Keep(209) && (l.top.CompareAndSwap(mc.Mark(211, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(205) && (l.top.CompareAndSwap(mc.Mark(207, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(211)
+	mc.Enter(207)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(212, hashFreeListPtr(l)))
-		if mc.Keep(210) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(208, hashFreeListPtr(l)))
+		if mc.Keep(206) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(213, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
-		if mc.Keep(211) && (l.top.CompareAndSwap(mc.Mark(214, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(209, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
+		if mc.Keep(207) && (l.top.CompareAndSwap(mc.Mark(210, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

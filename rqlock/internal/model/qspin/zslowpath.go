@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(166)
+	mc.Enter(162)
 	defer mc.Leave()
-	if mc.Keep(166) && (l.spin(mc.Mark(167, hashMutexPtr(l)))) {
+	if mc.Keep(162) && (l.spin(mc.Mark(163, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(168, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(168) && (n == nil) {
-		if mc.Keep(167) {
+	n := newNode(mc.Mark(164, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(164) && (n == nil) {
+		if mc.Keep(163) {
 
-			l.awaitLock(mc.Mark(169, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(165, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(170) && (!l.enqueue(mc.Mark(170, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(169) {
-			n.awaitHead(mc.Mark(171, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(166) && (!l.enqueue(mc.Mark(166, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(165) {
+			n.awaitHead(mc.Mark(167, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(171) {
-		l.awaitLock(mc.Mark(172, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(167) {
+		l.awaitLock(mc.Mark(168, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(172) {
-		l.handOff(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(168) {
+		l.handOff(mc.Mark(169, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(173)
+	mc.Enter(169)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(173) && (asm.LoadRelaxed32(mc.Mark(174, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(175)) {
+		if mc.Keep(169) && (asm.LoadRelaxed32(mc.Mark(170, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(171)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(175)
+	mc.Enter(171)
 	defer mc.Leave()
-	if mc.Keep(174) {
-		asm.StoreRelaxed32(mc.Mark(176, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(170) {
+		asm.StoreRelaxed32(mc.Mark(172, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(175) {
-		asm.StoreRelaxed32(mc.Mark(177, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(171) {
+		asm.StoreRelaxed32(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(178, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(176) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(174, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(172) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(178) && (asm.Xchg32AcqRel(mc.Mark(179, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(177) {
+	if mc.Keep(174) && (asm.Xchg32AcqRel(mc.Mark(175, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(173) {
 
-			prev.free(mc.Mark(180, hashNodePtr(prev)))
+			prev.free(mc.Mark(176, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(180)
+	mc.Enter(176)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(181, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(180) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(182, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(179) {
-			n.Wait(mc.Mark(183, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(177, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(176) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(178, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(175) {
+			n.Wait(mc.Mark(179, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(181) {
-		asm.LoadAcquire32(mc.Mark(184, hashNodePtr(n)), &n.state)
+	if mc.Keep(177) {
+		asm.LoadAcquire32(mc.Mark(180, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(184)
+	mc.Enter(180)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(182) && (asm.LoadRelaxed32(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(186, closed)) {
+		if mc.Keep(178) && (asm.LoadRelaxed32(mc.Mark(181, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(182, closed)) {
 			return
 		}
-		if mc.Keep(186) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(183) {
+		if mc.Keep(182) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(179) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(187, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(183, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(185) && (closed) {
-				if mc.Keep(184) {
+			if mc.Keep(181) && (closed) {
+				if mc.Keep(180) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(187) {
-				time.Sleep(mc.Mark(188, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(183) {
+				time.Sleep(mc.Mark(184, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(188) {
-				runtime.Gosched(mc.Mark(189, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(184) {
+				runtime.Gosched(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(189)
+	mc.Enter(185)
 	defer mc.Leave()
-	if mc.Keep(189) && (!closed) {
-		return l.TryLock(mc.Mark(190, hashMutexPtr(l)))
+	if mc.Keep(185) && (!closed) {
+		return l.TryLock(mc.Mark(186, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(190) && (asm.XchgLockedAcquire(mc.Mark(191, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(186) && (asm.XchgLockedAcquire(mc.Mark(187, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(191) {
-		asm.ClearPendingRelaxed(mc.Mark(192, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(187) {
+		asm.ClearPendingRelaxed(mc.Mark(188, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(192)
+	mc.Enter(188)
 	defer mc.Leave()
 
-	if mc.Keep(193) && (asm.TryCmpxchgTailRelaxed(mc.Mark(193, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(192) {
-			n.free(mc.Mark(194, hashNodePtr(n)))
+	if mc.Keep(189) && (asm.TryCmpxchgTailRelaxed(mc.Mark(189, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(188) {
+			n.free(mc.Mark(190, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(195, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(194) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(191, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(190) && (next == 0) {
 		return
 	}
-	if mc.Keep(195) {
-		n.free(mc.Mark(196, hashNodePtr(n), uint64(next)))
+	if mc.Keep(191) {
+		n.free(mc.Mark(192, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(196) {
-		nodeAt(next).promote(mc.Mark(197, uint64(next)))
+	if mc.Keep(192) {
+		nodeAt(next).promote(mc.Mark(193, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(197)
+	mc.Enter(193)
 	defer mc.Leave()
-	if mc.Keep(198) && (asm.Xchg32AcqRel(mc.Mark(198, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(197) {
-			n.Signal(mc.Mark(199, hashNodePtr(n)))
+	if mc.Keep(194) && (asm.Xchg32AcqRel(mc.Mark(194, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(193) {
+			n.Signal(mc.Mark(195, hashNodePtr(n)))
 		}
 	}
 }

@@ -37,5 +37,12 @@ func (t Time) IsZero() bool { return t.NS == 0 }
 // Since is time.Since.
 func Since(t Time) Duration { return Now().Sub(t) }
 
-// Sleep is time.Sleep. The lock sleeps only where it polls, so it is a Pause.
-func Sleep(site mc.Site, d Duration) { mc.PauseFor(site, int64(d)) }
+// Sleep is time.Sleep. The locks sleep only where they poll, so it is a Pause, or, for
+// less than 1 ms, until store buffers have drained.
+func Sleep(site mc.Site, d Duration) {
+	if d < Millisecond && mc.Simulation == nil {
+		mc.Drain(site, int64(d))
+		return
+	}
+	mc.PauseFor(site, int64(d))
+}

@@ -14,10 +14,8 @@ import (
 const (
 	Queued  = 1
 	Barging = wait.Barging
+	Drain   = wait.Drain
 	Long    = wait.Long
-
-	// Door is what the copies still call Barging.
-	Door = Barging
 )
 
 // Spins is how often a thread tries to acquire a lock before it queues.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -9,8 +10,7 @@ import (
 // the ratios of rqbench are better, in which the locks take turns.
 
 func BenchmarkUncontended(b *testing.B) {
-	b.Run("lock=floor", func(b *testing.B) { new(floor).pairs(b.N) })
-	for _, c := range contenders() {
+	for _, c := range slices.Concat(bounds, contenders()) {
 		b.Run("lock="+c.name, func(b *testing.B) {
 			l := c.new()
 			b.ReportAllocs()

@@ -11,8 +11,11 @@ import (
 // contender's Lock and Unlock directly. An indirect call would show in the results.
 type lock interface {
 	sync.Locker
-	pairs(n int)           // locks and unlocks n times
-	rounds(n, in, out int) // n times: a section of in spins, then out spins
+	pairs(n int)                 // locks and unlocks n times
+	rounds(n, in, out int)       // n times: a section of in spins, then out spins
+	errands(own *local, n int)   // n times: an empty section, then computes
+	transfers(own *local, n int) // n times: a short section, then writes to memory of its own
+	visits(own *local, n int)    // n turns: one with a section, then three that only write and yield
 }
 
 // A contender is a kind of lock.
@@ -30,6 +33,8 @@ const (
 	qs    = "qspin"
 	mutex = "mutex"
 	peer  = "go-deadlock"
+	empty = "empty-calls"
+	least = "floor"
 )
 
 // missing lists peers that could not be measured, with the reason.

@@ -35,12 +35,14 @@ func (r *Report) csv() ([]byte, error) {
 // waits has none, and is left out there.
 var benchNames = map[string]string{
 	"uncontended": "Uncontended",
+	"gomutex":     "GoMutex",
 	"grid":        "Contended",
 	"wait":        "Wait",
 	"fairness":    "Fairness",
 	"failure":     "Failure",
 	"memory":      "Memory",
 	"kernel":      "Kernel",
+	"waits":       "Waits",
 }
 
 // benchstat returns a line for each run, as go test -bench -count prints them. benchstat
@@ -100,7 +102,7 @@ func (r *Report) benchLine(rs Results, run int) *benchfmt.Result {
 // benchProcs is GOMAXPROCS of a measurement.
 func benchProcs(r Result, procs int) string {
 	switch r.Part {
-	case "grid", "wait", "fairness":
+	case "gomutex", "grid", "wait", "fairness":
 		return field(r.Cell, "procs")
 	case "memory":
 		return strconv.Itoa(fewProcs)

@@ -65,6 +65,21 @@ const hchanSize = 96
 // mutex is held at a time.
 var lockdepClass = locking.NewMutexClass(reflect.TypeFor[gvisorDepLock](), nil)
 
+// emptyCalls does nothing in a pair of calls. It has no method but pairs.
+type emptyCalls struct {
+	lock
+	_    line
+	word uint64
+	_    line
+}
+
+func (e *emptyCalls) pairs(n int) {
+	for range n {
+		emptyCall(&e.word)
+		emptyCall(&e.word)
+	}
+}
+
 // floor is the least that an uncontended lock can cost: one compare-and-exchange and one
 // plain store. It has no method but pairs.
 type floor struct {

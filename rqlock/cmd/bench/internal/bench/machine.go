@@ -12,6 +12,7 @@ import (
 // A Machine says on what the figures were measured. What the system does not
 // tell is empty.
 type Machine struct {
+	Kind     string   `json:"kind,omitempty"`
 	CPU      string   `json:"cpu,omitempty"`
 	Cores    int      `json:"cores"`
 	Virtual  bool     `json:"virtual"` // under a hypervisor, as far as the processor says
@@ -31,6 +32,7 @@ func thisMachine() Machine {
 	load, _, _ := strings.Cut(readFile("/proc/loadavg"), " ")
 	release, _, _ := strings.Cut(readFile("/proc/sys/kernel/osrelease"), "-")
 	return Machine{
+		Kind:     kindOf(info, runtime.GOOS, runtime.GOARCH),
 		CPU:      cmp.Or(cpuField(info, "model name"), cpuField(info, "cpu model"), cpuField(info, "Processor")),
 		Cores:    runtime.NumCPU(),
 		Virtual:  strings.Contains(" "+cpuField(info, "flags")+" ", " hypervisor "),

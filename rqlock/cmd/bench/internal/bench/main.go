@@ -3,19 +3,23 @@
 //
 //	go run -C rqlock/cmd/bench ./rqbench                # everything, some minutes
 //	go run -C rqlock/cmd/bench ./rqbench -only grid     # one part
+//	go run -C rqlock/cmd/bench ./rqbench -only waits -cell case=chain -runs 7
 //	go run -C rqlock/cmd/bench ./rqbench -locks rqlock,mutex -runs 3
-//	go run -C rqlock/cmd/bench ./rqbench -o ../../../docs/bench    # a page, plots and data
+//	go run -C rqlock/cmd/bench ./rqbench -o ../../../docs/bench    # a page, plots and data of
+//	                                                    # this kind of machine
+//	go run -C rqlock/cmd/bench ./rqbench -index -o ../../../docs/bench
 //
 // Its files:
 //
 //	contenders, handmade, zlocks   the locks; genlocks writes zlocks.go
 //	work, measure, kernel          one run of one lock
+//	gomutex, waits, empty, usage   the same: Go's benchmarks; sleeping and waking
 //	session, parts, failure        paired runs of all locks
 //	results, published             results, and those that were published for the kernel
 //	table, tables                  results as tables
 //	formats                        results as JSON, CSV and for benchstat
-//	plots, taxplot, page           results as plots, and the page
-//	machine, files, main           the machine, writing files, the command line
+//	plots, taxplot, page, index    results as plots, the page, and the list of machines
+//	machine, kind, files, main     the machine, writing files, the command line
 //
 // Some of the measurements are benchmarks of go test, too:
 //
@@ -24,6 +28,7 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +47,8 @@ type options struct {
 	session
 	parts   []part
 	dir     string
+	machine string   // kind of it, and name of its folder in dir
+	index   bool     // write only the list of machines
 	outputs []output // files beside it
 }
 
@@ -79,10 +86,12 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs.IntVar(&o.runs, "runs", 10, "paired `runs` that each ratio is the median of")
 	fs.DurationVar(&o.time, "time", 30*time.Millisecond, "`length` of a run")
 	fs.DurationVar(&o.fairTime, "fair", 2*time.Second, "`length` of a run that measures fairness")
-	fs.StringVar(&o.cell, "cell", "", "only cells of the grid whose name has this `text`, as in procs=2/g=16/in=50/out=200")
+	fs.StringVar(&o.cell, "cell", "", "of gomutex, grid and waits, only the cells whose name has this `text`, as in procs=2/bench=Slack, procs=2/g=16/in=50/out=200 or case=chain/n=50")
 	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+" (default all)")
 	locks := fs.String("locks", "", "`locks` to measure, of "+strings.Join(names(contenders()), ",")+" (default all)")
-	fs.StringVar(&o.dir, "o", "", "`directory` for a page with plots, and all data; like all paths, relative to the folder that go run -C sets")
+	fs.StringVar(&o.dir, "o", "", "`directory` with a folder for each kind of machine: write a page with plots, and all data, into that of -machine, and the list of machines; like all paths, relative to the folder that go run -C sets")
+	fs.StringVar(&o.machine, "machine", "", "`kind` of machine, as in amd-epyc-zen3 (default: what the processor says, here "+thisMachine().Kind+")")
+	fs.BoolVar(&o.index, "index", false, "measure nothing, and write the list of machines in the directory of -o again")
 	o.outputs = []output{
 		{"csv", "", "`file` for the results as CSV, a line for each run", (*Report).csv},
 		{"json", "", "`file` for the results as JSON", (*Report).json},
@@ -113,6 +122,10 @@ func (o *options) complete(args []string, only, locks string) (err error) {
 		return errors.New("-runs must be 1 or more")
 	case o.time <= 0 || o.fairTime <= 0:
 		return errors.New("-time and -fair must be more than 0")
+	case o.machine != "" && !kindName.MatchString(o.machine):
+		return fmt.Errorf("-machine: %q is not lower-case letters and digits with single dashes or dots between", o.machine)
+	case o.index && o.dir == "":
+		return errors.New("-index: -o must name the directory")
 	}
 	o.outputs = slices.DeleteFunc(o.outputs, func(out output) bool { return out.path == "" })
 	for i, out := range o.outputs {
@@ -134,11 +147,12 @@ func (o *options) complete(args []string, only, locks string) (err error) {
 		return err
 	}
 	o.locks = named(ls...)
-	if len(o.cells()) == 0 {
-		return fmt.Errorf("-cell: no cell of the grid has %q in its name", o.cell)
+	o.machine = cmp.Or(o.machine, thisMachine().Kind)
+	if o.wanted(situationCells())+len(o.cells())+o.wanted(waitCells()) == 0 {
+		return fmt.Errorf("-cell: no cell has %q in its name", o.cell)
 	}
 	if o.steps() == 0 {
-		return errors.New("-locks: none of them takes part in what -only names")
+		return errors.New("-locks: none of them takes part in what -only and -cell name")
 	}
 	return nil
 }
@@ -167,6 +181,9 @@ func choose(name, list string, all []string) ([]string, error) {
 
 // run measures and reports.
 func (o *options) run(stdout, stderr io.Writer) error {
+	if o.index {
+		return o.writeIndex()
+	}
 	if err := o.checkOutputs(); err != nil {
 		return err
 	}
@@ -190,10 +207,13 @@ func (o *options) checkOutputs() error {
 		}
 	}
 	if o.dir != "" {
-		if err := os.MkdirAll(o.dir, 0o777); err != nil {
-			return fmt.Errorf("%s: %w", o.dir, pathless(err))
+		if err := os.MkdirAll(o.folder(), 0o777); err != nil {
+			return fmt.Errorf("%s: %w", o.folder(), pathless(err))
 		}
-		paths = append(paths, filepath.Join(o.dir, "README.md"))
+		if _, err := readReports(o.dir); err != nil {
+			return err
+		}
+		paths = append(paths, filepath.Join(o.dir, "README.md"), filepath.Join(o.folder(), "README.md"))
 	}
 	for _, p := range paths {
 		if err := checkWritable(p); err != nil {
@@ -203,9 +223,26 @@ func (o *options) checkOutputs() error {
 	return nil
 }
 
+// folder is that of this kind of machine.
+func (o *options) folder() string { return filepath.Join(o.dir, o.machine) }
+
+// writeIndex writes the list of machines.
+func (o *options) writeIndex() error {
+	reports, err := readReports(o.dir)
+	if err != nil {
+		return err
+	}
+	page, err := index(reports)
+	if err != nil {
+		return err
+	}
+	return writeFiles(map[string][]byte{filepath.Join(o.dir, "README.md"): page})
+}
+
 // measure runs the parts, and prints the table of each one when it is done.
 func (o *options) measure(tables, stderr io.Writer) (*Report, error) {
 	r := &Report{Machine: thisMachine(), Runs: o.runs, Time: o.time, Locks: names(o.locks)}
+	r.Machine.Kind = o.machine
 	w := bufio.NewWriter(tables)
 	fmt.Fprintf(w, "%s %s, %d cores, %.2f ns per spin; medians of %d paired runs\n",
 		r.Machine.Go, r.Machine.Arch, r.Machine.Cores, perSpin, o.runs)
@@ -247,7 +284,15 @@ func (o *options) write(r *Report, stdout io.Writer) error {
 			return err
 		}
 		for name, b := range page {
-			files[filepath.Join(o.dir, name)] = b
+			files[filepath.Join(o.folder(), name)] = b
+		}
+		reports, err := readReports(o.dir)
+		if err != nil {
+			return err
+		}
+		reports[o.machine] = r
+		if files[filepath.Join(o.dir, "README.md")], err = index(reports); err != nil {
+			return err
 		}
 	}
 	return writeFiles(files)

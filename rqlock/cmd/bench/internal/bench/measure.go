@@ -104,6 +104,9 @@ const (
 	section  = time.Microsecond
 )
 
+// fewCell is the name of what they measure.
+var fewCell = cell{fewProcs, few, section, 0}.String()
+
 // waits lets few goroutines use l for d, and returns how long each acquisition took, sorted.
 func waits(l lock, d time.Duration) []time.Duration {
 	defer setProcs(fewProcs)()

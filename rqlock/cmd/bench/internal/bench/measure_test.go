@@ -16,6 +16,7 @@ func TestContenders(t *testing.T) {
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
 			l := c.new()
+			own := newLocal(8, new(accounts))
 			n := 0
 			crowd(4, func(int) {
 				for range 1000 {
@@ -27,7 +28,10 @@ func TestContenders(t *testing.T) {
 			if n != 4000 {
 				t.Errorf("%d of 4000 sections", n)
 			}
-			for name, f := range map[string]func(){"pairs": func() { l.pairs(1) }, "rounds": func() { l.rounds(1, 0, 0) }} {
+			for name, f := range map[string]func(){
+				"pairs": func() { l.pairs(1) }, "rounds": func() { l.rounds(1, 0, 0) },
+				"errands": func() { l.errands(&own, 1) }, "transfers": func() { l.transfers(&own, 1) }, "visits": func() { l.visits(&own, 1) },
+			} {
 				l.Lock()
 				done := make(chan struct{})
 				go func() { f(); close(done) }()
@@ -145,13 +149,16 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+func testSession(runs int) *session {
+	return &session{runs: runs, bar: progress.New(io.Discard, 1)}
+}
+
 // TestPaired: each round measures each contender once, and each contender is the first in
 // some round.
 func TestPaired(t *testing.T) {
 	var order []string
-	s := &session{}
-	s.bar = progress.New(io.Discard, 1)
 	cs := contenders()
+	s := testSession(len(cs))
 	res := s.paired("test", "", len(cs), cs, func(c contender) outcome {
 		order = append(order, c.name)
 		return outcome{1, []value{{nsPerOp, float64(len(order))}}}

@@ -12,7 +12,7 @@ import (
 // plots, and the data.
 func (r *Report) page() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for name, format := range map[string]func() ([]byte, error){"results.json": r.json, "results.csv": r.csv, "results.txt": r.benchstat} {
+	for name, format := range map[string]func() ([]byte, error){resultsFile: r.json, "results.csv": r.csv, "results.txt": r.benchstat} {
 		b, err := format()
 		if err != nil {
 			return nil, err
@@ -32,7 +32,7 @@ func (r *Report) page() (map[string][]byte, error) {
 	return files, err
 }
 
-var pageTemplate = template.Must(template.New("page").Parse(`# Locks, measured
+var pageTemplate = template.Must(template.New("page").Parse(`# Locks, measured: {{.Machine.Kind}}
 
 ` + "`make bench`" + ` has written this page ({{.Machine.Date}}). The locks take turns: each round measures
 each of them once, and begins with another one. Times are medians of {{.Runs}} runs of about {{.Time}}.
@@ -69,7 +69,9 @@ Every run of every lock is in [results.json](results.json), [results.csv](result
 benchstat, [results.txt](results.txt). These commands measure again, and compare the locks:
 
     make bench
-    go run golang.org/x/perf/cmd/benchstat@latest -col /lock -filter .name:Contended docs/bench/results.txt
+    go run golang.org/x/perf/cmd/benchstat@latest -col /lock -filter .name:Contended docs/bench/{{.Machine.Kind}}/results.txt
+
+[Other machines](../README.md)
 `))
 
 // pictureTexts say how to read the plots.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,13 +18,15 @@ type part struct {
 
 // parts of the report, in order.
 var parts = []part{
-	{"uncontended", func(s *session) int { return s.runs * (len(s.locks) + 1) }, (*session).uncontended, uncontendedTable},
+	{"uncontended", func(s *session) int { return s.runs * (len(bounds) + len(s.locks)) }, (*session).uncontended, uncontendedTable},
+	{"gomutex", func(s *session) int { return s.runs * len(s.locks) * s.wanted(situationCells()) }, (*session).goMutex, goMutexTable},
 	{"grid", func(s *session) int { return s.runs * len(s.locks) * len(s.cells()) }, (*session).contended, gridTable},
 	{"wait", func(s *session) int { return s.runs * len(s.locks) }, (*session).longWaits, waitTable},
 	{"fairness", func(s *session) int { return s.fairRuns() * len(s.locks) }, (*session).fair, fairnessTable},
 	{"failure", (*session).failureSteps, (*session).failures, failureTable},
 	{"memory", func(s *session) int { return len(s.locks) }, (*session).memory, memoryTable},
 	{"kernel", func(s *session) int { return s.runs * len(s.kernelLocks()) * len(kernelCells()) }, (*session).kernel, kernelTable},
+	{"waits", func(s *session) int { return s.runs * len(s.waitLocks()) * s.wanted(waitCells()) }, (*session).sleepers, sleepersTable},
 }
 
 func partNames() (names []string) {
@@ -33,28 +36,54 @@ func partNames() (names []string) {
 	return names
 }
 
+// bounds are not locks. They show how near a lock can come to doing nothing.
+var bounds = []contender{
+	{name: empty, new: func() lock { return new(emptyCalls) }},
+	{name: least, new: func() lock { return new(floor) }},
+}
+
 // uncontended measures Lock and Unlock by a single goroutine.
 func (s *session) uncontended() Results {
+	return s.paired("uncontended", "", s.runs, slices.Concat(bounds, s.locks), s.pairs)
+}
+
+// pairs measures pairs of Lock and Unlock in batches. The fastest batch is a result of its
+// own, as whatever else the machine does disturbs it the least.
+func (s *session) pairs(c contender) outcome {
 	const batch = 10_000
-	cs := append([]contender{{name: "floor", new: func() lock { return new(floor) }}}, s.locks...)
-	return s.paired("uncontended", "", s.runs, cs, func(c contender) outcome {
-		l := c.new()
-		l.pairs(1) // allocates what is allocated once
-		ops := 0
-		start := time.Now()
-		for time.Since(start) < s.time {
-			l.pairs(batch)
-			ops += batch
+	l := c.new()
+	l.pairs(1) // allocates what is allocated once
+	ops, fastest := 0, time.Duration(math.MaxInt64)
+	start := time.Now()
+	for last := start; last.Sub(start) < s.time; ops += batch {
+		l.pairs(batch)
+		now := time.Now()
+		fastest = min(fastest, now.Sub(last))
+		last = now
+	}
+	o := perOp(time.Since(start), ops)
+	o.values = append(o.values, value{minNsPerOp, float64(fastest.Nanoseconds()) / batch})
+	return o
+}
+
+// wants reports whether the command line asks for the cell.
+func (s *session) wants(cell string) bool { return strings.Contains(cell, s.cell) }
+
+// wanted counts the cells that the command line asks for.
+func (s *session) wanted(cells []string) (n int) {
+	for _, c := range cells {
+		if s.wants(c) {
+			n++
 		}
-		return perOp(time.Since(start), ops)
-	})
+	}
+	return n
 }
 
 // cells returns the cells that the command line asks for: those of the grid, and those that
 // the plots need besides.
 func (s *session) cells() (cells []cell) {
 	for _, c := range append(grid(), alone()...) {
-		if strings.Contains(c.String(), s.cell) {
+		if s.wants(c.String()) {
 			cells = append(cells, c)
 		}
 	}
@@ -88,8 +117,7 @@ var quantiles = func() (qs []float64) {
 // longWaits measures how long acquisitions wait. Some quantiles are results of the part
 // "wait". All of them together are the part "curve".
 func (s *session) longWaits() Results {
-	cell := cell{fewProcs, few, section, 0}.String()
-	rs := s.paired("wait", cell, s.runs, s.locks, func(c contender) outcome {
+	rs := s.paired("wait", fewCell, s.runs, s.locks, func(c contender) outcome {
 		ds := waits(c.new(), 10*s.time)
 		at := func(q float64) float64 { return float64(quantile(ds, q).Nanoseconds()) }
 		o := outcome{len(ds), []value{{"p50-ns", at(0.5)}, {"p99-ns", at(0.99)}, {"p99.9-ns", at(0.999)}, {"max-ns", at(1)}}}
@@ -117,8 +145,7 @@ func (s *session) fairRuns() int { return min(s.runs, 3) }
 
 // fair measures how evenly the goroutines acquire the locks.
 func (s *session) fair() Results {
-	cell := cell{fewProcs, few, section, 0}.String()
-	return s.paired("fairness", cell, s.fairRuns(), s.locks, func(c contender) outcome { return fairness(c.new(), s.fairTime) })
+	return s.paired("fairness", fewCell, s.fairRuns(), s.locks, func(c contender) outcome { return fairness(c.new(), s.fairTime) })
 }
 
 // failureSteps is 0 unless rqlock is measured, as no other lock returns errors.
@@ -126,33 +153,37 @@ func (s *session) failureSteps() int {
 	if !slices.Contains(names(s.locks), rq) {
 		return 0
 	}
-	return len(failureCases)
+	return s.runs * len(failureCases) * 2
 }
 
-// failures measures how soon rqlock returns errors.
+// failures measures how soon rqlock returns errors, in turns with uncontended pairs of
+// sync.Mutex, whose time is the unit of the bars.
 func (s *session) failures() (rs Results) {
 	if s.failureSteps() == 0 {
 		return nil
 	}
 	for _, f := range failureCases {
-		s.step("failure %s", f.name)
-		rs = append(rs, s.repeated("case="+f.name, f.times, f.measure))
+		f.measure() // allocates what is allocated once
+		rs = append(rs, s.paired("failure", "case="+f.name, s.runs, named(rq, mutex), func(c contender) outcome {
+			if c.name == mutex {
+				return s.pairs(c)
+			}
+			return median(f.times, f.measure)
+		})...)
 	}
-	return append(rs, s.repeated(makingCell, failureCases[0].times, makingTime))
+	return rs
 }
 
-// repeated measures something several times in each run. The result of a run is the median.
-func (s *session) repeated(cell string, times int, measure func() time.Duration) Result {
-	measure() // allocates what is allocated once
-	r := Result{Part: "failure", Cell: cell, Lock: rq, Unit: nsPerOp, Iters: times}
-	for range s.runs {
-		ds := make([]time.Duration, times)
-		for i := range ds {
-			ds[i] = measure()
-		}
-		r.Runs = append(r.Runs, float64(medianTime(ds).Nanoseconds()))
+// median measures something several times. The outcome is the median, and the shortest.
+func median(times int, measure func() time.Duration) outcome {
+	ds := make([]time.Duration, times)
+	for i := range ds {
+		ds[i] = measure()
 	}
-	return r
+	return outcome{times, []value{
+		{nsPerOp, float64(medianTime(ds).Nanoseconds())},
+		{minNsPerOp, float64(slices.Min(ds).Nanoseconds())},
+	}}
 }
 
 // memory measures sizes and allocations.

@@ -285,9 +285,8 @@ func fairnessPicture(r *Report) (picture, error) {
 	pic := picture{name: "fairness", title: "Fairness", width: 9 * vg.Inch, height: 4 * vg.Inch}
 	p := newPlot(fmt.Sprintf("acquisitions of the slowest by those of the fastest of %d goroutines, section %v, GOMAXPROCS %d", few, section, fewProcs), "", "")
 	locks := r.Results.locks("fairness")
-	cell := r.Results.cells("fairness")[0]
 	for i, lock := range locks {
-		bar, err := plotter.NewBarChart(plotter.Values{r.Results.runs("fairness", cell, lock, evenness).median()}, vg.Points(22))
+		bar, err := plotter.NewBarChart(plotter.Values{r.fairness(lock)}, vg.Points(22))
 		if err != nil {
 			return pic, err
 		}

@@ -25,11 +25,17 @@ func sample() *Report {
 	add := func(part, cell, lock, unit string, v float64) {
 		r.Results = append(r.Results, Result{part, cell, lock, unit, 1000, series{v, v * 1.5}})
 	}
-	add("uncontended", "", "floor", nsPerOp, 5)
-	fewCell := cell{fewProcs, few, section, 0}.String()
+	for _, bound := range bounds {
+		add("uncontended", "", bound.name, nsPerOp, 5)
+		add("uncontended", "", bound.name, minNsPerOp, 4)
+	}
 	for i, lock := range r.Locks {
 		x := float64(10 + i)
 		add("uncontended", "", lock, nsPerOp, x)
+		add("uncontended", "", lock, minNsPerOp, x-1)
+		for _, cell := range situationCells() {
+			add("gomutex", cell, lock, nsPerOp, x)
+		}
 		for _, c := range append(grid(), alone()...) {
 			add("grid", c.String(), lock, nsPerOp, x)
 		}
@@ -50,9 +56,24 @@ func sample() *Report {
 	}
 	for _, f := range failureCases {
 		add("failure", "case="+f.name, rq, nsPerOp, 1000)
+		add("failure", "case="+f.name, rq, minNsPerOp, 900)
+		add("failure", "case="+f.name, mutex, nsPerOp, 10)
+		add("failure", "case="+f.name, mutex, minNsPerOp, 9)
 	}
-	add("failure", makingCell, rq, nsPerOp, 500)
+	for _, w := range waitCases {
+		for _, n := range w.ns {
+			for i, lock := range []string{rq, mutex} {
+				for _, unit := range waitUnitsOf[w.name] {
+					add("waits", waitCell(w.name, n), lock, unit, float64(12-i)/1000)
+				}
+			}
+		}
+	}
 	return r
+}
+
+var waitUnitsOf = map[string][]string{
+	"chain": {"unwind-ns"}, "handoff": {"p50-ns", "p99-ns"}, "asleep": {"cpu-%", "wakeups/s"}, "crowd": {"cpu-ns"},
 }
 
 func TestJSON(t *testing.T) {
@@ -129,6 +150,7 @@ func TestBenchstat(t *testing.T) {
 	for _, line := range []string{
 		"\nBenchmarkContended/procs=2/g=16/in=50/out=200/lock=rqlock-2 1000 10 ns/op\n",
 		"\nBenchmarkContended/procs=1/g=16/in=0/out=0/lock=rqlock 1000 15 ns/op\n",
+		"\nBenchmarkGoMutex/procs=8/bench=Slack/lock=rqlock-8 1000 10 ns/op\n",
 		"\nBenchmarkWait/procs=2/g=16/in=1000/out=0/lock=qspin-2 1000 1100 p50-ns 1100 p99-ns 1100 p99.9-ns 1100 max-ns\n",
 	} {
 		if !bytes.Contains(b, []byte(line)) {
@@ -237,6 +259,10 @@ func TestUse(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
+	broken := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(broken, "odd"), 0o777), os.WriteFile(filepath.Join(broken, "odd", resultsFile), []byte("{"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	quick := []string{"-only", "memory", "-locks", "mutex", "-runs", "1", "-time", "1ms"}
 	for _, c := range []struct {
 		args []string
@@ -253,9 +279,16 @@ func TestUse(t *testing.T) {
 		{[]string{"-cell", "procs=3"}, 2, `"procs=3"`},
 		{[]string{"-csv", "x", "-json", "x"}, 2, "x"},
 		{[]string{"-only", "kernel", "-locks", "mutex"}, 2, "-locks"},
+		{[]string{"-only", "waits", "-locks", "qspin"}, 2, "-locks"},
+		{[]string{"-only", "gomutex", "-cell", "case=chain"}, 2, "-cell"},
+		{[]string{"-machine", "../x"}, 2, `"../x"`},
+		{[]string{"-machine", "Xeon"}, 2, `"Xeon"`},
+		{[]string{"-index"}, 2, "-o"},
+		{[]string{"-index", "-o", filepath.Join(dir, "none")}, 1, "none"},
 		{[]string{"more"}, 2, `"more"`},
 		{append(quick, "-o", filepath.Join(file, "sub")), 1, "sub"},
 		{append(quick, "-o", file), 1, "file"},
+		{append(quick, "-o", broken), 1, filepath.Join("odd", "results.json")},
 		{append(quick, "-csv", filepath.Join(dir, "no", "where.csv")), 1, "where.csv"},
 		{append(quick, "-json", dir), 1, dir},
 		{append(quick, "-json", os.DevNull), 1, os.DevNull},
@@ -285,18 +318,17 @@ func TestRun(t *testing.T) {
 	}
 	dir := filepath.Join(t.TempDir(), "page")
 	var stdout, stderr strings.Builder
-	args := []string{"-runs", "1", "-time", "1ms", "-fair", "10ms", "-cell", "g=2/", "-locks", "rqlock,qspin,mutex", "-o", dir}
+	args := []string{"-runs", "1", "-time", "1ms", "-fair", "10ms", "-cell", "n=50", "-locks", "rqlock,qspin,mutex", "-o", dir, "-machine", "abacus"}
 	if code := run(args, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
 		t.Fatalf("exit code %d, %s", code, stderr.String())
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
+	if got, want := filesOf(t, dir), []string{"README.md", "abacus"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("files %v, want %v", got, want)
 	}
-	var got []string
-	for _, e := range entries {
-		got = append(got, e.Name())
+	if list, err := os.ReadFile(filepath.Join(dir, "README.md")); !bytes.Contains(list, []byte("[abacus](abacus/README.md)")) {
+		t.Errorf("the list does not have the machine: %v\n%s", err, list)
 	}
+	got := filesOf(t, filepath.Join(dir, "abacus"))
 	want := []string{"README.md", "fairness.png", "fairness.svg", "results.csv", "results.json", "results.txt", "tax.png", "tax.svg", "throughput.png", "throughput.svg", "wait-cdf.png", "wait-cdf.svg"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("files %v, want %v", got, want)
@@ -304,6 +336,18 @@ func TestRun(t *testing.T) {
 	if strings.Contains(stdout.String(), "NaN") {
 		t.Error(stdout.String())
 	}
+}
+
+func filesOf(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // TestStandardOutput: data on standard output is alone there.

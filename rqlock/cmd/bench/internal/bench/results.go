@@ -100,6 +100,23 @@ func (s series) interval() (lo, hi float64) {
 	return slices.Min(s), slices.Max(s)
 }
 
+// whollyAbove reports whether the interval lies above x.
+func (s series) whollyAbove(x float64) bool {
+	if !measured(s) {
+		return false
+	}
+	lo, _ := s.interval()
+	return lo > x
+}
+
+// min is NaN if nothing was measured.
+func (s series) min() float64 {
+	if len(s) == 0 {
+		return math.NaN()
+	}
+	return slices.Min(s)
+}
+
 // by returns the rounds' ratios, or nil if either series was not measured.
 func (s series) by(base series) (rs series) {
 	if len(s) != len(base) {

@@ -12,7 +12,7 @@ import (
 type session struct {
 	runs           int           // paired rounds
 	time, fairTime time.Duration // lengths of a run
-	cell           string        // text in the names of the grid's cells
+	cell           string        // text in the names of cells
 	locks          []contender
 	bar            *progressbar.ProgressBar
 }
@@ -71,7 +71,8 @@ func perOp(d time.Duration, n int) outcome {
 
 // Units of results.
 const (
-	nsPerOp  = "ns/op"
-	opsPerS  = "ops/s"
-	evenness = "slowest/fastest"
+	nsPerOp    = "ns/op"
+	minNsPerOp = "min-ns/op"
+	opsPerS    = "ops/s"
+	evenness   = "slowest/fastest"
 )

@@ -124,29 +124,50 @@ func duration(ns float64) string {
 	return d.String()
 }
 
-// spread shows the confidence interval of the median.
-func spread(s series) string {
-	if sum := s.summary(); !math.IsInf(sum.Lo, 0) && !math.IsInf(sum.Hi, 0) && sum.Center != 0 && !math.IsNaN(sum.Center) {
-		return sum.PctRangeString()
-	}
-	return "-" // too few runs to say
-}
-
 // verdict says whether a result is within its bar.
 func verdict(got, bar float64) string {
-	switch {
-	case math.IsNaN(got):
-		return "not measured"
-	case got <= bar:
-		return fmt.Sprintf("bar %.2f: kept", bar)
+	if math.IsNaN(got) {
+		return unmeasured
 	}
-	return fmt.Sprintf("bar %.2f: MISSED", bar)
+	return fmt.Sprintf("bar %.2f: %s", bar, kept(got, bar))
 }
 
+// kept is verdict without the bar.
+func kept(got, bar float64) string {
+	switch {
+	case math.IsNaN(got):
+		return unmeasured
+	case got <= bar:
+		return keptWord
+	}
+	return missedWord
+}
+
+const keptWord, missedWord, unmeasured = "kept", "MISSED", "not measured"
+
 // over shows a ratio, with a mark if it is over its bar.
-func over(ratio, bar float64) string {
-	if ratio > bar {
+func over(ratio, bar float64) string { return marked(ratio, ratio > bar) }
+
+func marked(ratio float64, mark bool) string {
+	if mark {
 		return fraction(ratio) + "!"
 	}
 	return fraction(ratio) + " "
+}
+
+// span shows the confidence interval of the median, or the range if there are too few runs.
+func (s series) span() string {
+	if !measured(s) {
+		return "-"
+	}
+	lo, hi := s.interval()
+	return number(lo) + "-" + number(hi)
+}
+
+// withSpan shows a ratio and its interval.
+func withSpan(s series) string {
+	if !measured(s) {
+		return "-"
+	}
+	return fraction(s.median()) + " (" + s.span() + ")"
 }

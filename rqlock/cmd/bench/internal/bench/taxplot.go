@@ -34,11 +34,7 @@ func taxPicture(r *Report) (picture, error) {
 	if len(grid) == 0 {
 		return pic, nil
 	}
-	ranges := "95 % intervals"
-	if r.Runs < 6 {
-		ranges = "ranges" // there are too few runs for an interval
-	}
-	left, err := taxPlot("the grid: rqlock by qspin, medians and "+ranges, []taxGroup{{rq, grid, styleOf(rq).color, styleOf(rq).shape}})
+	left, err := taxPlot("the grid: rqlock by qspin, medians and "+r.intervalName()+"s", []taxGroup{{rq, grid, styleOf(rq).color, styleOf(rq).shape}})
 	if err != nil {
 		return pic, err
 	}

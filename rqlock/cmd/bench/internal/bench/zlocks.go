@@ -92,6 +92,42 @@ func (x *rqLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *rqLock) errands(own *local, n int) {
+	for range n {
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *rqLock) transfers(own *local, n int) {
+	for range n {
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *rqLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 // rqKernel has the locks of the kernel's benchmarks; see kernelLock.
 type rqKernel struct {
 	table, inode, dentry rqLock
@@ -225,6 +261,36 @@ func (x *qspinLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *qspinLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *qspinLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *qspinLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 // qspinKernel has the locks of the kernel's benchmarks; see kernelLock.
 type qspinKernel struct {
 	table, inode, dentry qspinLock
@@ -338,6 +404,36 @@ func (x *mutexLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *mutexLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *mutexLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *mutexLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type rwmutexLock struct {
 	_ line
 	l sync.RWMutex
@@ -365,6 +461,36 @@ func (x *rwmutexLock) rounds(n, in, out int) {
 		work(in)
 		x.l.Unlock()
 		work(out)
+	}
+}
+
+func (x *rwmutexLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *rwmutexLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *rwmutexLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
 	}
 }
 
@@ -398,6 +524,36 @@ func (x *sleepLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *sleepLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *sleepLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *sleepLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type casLock struct {
 	_ line
 	l casSpin
@@ -425,6 +581,36 @@ func (x *casLock) rounds(n, in, out int) {
 		work(in)
 		x.l.Unlock()
 		work(out)
+	}
+}
+
+func (x *casLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *casLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *casLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
 	}
 }
 
@@ -458,6 +644,36 @@ func (x *antsLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *antsLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *antsLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *antsLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type chanOneLock struct {
 	_ line
 	l chan struct{}
@@ -485,6 +701,36 @@ func (x *chanOneLock) rounds(n, in, out int) {
 		work(in)
 		<-x.l
 		work(out)
+	}
+}
+
+func (x *chanOneLock) errands(own *local, n int) {
+	for range n {
+		x.l <- struct{}{}
+		<-x.l
+		own.compute()
+	}
+}
+
+func (x *chanOneLock) transfers(own *local, n int) {
+	for range n {
+		x.l <- struct{}{}
+		own.accounts.move()
+		<-x.l
+		own.touch()
+	}
+}
+
+func (x *chanOneLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l <- struct{}{}
+		own.accounts.move()
+		<-x.l
 	}
 }
 
@@ -524,6 +770,42 @@ func (x *chanCtxLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *chanCtxLock) errands(own *local, n int) {
+	for range n {
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *chanCtxLock) transfers(own *local, n int) {
+	for range n {
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *chanCtxLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type xsyncLock struct {
 	_ line
 	l *xsync.RBMutex
@@ -554,6 +836,36 @@ func (x *xsyncLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *xsyncLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *xsyncLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *xsyncLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type gvisorLock struct {
 	_ line
 	l gsync.Mutex
@@ -581,6 +893,36 @@ func (x *gvisorLock) rounds(n, in, out int) {
 		work(in)
 		x.l.Unlock()
 		work(out)
+	}
+}
+
+func (x *gvisorLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *gvisorLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *gvisorLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
 	}
 }
 
@@ -620,6 +962,42 @@ func (x *gvisorDepLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *gvisorDepLock) errands(own *local, n int) {
+	for range n {
+		locking.AddGLock(lockdepClass, -1)
+		x.l.Lock()
+		locking.DelGLock(lockdepClass, -1)
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *gvisorDepLock) transfers(own *local, n int) {
+	for range n {
+		locking.AddGLock(lockdepClass, -1)
+		x.l.Lock()
+		own.accounts.move()
+		locking.DelGLock(lockdepClass, -1)
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *gvisorDepLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		locking.AddGLock(lockdepClass, -1)
+		x.l.Lock()
+		own.accounts.move()
+		locking.DelGLock(lockdepClass, -1)
+		x.l.Unlock()
+	}
+}
+
 type sashaLock struct {
 	_ line
 	l deadlock.Mutex
@@ -650,6 +1028,36 @@ func (x *sashaLock) rounds(n, in, out int) {
 	}
 }
 
+func (x *sashaLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *sashaLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *sashaLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+	}
+}
+
 type linkdataLock struct {
 	_ line
 	l linkdata.DeadlockMutex
@@ -677,5 +1085,35 @@ func (x *linkdataLock) rounds(n, in, out int) {
 		work(in)
 		x.l.Unlock()
 		work(out)
+	}
+}
+
+func (x *linkdataLock) errands(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+		own.compute()
+	}
+}
+
+func (x *linkdataLock) transfers(own *local, n int) {
+	for range n {
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
+		own.touch()
+	}
+}
+
+func (x *linkdataLock) visits(own *local, n int) {
+	for i := range n {
+		if i%4 != 0 {
+			own.touch()
+			own.yield()
+			continue
+		}
+		x.l.Lock()
+		own.accounts.move()
+		x.l.Unlock()
 	}
 }

@@ -1,0 +1,66 @@
+package rqlock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// TestClosedLock: a lock that is closed to newcomers is let be by each of them, though
+// it is free, and is the head's (G9).
+func TestClosedLock(t *testing.T) {
+	l := newLock(t)
+	asm.StoreRelaxed32(&l.word.Sleeper, asm.ClosedMask)
+	if l.TryLock() || l.spin() {
+		t.Error("a newcomer took a closed lock")
+	}
+	if e := nilIf(l.LockTimeout(0), ErrTimeout); e != nil || l.owner() != 0 {
+		t.Errorf("one who does not wait: %v, owner %d", e, l.owner())
+	}
+	w := newWaiter(asm.CurrentGoid())
+	l.beginWait(w, asm.CurrentGoid(), nil)
+	if !l.enqueue(w) {
+		t.Error("the first waiter is not the head")
+	}
+	w.head.closed = true // as the one before has handed on
+	must(t, l.awaitLock(w, nil))
+	if l.closed() {
+		t.Error("the lock is closed, though the head has it")
+	}
+	l.Unlock()
+}
+
+// TestHandsOnClosed: a head that gives up leaves the lock closed for its successor, with
+// what it knows, so that the owner cannot take it again in between.
+func TestHandsOnClosed(t *testing.T) {
+	setStallTimeout(t, never)
+	l := newLock(t)
+	must(t, l.Lock())
+	a := newActors(t, 2)
+	a[0].start(func() error { return l.LockTimeout(30 * time.Millisecond) })
+	await(t, "the head to close the lock", func() bool { return l.closed() })
+	quiet := lookup(a[0].id).head.quiet
+	a[1].waits(l, l.Lock)
+	must(t, nilIf(a[0].result(), ErrTimeout))
+	if !l.closed() {
+		t.Error("the lock is open between two heads")
+	}
+	l.Unlock()
+	if l.TryLock() {
+		t.Error("the owner took the lock again, past the successor")
+	}
+	must(t, a[1].result())
+	_ = quiet
+	a[1].unlock(l)
+
+	// The last one opens it.
+	must(t, l.Lock())
+	a[0].start(func() error { return l.LockTimeout(20 * time.Millisecond) })
+	await(t, "the head to close the lock", func() bool { return l.closed() })
+	must(t, nilIf(a[0].result(), ErrTimeout))
+	if l.closed() {
+		t.Error("the lock is closed, and nobody waits")
+	}
+	l.Unlock()
+}

@@ -1,0 +1,33 @@
+//go:build unix
+
+package rqlock
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// TestForeignMemory: a lock may be in memory that is not Go's, with a name and in a
+// report.
+func TestForeignMemory(t *testing.T) {
+	page, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Skip(err)
+	}
+	before := len(known.of)
+	l := (*Mutex)(unsafe.Pointer(&page[64])) //rqvet:ignore badlock it is what the test is about
+	l.SetName("mapped")
+	must(t, l.Lock())
+	var e *DeadlockError
+	if err := l.Lock(); !errors.As(err, &e) || e.Cycle[0].Lock.Name != "mapped" { //rqvet:ignore selfdeadlock it is what the test is about
+		t.Errorf("got %v", err)
+	}
+	l.Unlock()
+	l.SetName("")
+	if n := len(known.of); n != before {
+		t.Errorf("%d locks have attributes, %d had some before", n, before)
+	}
+	must(t, syscall.Munmap(page))
+}
