@@ -28,11 +28,20 @@ var arrows = map[string][]string{
 	"gen/audit":        {"gen/spec"},
 
 	// The lock.
-	"rqlock":                {"asm", "rqlock/internal/park", "rqlock/internal/proc", "rqlock/internal/wait"},
-	"rqlock/internal/park":  nil,
-	"rqlock/internal/proc":  nil,
-	"rqlock/internal/wait":  {"asm"},
-	"rqlock/internal/qspin": {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
+	"rqlock":                     append(rooms, "rqlock/internal/proc"),
+	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
+	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/park"},
+	"rqlock/internal/attributes": {"asm"},
+	"rqlock/internal/events":     {"asm"},
+	"rqlock/internal/goid":       {"rqlock/internal/clock"},
+	"rqlock/internal/clock":      nil,
+	"rqlock/internal/report":     nil,
+	"rqlock/internal/park":       {"rqlock/internal/clock"},
+	"rqlock/internal/proc":       nil,
+	"rqlock/internal/wait":       {"asm"},
+	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
 
 	// The containers import the lock, never asm.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
@@ -59,6 +68,8 @@ var arrows = map[string][]string{
 	"rqlock/internal/model/asm":     {modelDir + "atomic", modelDir + "mc"},
 	"rqlock/internal/model/atomic":  {modelDir + "mc"},
 	"rqlock/internal/model/context": {modelDir + "mc"},
+	"rqlock/internal/model/events":  {modelDir + "mc", "rqlock/internal/events"},
+	"rqlock/internal/model/report":  {modelDir + "mc"},
 	"rqlock/internal/model/park":    {modelDir + "context", modelDir + "mc", modelDir + "wait"},
 	"rqlock/internal/model/runtime": {modelDir + "mc"},
 	"rqlock/internal/model/sync":    {modelDir + "mc"},
@@ -68,18 +79,25 @@ var arrows = map[string][]string{
 	"rqlock/internal/model/qspin":   twins,
 }
 
+// rooms are the packages that a lock is made of.
+var rooms = []string{
+	"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/goid", "rqlock/internal/park", "rqlock/internal/queue",
+	"rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter", "rqlock/internal/waitgraph",
+}
+
 const modelDir = "rqlock/internal/model/"
 
 // twins are what stands for the packages that the lock imports.
 var twins = []string{
-	modelDir + "asm", modelDir + "atomic", modelDir + "context", modelDir + "mc", modelDir + "park", modelDir + "runtime", modelDir + "sync", modelDir + "time", modelDir + "wait",
+	modelDir + "asm", modelDir + "atomic", modelDir + "context", modelDir + "events", modelDir + "mc", modelDir + "park", modelDir + "report", modelDir + "runtime", modelDir + "sync", modelDir + "time", modelDir + "wait",
 }
 
 // testArrows has what the tests of a package import of this module, in addition to
 // the package itself and what it may import. All tests may import seeds.
 var testArrows = map[string][]string{
-	"gen":    {"gen/audit"},
-	"rqlock": {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
+	"rqlock/internal/goid": {"asm"},
+	"gen":                  {"gen/audit"},
+	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
 
 const seeds = "rqlock/internal/seed"

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
 // TestClosedLock: a lock that is closed to newcomers is let be by each of them, though
@@ -18,14 +21,14 @@ func TestClosedLock(t *testing.T) {
 	if e := nilIf(l.LockTimeout(0), ErrTimeout); e != nil || l.owner() != 0 {
 		t.Errorf("one who does not wait: %v, owner %d", e, l.owner())
 	}
-	w := newWaiter(asm.CurrentGoid())
-	l.beginWait(w, asm.CurrentGoid(), nil)
-	if !l.enqueue(w) {
+	w := waiter.New(asm.CurrentGoid())
+	waitgraph.Begin(w, asm.CurrentGoid(), &l.word, nil)
+	if queue.Enter(&l.word, w) != queue.AtHead {
 		t.Error("the first waiter is not the head")
 	}
-	w.head.closed = true // as the one before has handed on
+	w.Head.Closed = true // as the one before has handed on
 	must(t, l.awaitLock(w, nil))
-	if l.closed() {
+	if queue.Closed(&l.word) {
 		t.Error("the lock is closed, though the head has it")
 	}
 	l.Unlock()
@@ -39,11 +42,10 @@ func TestHandsOnClosed(t *testing.T) {
 	must(t, l.Lock())
 	a := newActors(t, 2)
 	a[0].start(func() error { return l.LockTimeout(30 * time.Millisecond) })
-	await(t, "the head to close the lock", func() bool { return l.closed() })
-	quiet := lookup(a[0].id).head.quiet
+	await(t, "the head to close the lock", func() bool { return queue.Closed(&l.word) })
 	a[1].waits(l, l.Lock)
 	must(t, nilIf(a[0].result(), ErrTimeout))
-	if !l.closed() {
+	if !queue.Closed(&l.word) {
 		t.Error("the lock is open between two heads")
 	}
 	l.Unlock()
@@ -51,15 +53,14 @@ func TestHandsOnClosed(t *testing.T) {
 		t.Error("the owner took the lock again, past the successor")
 	}
 	must(t, a[1].result())
-	_ = quiet
 	a[1].unlock(l)
 
 	// The last one opens it.
 	must(t, l.Lock())
 	a[0].start(func() error { return l.LockTimeout(20 * time.Millisecond) })
-	await(t, "the head to close the lock", func() bool { return l.closed() })
+	await(t, "the head to close the lock", func() bool { return queue.Closed(&l.word) })
 	must(t, nilIf(a[0].result(), ErrTimeout))
-	if l.closed() {
+	if queue.Closed(&l.word) {
 		t.Error("the lock is closed, and nobody waits")
 	}
 	l.Unlock()

@@ -28,8 +28,8 @@
 // program for a while, so it is done rarely.
 //
 // [Mutex.LockTimeout] and [Mutex.LockContext] bound a wait in their own way: their limit
-// takes the place of the stall timeout. [OnViolation] sets a function to be told of every
-// failure; [ReadEvents] counts outcomes.
+// takes the place of the stall timeout. [OnViolation] sets a function to be told of
+// failures; [ReadEvents] counts outcomes.
 //
 // # Compared with sync.Mutex
 //
@@ -59,6 +59,40 @@
 // goroutine that ends with the lock held (a forgotten unlock, no deferred one before a
 // runtime.Goexit) leaves a lock that fails its waiters by timeout, with a report that says
 // that the owner has ended. Unlock with defer where the section can end early.
+//
+// # Where it may be used
+//
+// In bubbles of [testing/synctest] a wait without a limit is as that for a sync.Mutex: it
+// is not durable, it may be ended from anywhere, and the stall timeout does not hold for
+// it; deadlocks are found. A wait with a limit, or with a context that can be cancelled, is
+// durable, and the limit passes on the bubble's clock. It notices an unlock in its bubble
+// late by a thousandth of what it has waited. If the lock is held outside of the bubble,
+// the limit may pass early. Goroutines of several bubbles, and outside, may share a lock.
+//
+// A lock may be in memory that is not Go's, as long as that stays mapped until each Unlock
+// has returned. What [Mutex.SetName] and [Mutex.SetStallTimeout] have set for such a lock
+// is kept until they take it back.
+//
+// A copy of a lock that is waited for is no lock. Who has to wait for it panics, with a
+// message that says so. Who uses the original is not concerned. If a lock is overwritten
+// while goroutines wait for it, as by *v = T{}, they go on: each gets the lock that is
+// there now, and nothing is lost but the section that was under way, whose Unlock panics.
+//
+// While a holder's thread is stopped, by a debugger or by SIGSTOP for one thread, its lock
+// is held: waiters fail by the stall timeout if that lasts. If the whole process is
+// stopped, waiters do not take that for a stall.
+//
+// To hand a locked lock to another goroutine, to unlock it there, is not possible: that
+// Unlock panics. And if the goroutine that has handed it over locks it again, it gets a
+// [*DeadlockError] at once, although the program might have gone on. The same holds for a
+// lock taken inside an iterator of iter.Pull: the iterator's own goroutine holds it.
+//
+// A thread of C that calls Go and ends with a lock held leaves the lock to the next such
+// thread, which the runtime gives the same goroutine.
+//
+// The race detector takes a wait that has failed for one that has learnt what the owner, and
+// other waiters, did before. So it may miss a race with what came before their last release or
+// failure. A TryLock that fails orders nothing.
 //
 // # What it builds on
 //

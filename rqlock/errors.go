@@ -6,10 +6,16 @@ import (
 	"io"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
+	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/events"
+	"github.com/rqlock/rqlock/rqlock/internal/goid"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
+	"github.com/rqlock/rqlock/rqlock/internal/report"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
 // ErrDeadlock matches every [*DeadlockError] under errors.Is, ErrTimeout every
@@ -27,6 +33,10 @@ type DeadlockError struct {
 	// one before it waits for, and the caller the one that the last waits for. A
 	// cycle of one says that the caller holds the lock already.
 	Cycle []Wait
+
+	// Unreported is how many violations of this lock, at this call, OnViolation's function
+	// was not told of since it was told of the one before.
+	Unreported uint64
 }
 
 // A Wait is the wait of one goroutine for one lock.
@@ -43,10 +53,13 @@ type Holder struct {
 	Goroutine uint64 // its id
 
 	// State is what the goroutine did when a [*TimeoutError] was made, as a traceback
-	// says it: "running", "chan receive", or "ended". It is "" if that was not looked
-	// up, as in a [*DeadlockError], whose goroutines all wait, or because the last look
-	// was too recent: it stops the program for a while.
+	// says it: "running", "chan receive", "coroutine" for an iterator that is suspended
+	// (see iter.Pull), or "ended". It is "" if that was not looked up, as in a
+	// [*DeadlockError], whose goroutines all wait, or because the last look was too
+	// recent: it stops the program for a while.
 	State string
+
+	Stack []runtime.Frame // where it was then, innermost call first; nil if unknown
 }
 
 // LockInfo identifies a lock in a report.
@@ -99,8 +112,10 @@ func (w *Wait) heldBy() string {
 	switch h := w.Holders[0]; h.State {
 	case "":
 		return fmt.Sprintf("held by goroutine %d", h.Goroutine)
-	case "ended":
+	case goid.Ended:
 		return fmt.Sprintf("held by goroutine %d, which has ended", h.Goroutine)
+	case goid.Coroutine:
+		return fmt.Sprintf("held by goroutine %d, which is suspended in an iterator (%s)", h.Goroutine, h.State)
 	default:
 		return fmt.Sprintf("held by goroutine %d (%s)", h.Goroutine, h.State)
 	}
@@ -111,6 +126,8 @@ func (w *Wait) heldBy() string {
 type TimeoutError struct {
 	Wait  Wait // For is the limit of LockTimeout, or with Stall the time without progress
 	Stall bool // the lock was granted to nobody for the stall timeout
+
+	Unreported uint64 // see [DeadlockError]
 }
 
 // Error says who held the lock and for how long.
@@ -133,6 +150,9 @@ func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout || is
 // Timeout is true, as of all errors of the standard library that are timeouts.
 func (e *TimeoutError) Timeout() bool { return true }
 
+// errNoCause stands for the cause of a context that is done and does not say why.
+var errNoCause = errors.New("the context is done, and its Err is nil")
+
 // contextError wraps the cause for which a context ended a wait.
 type contextError struct {
 	lock  LockInfo
@@ -151,8 +171,12 @@ func format(s fmt.State, verb rune, line string, waits ...Wait) {
 		for i := range waits {
 			w := &waits[i]
 			fmt.Fprintf(s, "\n\ngoroutine %d waits for lock %v, %s:", w.Goroutine, w.Lock, w.heldBy())
-			for _, f := range w.Stack {
-				fmt.Fprintf(s, "\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)
+			formatStack(s, w.Stack)
+			for _, h := range w.Holders {
+				if len(h.Stack) > 0 {
+					fmt.Fprintf(s, "\n\ngoroutine %d holds lock %v (%s):", h.Goroutine, w.Lock, h.State)
+					formatStack(s, h.Stack)
+				}
 			}
 		}
 	case verb == 'q':
@@ -162,79 +186,46 @@ func format(s fmt.State, verb rune, line string, waits ...Wait) {
 	}
 }
 
-// resolve returns the calls of a stack from the exported method on that waits.
-func resolve(pcs []uintptr) []runtime.Frame {
-	if len(pcs) == 0 {
-		return nil
-	}
-	stack := make([]runtime.Frame, 0, len(pcs))
-	frames := runtime.CallersFrames(pcs)
-	for {
-		f, more := frames.Next()
-		if (len(stack) > 0 || !internalCall(f.Function)) && f.Function != "runtime.goexit" {
-			stack = append(stack, f)
+func formatStack(w io.Writer, stack []runtime.Frame) {
+	for _, f := range stack {
+		fmt.Fprintf(w, "\n\t%s", f.Function)
+		if f.File != "" {
+			fmt.Fprintf(w, "\n\t\t%s:%d", f.File, f.Line)
 		}
-		if !more {
-			return stack
-		}
-	}
-}
-
-// internalCall tells an unexported function of this package.
-func internalCall(function string) bool {
-	_, name, own := strings.Cut(function, "rqlock/rqlock.")
-	name = name[strings.LastIndexByte(name, '.')+1:]
-	return own && name != "" && !('A' <= name[0] && name[0] <= 'Z')
-}
-
-var onViolation atomic.Pointer[func(error)]
-
-// OnViolation sets a function to be called with each [*DeadlockError] and each
-// [*TimeoutError], by the goroutine that gets the error, while it holds no lock of
-// this package's own. If f itself brings about a violation it is called for that
-// one, too. nil turns it off. OnViolation returns the function that was set
-// before, or nil, so that a program can chain the two or put it back.
-func OnViolation(f func(error)) (previous func(error)) {
-	var p *func(error)
-	if f != nil {
-		p = &f
-	}
-	if old := onViolation.Swap(p); old != nil {
-		previous = *old
-	}
-	return previous
-}
-
-func reportViolation(err error) {
-	if f := onViolation.Load(); f != nil {
-		(*f)(err)
 	}
 }
 
 func (l *Mutex) failSelf() error {
-	count(evSelfDeadlock)
-	w := l.callersWait(0)
-	w.Holders = []Holder{{Goroutine: w.Goroutine}}
-	return &DeadlockError{Cycle: []Wait{w}}
+	events.Count(events.SelfDeadlock)
+	e := new(struct { // one allocation
+		DeadlockError
+		cycle   [1]Wait
+		holders [1]Holder
+	})
+	me := asm.CurrentGoid()
+	e.holders[0].Goroutine = me
+	e.cycle[0] = Wait{Goroutine: me, Lock: l.info(), Stack: report.Caller(), Holders: e.holders[:]}
+	e.Cycle = e.cycle[:]
+	return &e.DeadlockError
 }
 
-func failDeadlock(err *DeadlockError) error {
-	count(evCycleDeadlock)
+func failDeadlock(err error) error {
+	events.Count(events.CycleDeadlock)
 	return err
 }
 
 func (l *Mutex) failStall(waited time.Duration) error {
-	count(evStall)
+	events.Count(events.Stall)
 	return l.newTimeout(waited, true)
 }
 
-func (l *Mutex) failDeadline(lim *limit) error {
-	count(evDeadline)
-	return l.newTimeout(lim.deadline.Sub(lim.start), false)
+func (l *Mutex) failDeadline(lim *park.Limit) error {
+	events.Count(events.Deadline)
+	return l.newTimeout(lim.Duration(), false)
 }
 
-func (l *Mutex) failContext(lim *limit) error {
-	count(evCancelled)
+func (l *Mutex) failContext() error {
+	events.Count(events.Cancelled)
 	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
 
@@ -243,17 +234,14 @@ func (l *Mutex) newTimeout(waited time.Duration, stall bool) *TimeoutError {
 	e := &TimeoutError{Wait: l.callersWait(waited), Stall: stall}
 	for i := range e.Wait.Holders {
 		h := &e.Wait.Holders[i]
-		h.State = goroutineState(h.Goroutine)
+		h.State, h.Stack = goid.State(h.Goroutine)
 	}
 	return e
 }
 
 // callersWait describes the wait of the calling goroutine, which ends now.
 func (l *Mutex) callersWait(d time.Duration) Wait {
-	var p place
-	p.record()
-	w := Wait{Lock: l.info(), For: d}
-	w.Goroutine, w.Stack = asm.CurrentGoid(), p.read()
+	w := Wait{Goroutine: asm.CurrentGoid(), Lock: l.info(), For: d, Stack: report.Caller()}
 	if owner := l.owner(); owner != 0 {
 		w.Holders = []Holder{{Goroutine: owner}}
 	}
@@ -261,15 +249,17 @@ func (l *Mutex) callersWait(d time.Duration) Wait {
 }
 
 // newDeadlock describes a cycle; the victim's step comes first.
-func newDeadlock(steps []step) *DeadlockError {
-	e := &DeadlockError{Cycle: make([]Wait, len(steps))}
-	now := clock.now()
-	for i, s := range steps {
-		w := &e.Cycle[i]
-		w.Lock = s.lock.info()
-		w.For = time.Duration(now - s.w.since.Load())
-		w.Goroutine, w.Stack = s.g, s.w.where.read()
-		e.Cycle[(i+len(steps)-1)%len(steps)].Holders = []Holder{{Goroutine: w.Goroutine}}
+func newDeadlock(cycle []waitgraph.Step) *DeadlockError {
+	e := &DeadlockError{Cycle: make([]Wait, len(cycle))}
+	now := clock.Now()
+	for i, s := range cycle {
+		e.Cycle[i] = Wait{
+			Goroutine: s.ID,
+			Lock:      LockInfo{Addr: attributes.Addr(s.Lock), Name: attributes.Of(s.Lock).Name},
+			For:       time.Duration(now - s.Waiter.Since.Load()),
+			Stack:     s.Waiter.Where.Frames(),
+			Holders:   []Holder{{Goroutine: cycle[(i+1)%len(cycle)].ID}},
+		}
 	}
 	return e
 }
@@ -289,4 +279,9 @@ func (l *Mutex) badAssert(me uint64) {
 		held = fmt.Sprintf("held by goroutine %d", owner)
 	}
 	panic(fmt.Sprintf("rqlock: goroutine %d must hold lock %v, which is %s", me, l.info(), held))
+}
+
+// badCopy panics because the queue that l names is another lock's.
+func (l *Mutex) badCopy() {
+	panic(fmt.Sprintf("rqlock: lock %v is a copy of one that was waited for, or was overwritten: do not copy a lock after its first use", l.info()))
 }

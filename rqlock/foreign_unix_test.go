@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 )
 
 // TestForeignMemory: a lock may be in memory that is not Go's, with a name and in a
@@ -16,7 +18,7 @@ func TestForeignMemory(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	before := len(known.of)
+	before := attributes.Number()
 	l := (*Mutex)(unsafe.Pointer(&page[64])) //rqvet:ignore badlock it is what the test is about
 	l.SetName("mapped")
 	must(t, l.Lock())
@@ -26,7 +28,7 @@ func TestForeignMemory(t *testing.T) {
 	}
 	l.Unlock()
 	l.SetName("")
-	if n := len(known.of); n != before {
+	if n := attributes.Number(); n != before {
 		t.Errorf("%d locks have attributes, %d had some before", n, before)
 	}
 	must(t, syscall.Munmap(page))

@@ -18,7 +18,7 @@ func TestGuarantees(t *testing.T) {
 		return string(text)
 	}
 	var tests strings.Builder // with their comments
-	for _, dir := range []string{".", "../asm", "../gen"} {
+	for _, dir := range []string{".", "internal/*", "../asm", "../gen"} {
 		files, err := filepath.Glob(dir + "/*_test.go")
 		must(t, err)
 		for _, f := range files {
@@ -35,7 +35,7 @@ func TestGuarantees(t *testing.T) {
 		if want := fmt.Sprint("G", i+1); id != want {
 			t.Errorf("%s stands where %s is expected", id, want)
 		}
-		for _, file := range regexp.MustCompile(`\w+\.go`).FindAllString(where, -1) {
+		for _, file := range regexp.MustCompile(`[\w/]+\.go`).FindAllString(where, -1) {
 			if _, err := os.Stat(file); err != nil {
 				t.Errorf("%s is kept in %s: %v", id, file, err)
 			}
@@ -54,6 +54,9 @@ func TestGuarantees(t *testing.T) {
 			}
 		}
 		quoted := regexp.MustCompile("`(.+?)`").FindStringSubmatch(mutant)
+		if strings.HasPrefix(strings.TrimSpace(mutant), "by hand: ") {
+			continue
+		}
 		if quoted == nil || !strings.Contains(mutants, quoted[1]) {
 			t.Errorf("%s: docs/model-mutants.md has no mutant %q", id, mutant)
 		}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 var tortureTime = flag.Duration("torture.time", 100*time.Millisecond, "how long each torture run lasts")
@@ -59,11 +61,10 @@ func checkLeaks(t testing.TB, locks []Mutex) {
 			t.Errorf("lock %d of %d is left with %+v", i, len(locks), s)
 		}
 	}
-	checkTable(t)
-	checkRecords(t)
-	watchdog.mu.Lock()
-	defer watchdog.mu.Unlock()
-	if n := len(watchdog.heads); n != 0 {
+	for _, leak := range waiter.Leaks() {
+		t.Error(leak)
+	}
+	if n := stall.Sleepers(); n != 0 {
 		t.Errorf("the watchdog looks after %d heads", n)
 	}
 }
@@ -78,58 +79,15 @@ func stateOf(l *Mutex) state {
 	return state{l.owner(), asm.LoadRelaxed32(&l.word.Tail), asm.LoadRelaxed32(&l.word.Sleeper)}
 }
 
-// checkTable fails if a wait edge is left.
-func checkTable(t testing.TB) {
-	t.Helper()
-	for at := range edges {
-		b := &edges[at]
-		for i := range b.slots {
-			if index := asm.LoadRelaxed32(&b.slots[i]); index != 0 {
-				t.Errorf("the edge of record %d is left in bucket %d", index, at)
-			}
-		}
-		if n := asm.LoadRelaxed32(&b.passed); n != 0 {
-			t.Errorf("bucket %d counts %d records that went further", at, int32(n))
-		}
-	}
-}
-
-// checkRecords fails if a waiter's record is not free, or still does something.
-func checkRecords(t testing.TB) {
-	t.Helper()
-	registry.mu.Lock()
-	made := registry.made
-	registry.mu.Unlock()
-	free := make([]int, made+1)
-	for i := range edges {
-		free[asm.LoadRelaxed32(&edges[i].spare)]++
-	}
-	for _, w := range withheld {
-		free[w.index]++
-	}
-	for index := uint32(registry.free.top.Load()); index != 0 && free[index] < 2; index = waiterAt(index).nextFree {
-		free[index]++
-	}
-	for index := uint32(1); index <= made; index++ {
-		w := waiterAt(index)
-		if free[index] != 1 {
-			t.Errorf("record %d of %d is free %d times", index, made, free[index])
-		}
-		if w.lock.Load() != nil {
-			t.Errorf("record %d has an edge", index)
-		}
-		if w.Timer != nil && w.Timer.Stop() {
-			t.Errorf("record %d has a running timer", index)
-		}
-	}
-}
-
 // setStallTimeout sets the stall timeout for the rest of the test.
 func setStallTimeout(t testing.TB, d time.Duration) {
-	old := time.Duration(stallTimeout.Load())
+	old := processTimeout()
 	SetStallTimeout(d)
 	t.Cleanup(func() { SetStallTimeout(old) })
 }
+
+// processTimeout returns the process's stall timeout.
+func processTimeout() time.Duration { return time.Duration(stall.Timeout(new(asm.Owned))) }
 
 // setProcs sets GOMAXPROCS for the rest of the test.
 func setProcs(t testing.TB, n int) {
@@ -137,44 +95,9 @@ func setProcs(t testing.TB, n int) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
 }
 
-// takeRecords returns all free records, which are the caller's.
-func takeRecords() (all []*waiter) {
-	for i := range edges {
-		if w := edges[i].takeSpare(); w != nil {
-			all = append(all, w)
-		}
-	}
-	for w := registry.free.pop(); w != nil; w = registry.free.pop() {
-		all = append(all, w)
-	}
-	return all
-}
-
-// withheld are the records that setRecords keeps from the test.
-var withheld []*waiter
-
 // setRecords has no more than n waiters have records for the rest of the test. Nobody
 // may wait when it is called or when the test ends.
-func setRecords(t testing.TB, n int) {
-	if n >= maxRecords {
-		return
-	}
-	anyWaiter().free() // makes some, if there were none
-	all := takeRecords()
-	old := mostRecords
-	mostRecords = 0
-	withheld = all[n:]
-	for _, w := range all[:n] {
-		w.free()
-	}
-	t.Cleanup(func() {
-		mostRecords = old
-		for _, w := range withheld {
-			w.free()
-		}
-		withheld = nil
-	})
-}
+func setRecords(t testing.TB, n int) { t.Cleanup(waiter.Withhold(n)) }
 
 // setOnViolation has f called on violations for the rest of the test.
 func setOnViolation(t testing.TB, f func(error)) {
@@ -204,6 +127,7 @@ func since(before Events) Events {
 		Deadline:      now.Deadline - before.Deadline,
 		Cancelled:     now.Cancelled - before.Cancelled,
 		Rescued:       now.Rescued - before.Rescued,
+		Unreported:    now.Unreported - before.Unreported,
 	}
 }
 
@@ -333,22 +257,15 @@ func (a *actor) waits(l *Mutex, step func() error) {
 
 // queued reports whether the actor waits for l, as the last of its queue.
 func (a *actor) queued(l *Mutex) bool {
-	w := lookup(a.id)
-	return w != nil && w.lock.Load() == l && asm.LoadRelaxed32(&l.word.Tail) == w.index
+	w := waiter.Lookup(a.id)
+	return w != nil && w.Lock.Load() == &l.word && asm.LoadRelaxed32(&l.word.Tail) == w.Index
 }
 
-// anyWaiter is newWaiter where there are records enough.
-func anyWaiter() *waiter {
-	w := newWaiter(0)
+// anyWaiter is waiter.New where there are records enough.
+func anyWaiter() *waiter.Waiter {
+	w := waiter.New(0)
 	if w == nil {
 		panic("no record is free")
 	}
-	return w
-}
-
-// beginWait is Mutex.beginWait with a record of its own.
-func beginWait(l *Mutex, id uint64) *waiter {
-	w := newWaiter(id)
-	l.beginWait(w, id, nil)
 	return w
 }

@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 )
 
 // TestOwnLimit: a limit that the caller gives is the limit, however long the lock is
 // granted to nobody. The stall timeout bounds those who give none.
 func TestOwnLimit(t *testing.T) {
-	setStallTimeout(t, stall)
+	setStallTimeout(t, short)
 	l := newLock(t)
 	must(t, l.Lock())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
@@ -28,7 +29,7 @@ func TestOwnLimit(t *testing.T) {
 			t.Fatalf("without a deadline of its own a wait ends with %v, want a stall", err)
 		}
 	}
-	time.Sleep(2 * stall)
+	time.Sleep(2 * short)
 	for i, a := range patient {
 		if len(a.results) != 0 {
 			t.Fatalf("patient waiter %d got %v", i, a.result())
@@ -42,24 +43,24 @@ func TestOwnLimit(t *testing.T) {
 // gives the memory for it back.
 func TestStallTimeoutOfOne(t *testing.T) {
 	setStallTimeout(t, never)
-	before := len(known.of)
+	before := attributes.Number()
 	locks := newLocks(t, 2)
 	own, other := &locks[0], &locks[1]
 	must(t, own.Lock())
 	must(t, other.Lock())
 	a := newActors(t, 2)
-	own.SetStallTimeout(stall)
+	own.SetStallTimeout(short)
 	a[1].waits(other, other.Lock)
-	if e := (*TimeoutError)(nil); !errors.As(a[0].do(own.Lock), &e) || !e.Stall || e.Wait.For < stall {
+	if e := (*TimeoutError)(nil); !errors.As(a[0].do(own.Lock), &e) || !e.Stall || e.Wait.For < short {
 		t.Errorf("a timeout of its own: %+v", e)
 	}
 
 	// 0 is never, though the process's is short. Those who wait learn of a change.
 	own.SetStallTimeout(0)
 	other.SetStallTimeout(0)
-	SetStallTimeout(stall)
+	SetStallTimeout(short)
 	a[0].waits(own, own.Lock)
-	time.Sleep(3 * stall)
+	time.Sleep(3 * short)
 	for i := range a {
 		if len(a[i].results) != 0 {
 			t.Fatalf("waiter %d got %v, though its lock has no stall timeout", i, a[i].result())
@@ -72,7 +73,7 @@ func TestStallTimeoutOfOne(t *testing.T) {
 			t.Errorf("with the process's timeout again: %v", err)
 		}
 	}
-	if n := len(known.of); n != before {
+	if n := attributes.Number(); n != before {
 		t.Errorf("%d locks have attributes, %d had some before", n, before)
 	}
 	own.Unlock()
@@ -113,28 +114,5 @@ func TestAssertHeld(t *testing.T) {
 	}
 	if e := since(before); e != (Events{}) {
 		t.Errorf("counted %+v", e)
-	}
-}
-
-// TestAttributesOfMany: what a lock is called costs those who look nothing that
-// depends on how many others have names, and each may be taken back.
-func TestAttributesOfMany(t *testing.T) {
-	locks := make([]Mutex, 1000)
-	before := len(known.of)
-	for round := range 3 {
-		for i := range locks {
-			locks[i].SetName(fmt.Sprint("lock ", i, round))
-		}
-		for i := range locks {
-			if got, want := locks[i].info().Name, fmt.Sprint("lock ", i, round); got != want {
-				t.Fatalf("lock %d is called %q, want %q", i, got, want)
-			}
-		}
-		for i := range locks {
-			locks[i].SetName("")
-		}
-		if n := len(known.of); n != before {
-			t.Fatalf("%d locks have attributes, %d had some before", n, before)
-		}
 	}
 }

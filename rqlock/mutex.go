@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
 )
 
 // A Mutex is a mutual exclusion lock whose acquisition may fail instead of
@@ -47,8 +48,8 @@ func (l *Mutex) LockTimeout(d time.Duration) error {
 	if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
 		return nil
 	}
-	now := time.Now()
-	return l.lockSlow(&limit{start: now, deadline: now.Add(max(d, 0))})
+	lim := park.Within(d)
+	return l.lockSlow(&lim)
 }
 
 // LockContext is Lock that also gives up when ctx is done; the error then wraps
@@ -59,8 +60,8 @@ func (l *Mutex) LockContext(ctx context.Context) error {
 	if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
 		return nil
 	}
-	_, dated := ctx.Deadline()
-	return l.lockSlow(&limit{ctx: ctx, done: ctx.Done(), dated: dated})
+	lim := park.Until(ctx)
+	return l.lockSlow(&lim)
 }
 
 // Unlock releases l by one store, then looks whether a waiter sleeps that is to be

@@ -9,9 +9,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unsafe"
 
+	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // TestSelfFirst: that the caller holds the lock is noticed before any try to take
@@ -71,12 +74,12 @@ func TestBargingTime(t *testing.T) {
 	shortest := time.Hour
 	for range 20 {
 		must(t, l.Lock())
-		start := clock.now()
+		start := clock.Now()
 		a.start(l.Lock)
-		for !l.closed() {
+		for !queue.Closed(&l.word) {
 			runtime.Gosched()
 		}
-		shortest = min(shortest, time.Duration(clock.now()-start))
+		shortest = min(shortest, time.Duration(clock.Now()-start))
 		l.Unlock()
 		must(t, a.result())
 		a.unlock(l)
@@ -90,11 +93,7 @@ func TestBargingTime(t *testing.T) {
 func TestPollsYield(t *testing.T) {
 	setProcs(t, 1)
 	l, w := newLock(t), anyWaiter()
-	defer w.free()
-	select {
-	case <-w.Token: // left from an earlier wait
-	default:
-	}
+	defer w.Free()
 	var over atomic.Bool
 	var turns atomic.Int64
 	var wg sync.WaitGroup
@@ -122,22 +121,6 @@ func TestPollsYield(t *testing.T) {
 	join(t, &wg)
 }
 
-// TestSleepLimits: neither a poller's sleep nor a parked waiter outlasts the limit.
-func TestSleepLimits(t *testing.T) {
-	cancelled, cancel := context.WithCancel(context.Background())
-	cancel()
-	for _, lim := range []*limit{{ctx: cancelled, done: cancelled.Done()}, {deadline: time.Now().Add(time.Millisecond)}, {deadline: time.Now().Add(-1)}} {
-		w := anyWaiter()
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			w.sleep(never, lim)
-			w.park(lim)
-		})
-		join(t, &wg)
-		w.free()
-	}
-}
-
 // TestManyRecords: with all records in use, a waiter waits for one, and is none
 // the worse for it (G10).
 func TestManyRecords(t *testing.T) {
@@ -145,40 +128,23 @@ func TestManyRecords(t *testing.T) {
 	a := newActors(t, 1)[0]
 	must(t, l.Lock())
 	last := anyWaiter() // makes some, if there were none
-	taken := takeRecords()
-	mostRecords = 0
+	taken := waiter.TakeAll()
+	most := waiter.Most
+	waiter.Most = 0
 	a.start(l.Lock)
 	time.Sleep(20 * time.Millisecond)
-	if len(a.results) != 0 || lookup(a.id) != nil {
-		t.Errorf("did not wait for a record: %v", lookup(a.id))
+	if len(a.results) != 0 || waiter.Lookup(a.id) != nil {
+		t.Errorf("did not wait for a record: %v", waiter.Lookup(a.id))
 	}
-	last.free()
+	last.Free()
 	await(t, "the waiter to get a record", func() bool { return a.queued(l) })
 	l.Unlock()
 	must(t, a.result())
 	a.unlock(l)
-	mostRecords = maxRecords
+	waiter.Most = most
 	for _, w := range taken {
-		w.free()
+		w.Free()
 	}
-}
-
-// TestForgetNames: the name of a lock goes with it.
-func TestForgetNames(t *testing.T) {
-	size := func() int {
-		known.mu.RLock()
-		defer known.mu.RUnlock()
-		return len(known.of)
-	}
-	before := size()
-	const n = 1000
-	for range n {
-		new(Mutex).SetName("short-lived")
-	}
-	await(t, "the names of dead locks to go", func() bool {
-		runtime.GC()
-		return size() < before+n/2
-	})
 }
 
 // TestOnViolationOff: nil turns it off.
@@ -201,66 +167,14 @@ func TestOnViolationOff(t *testing.T) {
 
 // TestSetStallTimeout: a timeout that nobody could keep is refused.
 func TestSetStallTimeout(t *testing.T) {
-	old := stallTimeout.Load()
+	old := processTimeout()
 	for _, d := range []time.Duration{0, -1} {
 		if msg := panicOf(t, func() { SetStallTimeout(d) }); !strings.Contains(msg, "SetStallTimeout") {
 			t.Errorf("the panic says %q", msg)
 		}
 	}
-	if got := stallTimeout.Load(); got != old {
-		t.Errorf("the stall timeout is %v, it was %v", time.Duration(got), time.Duration(old))
-	}
-}
-
-// TestProgressNoted: another owner counts as progress to the head of a closed lock (G6),
-// and makes the count of the last quarter begin anew.
-func TestProgressNoted(t *testing.T) {
-	l := newLock(t)
-	h := headship{closed: true, owner: 1, quiet: 5, steps: 3}
-	l.word.Owner.Store(1)
-	if h.look(l); h != (headship{closed: true, owner: 1, quiet: 5, steps: 3}) {
-		t.Errorf("the same owner changed %+v", h)
-	}
-	for _, owner := range []uint64{2, 0} {
-		l.word.Owner.Store(owner)
-		before := clock.now()
-		h.steps = 3
-		if h.look(l); h.owner != owner || h.quiet < before || h.steps != 0 {
-			t.Errorf("owner %d after another: %+v", owner, h)
-		}
-	}
-	l.word.Owner.Store(0)
-}
-
-// TestSteps: the last quarter of the timeout is counted in 50 steps, each of which is a
-// step however late it ends (G6).
-func TestSteps(t *testing.T) {
-	l := newLock(t)
-	const timeout = int64(time.Second)
-	l.SetStallTimeout(time.Second)
-	defer l.SetStallTimeout(-1)
-	h := headship{closed: true, quiet: 1}
-	if next := h.count(timeout, timeout/2, int64(time.Hour)); h.steps != 0 || next != timeout/4+1 {
-		t.Errorf("before the last quarter a step counts %d, and the next is after %d", h.steps, next)
-	}
-	for i := range 50 {
-		now := timeout + int64(i)*int64(time.Hour)
-		if h.stalled(l, now+1) {
-			t.Fatalf("stalled after %d steps", i)
-		}
-		if next := h.count(timeout, now, int64(time.Hour)); next != timeout/200 {
-			t.Fatalf("in the last quarter the next step is after %v", time.Duration(next))
-		}
-	}
-	if !h.stalled(l, timeout+1) {
-		t.Error("not stalled after 50 steps")
-	}
-	if h.stalled(l, timeout) {
-		t.Error("stalled before the timeout")
-	}
-	h.closed = false
-	if h.stalled(l, 2*timeout) {
-		t.Error("a lock that is open has stalled")
+	if got := processTimeout(); got != old {
+		t.Errorf("the stall timeout is %v, it was %v", got, old)
 	}
 }
 
@@ -273,9 +187,7 @@ func TestRescue(t *testing.T) {
 	me := l.owner()
 	a.start(l.Lock)
 	await(t, "the head to sleep until it is woken", func() bool {
-		watchdog.mu.Lock()
-		defer watchdog.mu.Unlock()
-		return len(watchdog.heads) == 1
+		return stall.Sleepers() == 1
 	})
 	before := ReadEvents().Rescued
 	l.word.Owner.CompareAndSwap(me, 0) // an unlock that wakes nobody
@@ -284,27 +196,6 @@ func TestRescue(t *testing.T) {
 		t.Errorf("counted %d rescues", n)
 	}
 	a.unlock(l)
-}
-
-// TestLateLink: a waiter that links after the one before it has left is the head,
-// knows what that knew of the lock's progress, and frees it.
-func TestLateLink(t *testing.T) {
-	l := newLock(t)
-	a, b := anyWaiter(), anyWaiter()
-	if !l.enqueue(a) {
-		t.Fatal("the first is not the head")
-	}
-	a.head, b.head = headship{quiet: 7}, headship{quiet: 1}
-	l.word.Tail = b.index // b is in the tail, but not linked
-	l.handOff(a)
-	l.word.Tail = a.index // now the whole of b's enqueue
-	if !l.enqueue(b) {
-		t.Error("behind a node that has left, and not the head")
-	}
-	if b.head.quiet != 7 {
-		t.Errorf("the progress handed on is %d, want 7", b.head.quiet)
-	}
-	l.handOff(b)
 }
 
 // TestUnlockPinnedForeign: UnlockPinned of a lock that its caller does not hold
@@ -337,50 +228,4 @@ func TestTimeoutText(t *testing.T) {
 		t.Errorf("the stack shows our own slow path, or not the caller: %s", whole)
 	}
 	holder.unlock(l)
-}
-
-// TestSpareRecord: a goroutine that waits again gets the record that it had before,
-// and a bucket that has a spare one leaves the next to all.
-func TestSpareRecord(t *testing.T) {
-	l := newLock(t)
-	a := newActors(t, 1)[0]
-	var last uint32
-	for i := range 3 {
-		must(t, l.Lock())
-		a.waits(l, l.Lock)
-		index := lookup(a.id).index
-		l.Unlock()
-		must(t, a.result())
-		a.unlock(l)
-		if i > 0 && index != last {
-			t.Errorf("record %d, before %d", index, last)
-		}
-		last = index
-	}
-	one, two := anyWaiter(), anyWaiter()
-	one.home, two.home = 1, 1
-	spare := edges[1].takeSpare()
-	one.free()
-	two.free()
-	if got := edges[1].spare; got != one.index {
-		t.Errorf("the bucket's spare record is %d, want %d", got, one.index)
-	}
-	if top := uint32(registry.free.top.Load()); top != two.index {
-		t.Errorf("the list's first record is %d, want %d", top, two.index)
-	}
-	if spare != nil {
-		spare.free()
-	}
-}
-
-// TestLines: a record and a bucket have cache lines of their own, and what the waiter
-// ahead writes is in a record's first.
-func TestLines(t *testing.T) {
-	if r, b := unsafe.Sizeof(record{}), unsafe.Sizeof(bucket{}); r%cacheLine != 0 || b != cacheLine {
-		t.Errorf("a record has %d bytes, a bucket %d", r, b)
-	}
-	var w waiter
-	if end := unsafe.Offsetof(w.Parker) + unsafe.Sizeof(w.Token); end > cacheLine {
-		t.Errorf("the queue's fields end at %d", end)
-	}
 }

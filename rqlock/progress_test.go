@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
 )
 
 // sections are what a holder may do that keeps it from unlocking soon.
@@ -70,7 +72,7 @@ func TestClosed(t *testing.T) {
 	for range 20 {
 		must(t, l.Lock())
 		a.waits(l, l.Lock)
-		await(t, "the waiter to close the lock", func() bool { return l.closed() })
+		await(t, "the waiter to close the lock", func() bool { return queue.Closed(&l.word) })
 		l.Unlock()
 		if l.TryLock() && len(a.results) == 0 {
 			t.Error("the lock was closed, and somebody barged")
@@ -102,13 +104,13 @@ func testBypass(t *testing.T) {
 	for range 2 {
 		wg.Go(func() {
 			for !over.Load() {
-				closings, wasClosed := ReadEvents().Closed, l.closed()
+				closings, wasClosed := ReadEvents().Closed, queue.Closed(&l.word)
 				if !l.TryLock() {
 					runtime.Gosched()
 					continue
 				}
 				// Only a head that gets the lock opens it, and it is not closed again.
-				if wasClosed && l.closed() && ReadEvents().Closed == closings {
+				if wasClosed && queue.Closed(&l.word) && ReadEvents().Closed == closings {
 					bypasses.Add(1)
 				}
 				sections.Add(1)

@@ -1,62 +1,75 @@
 package rqlock
 
 import (
-	"context"
+	"runtime"
+	"sync/atomic"
+	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/events"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
 // lockSlow acquires l after the fast path has failed. lim bounds the wait; nil
 // means the stall timeout alone.
-func (l *Mutex) lockSlow(lim *limit) error {
+func (l *Mutex) lockSlow(lim *park.Limit) error {
 	err := l.acquireSlow(lim)
 	// Out of the queue and the graph: what is called now may do anything.
 	if cancelled, ok := err.(*contextError); ok {
-		cancelled.cause = context.Cause(lim.ctx)
+		if cancelled.cause = lim.Cause(); cancelled.cause == nil {
+			cancelled.cause = errNoCause
+		}
 	} else if err != nil {
 		reportViolation(err)
 	}
 	return err
 }
 
-func (l *Mutex) acquireSlow(lim *limit) error {
+func (l *Mutex) acquireSlow(lim *park.Limit) error {
 	me := asm.CurrentGoid()
 	if l.owner() == me { // only me stores or clears me
 		return l.failSelf()
 	}
 	if l.spin() {
-		count(evSpun)
+		events.Count(events.Spun)
 		return nil
 	}
-	if err := lim.expired(l); err != nil {
+	if err := l.reached(lim); err != nil {
 		return err
 	}
-	w := newWaiter(me)
+	w := waiter.New(me)
 	if w == nil {
 		var err error
 		if w, err = l.awaitRecord(lim); w == nil {
 			return err
 		}
 	}
-	l.beginWait(w, me, lim)
-	if err := w.findCycle(l); err != nil {
-		w.endWait()
-		w.free()
+	waitgraph.Begin(w, me, &l.word, lim)
+	if err := l.deadlock(w); err != nil {
+		waitgraph.End(w)
+		w.Free()
 		return err
 	}
-	count(evQueued)
-	if !l.enqueue(w) {
+	if w.Durable() {
+		return l.awaitBeside(w, lim)
+	}
+	events.Count(events.Queued)
+	switch queue.Enter(&l.word, w) {
+	case queue.Nowhere:
+		waitgraph.End(w)
+		queue.TurnAway(&l.word, w)
+		l.badCopy()
+	case queue.Behind:
 		if err := l.awaitHead(w, lim); err != nil {
 			return err
 		}
 	}
 	return l.awaitLock(w, lim)
-}
-
-// closed reports whether newcomers may not take l.
-func (l *Mutex) closed() bool {
-	return asm.LoadRelaxed32(&l.word.Sleeper)&asm.ClosedMask != 0 // a hint
 }
 
 // owner returns the id of the goroutine that holds l, or 0 if none does.
@@ -66,7 +79,7 @@ func (l *Mutex) owner() uint64 { return l.word.Owner.Load() }
 // may until the lock is closed (G9).
 func (l *Mutex) spin() bool {
 	for i := range wait.Tries() {
-		if l.closed() {
+		if queue.Closed(&l.word) {
 			return false
 		}
 		wait.Relax(wait.Pauses(i))
@@ -80,88 +93,77 @@ func (l *Mutex) spin() bool {
 	return false
 }
 
-// enqueue puts w at the end of the queue and reports whether it is the head.
-func (l *Mutex) enqueue(w *waiter) bool {
-	asm.StoreRelaxed32(&w.state, stateWaiting) // ordered by the exchange of the tail
-	asm.StoreRelaxed32(&w.next, 0)             // ordered by the exchange of the tail
+// awaitRecord is for a goroutine for which there is no record. Until there is one it tries
+// to take l past the queue: without a record and an error it has acquired l.
+func (l *Mutex) awaitRecord(lim *park.Limit) (*waiter.Waiter, error) {
+	events.Count(events.Unqueued)
+	waiter.Want(1)
+	defer waiter.Want(-1)
+	for {
+		if w := waiter.Wanted(lim != nil); w != nil {
+			return w, nil
+		}
+		if l.spin() {
+			return nil, nil
+		}
+		if err := l.reached(lim); err != nil {
+			return nil, err
+		}
+	}
+}
 
-	// tail t -> w
-	last := asm.Xchg32AcqRel(&l.word.Tail, w.index) // acq_rel: pairs with itself, and unlink [publish]
-	if last == 0 {
-		w.head = headship{}
-		return true
+// deadlock looks for a cycle that w's edge closes, and returns the error if w is the one who
+// must give up. If another one is, it is told, and w waits on.
+func (l *Mutex) deadlock(w *waiter.Waiter) error {
+	cycle := waitgraph.Cycle(w, &l.word)
+	if cycle == nil {
+		return nil
 	}
-	prev := waiterAt(last)
-	if asm.Xchg32AcqRel(&prev.next, w.index) == linkClosed { // acq_rel: pairs with unlink [link]
-		// prev left before we could link: it has handed us the queue's head.
-		w.head = prev.head
-		prev.free()
-		return true
+	err := newDeadlock(cycle)
+	if victim := cycle[0]; victim.Waiter != w {
+		waitgraph.Convict(victim.Waiter, &waiter.Verdict{Epoch: victim.Epoch, Err: err})
+		return nil
 	}
-	return false
+	return failDeadlock(err)
 }
 
 // awaitHead waits until w is the head of the queue. On an error w has left the
 // queue, or its predecessor will take it out.
-func (l *Mutex) awaitHead(w *waiter, lim *limit) error {
-	spins := uint32(wait.Queued)
-	if l.closed() {
-		spins = 0 // the head itself may be asleep
-	}
-	state := asm.CondLoadAcquire32(&w.state, ^uint32(0), stateHead, spins) // acquire: pairs with promote [handoff]
-	for state != stateHead {
-		if err := w.reason(l, lim); err != nil {
-			w.endWait() // once abandoned, w is not ours any more
-			if !w.abandon() {
-				l.handOff(w) // it became the head meanwhile
-			}
+func (l *Mutex) awaitHead(w *waiter.Waiter, lim *park.Limit) error {
+	for isHead := queue.Spin(&l.word, w); !isHead; isHead = queue.Park(w, lim) {
+		if err := l.reason(w, lim); err != nil {
+			waitgraph.End(w) // once abandoned, w is not ours any more
+			queue.Abandon(&l.word, w)
 			return err
 		}
-		if state == stateParked || asm.TryCmpxchgRelaxed32(&w.state, stateWaiting, stateParked) {
-			count(evParked)
-			w.park(lim)
-		}
-		state = asm.LoadAcquire32(&w.state) // acquire: pairs with promote [handoff]
 	}
 	return nil
 }
 
-// abandon marks w so that its predecessor takes it out of the queue and frees
-// it. It fails if w is the head.
-func (w *waiter) abandon() bool {
-	for {
-		state := asm.LoadAcquire32(&w.state) // acquire: pairs with promote [handoff]
-		if state == stateHead {
-			return false
-		}
-		if asm.TryCmpxchgRelease32(&w.state, state, stateAbandoned) { // release: pairs with promote [abandon]
-			return true
-		}
-	}
-}
-
 // awaitLock waits for the lock itself, as the head of the queue. On an error w has
 // left the queue.
-func (l *Mutex) awaitLock(w *waiter, lim *limit) error {
+func (l *Mutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 	b := wait.Backoff{}
-	w.head.inherit(w.since.Load())
+	w.Head.Inherit(w.Since.Load())
 	for {
-		if l.owner() == 0 && l.word.Owner.CompareAndSwap(0, w.g.Load()) { // 0 -> me; acquire [unlock]
-			l.granted(w)
+		if l.owner() == 0 && l.word.Owner.CompareAndSwap(0, w.ID.Load()) { // 0 -> me; acquire [unlock]
+			queue.Open(&l.word, w)
+			waitgraph.End(w)
+			queue.Leave(&l.word, w)
 			return nil
 		}
-		now := w.head.look(l)
-		if !w.head.closed && now-w.since.Load() >= int64(wait.Barging) {
-			l.close(w)
+		now := w.Head.Look(&l.word)
+		if !w.Head.Closed && now-w.Since.Load() >= int64(wait.Barging) {
+			queue.Close(&l.word, w)
 			b = wait.Backoff{} // while we sleep nobody has the lock
 		}
-		err := w.reason(l, lim)
-		if err == nil && w.head.stalled(l, now) {
+		err := l.reason(w, lim)
+		if err == nil && w.Head.Stalled(&l.word, now) {
 			err = l.stall(w, now)
 		}
 		if err != nil {
-			w.endWait()
-			l.handOff(w)
+			waitgraph.End(w)
+			queue.Leave(&l.word, w)
 			return err
 		}
 		l.pause(w, &b, lim)
@@ -169,74 +171,53 @@ func (l *Mutex) awaitLock(w *waiter, lim *limit) error {
 	}
 }
 
-// close closes the lock for its head w: from here on newcomers look before they take
-// it, and let it be.
-func (l *Mutex) close(w *waiter) {
-	asm.Xchg32AcqRel(&l.word.Sleeper, asm.ClosedMask) // closed; acq_rel: pairs with wake [sleeper]
-	w.head.closed, w.head.owner = true, l.owner()
-	w.head.grant()
-	count(evClosed)
-}
-
-// granted ends the wait of the new owner and lets the next waiter be the head.
-func (l *Mutex) granted(w *waiter) {
-	if w.head.closed {
-		asm.StoreRelaxed32(&l.word.Sleeper, 0) // open; ordered by the hand-off
-	}
-	w.head = headship{}
-	w.endWait()
-	l.handOff(w)
-}
-
-// handOff takes the head w out of the queue and makes the next waiter the head,
-// passing over those that gave up. w is not the caller's any more.
-func (l *Mutex) handOff(w *waiter) {
-	for next := l.unlink(w); next != nil; next = l.unlink(w) {
-		h := w.head
-		w.free()
-		if next.promote(h) {
-			return
-		}
-		w = next
+// pause waits until the next look of the head w at the lock.
+func (l *Mutex) pause(w *waiter.Waiter, b *wait.Backoff, lim *park.Limit) {
+	switch d := b.Next(); {
+	case d == 0:
+		runtime.Gosched()
+	case d < wait.Long || !w.Head.Closed:
+		w.Sleep(d, lim)
+	default:
+		queue.Sleep(&l.word, w, lim)
 	}
 }
 
-// unlink takes the first node out of the queue. It returns the node behind, or nil
-// if there is none (then w is free), or if it has not linked itself yet: then it
-// will find the link closed, be the head, and free w.
-func (l *Mutex) unlink(w *waiter) *waiter {
-	if asm.LoadRelaxed32(&l.word.Tail) == w.index {
-		if w.head.closed { // nobody is left to open it later
-			asm.StoreRelaxed32(&l.word.Sleeper, 0) // open; ordered by the exchange of the tail
-			w.head.closed = false
-		}
-		// tail w -> 0
-		if asm.TryCmpxchgRelease32(&l.word.Tail, w.index, 0) { // release: pairs with enqueue [publish]
-			w.free()
-			return nil
+// stall is for the head w of a lock that has stalled. It returns the error that ends w's
+// wait, or nil if w has a limit of its own: then it ends the waits of those behind that
+// have none, and have waited as long.
+func (l *Mutex) stall(w *waiter.Waiter, now int64) error {
+	if !w.Bounded {
+		return l.failStall(w.Head.Quiet(now))
+	}
+	w.Head.Again()
+	for b := queue.Next(w); b != nil; b = queue.Next(b) {
+		if waited := now - b.Since.Load(); !b.Bounded && waited >= stall.Timeout(&l.word) {
+			quiet := min(w.Head.Quiet(now), time.Duration(waited))
+			waitgraph.Convict(b, &waiter.Verdict{Epoch: atomic.LoadUint32(&b.Epoch), Quiet: quiet})
 		}
 	}
-	next := asm.Xchg32AcqRel(&w.next, linkClosed) // acq_rel: pairs with enqueue [link]
-	if next == 0 {
-		return nil
-	}
-	return waiterAt(next)
+	return nil
 }
 
-// promote makes w the head, with what the head before knew. It fails if w has given up.
-func (w *waiter) promote(h headship) bool {
-	for {
-		state := asm.LoadAcquire32(&w.state) // acquire: pairs with abandon [abandon]
-		if state == stateAbandoned {
-			w.head = h
-			return false
+// reason returns why w must stop waiting for l, or nil.
+func (l *Mutex) reason(w *waiter.Waiter, lim *park.Limit) error {
+	if v := waitgraph.Convicted(w); v != nil {
+		if v.Err == nil {
+			return l.failStall(v.Quiet)
 		}
-		w.head = h
-		if asm.TryCmpxchgRelease32(&w.state, state, stateHead) { // release: pairs with awaitHead [handoff]
-			if state == stateParked {
-				w.Signal()
-			}
-			return true
-		}
+		return failDeadlock(v.Err)
 	}
+	return l.reached(lim)
+}
+
+// reached returns why the limit forbids to wait on, or nil.
+func (l *Mutex) reached(lim *park.Limit) error {
+	switch lim.Reached() {
+	case park.Cancelled:
+		return l.failContext()
+	case park.Passed:
+		return l.failDeadline(lim)
+	}
+	return nil
 }

@@ -7,10 +7,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
 )
 
-// stall is the stall timeout of these tests.
-const stall = 100 * time.Millisecond
+// short is the stall timeout of these tests.
+const short = 100 * time.Millisecond
 
 // lagMeter sees how much time the machine withholds from this process. The
 // stall clock does not count such time, so a stall is reported later by it.
@@ -78,10 +80,10 @@ func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*att
 			t.Errorf("%s: got %v, want a timeout", at.name, at.err)
 			continue
 		}
-		if at.took < stall || at.took > 2*stall+lag {
-			t.Errorf("%s: timed out after %v, want %v to %v (and up to %v of lag)", at.name, at.took, stall, 2*stall, lag)
+		if at.took < short || at.took > 2*short+lag {
+			t.Errorf("%s: timed out after %v, want %v to %v (and up to %v of lag)", at.name, at.took, short, 2*short, lag)
 		}
-		if !e.Stall || e.Wait.For < stall || !e.Wait.heldByOnly(holder.id) || e.Wait.Lock.Addr != addr(l) || !e.Timeout() {
+		if !e.Stall || e.Wait.For < short || !e.Wait.heldByOnly(holder.id) || e.Wait.Lock.Addr != addr(l) || !e.Timeout() {
 			t.Errorf("%s: wrong report %+v", at.name, *e)
 		}
 	}
@@ -104,7 +106,7 @@ func TestStall(t *testing.T) {
 }
 
 func testStall(t *testing.T, n int) {
-	setStallTimeout(t, stall)
+	setStallTimeout(t, short)
 	l := newLock(t)
 	actors := newActors(t, n+3)
 	holder, late, after, waiters := actors[n], actors[n+1], actors[n+2], actors[:n]
@@ -116,9 +118,9 @@ func testStall(t *testing.T, n int) {
 		attempts = append(attempts, begin(fmt.Sprint("waiter ", i), a, l))
 	}
 	await(t, "the first waiter to close the door", func() bool {
-		return l.closed()
+		return queue.Closed(&l.word)
 	})
-	time.Sleep(stall / 2)
+	time.Sleep(short / 2)
 	attempts = append(attempts, begin("late arrival", late, l))
 	stalled(t, l, holder, m, attempts)
 	stalled(t, l, holder, newLagMeter(), []*attempt{begin("later arrival", after, l)})
@@ -177,7 +179,7 @@ func TestSlowQueue(t *testing.T) {
 // TestHammered: a lock that one goroutine takes again and again does not stall,
 // though it has the same owner at almost every look (G6, G9).
 func TestHammered(t *testing.T) {
-	setStallTimeout(t, stall)
+	setStallTimeout(t, short)
 	l := newLock(t)
 	var over atomic.Bool
 	var wg sync.WaitGroup
@@ -192,7 +194,7 @@ func TestHammered(t *testing.T) {
 			l.Unlock()
 		}
 	})
-	for end := time.Now().Add(3 * stall); time.Now().Before(end); {
+	for end := time.Now().Add(3 * short); time.Now().Before(end); {
 		must(t, l.Lock())
 		l.Unlock()
 	}

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // TestViolationLocks: the function that OnViolation sets may do anything, even
@@ -30,7 +32,7 @@ func TestViolationLocks(t *testing.T) {
 	<-called
 	a[1].start(l.Lock)
 	await(t, "both to wait", func() bool {
-		v, w := lookup(a[0].id), lookup(a[1].id)
+		v, w := waiter.Lookup(a[0].id), waiter.Lookup(a[1].id)
 		return v != nil && w != nil && v != w
 	})
 	time.Sleep(5 * time.Millisecond)

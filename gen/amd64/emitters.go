@@ -410,10 +410,12 @@ func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), ot
 	otherwise[1]()
 }
 
-// success returns, with a nil error if the signature has one.
+// success returns, with a nil error if the signature has one. One store of both words is faster
+// than two: the next locked instruction waits until all stores are in the cache.
 func success(f *emit.Func) {
-	for _, word := range f.ErrorResult() {
-		f.Add(x86.MOVQ(operand.U32(0), word))
+	if err, ok := f.WholeErrorResult(); ok {
+		f.Add(x86.XORPS(reg.X0, reg.X0))
+		f.Add(x86.MOVUPS(reg.X0, err))
 	}
 	ret(f)
 }

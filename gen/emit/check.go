@@ -101,7 +101,8 @@ func stores(i *ir.Instruction, results []string) uint64 {
 			continue
 		}
 		for n, name := range results {
-			if m.Symbol.Name == name {
+			// The name of a result without its parts is that of a store of all of them.
+			if s := m.Symbol.Name; name == s || name == s+"_itable" || name == s+"_data" {
 				bits |= 1 << n
 			}
 		}

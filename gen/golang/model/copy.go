@@ -1,6 +1,5 @@
-// Package model makes what rqlock/internal/model explores. That is a copy of the
-// locks' slow paths, in which every shared access is a call of the explorer, and a
-// twin of package asm.
+// Package model makes what rqlock/internal/model explores: copies of the locks, in which
+// every shared access is a call of the explorer, and a twin of package asm.
 package model
 
 import (
@@ -9,11 +8,9 @@ import (
 	"fmt"
 	"go/ast"
 	"go/format"
-	"go/parser"
 	"go/token"
 	"go/types"
-	"os"
-	"path"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,70 +22,20 @@ import (
 	"github.com/rqlock/rqlock/gen/emit"
 )
 
-const (
-	library  = "github.com/rqlock/rqlock/"
-	lockPath = library + "rqlock"
-	twins    = lockPath + "/internal/model/"
-	engine   = "mc" // the explorer, under twins
-)
-
-// A Source is a package of the library that the model copies.
-type Source struct {
-	Dir   string   // in the repository
-	Name  string   // of the copy
-	files []string // what is copied; the model has its own reports, events and time
-
-	shared    []string // types, or variables of an unnamed type, whose fields are shared
-	constants []string // fields of these that never change
-	pausing   []string // functions that end a round of polling
-	stubbed   []string // functions that the model has by hand, and that reach an access
-}
-
-// Sources lists what is copied.
-var Sources = []Source{
-	{
-		Dir: "rqlock", Name: "lock",
-		files:  []string{"mutex.go", "slowpath.go", "sleep.go", "stall.go", "waiter.go", "edges.go", "detect.go", "zfused_go.go"},
-		shared: []string{"waiter", "headship", "registry"}, constants: []string{"index"}, pausing: []string{"pause", "park"},
-		stubbed: []string{"awaitRecord"},
-	},
-	{
-		Dir: "rqlock/internal/qspin", Name: "qspin",
-		files:  []string{"mutex.go", "slowpath.go", "node.go", "wait.go", "zfused_go.go"},
-		shared: []string{"node", "Word", "arena"}, constants: []string{"index"}, pausing: []string{"Gosched", "Sleep"},
-	},
-}
-
-// replaced has the packages that have a twin in the model, and the twins' names.
-var replaced = map[string]string{
-	library + "asm":             "asm",
-	lockPath + "/internal/wait": "wait",
-	lockPath + "/internal/park": "park",
-	"sync/atomic":               "atomic",
-	"sync":                      "sync",
-	"time":                      "time",
-	"runtime":                   "runtime",
-	"context":                   "context",
-}
-
-// quiet lists functions and methods of the twins that touch no shared memory.
-var quiet = map[string]bool{
-	"asm.CurrentG": true, "asm.CurrentGoid": true, "asm.CPURelax": true,
-	"context.Cause": true, "context.Done": true, "context.Deadline": true, "park.Init": true,
-}
-
-// A copier rewrites the files of one package.
+// A copier makes one copy.
 type copier struct {
 	Source
-	pkg    *packages.Package
-	syntax []*ast.File
+	files []*file
+	fset  *token.FileSet
+	info  types.Info              // of all parts
+	pkgs  map[*types.Package]bool // the parts
+	funcs map[types.Object]bool   // the functions and methods that are copied
 	// scheduling functions contain an access, themselves or in what they call.
 	scheduling map[types.Object]bool
 
 	numbering
-	sites   []position        // calls, from firstSite on
-	drops   []position        // statements that can be left out, from firstDrop on
-	source  map[string][]byte // by file
+	sites   []position // calls, from firstSite on
+	drops   []position // statements that can be left out, from firstDrop on
 	current *ast.FuncDecl
 }
 
@@ -100,141 +47,126 @@ type position struct {
 	text string
 }
 
-// numbering has the numbers that the packages copied before have used.
+// numbering has the numbers that earlier copies have used.
 type numbering struct{ firstSite, firstDrop int }
 
 // Copy renders the copies of all sources in the repository at root. It returns the
 // files of each copy, by the copy's name. Overlay has files that are about to be
 // written, by path relative to root.
 func Copy(root string, overlay map[string][]byte) (map[string]map[string][]byte, error) {
-	pkgs, err := load(root, overlay)
+	return copyAll(root, overlay, Sources)
+}
+
+func copyAll(root string, overlay map[string][]byte, sources []Source) (map[string]map[string][]byte, error) {
+	pkgs, err := load(root, overlay, sources)
 	if err != nil {
 		return nil, err
 	}
 	copies := map[string]map[string][]byte{}
 	var n numbering
-	for _, s := range Sources {
-		files, err := s.copy(pkgs[library+s.Dir], root, overlay, &n)
+	for _, s := range sources {
+		files, err := s.find(pkgs, root, overlay)
 		if err != nil {
 			return nil, err
 		}
-		copies[s.Name] = files
+		c := newCopier(s, pkgs, files, n)
+		if copies[s.Name], err = c.copy(); err != nil {
+			return nil, fmt.Errorf("model's copy %s: %w", s.Name, err)
+		}
+		n = numbering{c.firstSite + len(c.sites), c.firstDrop + len(c.drops)}
 	}
 	return copies, nil
 }
 
-func (s Source) copy(pkg *packages.Package, root string, overlay map[string][]byte, n *numbering) (map[string][]byte, error) {
-	var err error
-	c := &copier{Source: s, pkg: pkg, numbering: *n, source: map[string][]byte{}, scheduling: map[types.Object]bool{}}
-	for _, name := range s.files {
-		i := slices.IndexFunc(pkg.Syntax, func(f *ast.File) bool {
-			return filepath.Base(pkg.Fset.File(f.Pos()).Name()) == name
+func newCopier(s Source, pkgs map[string]*packages.Package, files []*file, n numbering) *copier {
+	c := &copier{
+		Source: s, files: files, fset: files[0].pkg.Fset, numbering: n,
+		info: types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}},
+		pkgs: map[*types.Package]bool{}, funcs: map[types.Object]bool{}, scheduling: map[types.Object]bool{},
+	}
+	for _, p := range s.parts {
+		pkg := pkgs[library+p.dir]
+		c.pkgs[pkg.Types] = true
+		maps.Copy(c.info.Defs, pkg.TypesInfo.Defs)
+		maps.Copy(c.info.Uses, pkg.TypesInfo.Uses)
+		maps.Copy(c.info.Selections, pkg.TypesInfo.Selections)
+	}
+	for _, f := range files { // what the model has by hand is not copied
+		f.syntax.Decls = slices.DeleteFunc(f.syntax.Decls, func(d ast.Decl) bool {
+			fn, ok := d.(*ast.FuncDecl)
+			return ok && slices.Contains(s.stubbed, fn.Name.Name)
 		})
-		if i < 0 {
-			return nil, fmt.Errorf("package %s has no %s: the model copies it", s.Dir, name)
+	}
+	for _, fn := range c.functions() {
+		c.funcs[c.info.Defs[fn.Name]] = true
+	}
+	return c
+}
+
+// functions returns the functions and methods of all files.
+func (c *copier) functions() (fns []*ast.FuncDecl) {
+	for _, f := range c.files {
+		for _, d := range f.syntax.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				fns = append(fns, fn)
+			}
 		}
-		c.syntax = append(c.syntax, pkg.Syntax[i])
-		if c.source[name], err = read(root, path.Join(s.Dir, name), overlay); err != nil {
-			return nil, err
-		}
+	}
+	return fns
+}
+
+// copy renders the copy.
+func (c *copier) copy() (map[string][]byte, error) {
+	if err := c.checkNames(); err != nil {
+		return nil, err
 	}
 	c.findScheduling()
 	out := map[string][]byte{}
-	for i, f := range c.syntax {
+	for _, f := range c.files {
 		src, err := c.rewrite(f)
 		if err != nil {
-			return nil, fmt.Errorf("model's copy of %s/%s: %w", s.Dir, s.files[i], err)
+			return nil, fmt.Errorf("%s: %w", f.path(), err)
 		}
-		out["z"+strings.TrimPrefix(s.files[i], "z")] = src
+		out[f.copied()] = src
 	}
+	var err error
 	out["zsites.go"], err = c.table()
-	n.firstSite += len(c.sites)
-	n.firstDrop += len(c.drops)
 	return out, err
 }
 
-// read returns a file as it is going to be.
-func read(root, name string, overlay map[string][]byte) ([]byte, error) {
-	if src, ok := overlay[filepath.FromSlash(name)]; ok {
-		return src, nil
+// checkNames fails if two parts declare the same name, or have files of the same name. A
+// part may not declare a name of the language either, since others may use that.
+func (c *copier) checkNames() error {
+	declared := map[string]string{}
+	for _, name := range types.Universe.Names() {
+		declared[name] = "the language"
 	}
-	return os.ReadFile(filepath.Join(root, name))
-}
-
-// load returns the type-checked packages of all sources, by import path.
-func load(root string, overlay map[string][]byte) (map[string]*packages.Package, error) {
-	root, err := filepath.Abs(root)
-	if err != nil {
-		return nil, err
-	}
-	var paths []string
-	copied := map[string]bool{} // directories
-	for _, s := range Sources {
-		paths = append(paths, library+s.Dir)
-		copied[filepath.Join(root, filepath.FromSlash(s.Dir))] = true
-	}
-	config := &packages.Config{
-		Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes | packages.NeedTypesInfo |
-			packages.NeedImports | packages.NeedDeps,
-		Dir:        root,
-		BuildFlags: []string{"-tags=purego"}, // the fast paths in Go
-		Overlay:    map[string][]byte{},
-		ParseFile: func(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
-			if !copied[filepath.Dir(name)] {
-				return parseDeclarations(fset, name, src)
-			}
-			return parser.ParseFile(fset, name, src, parser.ParseComments)
-		},
-	}
-	for name, src := range overlay {
-		config.Overlay[filepath.Join(root, name)] = src
-	}
-	pkgs, err := packages.Load(config, paths...)
-	if err != nil {
-		return nil, err
-	}
-	byPath := map[string]*packages.Package{}
-	for _, pkg := range pkgs {
-		for _, e := range pkg.Errors {
-			return nil, fmt.Errorf("package %s: %w", pkg.PkgPath, e)
-		}
-		byPath[pkg.PkgPath] = pkg
-	}
-	return byPath, nil
-}
-
-// parseDeclarations parses a file that is only imported. Without the functions'
-// bodies, type-checking takes half the time. It finds fault with that, in packages
-// whose errors nobody looks at.
-func parseDeclarations(fset *token.FileSet, name string, src []byte) (*ast.File, error) {
-	f, err := parser.ParseFile(fset, name, src, parser.SkipObjectResolution)
-	if f != nil {
-		for _, d := range f.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok {
-				fn.Body = nil
+	for _, f := range c.files {
+		names := []string{f.copied()}
+		scope := f.pkg.Types.Scope()
+		for _, name := range scope.Names() {
+			if f.has(scope.Lookup(name).Pos()) {
+				names = append(names, name)
 			}
 		}
+		for _, name := range names {
+			if other, ok := declared[name]; ok {
+				return fmt.Errorf("%s has %s, and so has %s: the copy has both, so rename one", f.path(), name, other)
+			}
+			declared[name] = f.path()
+		}
 	}
-	return f, err
+	return nil
 }
 
 // findScheduling marks the copied functions that reach an access.
 func (c *copier) findScheduling() {
 	for more := true; more; {
 		more = false
-		for _, f := range c.syntax {
-			for _, d := range f.Decls {
-				fn, ok := d.(*ast.FuncDecl)
-				if !ok || c.scheduling[c.pkg.TypesInfo.Defs[fn.Name]] {
-					continue
-				}
-				ast.Inspect(fn, func(n ast.Node) bool {
-					if call, ok := n.(*ast.CallExpr); ok && c.schedules(call) {
-						c.scheduling[c.pkg.TypesInfo.Defs[fn.Name]] = true
-						more = true
-					}
-					return true
-				})
+		for _, fn := range c.functions() {
+			if obj := c.info.Defs[fn.Name]; !c.scheduling[obj] && len(c.callsIn(fn)) > 0 {
+				c.scheduling[obj] = true
+				more = true
 			}
 		}
 	}
@@ -243,13 +175,19 @@ func (c *copier) findScheduling() {
 // schedules reports whether a call takes a site as its first argument.
 func (c *copier) schedules(call *ast.CallExpr) bool {
 	fn := c.callee(call)
-	if fn == nil || fn.Pkg() == nil || settled(call) != nil {
+	switch {
+	case fn == nil || fn.Pkg() == nil || settled(call) != nil:
 		return false
+	case c.funcs[fn]:
+		return c.scheduling[fn]
+	case c.pkgs[fn.Pkg()]:
+		return slices.Contains(c.stubbed, fn.Name())
 	}
-	if twin, ok := replaced[fn.Pkg().Path()]; ok {
-		return twin != "wait" && (twin != "time" || fn.Name() == "Sleep") && !quiet[twin+"."+fn.Name()]
+	twin, ok := replaced[fn.Pkg().Path()]
+	if still, listed := quiet[twin+"."+fn.Name()]; listed {
+		return !still
 	}
-	return c.scheduling[fn] || fn.Pkg() == c.pkg.Types && slices.Contains(c.stubbed, fn.Name())
+	return ok && !quiet[twin]
 }
 
 // settled returns the method's name if the call loads an entry of the table of
@@ -282,7 +220,7 @@ func (c *copier) callee(call *ast.CallExpr) *types.Func {
 	if id == nil {
 		return nil
 	}
-	fn, _ := c.pkg.TypesInfo.Uses[id].(*types.Func)
+	fn, _ := c.info.Uses[id].(*types.Func)
 	if fn == nil {
 		return nil
 	}
@@ -290,17 +228,13 @@ func (c *copier) callee(call *ast.CallExpr) *types.Func {
 }
 
 // rewrite renders one file of the copy.
-func (c *copier) rewrite(f *ast.File) ([]byte, error) {
-	name := filepath.Base(c.pkg.Fset.File(f.Pos()).Name())
+func (c *copier) rewrite(from *file) ([]byte, error) {
+	f := from.syntax
 	for _, d := range f.Decls {
-		switch fn, ok := d.(*ast.FuncDecl); {
-		case !ok:
-		case c.scheduling[c.pkg.TypesInfo.Defs[fn.Name]]:
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
 			if err := c.function(fn); err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%s: %w", fn.Name.Name, err)
 			}
-		case fn.Body != nil:
-			c.plain(fn)
 		}
 	}
 	ast.Inspect(f, func(n ast.Node) bool {
@@ -311,6 +245,9 @@ func (c *copier) rewrite(f *ast.File) ([]byte, error) {
 		}
 		return true
 	})
+	if err := c.unqualify(from); err != nil {
+		return nil, err
+	}
 	imports, err := c.imports(f)
 	if err != nil {
 		return nil, err
@@ -335,18 +272,46 @@ func (c *copier) rewrite(f *ast.File) ([]byte, error) {
 		return true
 	})
 	var code bytes.Buffer
-	if err := format.Node(&code, c.pkg.Fset, f); err != nil {
+	if err := format.Node(&code, c.fset, f); err != nil {
 		return nil, err
 	}
 	clause, rest, _ := strings.Cut(code.String(), "\n")
-	return format.Source(fmt.Appendf(nil, "// %s\n\n// This is %s/%s as the explorer runs it.\n\n%s\n\n%s%s",
-		emit.Header, c.Dir, name, clause, imports, rest))
+	return format.Source(fmt.Appendf(nil, "// %s\n\n// This is %s as the explorer runs it.\n\n%s\n\n%s%s",
+		emit.Header, from.path(), clause, imports, rest))
 }
 
-// imports takes the imports out of f and returns them as a block, with the twins'
-// paths. What gofmt makes of imports that were changed in the syntax is not the same
-// in all versions of Go.
+// unqualify makes references to other parts references to the copy: queue.Enter is Enter.
+func (c *copier) unqualify(f *file) (err error) {
+	astutil.Apply(f.syntax, func(cur *astutil.Cursor) bool {
+		sel, ok := cur.Node().(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		id, _ := sel.X.(*ast.Ident)
+		pkg, _ := c.info.Uses[id].(*types.PkgName)
+		if pkg == nil || !c.pkgs[pkg.Imported()] {
+			return true
+		}
+		all := f.pkg.Types.Scope()
+		in, _ := all.Innermost(sel.Pos()).LookupParent(sel.Sel.Name, sel.Pos())
+		if in != nil && in != all && in != types.Universe {
+			err = fmt.Errorf("line %d: a local %s hides %s.%[2]s, as the copy has no packages: rename one",
+				c.fset.Position(sel.Pos()).Line, sel.Sel.Name, id.Name)
+		}
+		cur.Replace(sel.Sel)
+		return true
+	}, nil)
+	return err
+}
+
+// imports takes the imports out of f and returns them as a block, with the twins' paths,
+// and without the parts. What gofmt makes of imports that were changed in the syntax is
+// not the same in all versions of Go.
 func (c *copier) imports(f *ast.File) (string, error) {
+	parts := map[string]bool{}
+	for pkg := range c.pkgs {
+		parts[pkg.Path()] = true
+	}
 	var std, others []string
 	add := func(path string) {
 		if strings.Contains(path, ".") {
@@ -360,10 +325,15 @@ func (c *copier) imports(f *ast.File) (string, error) {
 		if err != nil || spec.Name != nil {
 			return "", fmt.Errorf("import %s has a name: the model cannot copy it", spec.Path.Value)
 		}
-		if twin, ok := replaced[path]; ok {
-			path = twins + twin
+		switch twin, ok := replaced[path]; {
+		case parts[path]:
+		case ok:
+			add(twins + twin)
+		case strings.HasPrefix(path, library):
+			return "", fmt.Errorf("import %q: the model neither copies it nor has a twin", path)
+		default:
+			add(path)
 		}
-		add(path)
 	}
 	for n := range ast.Preorder(f) {
 		if id, ok := n.(*ast.Ident); ok && id.Name == engine {
@@ -384,13 +354,18 @@ func (c *copier) imports(f *ast.File) (string, error) {
 	return "import (\n" + strings.Join(slices.Concat(std, []string{""}, others), "\n") + "\n)\n\n", nil
 }
 
-// function gives fn a site, tells the explorer where it is and in which state, and
-// makes its accesses visible.
+// function makes the mutants of fn, and its accesses visible. If it schedules, it takes a
+// site, and tells the explorer where it is and in which state.
 func (c *copier) function(fn *ast.FuncDecl) error {
 	c.current = fn
+	if !c.scheduling[c.info.Defs[fn.Name]] {
+		c.mutants(fn.Body)
+		c.plain(fn)
+		return nil
+	}
 	marks, err := c.marks(fn)
 	if err != nil {
-		return fmt.Errorf("%s: %w", fn.Name.Name, err)
+		return err
 	}
 	frame := c.firstSite + len(c.sites) // a function is named by its first site
 	c.mutants(fn.Body)
@@ -425,14 +400,14 @@ func (m *callMark) argument(site int) ast.Expr {
 }
 
 func (c *copier) positionOf(at, shown ast.Node) position {
-	p := c.pkg.Fset.Position(at.Pos())
+	p := c.fset.Position(at.Pos())
 	var b bytes.Buffer
-	format.Node(&b, c.pkg.Fset, shown)
+	format.Node(&b, c.fset, shown)
 	text, _, more := strings.Cut(b.String(), "\n")
 	if more {
 		text += " ..."
 	}
-	return position{path.Base(filepath.ToSlash(p.Filename)), p.Line, c.current.Name.Name, text}
+	return position{filepath.Base(p.Filename), p.Line, c.current.Name.Name, text}
 }
 
 // rounds marks the loops that poll, which are those that pause. When a round begins
@@ -443,7 +418,7 @@ func (c *copier) rounds(fn *ast.FuncDecl) {
 		if !ok {
 			return true
 		}
-		for _, call := range c.callsIn(loop.Body) {
+		for _, call := range c.callsIn(loop) {
 			if f := c.callee(call); slices.Contains(c.pausing, f.Name()) {
 				round := &ast.ExprStmt{X: &ast.CallExpr{Fun: selector(engine, "Forget")}}
 				loop.Body.List = slices.Insert(loop.Body.List, 0, ast.Stmt(round))
@@ -490,7 +465,7 @@ func (c *copier) plain(fn *ast.FuncDecl) {
 
 // isShared reports whether sel is a plain field of a shared record.
 func (c *copier) isShared(sel *ast.SelectorExpr) bool {
-	s := c.pkg.TypesInfo.Selections[sel]
+	s := c.info.Selections[sel]
 	if s == nil || s.Kind() != types.FieldVal || slices.Contains(c.constants, sel.Sel.Name) {
 		return false
 	}
@@ -500,7 +475,7 @@ func (c *copier) isShared(sel *ast.SelectorExpr) bool {
 			return false
 		}
 	case *types.Struct: // all of its fields, if they are shared
-		if n, ok := types.Unalias(s.Type()).(*types.Named); !ok || !slices.Contains(c.shared, n.Obj().Name()) {
+		if n, ok := types.Unalias(s.Type()).(*types.Named); !ok || !c.sharesType(n) {
 			return false
 		}
 	default:
@@ -511,10 +486,14 @@ func (c *copier) isShared(sel *ast.SelectorExpr) bool {
 		t = p.Elem()
 	}
 	if n, ok := t.(*types.Named); ok {
-		return slices.Contains(c.shared, n.Obj().Name())
+		return c.sharesType(n)
 	}
 	id, ok := sel.X.(*ast.Ident)
 	return ok && slices.Contains(c.shared, id.Name)
+}
+
+func (c *copier) sharesType(n *types.Named) bool {
+	return c.pkgs[n.Obj().Pkg()] && slices.Contains(c.shared, n.Obj().Name())
 }
 
 // mutants makes statements that can be left out: calls, assignments, and the bodies
@@ -553,15 +532,7 @@ func (c *copier) mutants(body *ast.BlockStmt) {
 // copies reports whether a statement calls a function of the copy.
 func (c *copier) copies(s *ast.ExprStmt) bool {
 	call, ok := s.X.(*ast.CallExpr)
-	if !ok {
-		return false
-	}
-	fn := c.callee(call)
-	if fn == nil || fn.Pkg() != c.pkg.Types {
-		return false
-	}
-	file := filepath.Base(c.pkg.Fset.Position(fn.Pos()).Filename)
-	return slices.Contains(c.files, file)
+	return ok && c.funcs[c.callee(call)]
 }
 
 func inClause(n ast.Node) bool {
@@ -581,8 +552,8 @@ func (c *copier) table() ([]byte, error) {
 		b.WriteString("}\n\n")
 	}
 	fmt.Fprintf(&b, "// Sources has the files that were copied, and the SHA-256 of each.\nvar Sources = map[string]string{\n")
-	for _, name := range c.files {
-		fmt.Fprintf(&b, "%q: \"%x\",\n", c.Dir+"/"+name, sha256.Sum256(c.source[name]))
+	for _, f := range c.files {
+		fmt.Fprintf(&b, "%q: \"%x\",\n", f.path(), sha256.Sum256(f.src))
 	}
 	b.WriteString("}\n\n")
 	fmt.Fprintf(&b, "// The numbers of the first of Sites and the first of Drops.\nconst FirstSite, FirstDrop = %d, %d\n\n", c.firstSite+1, c.firstDrop+1)

@@ -136,7 +136,7 @@ func (c *copier) before(fn *ast.FuncDecl, n ast.Node, after, always varSet) varS
 			delete(live, c.local(fn, id))
 		}
 	}
-	if id, ok := n.(*ast.Ident); ok && c.pkg.TypesInfo.Defs[id] != nil { // of a range
+	if id, ok := n.(*ast.Ident); ok && c.info.Defs[id] != nil { // of a range
 		delete(live, c.local(fn, id))
 		return live
 	}
@@ -153,7 +153,7 @@ func (c *copier) before(fn *ast.FuncDecl, n ast.Node, after, always varSet) varS
 
 // local returns the variable of fn that id names, or nil.
 func (c *copier) local(fn *ast.FuncDecl, id *ast.Ident) *types.Var {
-	v, _ := c.pkg.TypesInfo.ObjectOf(id).(*types.Var)
+	v, _ := c.info.ObjectOf(id).(*types.Var)
 	if v == nil || v.IsField() || v.Pos() < fn.Pos() || v.Pos() >= fn.End() {
 		return nil
 	}

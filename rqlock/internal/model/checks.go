@@ -22,6 +22,7 @@ type ghosts struct {
 	owner     [maxLocks]int    // thread in the section
 	grantedAt [maxLocks]int64  // when it was last acquired
 	mayPass   [maxLocks]uint32 // while it is closed: threads that had looked before, as bits
+	mustOpen  [maxLocks]bool   // its head has acquired it, and it is closed still
 
 	// Of each thread's acquisition.
 	lock       [maxThreads]int   // the lock that it acquires
@@ -47,6 +48,9 @@ func (g *ghosts) hash() uint64 {
 		add(uint64(g.owner[i]))
 		add(uint64(g.grantedAt[i]))
 		add(uint64(g.mayPass[i]))
+		if g.mustOpen[i] {
+			add(uint64(i) + 1)
+		}
 	}
 	for i := range g.lock {
 		add(uint64(g.lock[i]))
@@ -79,7 +83,7 @@ func declare() {
 	lock.Declare()
 	shared.ctx.Declare()
 	for i := range shared.locks {
-		shared.locks[i].Declare(fmt.Sprintf("L%d", i), func(thread int) { granted(thread, i) }, func() { closed(i) }, func() { ghost.mayPass[i] = 0 })
+		shared.locks[i].Declare(fmt.Sprintf("L%d", i), func(thread int) { granted(thread, i) }, func() { closed(i) }, func() { opened(i) }, func() { emptied(i) })
 		mc.Name(unsafe.Pointer(&shared.data[i]), fmt.Sprintf("data%d", i))
 	}
 	mc.GhostVar("checks", func() uint64 { return ghost.hash() })
@@ -111,8 +115,21 @@ func closed(l int) {
 	}
 }
 
+func opened(l int) { ghost.mayPass[l], ghost.mustOpen[l] = 0, false }
+
+// emptied checks that a lock is open when its queue becomes empty.
+func emptied(l int) {
+	if !misused[l] && !shared.locks[l].Open() {
+		mc.Fail("leaves the queue empty, and the lock with sleeper %s", shared.locks[l].Sleeper())
+	}
+}
+
+// misused says which locks the program copies or overwrites. Their sections may not exclude
+// one another, and newcomers may barge.
+var misused [maxLocks]bool
+
 // granted checks that a thread that acquires a closed lock past its queue had looked before
-// it was closed, and does so once.
+// it was closed, and does so once. Others are the queue's head, and must open it.
 func granted(thread, l int) {
 	for i, at := range ghost.lock {
 		if at == l+1 && ghost.queued[i] && mc.Clock()-max(ghost.waitBegan[i], ghost.grantedAt[l]) >= int64(lock.StallTimeout) {
@@ -120,12 +137,17 @@ func granted(thread, l int) {
 		}
 	}
 	ghost.grantedAt[l] = mc.Clock()
-	if bit := uint32(1) << thread; ghost.looked[thread] == l+1 && shared.locks[l].Closed() {
-		if ghost.mayPass[l]&bit == 0 {
-			mc.Fail("barges, though L%d is closed", l)
-		}
-		ghost.mayPass[l] &^= bit
+	if misused[l] || !shared.locks[l].Closed() {
+		return
 	}
+	if ghost.looked[thread] != l+1 {
+		ghost.mustOpen[l] = true
+		return
+	}
+	if ghost.mayPass[l]>>thread&1 == 0 {
+		mc.Fail("barges, though L%d is closed", l)
+	}
+	ghost.mayPass[l] &^= 1 << thread
 }
 
 // clockRead records what a waiter that reads the clock can know at that time.
@@ -148,7 +170,7 @@ func clockRead() {
 // for 1 ms has closed the lock, and that it does not take an open one for closed.
 func checkPause() {
 	me := mc.Self()
-	if me < 0 || ghost.lock[me] == 0 || !ghost.queued[me] {
+	if me < 0 || ghost.lock[me] == 0 || !ghost.queued[me] || misused[ghost.lock[me]-1] {
 		return
 	}
 	l := &shared.locks[ghost.lock[me]-1]
@@ -160,6 +182,9 @@ func checkPause() {
 		mc.Fail("takes the lock for closed, and it is open")
 	}
 }
+
+// errCopy is what a panic of a copy stands for.
+var errCopy = errors.New("the lock is a copy")
 
 // errHeld is what a TryLock that fails stands for.
 var errHeld = errors.New("the lock is held")
@@ -204,6 +229,9 @@ func (p *program) checkAcquisition(me int, a acquisition, owned bool, err error)
 		if owned {
 			mc.Fail("acquires a lock that it holds")
 		}
+		if ghost.mustOpen[a.lock] {
+			mc.Fail("leaves the lock closed")
+		}
 	case errors.As(err, &deadlock):
 		switch {
 		case owned != deadlock.AtOnce || owned != (len(deadlock.Threads) == 1):
@@ -219,6 +247,7 @@ func (p *program) checkAcquisition(me int, a acquisition, owned bool, err error)
 		p.checkTimeout(me, a, timeout)
 	case a.call == lockContext && errors.Is(err, context.Canceled):
 	case a.call == tryLock:
+	case err == errCopy && p.copied(a.lock):
 	default:
 		mc.Fail("gets %v", err)
 	}
@@ -267,6 +296,9 @@ func enterSection(me, l int) {
 		mc.Fail("holds L%d together with T%d", l, ghost.owner[l]-1)
 	}
 	ghost.owner[l] = me + 1
+	if misused[l] {
+		return
+	}
 	mc.PlainRead(0, unsafe.Pointer(&shared.data[l]), 64)
 	v := shared.data[l]
 	mc.PlainWrite(0, unsafe.Pointer(&shared.data[l]), 64)
@@ -287,11 +319,11 @@ func outcome() string {
 // final checks what an execution leaves behind, and that each cycle had one victim.
 func (p *program) final() {
 	for i := range shared.locks {
-		if left := shared.locks[i].Left(); left != "" && ghost.owner[i] == 0 {
+		if left := shared.locks[i].Left(); left != "" && ghost.owner[i] == 0 && !p.copied(i) {
 			mc.Fail("%s", left)
 		}
 	}
-	if leak := lock.Leaks(); leak != "" {
+	if leak := lock.Leaks(p.loses); leak != "" {
 		mc.Fail("%s", leak)
 	}
 	if ghost.victims > ghost.cycles || ghost.victims < ghost.cycles && !p.aborts {

@@ -20,28 +20,30 @@ func TestChecks(t *testing.T) {
 		want                   string // part of the message
 	}{
 		{"mutual exclusion", "zfused_go.go: lockFused asm.LockOwned(&l.word) relaxed, not acquire", "2x1", mc.RA, "data race on data0"},
-		{"lost wake-ups", "slowpath.go: promote without w.Signal()", "3x1", mc.SC, "stuck: "},
+		{"lost wake-ups", "queue.go: promote without w.Signal()", "3x1", mc.SC, "stuck: "},
 		{"lost wake-ups of a head", secondLook, "sleep", mc.TSO, "stuck: T"},
-		{"lost wake-ups of a head, stores that have not drained", "sleep.go: sleepUntilWoken without time.Sleep(wait.Drain)", "sleep", mc.TSO, "stuck: T"},
+		{"lost wake-ups of a head, stores that have not drained", "queue.go: Sleep without w.Pause(wait.Drain)", "sleep", mc.TSO, "stuck: T"},
 		{"lost wake-ups of a head, weakly ordered sleep", needed[1], "sleep", mc.RA, "stuck: T"},
 		{"lost wake-ups of a head, weakly ordered look", needed[2], "sleep", mc.RA, "stuck: T"},
 		{"lost wake-ups of a head, weakly ordered unlock", "zfused_go.go: unlockFused asm.UnlockOwned(&l.word) release, not stlr", "sleep", mc.RA, "stuck: T"},
-		{"progress", "slowpath.go: awaitHead without state = asm.LoadAcquire32(&w.state)", "3x1", mc.SC, "no progress"},
-		{"the queue at the end", "slowpath.go: unlink without if asm.TryCmpxchgRelease32(&l.word.Tail, w.index, 0)", "2x1", mc.SC, "a lock is left with"},
-		{"all zero", "slowpath.go: granted without asm.StoreRelaxed32(&l.word.Sleeper, 0)", "sleep", mc.SC, "leaves the queue empty"},
-		{"records at the end", "slowpath.go: unlink without w.free()", "2x1", mc.SC, "is not free"},
-		{"edges at the end", "slowpath.go: granted without w.endWait()", "2x1", mc.SC, "still has an edge"},
+		{"progress", "slowpath.go: awaitLock without if l.owner() == 0 && l.word.Owner.CompareAndSwap(0, w.ID.Load())", "2x1", mc.SC, "no progress"},
+		{"the queue at the end", "queue.go: unlink without if asm.TryCmpxchgRelease32(&l.Tail, w.Index, 0)", "2x1", mc.SC, "a lock is left with"},
+		{"all zero", "queue.go: Open without asm.StoreRelaxed32(&l.Sleeper, 0)", "sleep", mc.SC, "leaves the queue empty"},
+		{"records at the end", "queue.go: unlink without free(w)", "2x1", mc.SC, "is not free"},
+		{"edges at the end", "slowpath.go: awaitLock without waitgraph.End(w)", "2x1", mc.SC, "still has an edge"},
 		{"records in use", "slowpath.go: acquireSlow without if err := l.awaitHead(w, lim); err != nil", "two cycles in a queue", mc.SC, "is not in use"},
 		{"AA", "slowpath.go: acquireSlow without if l.owner() == me", "AA", mc.SC, "is told of a deadlock of 1"},
-		{"cycles", "slowpath.go: acquireSlow without if err := w.findCycle(l); err != nil", "ABBA", mc.SC, "times out"},
+		{"cycles", "slowpath.go: acquireSlow without if err := l.deadlock(w); err != nil", "ABBA", mc.SC, "times out"},
 		{"cycles, weakly ordered", needed[0], "ABBA", mc.RA, "times out"},
-		{"one victim", "detect.go: victim without last = i", "ABBA", mc.SC, "victims of"},
-		{"false deadlocks", "detect.go: beginWait without atomic.AddUint32(&w.epoch, 1)", "ABBA twice", mc.SC, "a deadlock, but was in none"},
-		{"false stalls", "stall.go: look without h.grant()", "no stall/try", mc.SC, "reports a stall, but"},
-		{"stalls from before the wait", "slowpath.go: awaitLock without w.head.inherit(w.since.Load())", "stall/inherited", mc.SC, "reports a stall, but"},
-		{"stalls behind a patient head", "stall.go: stall without w.convict(atomic.LoadUint32(&w.epoch), nil)", "stall/patient", mc.SC, "has let T2 wait"},
-		{"closing", "slowpath.go: awaitLock without if !w.head.closed && now-w.since.Load() >= int64(wait.Barging)", "limit/queue", mc.SC, "the lock is not closed"},
-		{"closed in vain", "slowpath.go: unlink without w.head.closed = false", "stall/patient", mc.RA, "takes the lock for closed"},
+		{"one victim", "waitgraph.go: victim without last = i", "ABBA", mc.SC, "victims of"},
+		{"false deadlocks", "waitgraph.go: Begin without atomic.AddUint32(&w.Epoch, 1)", "ABBA twice", mc.SC, "a deadlock, but was in none"},
+		{"false deadlocks, edges that never held at once", "waitgraph.go: Cycle without if cycle == nil || !confirms(start, cycle)", "flicker", mc.SC, "a deadlock, but was in none"},
+		{"false stalls", "stall.go: Look without h.grant()", "no stall/try", mc.SC, "reports a stall, but"},
+		{"stalls from before the wait", "slowpath.go: awaitLock without w.Head.Inherit(w.Since.Load())", "stall/inherited", mc.SC, "reports a stall, but"},
+		{"stalls behind a patient head", "slowpath.go: stall without waitgraph.Convict(b, &waiter.Verdict{Epoch: atomic.LoadUint32(&b.Epoch), Quiet: quiet})", "stall/patient", mc.SC, "has let T2 wait"},
+		{"closing", "slowpath.go: awaitLock without if !w.Head.Closed && now-w.Since.Load() >= int64(wait.Barging)", "limit/queue", mc.SC, "the lock is not closed"},
+		{"opening", "slowpath.go: awaitLock without queue.Open(&l.word, w)", "sleep/queue", mc.SC, "leaves the lock closed"},
+		{"closed in vain", "queue.go: Open without w.Head = stall.Head{}", "stall/patient", mc.RA, "takes the lock for closed"},
 	} {
 		t.Run(test.check, func(t *testing.T) {
 			m := slices.IndexFunc(all, func(m mutant) bool { return m.name == test.mutant })
@@ -75,7 +77,7 @@ func TestChecks(t *testing.T) {
 }
 
 // secondLook is the mutant whose head does not look once more before it sleeps.
-const secondLook = "sleep.go: sleepUntilWoken without if l.owner() == 0 #2"
+const secondLook = "queue.go: Sleep without if l.Owner.Load() == 0 #2"
 
 // TestBarging: after a lock is closed, who had looked before may still pass, once.
 func TestBarging(t *testing.T) {

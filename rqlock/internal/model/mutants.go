@@ -87,17 +87,20 @@ func (m mutant) tooStrong() bool { return strings.HasSuffix(m.name, ", not seq_c
 // unlocks and then looks who sleeps, and a head that says that it sleeps and then looks at
 // the lock, one must find what the other has stored.
 var needed = []string{
-	"detect.go: beginWait w.lock.Store(l) acq_rel, not seq_cst",
-	"sleep.go: sleepUntilWoken atomic.SwapUint32(&l.word.Sleeper, asm.ClosedMask|w.index) acq_rel, not seq_cst",
+	"waitgraph.go: Begin w.Lock.Store(l) acq_rel, not seq_cst",
+	"queue.go: Sleep atomic.SwapUint32(&l.Sleeper, said) acq_rel, not seq_cst",
 	"zfused_go.go: unlockFused asm.UnlockOwned(&l.word)/look acq_rel, not seq_cst",
 }
 
 // shownBy has the programs that show mutants which few executions of others do.
 var shownBy = map[string]string{
-	"slowpath.go: awaitLock without w.head.inherit(w.since.Load())":              "stall/inherited",
-	"stall.go: look without h.owner = owner":                                     "stall/passed",
-	"stall.go: look without h.grant()":                                           "no stall/try",
-	"stall.go: look without if owner := l.owner(); h.closed && owner != h.owner": "no stall/try",
+	"slowpath.go: awaitLock without w.Head.Inherit(w.Since.Load())":                   "stall/inherited",
+	"stall.go: Inherit without if late := since - h.quiet; late > 0":                  "stall/inherited",
+	"stall.go: Inherit without h.quiet, h.steps = since, max(h.steps-late, 0)":        "stall/inherited",
+	"stall.go: Look without h.owner = owner":                                          "stall/passed",
+	"stall.go: Look without h.grant()":                                                "no stall/try",
+	"waitgraph.go: Cycle without if cycle == nil || !confirms(start, cycle)":          "flicker",
+	"stall.go: Look without if owner := l.Owner.Load(); h.Closed && owner != h.owner": "no stall/try",
 }
 
 // mutants lists all mutants that must die.

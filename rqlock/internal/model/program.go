@@ -2,6 +2,7 @@ package model
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
@@ -14,11 +15,13 @@ import (
 // its position in its script and the locks that it holds.
 type program struct {
 	name    string
-	records int // waiters that there can be (0 = as many as threads)
+	records int // waiters that there can be (0 = as many as threads; negative = none)
 	threads []script
 	spins   int  // tries before a thread queues
 	ticks   int  // how often time may pass at any moment; beyond that, when nothing else can happen
 	noRaces bool // is explored without the race detector, to have fewer states; random walks have it
+	loses   bool // a head that leaves while another thread is about to link may lose its record
+	forged  bool // lock 1 is a copy from the beginning
 	aborts  bool // waits may end without the lock, by time or because they are cancelled
 }
 
@@ -33,6 +36,11 @@ type round struct {
 	forever  bool // does not release
 	cancels  bool // acquires nothing, but cancels the context
 	wakes    bool // acquires nothing, but leaves a token for everybody
+
+	overwrites bool // overwrites the locks instead of releasing them
+	copies     bool // makes lock 1 a copy of lock 0, which it holds, and releases both
+	crowded    bool // waits until two are in the queue, before it does so
+	awaits     bool // acquires nothing, but waits until another thread copies, or waits for two
 }
 
 // An acquisition is one call that acquires a lock.
@@ -111,14 +119,38 @@ func (p *program) reset() {
 	if records == 0 {
 		records = len(p.threads)
 	}
-	lock.Reset(records)
+	if p.forged {
+		records++
+	}
+	lock.Reset(max(records, 0))
 	wait.Spins = p.spins
 	for i := range shared.locks {
 		shared.locks[i].Reset()
 	}
+	if p.forged {
+		shared.locks[1].Forge()
+	}
 	shared.ctx.Reset()
+	misused, lock.Rescues = [maxLocks]bool{}, false
+	for _, s := range p.threads {
+		for _, r := range s {
+			for _, a := range r.acquires {
+				misused[a.lock] = misused[a.lock] || r.overwrites
+			}
+			// RA has no time in which whoever overwrites a lock would be seen by its head.
+			lock.Rescues = lock.Rescues || r.overwrites && mc.Memory() == mc.RA
+		}
+	}
+	misused[1] = misused[1] || p.copied(1)
 	shared.data = [maxLocks]uint64{}
 	ghost = ghosts{}
+}
+
+// copied reports whether the program makes a copy to this lock.
+func (p *program) copied(l int) bool {
+	return l == 1 && (p.forged || slices.ContainsFunc(p.threads, func(s script) bool {
+		return slices.ContainsFunc(s, func(r round) bool { return r.copies })
+	}))
 }
 
 // run is a thread. Its marks are its whole state.
@@ -141,7 +173,26 @@ func (s script) run(p *program) {
 		}
 		if r.wakes {
 			mc.At(0, uint64(i), 0, 2)
-			lock.Wake(0)
+			lock.SignalAll(0)
+		}
+		if r.awaits {
+			mc.At(0, uint64(i), 0, 2)
+			mc.Block(0, "another thread", func() bool { return context.Cancelled(shared.ctx.Done()) })
+			mc.At(0, uint64(i), 1, 2)
+			context.Closed(0, shared.ctx.Done())
+		}
+		if r.crowded {
+			mc.At(0, uint64(i), 0, 3)
+			shared.ctx.Cancel(0)
+			mc.At(0, uint64(i), 1, 3)
+			mc.Block(0, "two waiters", func() bool { return shared.locks[0].Waiters() >= 2 })
+		}
+		if r.copies {
+			mc.At(0, uint64(i), 0, 1)
+			ghost.owner[1] = mc.Self() + 1
+			shared.locks[1].Copy(0, &shared.locks[0])
+			mc.At(0, uint64(i), 1, 1)
+			shared.ctx.Cancel(0)
 		}
 		if r.forever {
 			return
@@ -152,8 +203,18 @@ func (s script) run(p *program) {
 			if r.lifo {
 				n = held - 1 - k
 			}
+			l := &shared.locks[r.acquires[n].lock]
 			leaveSection(r.acquires[n].lock)
-			shared.locks[r.acquires[n].lock].Unlock(0)
+			if r.overwrites {
+				l.Overwrite(0)
+			} else {
+				l.Unlock(0)
+			}
+		}
+		if r.copies {
+			mc.At(0, uint64(i), 2, 1)
+			leaveSection(1)
+			shared.locks[1].Unlock(0)
 		}
 	}
 }
@@ -164,7 +225,27 @@ func (a acquisition) run(p *program) bool {
 	me := mc.Self()
 	owned := ghost.owner[a.lock] == me+1
 	beginAcquisition(me, a)
-	var err error
+	err := a.make(l)
+	p.checkAcquisition(me, a, owned, err)
+	ghost.lock[me] = 0
+	if err == nil {
+		enterSection(me, a.lock)
+	}
+	endAcquisition(me)
+	return err == nil
+}
+
+// make makes the call.
+func (a acquisition) make(l *lock.Mutex) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case lock.BadCopy:
+			err = errCopy
+		default:
+			panic(r)
+		}
+	}()
 	switch a.call {
 	case plainLock:
 		err = l.Lock(0)
@@ -177,11 +258,5 @@ func (a acquisition) run(p *program) bool {
 	case lockContext:
 		err = l.LockContext(0, shared.ctx)
 	}
-	p.checkAcquisition(me, a, owned, err)
-	ghost.lock[me] = 0
-	if err == nil {
-		enterSection(me, a.lock)
-	}
-	endAcquisition(me)
-	return err == nil
+	return err
 }

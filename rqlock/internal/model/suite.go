@@ -19,13 +19,15 @@ const (
 // explored. Other programs explore these functions.
 var (
 	// queueOnly leaves the steps of the lock word, the queue, parking and timeouts.
-	queueOnly = []string{"newWaiter", "free", "beginWait", "endWait", "findCycle", "reason", "expired"}
+	queueOnly = append([]string{"prepare", "overwritten", "forget", "free"}, wholeQueue...)
+	// wholeQueue leaves also the steps of what is done for overwritten locks and copies.
+	wholeQueue = []string{"New", "Free", "Begin", "End", "deadlock", "reason", "reached"}
 	// stallOnly leaves the steps of the lock's word, the clock and sleeping.
-	stallOnly = append([]string{"enqueue", "handOff", "abandon", "spin", "unlockWake"}, queueOnly...)
+	stallOnly = append([]string{"Enter", "Leave", "abandon", "spin", "Wake"}, queueOnly...)
 	// graphOnly leaves the steps of the edges, the walks and the verdicts.
-	graphOnly = []string{"newWaiter", "free", "enqueue", "handOff", "close", "granted", "look", "expired", "sleepUntilWoken", "unlockWake", "spin"}
+	graphOnly = []string{"New", "Free", "Enter", "Leave", "Close", "Open", "Look", "reached", "Sleep", "Wake", "spin"}
 	// walkOnly is graphOnly with the table of edges as one step.
-	walkOnly = append([]string{"insert", "remove", "lookup"}, graphOnly...)
+	walkOnly = append([]string{"Insert", "Remove", "Lookup"}, graphOnly...)
 )
 
 // An entry is a program, with the tier from which on each memory explores it whole. In the
@@ -76,6 +78,16 @@ var cancels = script{{cancels: true}}
 // wakes leaves a token for everybody, as one does who comes late.
 var wakes = script{{wakes: true}}
 
+// overwrites acquires the lock, and overwrites it instead of releasing it.
+var overwrites = script{{acquires: []acquisition{{lock: 0}}, overwrites: true}}
+
+// copies acquires lock 0, copies it to lock 1, and releases both. awaits waits until another
+// thread does.
+var (
+	copies = script{{acquires: []acquisition{{lock: 0}}, copies: true}}
+	awaits = round{awaits: true}
+)
+
 // suite has every program.
 var suite = []entry{
 	// Mutual exclusion and progress.
@@ -86,6 +98,7 @@ var suite = []entry{
 	{program{name: "3x1/queue", threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
 	{program{name: "3x1/one record", ticks: 1, records: 1, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, full, full, long},
 	{program{name: "3x1/two records", noRaces: true, ticks: 1, records: 2, threads: threads(3, times(1, lockOnce(0)))}, queueOnly, long, long, long},
+	{program{name: "no record", spins: 1, records: -1, threads: threads(2, times(1, lockOnce(0)))}, nil, quick, quick, quick},
 	{program{name: "3x2", noRaces: true, threads: threads(3, times(2, lockOnce(0)))}, queueOnly, long, long, long},
 	{program{name: "4x1", noRaces: true, threads: threads(4, times(1, lockOnce(0)))}, queueOnly, long, long, long},
 	{program{name: "3x3", noRaces: true, threads: threads(3, times(3, lockOnce(0)))}, queueOnly, long, long, long},
@@ -107,6 +120,7 @@ var suite = []entry{
 	{program{name: "AA", spins: 1, threads: []script{{nested(0, 0)}, times(1, lockOnce(0))}}, nil, quick, quick, quick},
 	{program{name: "ABBA", threads: []script{{nested(0, 1)}, {nested(1, 0)}}}, nil, usual, small, full},
 	{program{name: "ABBA twice", noRaces: true, threads: []script{times(2, nested(0, 1)), times(2, nested(1, 0))}}, graphOnly, long, long, long},
+	{program{name: "flicker", threads: []script{{nested(0, 1)}, {nested(1, 0), lockOnce(1), lockOnce(0)}}}, walkOnly, full, full, long},
 	{program{name: "ABC", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 2)}, {nested(2, 0)}}}, walkOnly, long, long, long},
 	{program{name: "ABBA and a bystander", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 0)}, times(1, lockOnce(0))}}, walkOnly, long, long, long},
 	{program{name: "two cycles in a queue", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 0)}, {nested(2, 0)}, {nested(0, 2)}}}, walkOnly, long, long, long},
@@ -116,6 +130,7 @@ var suite = []entry{
 
 	// Giving up.
 	{program{name: "limit", aborts: true, ticks: 2, threads: []script{times(1, lockOnce(0)), {with(lockTimeout, 0)}}}, nil, small, full, full},
+	{program{name: "limit/no record", spins: 1, aborts: true, records: -1, ticks: 2, threads: []script{keeps, {with(lockTimeout, 0)}}}, nil, quick, quick, quick},
 	{program{name: "limit/queue", noRaces: true, aborts: true, ticks: 2, threads: []script{times(1, lockOnce(0)), {with(lockTimeout, 0)}, {with(lockTimeout, 0)}}}, queueOnly, long, long, long},
 	{program{name: "cancel/lone tail", aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, cancels}}, nil, quick, quick, usual},
 	{program{name: "cancel/newcomer", aborts: true, threads: []script{times(1, lockOnce(0)), {with(lockContext, 0)}, append(cancels, lockOnce(0))}}, queueOnly, full, full, long},
@@ -140,4 +155,16 @@ var suite = []entry{
 	{program{name: "stall/passed", noRaces: true, aborts: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), {round{acquires: []acquisition{{0, tryLock}}, forever: true}}}}, stallOnly, full, long, long},
 	{program{name: "stall/inherited", noRaces: true, aborts: true, ticks: 2, threads: []script{keeps, {with(lockTimeout, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
 	{program{name: "stall/one record", noRaces: true, aborts: true, records: 1, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},
+
+	// Locks that are overwritten or copied while others wait for them.
+	{program{name: "overwritten", threads: []script{overwrites, times(1, lockOnce(0))}}, wholeQueue, small, small, small},
+	{program{name: "overwritten/sleep", ticks: 1, threads: []script{overwrites, times(1, lockOnce(0))}}, wholeQueue, small, small, full},
+	{program{name: "overwritten/newcomer", noRaces: true, loses: true, threads: []script{overwrites, times(1, lockOnce(0)), times(1, lockOnce(0))}}, wholeQueue, full, long, long},
+	{program{name: "overwritten/sleep, newcomer", loses: true, noRaces: true, ticks: 1, threads: []script{overwrites, times(1, lockOnce(0)), times(1, lockOnce(0))}}, wholeQueue, long, long, long},
+	{program{name: "overwritten/queue", noRaces: true, threads: []script{{{acquires: []acquisition{{lock: 0}}, overwrites: true, crowded: true}}, {awaits, lockOnce(0)}, {awaits, lockOnce(0)}}}, wholeQueue, full, long, long},
+	{program{name: "overwritten/again", loses: true, threads: []script{append(overwrites, lockOnce(0)), times(1, lockOnce(0))}}, wholeQueue, small, full, full},
+	{program{name: "overwritten/other lock", loses: true, noRaces: true, threads: []script{overwrites, {lockOnce(0), lockOnce(1)}, times(1, lockOnce(1))}}, wholeQueue, full, long, long},
+	{program{name: "copy", noRaces: true, threads: []script{copies, times(1, lockOnce(0)), {awaits, lockOnce(1)}}}, wholeQueue, full, long, long},
+	{program{name: "copy/three", noRaces: true, forged: true, threads: threads(3, times(1, lockOnce(1)))}, wholeQueue, full, long, long},
+	{program{name: "copy/again", noRaces: true, threads: []script{copies, times(1, lockOnce(0)), {awaits, lockOnce(1), lockOnce(1)}}}, wholeQueue, full, long, long},
 }

@@ -1,7 +1,9 @@
 package park
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,8 +51,8 @@ func TestWaitFor(t *testing.T) {
 		p.Init()
 		never, closed := make(chan struct{}), make(chan struct{})
 		close(closed)
-		if Closed(nil) || Closed(never) || !Closed(closed) {
-			t.Error("Closed is wrong")
+		if isClosed(nil) || isClosed(never) || !isClosed(closed) {
+			t.Error("isClosed is wrong")
 		}
 		waited := func(d time.Duration, done <-chan struct{}) time.Duration {
 			start := time.Now()
@@ -71,6 +73,93 @@ func TestWaitFor(t *testing.T) {
 			time.AfterFunc(time.Second, func() { p.Signal() })
 			if d := waited(time.Minute, never); d != time.Second {
 				t.Errorf("with a token after a second, a wait lasts %v", d)
+			}
+		}
+	})
+}
+
+// TestLimit: a limit says why it is reached, and a wait does not outlast it.
+func TestLimit(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	dated, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	past, cancel := context.WithDeadline(context.Background(), time.Now())
+	defer cancel()
+	for _, c := range []struct {
+		name    string
+		lim     Limit
+		reached Reason
+		bounded bool
+	}{
+		{"no context", Until(context.Background()), None, false},
+		{"cancelled", Until(cancelled), Cancelled, false},
+		{"dated", Until(dated), None, true},
+		{"past", Until(past), Cancelled, true},
+		{"an hour", Within(time.Hour), None, true},
+		{"no time", Within(0), Passed, true},
+		{"less than no time", Within(-1 << 63), Passed, true},
+	} {
+		if got := c.lim.Reached(); got != c.reached {
+			t.Errorf("%s: reached %v, want %v", c.name, got, c.reached)
+		}
+		if got := c.lim.Bounded(); got != c.bounded {
+			t.Errorf("%s: bounded %v, want %v", c.name, got, c.bounded)
+		}
+	}
+	if none := (*Limit)(nil); none.Reached() != None || none.Bounded() {
+		t.Error("a limit that is none bounds a wait")
+	}
+	for _, lim := range []Limit{Until(cancelled), Within(time.Millisecond), Within(-1)} {
+		var p Parker
+		p.Init()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			p.Sleep(time.Hour, &lim)
+			p.Park(&lim)
+		})
+		wg.Wait() // or the test does not end
+	}
+}
+
+// TestBubbleID: the runtime still says which bubble a goroutine is in.
+func TestBubbleID(t *testing.T) {
+	ids := map[uint64]bool{}
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			id := bubbleID()
+			if id == 0 || ids[id] {
+				t.Errorf("bubble %d", id)
+			}
+			ids[id] = true
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if other := bubbleID(); other != id {
+					t.Errorf("bubble %d has a goroutine of bubble %d", id, other)
+				}
+			})
+			wg.Wait()
+		})
+	}
+	if id := bubbleID(); id != 0 {
+		t.Errorf("bubble %d outside of all", id)
+	}
+}
+
+// TestWaitsLong: a wait lasts until there is a token, whatever bounds it.
+func TestWaitsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hour := Within(time.Hour)
+		endless := Until(context.Background())
+		for _, lim := range []*Limit{nil, &hour, &endless} {
+			var p Parker
+			p.Init()
+			for _, wait := range []func(){func() { p.Park(lim) }, func() { p.Sleep(time.Minute, lim) }} {
+				start := time.Now()
+				time.AfterFunc(time.Second, func() { p.Signal() })
+				if wait(); time.Since(start) != time.Second {
+					t.Errorf("a wait for a token after a second lasts %v", time.Since(start))
+				}
 			}
 		}
 	})

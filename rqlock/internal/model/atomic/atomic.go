@@ -42,6 +42,9 @@ func CompareAndSwapUintptr(site mc.Site, p *uintptr, old, new uintptr) bool {
 // LoadUint32 is atomic.LoadUint32.
 func LoadUint32(site mc.Site, p *uint32) uint32 { return load(site, "LoadUint32", p) }
 
+// StoreUint32 is atomic.StoreUint32.
+func StoreUint32(site mc.Site, p *uint32, v uint32) { store(site, "StoreUint32", p, v) }
+
 // CompareAndSwapUint32 is atomic.CompareAndSwapUint32.
 func CompareAndSwapUint32(site mc.Site, p *uint32, old, new uint32) bool {
 	return compareAndSwap(site, "CompareAndSwapUint32", p, old, new)

@@ -3,8 +3,8 @@ package lock
 import (
 	"unsafe"
 
+	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/context"
-	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
@@ -15,7 +15,10 @@ import (
 func hashPtr[T any](p *T) uint64 { return uint64(uintptr(unsafe.Pointer(p))) }
 
 func hashMutexPtr(l *Mutex) uint64         { return hashPtr(l) }
-func hashWaiterPtr(w *waiter) uint64       { return hashPtr(w) }
+func hashWaiterPtr(w *Waiter) uint64       { return hashPtr(w) }
+func hashOwnedPtr(l *asm.Owned) uint64     { return hashPtr(l) }
+func hashParkerPtr(p *Parker) uint64       { return hashPtr(p) }
+func hashHeadPtr(h *Head) uint64           { return hashPtr(h) }
 func hashFreeListPtr(l *freeList) uint64   { return hashPtr(l) }
 func hashBucketPtr[T any](b *T) uint64     { return hashPtr(b) }
 func hashChunkPtr(c *chunk) uint64         { return hashPtr(c) }
@@ -28,8 +31,6 @@ func hashBool(b bool) uint64 {
 	}
 	return 0
 }
-
-func hashTime(t time.Time) uint64 { return uint64(t.NS) }
 
 func hashBackoff(b wait.Backoff) uint64 { return hashBool(b.Yielded) }
 
@@ -57,31 +58,31 @@ func hashDeadlockErrorPtr(err *DeadlockError) uint64 {
 	return h
 }
 
-func hashVerdictPtr(v *verdict) uint64 {
+func hashVerdictPtr(v *Verdict) uint64 {
 	if v == nil {
 		return 0
 	}
-	return hashDeadlockErrorPtr(v.err)*31 + uint64(v.epoch) + 1
+	return hashError(v.Err)*31 + uint64(v.Epoch) + 1
 }
 
-func hashLimitPtr(lim *limit) uint64 {
+func hashLimit(lim Limit) uint64 { return hashLimitPtr(&lim) }
+
+func hashLimitPtr(lim *Limit) uint64 {
 	if lim == nil {
 		return 0
 	}
 	return 1 + uint64(lim.deadline.NS)*31 + hashPtr(lim.ctx)
 }
 
-func hashHeadship(h headship) uint64 {
-	return ((h.owner*31+uint64(h.quiet))*31+uint64(h.steps))*2 + hashBool(h.closed)
+func hashHead(h Head) uint64 {
+	return ((h.owner*31+uint64(h.quiet))*31+uint64(h.steps))*2 + hashBool(h.Closed)
 }
 
-func hashHeadshipPtr(h *headship) uint64 { return hashPtr(h) }
-
-func hashStep(s step) uint64 {
-	return ((hashPtr(s.w)*31+uint64(s.g))*31+uint64(s.epoch))*31 + hashPtr(s.lock)
+func hashStep(s Step) uint64 {
+	return ((hashPtr(s.Waiter)*31+s.ID)*31+uint64(s.Epoch))*31 + hashPtr(s.Lock)
 }
 
-func hashSteps(steps []step) uint64 {
+func hashSteps(steps []Step) uint64 {
 	h := uint64(len(steps))
 	for _, s := range steps {
 		h = h*1000003 + hashStep(s)

@@ -19,13 +19,13 @@ func init() { mc.RegisterSites(FirstSite, Sites) }
 func Declare() {
 	name := func(p unsafe.Pointer, format string, args ...any) { mc.Name(p, fmt.Sprintf(format, args...)) }
 	for i := range records {
-		w := &records[i].waiter
+		w := &records[i].Waiter
 		for field, p := range map[string]unsafe.Pointer{
-			"state": unsafe.Pointer(&w.state), "next": unsafe.Pointer(&w.next), "epoch": unsafe.Pointer(&w.epoch),
-			"g": unsafe.Pointer(&w.g), "lock": unsafe.Pointer(&w.lock), "verdict": unsafe.Pointer(&w.verdict),
-			"since": unsafe.Pointer(&w.since), "long": unsafe.Pointer(&w.long),
-			"head.closed": unsafe.Pointer(&w.head.closed), "head.owner": unsafe.Pointer(&w.head.owner),
-			"head.quiet": unsafe.Pointer(&w.head.quiet), "head.steps": unsafe.Pointer(&w.head.steps),
+			"state": unsafe.Pointer(&w.State), "next": unsafe.Pointer(&w.Next), "epoch": unsafe.Pointer(&w.Epoch),
+			"id": unsafe.Pointer(&w.ID), "lock": unsafe.Pointer(&w.Lock), "verdict": unsafe.Pointer(&w.Verdict),
+			"of": unsafe.Pointer(&w.Of), "prev": unsafe.Pointer(&w.Prev), "since": unsafe.Pointer(&w.Since), "bounded": unsafe.Pointer(&w.Bounded),
+			"head.closed": unsafe.Pointer(&w.Head.Closed), "head.owner": unsafe.Pointer(&w.Head.owner),
+			"head.quiet": unsafe.Pointer(&w.Head.quiet), "head.steps": unsafe.Pointer(&w.Head.steps),
 			"home": unsafe.Pointer(&w.home), "bucket": unsafe.Pointer(&w.bucket), "slot": unsafe.Pointer(&w.slot),
 			"nextFree": unsafe.Pointer(&w.nextFree),
 		} {
@@ -66,11 +66,11 @@ func onList(top uint64) (set uint32) {
 
 // declareDead says that the fields of a free record are dead, except those that a walk
 // over edges may still read.
-func (w *waiter) declareDead() {
-	dead := func() bool { return (listed|spares)>>w.index&1 != 0 }
+func (w *Waiter) declareDead() {
+	dead := func() bool { return (listed|spares)>>w.Index&1 != 0 }
 	for _, p := range []unsafe.Pointer{
-		unsafe.Pointer(&w.state), unsafe.Pointer(&w.next), unsafe.Pointer(&w.long),
-		unsafe.Pointer(&w.head.closed), unsafe.Pointer(&w.head.owner), unsafe.Pointer(&w.head.quiet), unsafe.Pointer(&w.head.steps),
+		unsafe.Pointer(&w.State), unsafe.Pointer(&w.Next), unsafe.Pointer(&w.Bounded),
+		unsafe.Pointer(&w.Head.Closed), unsafe.Pointer(&w.Head.owner), unsafe.Pointer(&w.Head.quiet), unsafe.Pointer(&w.Head.steps),
 		unsafe.Pointer(&w.home), unsafe.Pointer(&w.bucket), unsafe.Pointer(&w.slot),
 	} {
 		mc.Dead(p, dead)
@@ -78,8 +78,8 @@ func (w *waiter) declareDead() {
 }
 
 // Declare names a lock's words. The functions are called when a thread becomes the owner,
-// and when the lock is closed and opened. It must be open when its queue becomes empty.
-func (l *Mutex) Declare(name string, granted func(thread int), closed, opened func()) {
+// and when the lock is closed, opened, and without a queue.
+func (l *Mutex) Declare(name string, granted func(thread int), closed, opened, emptied func()) {
 	mc.OnChange(unsafe.Pointer(&l.word.Owner), func(_ int, _, v uint64) {
 		if v != 0 {
 			granted(int(v) - 1)
@@ -95,8 +95,8 @@ func (l *Mutex) Declare(name string, granted func(thread int), closed, opened fu
 		}
 	})
 	mc.OnChange(unsafe.Pointer(&l.word.Tail), func(_ int, _, v uint64) {
-		if v == 0 && l.word.Sleeper != 0 {
-			mc.Fail("leaves the queue empty, and the lock with sleeper %s", formatSleeper(uint64(l.word.Sleeper)))
+		if v == 0 {
+			emptied()
 		}
 	})
 	mc.Name(unsafe.Pointer(&l.word.Owner), name+".owner")
@@ -111,18 +111,18 @@ var used int
 func Reset(n int) {
 	*records = chunk{}
 	used = min(n, chunkSize)
-	registry.made = chunkSize
+	registry.made = uint32(used)
 	registry.chunks[0].Poke(records)
-	mostRecords = chunkSize
+	Most = uint32(used)
 	registry.free, registry.mu = freeList{}, sync.Mutex{}
 	for i := chunkSize - 1; i >= 0; i-- {
-		w := &records[i].waiter
-		w.index = uint32(i) + 1
+		w := &records[i].Waiter
+		w.Index = uint32(i) + 1
 		if i < used {
 			registry.free.push(0, w)
 		}
 	}
-	listed = onList(registry.free.top.Peek())
+	listed, forged = onList(registry.free.top.Peek()), 0
 	edgeMask = exploredBuckets - 1
 	clear(edges[:exploredBuckets])
 	spares = 0
@@ -131,13 +131,75 @@ func Reset(n int) {
 // Simulate is Reset for a simulation, with records for all of its threads.
 func Simulate() {
 	Reset(chunkSize)
-	mostRecords = maxRecords
+	Most = maxRecords
 	edgeMask = edgeBuckets - 1
 	clear(edges[:])
 }
 
 // Reset makes the lock free.
 func (l *Mutex) Reset() { l.word = asm.Owned{} }
+
+// Waiters counts the records that have linked in the lock's queue, without a step.
+func (l *Mutex) Waiters() (n int) {
+	for index := l.word.Tail; index != 0; index = records[index-1].Prev {
+		if w := &records[index-1]; w.Prev == unlinked || w.Prev != 0 && records[w.Prev-1].Next != index {
+			return 0
+		}
+		n++
+	}
+	return n
+}
+
+// Forge makes the lock, before an execution begins, a copy of one that is free by now: its
+// tail names a record of that lock's, which nobody uses. There must be one more than needed.
+func (l *Mutex) Forge() {
+	w := registry.free.pop(0)
+	listed = onList(registry.free.top.Peek())
+	w.Of, forged = 1, w.Index
+	l.word.Tail = w.Index
+}
+
+// forged is the record that Forge has taken.
+var forged uint32
+
+// Overwrite makes the lock all zero, by stores as of *l = Mutex{}.
+func (l *Mutex) Overwrite(site mc.Site) { l.assign(site, nil) }
+
+// Copy makes the lock a copy of another one, as *l = *from does.
+func (l *Mutex) Copy(site mc.Site, from *Mutex) { l.assign(site, from) }
+
+// part returns one of the lock's words, and its width.
+func (l *Mutex) part(i int) (p unsafe.Pointer, bits int) {
+	switch i {
+	case 0:
+		return unsafe.Pointer(&l.word.Owner), 64
+	case 1:
+		return unsafe.Pointer(&l.word.Tail), 32
+	}
+	return unsafe.Pointer(&l.word.Sleeper), 32
+}
+
+// assign stores the words of another lock, or zeros. In RA the stores are exchanges: on
+// arm64, who acquires a store finds all that comes before it in the order of its location.
+func (l *Mutex) assign(site mc.Site, from *Mutex) {
+	mc.Enter(-4)
+	defer mc.Leave()
+	for i := range 3 {
+		v := uint64(0)
+		if from != nil {
+			p, bits := from.part(i)
+			mc.At(site, uint64(i))
+			v = mc.LoadWord(site, "copy", p, bits, mc.Relaxed)
+		}
+		p, bits := l.part(i)
+		mc.At(site, uint64(i), v, 1)
+		if mc.Memory() == mc.RA {
+			mc.Update(site, "overwrite", p, bits, mc.Relaxed, func(uint64) (uint64, bool) { return v, true })
+		} else {
+			mc.StoreWord(site, "overwrite", p, bits, v, mc.Relaxed)
+		}
+	}
+}
 
 // Closed reports whether the lock is closed, without a step.
 func (l *Mutex) Closed() bool { return l.word.Sleeper&asm.ClosedMask != 0 }
@@ -146,12 +208,18 @@ func (l *Mutex) Closed() bool { return l.word.Sleeper&asm.ClosedMask != 0 }
 // it is open.
 func (l *Mutex) Mistaken(thread int) bool {
 	for i := range records {
-		if w := &records[i].waiter; w.lock.Peek() == l && w.ID() == uint64(thread+1) {
-			return w.head.closed && !l.Closed()
+		if w := &records[i].Waiter; w.Lock.Peek() == &l.word && w.ID.Peek() == uint64(thread+1) {
+			return w.Head.Closed && !l.Closed()
 		}
 	}
 	return false
 }
+
+// Sleeper renders the word that says whether the lock is closed, and who sleeps.
+func (l *Mutex) Sleeper() string { return formatSleeper(uint64(l.word.Sleeper)) }
+
+// Open reports whether the lock is open and nobody sleeps, without a step.
+func (l *Mutex) Open() bool { return l.word.Sleeper == 0 }
 
 // Close closes the lock without a step, for tests of checks.
 func (l *Mutex) Close() { l.word.Sleeper = asm.ClosedMask }
@@ -159,17 +227,18 @@ func (l *Mutex) Close() { l.word.Sleeper = asm.ClosedMask }
 // Is reports whether w is the lock's word.
 func (l *Mutex) Is(w *asm.Owned) bool { return w == &l.word }
 
-// Wake leaves a token for each record, as an owner does that comes late to wake one who has
+// SignalAll leaves a token for each record, as an owner does that comes late to wake one who has
 // long left.
-func Wake(site mc.Site) {
+func SignalAll(site mc.Site) {
 	for i := range records[:used] {
 		records[i].Signal(site)
 	}
 }
 
-// Leaks describes a record or edge that is still in use, or returns "".
-func Leaks() string {
-	free := map[uint32]int{}
+// Leaks describes a record or edge that is still in use, or returns "". With losses it lets
+// pass records that their owner has left to somebody who is about to link behind them.
+func Leaks(losses bool) string {
+	free := map[uint32]int{forged: 1}
 	for index := uint32(registry.free.top.Peek()); index != 0; index = records[index-1].nextFree {
 		if free[index]++; free[index] > 1 {
 			return fmt.Sprintf("record %d is on the free list twice", index)
@@ -183,12 +252,15 @@ func Leaks() string {
 		}
 	}
 	for i := range records[:used] {
-		w := &records[i].waiter
-		if free[w.index] == 0 {
-			return fmt.Sprintf("record %d is not free", w.index)
+		w := &records[i].Waiter
+		if losses && free[w.Index] == 0 && w.Next == linkClosed && w.Of != 0 && w.Lock.Peek() == nil {
+			continue
 		}
-		if w.lock.Peek() != nil {
-			return fmt.Sprintf("record %d still has an edge", w.index)
+		if free[w.Index] == 0 {
+			return fmt.Sprintf("record %d is not free", w.Index)
+		}
+		if w.Lock.Peek() != nil {
+			return fmt.Sprintf("record %d still has an edge", w.Index)
 		}
 	}
 	for i := range edges[:exploredBuckets] {
@@ -212,7 +284,7 @@ func (l *Mutex) String() string {
 // Records renders the number of uses of each record, and the top of the free list.
 func Records() (s string) {
 	for i := range records {
-		s += fmt.Sprint(records[i].epoch, " ")
+		s += fmt.Sprint(records[i].Epoch, " ")
 	}
 	return s + fmt.Sprint("free ", uint32(registry.free.top.Peek()))
 }
@@ -240,6 +312,3 @@ func formatSleeper(v uint64) string {
 	}
 	return fmt.Sprintf("open,%d", v)
 }
-
-// ID returns the thread that the record belongs to, plus 1, without a step.
-func (w *waiter) ID() uint64 { return w.g.Peek() }

@@ -1,14 +1,17 @@
-// Package lock is the lock as the explorer runs it: gen's copy of package rqlock in the
-// z* files, and what replaces the files that are not copied. stubs.go replaces errors,
-// events, call stacks and the clock. reset.go makes the first state, and has checks of the
-// last. hash.go has the hashes of live variables.
+// Package lock is the lock as the explorer runs it: gen's copy of package rqlock, and of the
+// internal packages that have its algorithm, in the z* files. The rest is by hand. stubs.go
+// replaces errors, the clock, the watchdog and the queue for records. reset.go makes the
+// first state, and has checks of the last. hash.go has the hashes of live variables.
 package lock
 
 import (
+	"errors"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/model/context"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/park"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
@@ -63,6 +66,9 @@ type contextError struct{ cause error }
 func (e *contextError) Error() string { return e.cause.Error() }
 func (e *contextError) Unwrap() error { return e.cause }
 
+// errNoCause is the original's.
+var errNoCause = errors.New("no cause")
+
 // Checks need no more of these errors than their kind, so they are made once.
 var (
 	errStall    = &TimeoutError{Stall: true}
@@ -70,36 +76,36 @@ var (
 	errDeadline = &TimeoutError{}
 )
 
-func (l *Mutex) failSelf() error            { return &DeadlockError{Threads: []int{mc.Self()}, AtOnce: true} }
-func (l *Mutex) failDeadline(*limit) error  { return errDeadline }
-func (l *Mutex) failContext(*limit) error   { return &contextError{} }
-func failDeadlock(err *DeadlockError) error { return err }
-func reportViolation(error)                 {}
+func (l *Mutex) failSelf() error           { return &DeadlockError{Threads: []int{mc.Self()}, AtOnce: true} }
+func (l *Mutex) failDeadline(*Limit) error { return errDeadline }
+func (l *Mutex) failContext() error        { return &contextError{} }
+func failDeadlock(err error) error         { return err }
+func reportViolation(error)                {}
 
-func (l *Mutex) failStall(d time.Duration) error {
+// failStall tells checks what the waiter can know, if the head has told it of the stall.
+func (l *Mutex) failStall(time.Duration) error {
 	for i := range records {
-		w := &records[i].waiter
-		if v := w.verdict.Peek(); v != nil && v.epoch == w.epoch && v.err == nil && int(w.ID()) == mc.Self()+1 {
+		w := &records[i].Waiter
+		if w.Lock.Peek() != &l.word || w.ID.Peek() != uint64(mc.Self()+1) {
+			continue
+		}
+		if v := w.Verdict.Peek(); v != nil && v.Epoch == w.Epoch && v.Err == nil {
+			if OnClockRead != nil {
+				OnClockRead()
+			}
 			return errTold
 		}
 	}
 	return errStall
 }
 
-func newDeadlock(steps []step) *DeadlockError {
+func newDeadlock(cycle []Step) *DeadlockError {
 	e := &DeadlockError{}
-	for _, s := range steps {
-		e.Threads = append(e.Threads, int(s.g)-1)
-	}
-	if OnCycle != nil {
-		OnCycle(e.Threads)
+	for _, s := range cycle {
+		e.Threads = append(e.Threads, int(s.ID)-1)
 	}
 	return e
 }
-
-// OnCycle is called for each cycle that a second walk has confirmed, with the victim
-// first.
-var OnCycle func(threads []int)
 
 func (l *Mutex) badUnlock(uint64) {
 	mc.Fail("thread %d unlocks a lock that it does not hold", mc.Self())
@@ -109,53 +115,21 @@ func (l *Mutex) badAssert(uint64) {
 	mc.Fail("thread %d does not hold a lock that it must hold", mc.Self())
 }
 
-// place replaces the original's record of a call stack. It has no stack here, but a
-// simulation counts its cache lines.
-type place struct{ lines [3][8]uint64 }
+// BadCopy is what a thread panics with that locks the copy of a lock with waiters.
+type BadCopy struct{}
 
-func (p *place) record() {
+func (l *Mutex) badCopy() { panic(BadCopy{}) }
+
+// clock has the cache line that a reader of the original's clock reads.
+var clock [8]uint64
+
+// Read is clock.Read. There are no bubbles here.
+func Read() (now int64, bubble bool) { return Now(), false }
+
+// Now is clock.Now on the explorer's clock, beginning at 1.
+func Now() int64 {
 	if mc.Simulation != nil {
-		for i := range p.lines {
-			mc.Simulation.Access("place", unsafe.Pointer(&p.lines[i]), true)
-		}
-	}
-}
-
-// Events are not counted.
-const (
-	evSpun = iota
-	evQueued
-	evParked
-	evClosed
-	evUnqueued
-	evCycleDeadlock
-)
-
-// counters have the original's layout, for simulations.
-var counters [64][128]byte
-
-// OnClosed is called when a thread has closed a lock.
-var OnClosed func()
-
-func count(event int) {
-	if event == evClosed && OnClosed != nil && mc.Simulation == nil {
-		OnClosed()
-	}
-	if mc.Simulation != nil {
-		i := hash(asm.CurrentGoid()) % uint32(len(counters))
-		mc.Simulation.Access("count", unsafe.Pointer(&counters[i]), true)
-	}
-}
-
-// clock is the explorer's clock, beginning at 1. Tests of package rqlock check that the
-// original's does not jump.
-var clock monotonic
-
-type monotonic struct{ last [8]uint64 }
-
-func (c *monotonic) now() int64 {
-	if mc.Simulation != nil {
-		mc.Simulation.Access("clock", unsafe.Pointer(&c.last), false)
+		mc.Simulation.Access("clock", unsafe.Pointer(&clock), false)
 	}
 	if OnClockRead != nil && mc.Simulation == nil {
 		OnClockRead()
@@ -169,52 +143,86 @@ var OnClockRead func()
 // StallTimeout is the stall timeout of all programs.
 const StallTimeout = 4 * wait.Long
 
-func (l *Mutex) stallTimeout() int64 { return int64(StallTimeout) }
+// Timeout is stall.Timeout.
+func Timeout(*asm.Owned) int64 { return int64(StallTimeout) }
 
-// watchdog wakes a sleeping head when the lock has stalled, and then counts the steps of
-// the timeout's last quarter for it. A head whose lock is free it does not wake: the owner
-// has to.
-var watchdog watch
+// A Sleeper is a stall.Sleeper. The watchdog wakes it when its lock has stalled, and then
+// counts the steps of the timeout's last quarter for it. It also wakes one whose lock was
+// overwritten. Any other head whose lock is free it does not wake: the owner has to.
+type Sleeper struct {
+	head   *Head
+	parker *Parker
+}
 
-type watch struct{}
+// Rescues says that the watchdog also wakes a head whose lock is free.
+var Rescues bool
 
-func (watch) watch(l *Mutex, w *waiter) {
+const lastQuarter = int64(StallTimeout / 4)
+
+// Asleep is Sleeper.Asleep.
+func (s *Sleeper) Asleep() {}
+
+// Woken is Sleeper.Woken.
+func (s *Sleeper) Woken() {}
+
+// Watch is Sleeper.Watch.
+func (s *Sleeper) Watch(l *asm.Owned, said uint32, head *Head, p *Parker) {
 	if mc.Simulation == nil {
-		last := int64(StallTimeout / 4)
-		w.Alarm = max(mc.Clock(), w.head.quiet-1+int64(StallTimeout)-last) + last - w.head.steps
-		w.Alarmed = func() bool { return l.word.Owner.Peek() != 0 }
+		*s = Sleeper{head, p}
+		p.Alarm = max(mc.Clock(), head.quiet-1+int64(StallTimeout)-lastQuarter) + lastQuarter - head.steps
+		p.Alarmed = func() (late, forgotten bool) {
+			held := l.Owner.Peek() != 0
+			return held, l.Sleeper != said || Rescues && !held
+		}
 	}
 }
 
-func (watch) unwatch(w *waiter) {
+// Unwatch is Sleeper.Unwatch.
+func (s *Sleeper) Unwatch() {
 	if mc.Simulation == nil {
-		last := int64(StallTimeout / 4)
-		w.head.steps = max(w.head.steps, mc.Clock()-w.Alarm+last)
-		w.Alarm = 0
+		s.head.steps = max(s.head.steps, mc.Clock()-s.parker.Alarm+lastQuarter)
+		s.parker.Alarm = 0
 	}
 }
 
-// awaitRecord polls: there is nobody who hands a record out.
-func (l *Mutex) awaitRecord(site mc.Site, lim *limit) (*waiter, error) {
+// Hold is stall.Hold, for one behind a head that waits in a bubble.
+func Hold(*Parker) {}
+
+// Release is stall.Release.
+func Release(*Parker) {}
+
+// A Parker is a park.Parker. The methods that take a Limit to wait by are copied.
+type Parker struct{ park.Parker }
+
+// Begin is Parker.Begin.
+func (p *Parker) Begin(bubble bool, lim *Limit) {}
+
+// Bubbles is park.Bubbles.
+func Bubbles() bool { return false }
+
+func yield() {}
+
+// awaitBeside is for who waits in a bubble.
+func (l *Mutex) awaitBeside(*Waiter, *Limit) error { panic("there are no bubbles") }
+
+func isClosed(site mc.Site, done <-chan struct{}) bool { return context.Closed(site, done) }
+
+// Nobody hands a record out, so who needs one polls.
+
+// Want is waiter.Want.
+func Want(int32) {}
+
+// Wanted is waiter.Wanted.
+func Wanted(site mc.Site, _ bool) *Waiter {
 	mc.Enter(-3)
 	defer mc.Leave()
-	for {
-		mc.Forget()
-		mc.At(site, 1, hashLimitPtr(lim))
-		if l.spin(site) {
-			return nil, nil
-		}
-		mc.At(site, 2, hashLimitPtr(lim))
-		if err := lim.expired(site, l); err != nil {
-			return nil, err
-		}
-		mc.At(site, 3, hashLimitPtr(lim))
-		if w := newWaiter(site, 0); w != nil {
-			return w, nil
-		}
-		mc.At(site, 4, hashLimitPtr(lim))
-		mc.Pause(site)
+	mc.At(site, 1)
+	if w := New(site, 0); w != nil {
+		return w
 	}
+	mc.At(site, 2)
+	mc.Pause(site)
+	return nil
 }
 
-func handOut(*waiter) bool { return false }
+func handOut(*Waiter) bool { return false }

@@ -40,8 +40,8 @@ func (l *Mutex) LockTimeout(_ mc.Site, d time.Duration) error {
 	if mc.Keep(1) && (asm.LockOwned(mc.Mark(4, hashMutexPtr(l), uint64(d)), &l.word)) {
 		return nil
 	}
-	now := time.Now()
-	return l.lockSlow(mc.Mark(5, hashMutexPtr(l), uint64(d), hashTime(now)), &limit{start: now, deadline: now.Add(max(d, 0))})
+	lim := Within(d)
+	return l.lockSlow(mc.Mark(5, hashMutexPtr(l), hashLimit(lim)), &lim)
 }
 
 func (l *Mutex) LockContext(_ mc.Site, ctx context.Context) error {
@@ -50,8 +50,8 @@ func (l *Mutex) LockContext(_ mc.Site, ctx context.Context) error {
 	if mc.Keep(2) && (asm.LockOwned(mc.Mark(6, hashMutexPtr(l), hashContext(ctx)), &l.word)) {
 		return nil
 	}
-	_, dated := ctx.Deadline()
-	return l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashContext(ctx), hashBool(dated)), &limit{ctx: ctx, done: ctx.Done(), dated: dated})
+	lim := Until(ctx)
+	return l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashLimit(lim)), &lim)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {

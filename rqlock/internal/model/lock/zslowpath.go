@@ -6,323 +6,274 @@ package lock
 
 import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
-	"github.com/rqlock/rqlock/rqlock/internal/model/context"
+	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
+	"github.com/rqlock/rqlock/rqlock/internal/model/events"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/runtime"
+	"github.com/rqlock/rqlock/rqlock/internal/model/time"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-func (l *Mutex) lockSlow(_ mc.Site, lim *limit) error {
+func (l *Mutex) lockSlow(_ mc.Site, lim *Limit) error {
 	mc.Enter(9)
 	defer mc.Leave()
 	err := l.acquireSlow(mc.Mark(10, hashMutexPtr(l), hashLimitPtr(lim)), lim)
 
 	if cancelled, ok := err.(*contextError); ok {
-		if mc.Keep(5) {
-			cancelled.cause = context.Cause(lim.ctx)
+		if cancelled.cause = lim.Cause(); mc.Keep(6) && (cancelled.cause == nil) {
+			if mc.Keep(5) {
+				cancelled.cause = errNoCause
+			}
 		}
-	} else if mc.Keep(6) && (err != nil) {
+	} else if mc.Keep(7) && (err != nil) {
 		reportViolation(err)
 	}
 	return err
 }
 
-func (l *Mutex) acquireSlow(_ mc.Site, lim *limit) error {
+func (l *Mutex) acquireSlow(_ mc.Site, lim *Limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
 	me := asm.CurrentGoid()
-	if mc.Keep(7) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me) {
+	if mc.Keep(8) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me) {
 		return l.failSelf()
 	}
-	if mc.Keep(8) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
-		count(evSpun)
+	if mc.Keep(9) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
+		events.Count(events.Spun)
 		return nil
 	}
-	if err := lim.expired(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), l); mc.Keep(9) && (err != nil) {
+	if err := l.reached(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(10) && (err != nil) {
 		return err
 	}
-	w := newWaiter(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), me)
-	if mc.Keep(11) && (w == nil) {
+	w := New(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), me)
+	if mc.Keep(12) && (w == nil) {
 		var err error
-		if w, err = l.awaitRecord(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(10) && (w == nil) {
+		if w, err = l.awaitRecord(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(11) && (w == nil) {
 			return err
 		}
 	}
-	if mc.Keep(12) {
-		l.beginWait(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, lim)
+	if mc.Keep(13) {
+		Begin(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, &l.word, lim)
 	}
-	if err := w.findCycle(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), l); mc.Keep(15) && (err != nil) {
-		if mc.Keep(13) {
-			w.endWait(mc.Mark(18, hashWaiterPtr(w), hashError(err)))
-		}
+	if err := l.deadlock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w); mc.Keep(16) && (err != nil) {
 		if mc.Keep(14) {
-			w.free(mc.Mark(19, hashWaiterPtr(w), hashError(err)))
+			End(mc.Mark(18, hashWaiterPtr(w), hashError(err)), w)
+		}
+		if mc.Keep(15) {
+			w.Free(mc.Mark(19, hashWaiterPtr(w), hashError(err)))
 		}
 		return err
 	}
-	count(evQueued)
-	if mc.Keep(17) && (!l.enqueue(mc.Mark(20, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)) {
-		if err := l.awaitHead(mc.Mark(21, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(16) && (err != nil) {
+	if mc.Keep(17) && (w.Durable()) {
+		return l.awaitBeside(w, lim)
+	}
+	events.Count(events.Queued)
+	switch Enter(mc.Mark(20, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w) {
+	case Nowhere:
+		if mc.Keep(18) {
+			End(mc.Mark(21, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)
+		}
+		if mc.Keep(19) {
+			TurnAway(mc.Mark(22, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w)
+		}
+		l.badCopy()
+	case Behind:
+		if err := l.awaitHead(mc.Mark(23, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(20) && (err != nil) {
 			return err
 		}
 	}
-	return l.awaitLock(mc.Mark(22, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim)
-}
-
-func (l *Mutex) closed(_ mc.Site) bool {
-	mc.Enter(22)
-	defer mc.Leave()
-	return asm.LoadRelaxed32(mc.Mark(23, hashMutexPtr(l)), &l.word.Sleeper)&asm.ClosedMask != 0
+	return l.awaitLock(mc.Mark(24, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim)
 }
 
 func (l *Mutex) owner(_ mc.Site) uint64 {
-	mc.Enter(23)
+	mc.Enter(24)
 	defer mc.Leave()
-	return l.word.Owner.Load(mc.Mark(24, hashMutexPtr(l)))
+	return l.word.Owner.Load(mc.Mark(25, hashMutexPtr(l)))
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(24)
+	mc.Enter(25)
 	defer mc.Leave()
 	for i := range wait.Tries() {
-		if mc.Keep(18) && (l.closed(mc.Mark(25, hashMutexPtr(l), uint64(i)))) {
+		if mc.Keep(21) && (Closed(mc.Mark(26, hashMutexPtr(l), uint64(i)), &l.word)) {
 			return false
 		}
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(19) && (l.owner(mc.Mark(26, hashMutexPtr(l), uint64(i))) != 0) {
+		if mc.Keep(22) && (l.owner(mc.Mark(27, hashMutexPtr(l), uint64(i))) != 0) {
 			continue
 		}
-		if mc.Keep(20) && (asm.LockOwned(mc.Mark(27, hashMutexPtr(l), uint64(i)), &l.word)) {
+		if mc.Keep(23) && (asm.LockOwned(mc.Mark(28, hashMutexPtr(l), uint64(i)), &l.word)) {
 			return true
 		}
 	}
 	return false
 }
 
-func (l *Mutex) enqueue(_ mc.Site, w *waiter) bool {
-	mc.Enter(27)
+func (l *Mutex) awaitRecord(_ mc.Site, lim *Limit) (*Waiter, error) {
+	mc.Enter(28)
 	defer mc.Leave()
-	if mc.Keep(21) {
-		asm.StoreRelaxed32(mc.Mark(28, hashMutexPtr(l), hashWaiterPtr(w)), &w.state, stateWaiting)
-	}
-	if mc.Keep(22) {
-		asm.StoreRelaxed32(mc.Mark(29, hashMutexPtr(l), hashWaiterPtr(w)), &w.next, 0)
-	}
-
-	last := asm.Xchg32AcqRel(mc.Mark(30, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail, w.index)
-	if mc.Keep(24) && (last == 0) {
-		if mc.Keep(23) {
-			*mc.Write(&w.head) = headship{}
+	events.Count(events.Unqueued)
+	Want(1)
+	defer Want(-1)
+	for {
+		if w := Wanted(mc.Mark(29, hashMutexPtr(l), hashLimitPtr(lim)), lim != nil); mc.Keep(24) && (w != nil) {
+			return w, nil
 		}
-		return true
-	}
-	prev := waiterAt(last)
-	if mc.Keep(27) && (asm.Xchg32AcqRel(mc.Mark(31, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.next, w.index) == linkClosed) {
-		if mc.Keep(25) {
-			*mc.Write(&w.head) = *mc.Read(&prev.head)
+		if mc.Keep(25) && (l.spin(mc.Mark(30, hashMutexPtr(l), hashLimitPtr(lim)))) {
+			return nil, nil
 		}
-		if mc.Keep(26) {
-			prev.free(mc.Mark(32, hashWaiterPtr(prev)))
+		if err := l.reached(mc.Mark(31, hashMutexPtr(l), hashLimitPtr(lim)), lim); mc.Keep(26) && (err != nil) {
+			return nil, err
 		}
-		return true
 	}
-	return false
 }
 
-func (l *Mutex) awaitHead(_ mc.Site, w *waiter, lim *limit) error {
-	mc.Enter(32)
+func (l *Mutex) deadlock(_ mc.Site, w *Waiter) error {
+	mc.Enter(31)
 	defer mc.Leave()
-	spins := uint32(wait.Queued)
-	if mc.Keep(29) && (l.closed(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(spins)))) {
-		if mc.Keep(28) {
-			spins = 0
-		}
+	cycle := Cycle(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w)), w, &l.word)
+	if mc.Keep(27) && (cycle == nil) {
+		return nil
 	}
-	state := asm.CondLoadAcquire32(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(spins)), &w.state, ^uint32(0), stateHead, spins)
-	for state != stateHead {
+	err := newDeadlock(cycle)
+	if victim := cycle[0]; mc.Keep(29) && (victim.Waiter != w) {
+		if mc.Keep(28) {
+			Convict(mc.Mark(33, hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})
+		}
+		return nil
+	}
+	return failDeadlock(err)
+}
+
+func (l *Mutex) awaitHead(_ mc.Site, w *Waiter, lim *Limit) error {
+	mc.Enter(33)
+	defer mc.Leave()
+	for isHead := Spin(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w); !isHead; isHead = Park(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim) {
 		mc.Forget()
-		if err := w.reason(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), l, lim); mc.Keep(33) && (err != nil) {
+		if err := l.reason(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim); mc.Keep(32) && (err != nil) {
 			if mc.Keep(30) {
-				w.endWait(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
+				End(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
-			if mc.Keep(32) && (!w.abandon(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))) {
-				if mc.Keep(31) {
-					l.handOff(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
-				}
+			if mc.Keep(31) {
+				Abandon(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
-		}
-		if mc.Keep(35) && (state == stateParked || asm.TryCmpxchgRelaxed32(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(state)), &w.state, stateWaiting, stateParked)) {
-			count(evParked)
-			if mc.Keep(34) {
-				w.park(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), lim)
-			}
-		}
-		if mc.Keep(36) {
-			state = asm.LoadAcquire32(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &w.state)
 		}
 	}
 	return nil
 }
 
-func (w *waiter) abandon(_ mc.Site) bool {
-	mc.Enter(41)
-	defer mc.Leave()
-	for {
-		state := asm.LoadAcquire32(mc.Mark(42, hashWaiterPtr(w)), &w.state)
-		if mc.Keep(37) && (state == stateHead) {
-			return false
-		}
-		if mc.Keep(38) && (asm.TryCmpxchgRelease32(mc.Mark(43, hashWaiterPtr(w), uint64(state)), &w.state, state, stateAbandoned)) {
-			return true
-		}
-	}
-}
-
-func (l *Mutex) awaitLock(_ mc.Site, w *waiter, lim *limit) error {
-	mc.Enter(43)
+func (l *Mutex) awaitLock(_ mc.Site, w *Waiter, lim *Limit) error {
+	mc.Enter(38)
 	defer mc.Leave()
 	b := wait.Backoff{}
-	if mc.Keep(39) {
-		w.head.inherit(w.since.Load(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
+	if mc.Keep(33) {
+		w.Head.Inherit(w.Since.Load(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
 	}
 	for {
 		mc.Forget()
-		if mc.Keep(41) && (l.owner(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(46, 0, w.g.Load(47))) {
-			if mc.Keep(40) {
-				l.granted(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w)), w)
+		if mc.Keep(37) && (l.owner(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(41, 0, w.ID.Load(42))) {
+			if mc.Keep(34) {
+				Open(mc.Mark(43, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+			}
+			if mc.Keep(35) {
+				End(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w)), w)
+			}
+			if mc.Keep(36) {
+				Leave(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
 			}
 			return nil
 		}
-		now := w.head.look(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), l)
-		if mc.Keep(44) && (!*mc.Read(&w.head.closed) && now-w.since.Load(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
-			if mc.Keep(42) {
-				l.close(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w)
+		now := w.Head.Look(mc.Mark(46, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), &l.word)
+		if mc.Keep(40) && (!*mc.Read(&w.Head.Closed) && now-w.Since.Load(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
+			if mc.Keep(38) {
+				Close(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), &l.word, w)
 			}
-			if mc.Keep(43) {
+			if mc.Keep(39) {
 				b = wait.Backoff{}
 			}
 		}
-		err := w.reason(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), l, lim)
-		if mc.Keep(46) && (err == nil && w.head.stalled(l, now)) {
-			if mc.Keep(45) {
-				err = l.stall(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
+		err := l.reason(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, lim)
+		if mc.Keep(42) && (err == nil && w.Head.Stalled(&l.word, now)) {
+			if mc.Keep(41) {
+				err = l.stall(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
 			}
 		}
-		if mc.Keep(49) && (err != nil) {
-			if mc.Keep(47) {
-				w.endWait(mc.Mark(54, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)))
+		if mc.Keep(45) && (err != nil) {
+			if mc.Keep(43) {
+				End(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
-			if mc.Keep(48) {
-				l.handOff(mc.Mark(55, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+			if mc.Keep(44) {
+				Leave(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
 		}
-		if mc.Keep(50) {
-			l.pause(mc.Mark(56, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
+		if mc.Keep(46) {
+			l.pause(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
 		}
 		wait.Relax(b.Pauses())
 	}
 }
 
-func (l *Mutex) close(_ mc.Site, w *waiter) {
+func (l *Mutex) pause(_ mc.Site, w *Waiter, b *wait.Backoff, lim *Limit) {
+	mc.Enter(53)
+	defer mc.Leave()
+	switch d := b.Next(); {
+	case d == 0:
+		if mc.Keep(47) {
+			runtime.Gosched(mc.Mark(54))
+		}
+	case d < wait.Long || !*mc.Read(&w.Head.Closed):
+		if mc.Keep(48) {
+			w.Sleep(mc.Mark(55, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), d, lim)
+		}
+	default:
+		if mc.Keep(49) {
+			Sleep(mc.Mark(56, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w, lim)
+		}
+	}
+}
+
+func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
 	mc.Enter(56)
 	defer mc.Leave()
+	if mc.Keep(50) && (!*mc.Read(&w.Bounded)) {
+		return l.failStall(w.Head.Quiet(now))
+	}
 	if mc.Keep(51) {
-		asm.Xchg32AcqRel(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, asm.ClosedMask)
+		w.Head.Again()
 	}
-	if mc.Keep(52) {
-		*mc.Write(&w.head.closed), *mc.Write(&w.head.owner) = true, l.owner(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w)))
-	}
-	if mc.Keep(53) {
-		w.head.grant()
-	}
-	count(evClosed)
-}
-
-func (l *Mutex) granted(_ mc.Site, w *waiter) {
-	mc.Enter(58)
-	defer mc.Leave()
-	if mc.Keep(55) && (*mc.Read(&w.head.closed)) {
-		if mc.Keep(54) {
-			asm.StoreRelaxed32(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, 0)
+	for b := Next(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), w); b != nil; b = Next(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b)), b) {
+		if waited := now - b.Since.Load(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b))); mc.Keep(53) && (!*mc.Read(&b.Bounded) && waited >= Timeout(&l.word)) {
+			quiet := min(w.Head.Quiet(now), time.Duration(waited))
+			if mc.Keep(52) {
+				Convict(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b), uint64(quiet)), b, &Verdict{Epoch: atomic.LoadUint32(61, &b.Epoch), Quiet: quiet})
+			}
 		}
 	}
-	if mc.Keep(56) {
-		*mc.Write(&w.head) = headship{}
-	}
-	if mc.Keep(57) {
-		w.endWait(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w)))
-	}
-	if mc.Keep(58) {
-		l.handOff(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w)), w)
-	}
+	return nil
 }
 
-func (l *Mutex) handOff(_ mc.Site, w *waiter) {
+func (l *Mutex) reason(_ mc.Site, w *Waiter, lim *Limit) error {
 	mc.Enter(61)
 	defer mc.Leave()
-	for next := l.unlink(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w)), w); next != nil; next = l.unlink(mc.Mark(63, hashMutexPtr(l), hashWaiterPtr(w)), w) {
-		h := *mc.Read(&w.head)
-		if mc.Keep(59) {
-			w.free(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w), hashWaiterPtr(next), hashHeadship(h)))
+	if v := Convicted(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w); mc.Keep(55) && (v != nil) {
+		if mc.Keep(54) && (v.Err == nil) {
+			return l.failStall(v.Quiet)
 		}
-		if mc.Keep(60) && (next.promote(mc.Mark(65, hashMutexPtr(l), hashWaiterPtr(next), hashHeadship(h)), h)) {
-			return
-		}
-		if mc.Keep(61) {
-			w = next
-		}
+		return failDeadlock(v.Err)
 	}
+	return l.reached(mc.Mark(63, hashMutexPtr(l), hashLimitPtr(lim)), lim)
 }
 
-func (l *Mutex) unlink(_ mc.Site, w *waiter) *waiter {
-	mc.Enter(65)
+func (l *Mutex) reached(_ mc.Site, lim *Limit) error {
+	mc.Enter(63)
 	defer mc.Leave()
-	if mc.Keep(67) && (asm.LoadRelaxed32(mc.Mark(66, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail) == w.index) {
-		if mc.Keep(64) && (*mc.Read(&w.head.closed)) {
-			if mc.Keep(62) {
-				asm.StoreRelaxed32(mc.Mark(67, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Sleeper, 0)
-			}
-			if mc.Keep(63) {
-				*mc.Write(&w.head.closed) = false
-			}
-		}
-
-		if mc.Keep(66) && (asm.TryCmpxchgRelease32(mc.Mark(68, hashMutexPtr(l), hashWaiterPtr(w)), &l.word.Tail, w.index, 0)) {
-			if mc.Keep(65) {
-				w.free(mc.Mark(69, hashWaiterPtr(w)))
-			}
-			return nil
-		}
+	switch lim.Reached(mc.Mark(64, hashMutexPtr(l), hashLimitPtr(lim))) {
+	case Cancelled:
+		return l.failContext()
+	case Passed:
+		return l.failDeadline(lim)
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(70, hashWaiterPtr(w)), &w.next, linkClosed)
-	if mc.Keep(68) && (next == 0) {
-		return nil
-	}
-	return waiterAt(next)
-}
-
-func (w *waiter) promote(_ mc.Site, h headship) bool {
-	mc.Enter(70)
-	defer mc.Leave()
-	for {
-		state := asm.LoadAcquire32(mc.Mark(71, hashWaiterPtr(w), hashHeadship(h)), &w.state)
-		if mc.Keep(70) && (state == stateAbandoned) {
-			if mc.Keep(69) {
-				*mc.Write(&w.head) = h
-			}
-			return false
-		}
-		if mc.Keep(71) {
-			*mc.Write(&w.head) = h
-		}
-		if mc.Keep(74) && (asm.TryCmpxchgRelease32(mc.Mark(72, hashWaiterPtr(w), hashHeadship(h), uint64(state)), &w.state, state, stateHead)) {
-			if mc.Keep(73) && (state == stateParked) {
-				if mc.Keep(72) {
-					w.Signal(mc.Mark(73, hashWaiterPtr(w)))
-				}
-			}
-			return true
-		}
-	}
+	return nil
 }

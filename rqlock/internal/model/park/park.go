@@ -15,14 +15,26 @@ import (
 type Parker struct {
 	token uint32
 
-	// Alarm, if not 0, is a time at which a wait ends as well, if Alarmed holds then or
-	// later.
+	// Alarm, if not 0, is a time at which a wait ends as well, if Alarmed says so then or
+	// later, or says at any time that the waiter is forgotten.
 	Alarm   int64
-	Alarmed func() bool
+	Alarmed func() (late, forgotten bool)
 }
 
 // Init is Parker.Init.
 func (p *Parker) Init() {}
+
+// End is Parker.End.
+func (p *Parker) End() {}
+
+// Bubble is Parker.Bubble. There are no bubbles here.
+func (p *Parker) Bubble() bool { return false }
+
+// Durable is Parker.Durable.
+func (p *Parker) Durable() bool { return false }
+
+// Pause is Parker.Pause. It is for as long as store buffers take to drain.
+func (p *Parker) Pause(site mc.Site, d time.Duration) { mc.Drain(site, int64(d)) }
 
 // Declare names the token.
 func (p *Parker) Declare(name string) { mc.Name(unsafe.Pointer(&p.token), name) }
@@ -35,13 +47,25 @@ func (p *Parker) Signal(site mc.Site) {
 // Wait is Parker.Wait.
 func (p *Parker) Wait(site mc.Site) { p.block(site, nil, mc.Never) }
 
-// block waits for a token, for the end of done, for a time or for the alarm.
+// block waits for a token, for the end of done, for a time, for the alarm or to be
+// forgotten.
 func (p *Parker) block(site mc.Site, done <-chan struct{}, end int64) {
-	ready := func() bool { return p.token != 0 || context.Cancelled(done) }
+	alarmed := func() (late, forgotten bool) {
+		if p.Alarm == 0 {
+			return false, false
+		}
+		return p.Alarmed()
+	}
+	ready := func() bool {
+		_, forgotten := alarmed()
+		return forgotten || p.token != 0 || context.Cancelled(done)
+	}
 	if p.Alarm == 0 || p.Alarm >= end {
 		mc.BlockUntil(site, "a token", ready, end)
-	} else if !mc.BlockUntil(site, "a token", ready, p.Alarm) && !p.Alarmed() {
-		mc.BlockUntil(site, "a token", func() bool { return ready() || p.Alarmed() }, end)
+	} else if !mc.BlockUntil(site, "a token", ready, p.Alarm) {
+		if late, _ := alarmed(); !late {
+			mc.BlockUntil(site, "a token", func() bool { late, _ := alarmed(); return late || ready() }, end)
+		}
 	}
 	p.take(site)
 }
@@ -63,6 +87,3 @@ func (p *Parker) WaitFor(site mc.Site, d time.Duration, done <-chan struct{}) {
 		p.block(site, done, mc.Never)
 	}
 }
-
-// Closed is park.Closed.
-func Closed(site mc.Site, done <-chan struct{}) bool { return context.Closed(site, done) }

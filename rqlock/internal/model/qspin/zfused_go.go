@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(210)
+	mc.Enter(249)
 	defer mc.Leave()
-	if mc.Keep(209) && (!asm.LockFast(mc.Mark(211, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(208) {
-			lockContended(mc.Mark(212, hashMutexPtr(l)), l)
+	if mc.Keep(248) && (!asm.LockFast(mc.Mark(250, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(247) {
+			lockContended(mc.Mark(251, hashMutexPtr(l)), l)
 		}
 	}
 }

@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(162)
+	mc.Enter(201)
 	defer mc.Leave()
-	if mc.Keep(162) && (l.spin(mc.Mark(163, hashMutexPtr(l)))) {
+	if mc.Keep(201) && (l.spin(mc.Mark(202, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(164, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(164) && (n == nil) {
-		if mc.Keep(163) {
+	n := newNode(mc.Mark(203, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(203) && (n == nil) {
+		if mc.Keep(202) {
 
-			l.awaitLock(mc.Mark(165, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(204, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(166) && (!l.enqueue(mc.Mark(166, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(165) {
-			n.awaitHead(mc.Mark(167, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(205) && (!l.enqueue(mc.Mark(205, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(204) {
+			n.awaitHead(mc.Mark(206, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(167) {
-		l.awaitLock(mc.Mark(168, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(206) {
+		l.awaitLock(mc.Mark(207, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(168) {
-		l.handOff(mc.Mark(169, hashMutexPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(207) {
+		l.handOff(mc.Mark(208, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(169)
+	mc.Enter(208)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(169) && (asm.LoadRelaxed32(mc.Mark(170, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(171)) {
+		if mc.Keep(208) && (asm.LoadRelaxed32(mc.Mark(209, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(210)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(171)
+	mc.Enter(210)
 	defer mc.Leave()
-	if mc.Keep(170) {
-		asm.StoreRelaxed32(mc.Mark(172, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(209) {
+		asm.StoreRelaxed32(mc.Mark(211, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(171) {
-		asm.StoreRelaxed32(mc.Mark(173, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(210) {
+		asm.StoreRelaxed32(mc.Mark(212, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(174, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(172) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(213, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(211) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(174) && (asm.Xchg32AcqRel(mc.Mark(175, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(173) {
+	if mc.Keep(213) && (asm.Xchg32AcqRel(mc.Mark(214, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(212) {
 
-			prev.free(mc.Mark(176, hashNodePtr(prev)))
+			prev.free(mc.Mark(215, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(176)
+	mc.Enter(215)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(177, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(176) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(178, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(175) {
-			n.Wait(mc.Mark(179, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(216, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(215) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(217, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(214) {
+			n.Wait(mc.Mark(218, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(177) {
-		asm.LoadAcquire32(mc.Mark(180, hashNodePtr(n)), &n.state)
+	if mc.Keep(216) {
+		asm.LoadAcquire32(mc.Mark(219, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(180)
+	mc.Enter(219)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(178) && (asm.LoadRelaxed32(mc.Mark(181, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(182, closed)) {
+		if mc.Keep(217) && (asm.LoadRelaxed32(mc.Mark(220, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(221, closed)) {
 			return
 		}
-		if mc.Keep(182) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(179) {
+		if mc.Keep(221) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(218) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(183, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(222, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(181) && (closed) {
-				if mc.Keep(180) {
+			if mc.Keep(220) && (closed) {
+				if mc.Keep(219) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(183) {
-				time.Sleep(mc.Mark(184, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(222) {
+				time.Sleep(mc.Mark(223, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(184) {
-				runtime.Gosched(mc.Mark(185, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(223) {
+				runtime.Gosched(mc.Mark(224, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(185)
+	mc.Enter(224)
 	defer mc.Leave()
-	if mc.Keep(185) && (!closed) {
-		return l.TryLock(mc.Mark(186, hashMutexPtr(l)))
+	if mc.Keep(224) && (!closed) {
+		return l.TryLock(mc.Mark(225, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(186) && (asm.XchgLockedAcquire(mc.Mark(187, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(225) && (asm.XchgLockedAcquire(mc.Mark(226, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(187) {
-		asm.ClearPendingRelaxed(mc.Mark(188, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(226) {
+		asm.ClearPendingRelaxed(mc.Mark(227, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(188)
+	mc.Enter(227)
 	defer mc.Leave()
 
-	if mc.Keep(189) && (asm.TryCmpxchgTailRelaxed(mc.Mark(189, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(188) {
-			n.free(mc.Mark(190, hashNodePtr(n)))
+	if mc.Keep(228) && (asm.TryCmpxchgTailRelaxed(mc.Mark(228, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(227) {
+			n.free(mc.Mark(229, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(191, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(190) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(230, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(229) && (next == 0) {
 		return
 	}
-	if mc.Keep(191) {
-		n.free(mc.Mark(192, hashNodePtr(n), uint64(next)))
+	if mc.Keep(230) {
+		n.free(mc.Mark(231, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(192) {
-		nodeAt(next).promote(mc.Mark(193, uint64(next)))
+	if mc.Keep(231) {
+		nodeAt(next).promote(mc.Mark(232, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(193)
+	mc.Enter(232)
 	defer mc.Leave()
-	if mc.Keep(194) && (asm.Xchg32AcqRel(mc.Mark(194, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(193) {
-			n.Signal(mc.Mark(195, hashNodePtr(n)))
+	if mc.Keep(233) && (asm.Xchg32AcqRel(mc.Mark(233, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(232) {
+			n.Signal(mc.Mark(234, hashNodePtr(n)))
 		}
 	}
 }

@@ -1,0 +1,48 @@
+// Package events counts outcomes of acquisitions.
+package events
+
+import (
+	"sync/atomic"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// An Event is what is counted. Package rqlock's Events says what each means.
+type Event int
+
+const (
+	Spun Event = iota
+	Queued
+	Parked
+	Closed
+	Unqueued
+	SelfDeadlock
+	CycleDeadlock
+	Stall
+	Deadline
+	Cancelled
+	Rescued
+	Unreported
+	Number
+)
+
+// counters are spread over cache lines by goroutine.
+var counters [64]struct {
+	n [Number]atomic.Uint64
+	_ [128 - Number*8%128]byte
+}
+
+// Count counts one e.
+func Count(e Event) {
+	counters[uint32(asm.CurrentGoid()*0x9e3779b97f4a7c15>>40)%uint32(len(counters))].n[e].Add(1)
+}
+
+// Read returns the counts since the program started. Concurrent ones may be missing.
+func Read() (sum [Number]uint64) {
+	for i := range counters {
+		for e := range sum {
+			sum[e] += counters[i].n[e].Load()
+		}
+	}
+	return sum
+}

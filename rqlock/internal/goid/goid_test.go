@@ -1,0 +1,74 @@
+package goid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// TestState: it says what a goroutine does, and of one that has ended that it has.
+func TestState(t *testing.T) {
+	ids, blocked := make(chan uint64), make(chan bool)
+	go func() {
+		ids <- asm.CurrentGoid()
+		<-blocked
+		blocked <- true
+	}()
+	id := <-ids
+	await := func(want string) {
+		t.Helper()
+		for start := time.Now(); ; time.Sleep(time.Millisecond) {
+			Fresh()
+			state, stack := State(id)
+			if state == want {
+				if named := len(stack) > 0 && strings.Contains(fmt.Sprint(stack), "TestState"); named != (want != Ended) {
+					t.Errorf("its stack is %v", stack)
+				}
+				return
+			}
+			if time.Since(start) > 30*time.Second {
+				t.Fatalf("goroutine %d is %q, want %q", id, state, want)
+			}
+		}
+	}
+	await("chan receive")
+	if got, _ := State(id); got != "" {
+		t.Errorf("looked again at once, and found %q", got)
+	}
+	blocked <- true
+	<-blocked
+	await(Ended)
+	Fresh()
+	if got, _ := State(asm.CurrentGoid()); got != "running" {
+		t.Errorf("the caller is %q", got)
+	}
+}
+
+// TestStateIn: a goroutine is found by its whole id.
+func TestStateIn(t *testing.T) {
+	const dump = "goroutine 12 [running]:\nf\n\ngoroutine 1 [chan receive, 2 minutes]:\ng\n\ngoroutine 123 [select]:\nh\n"
+	for id, want := range map[uint64]string{12: "running", 1: "chan receive, 2 minutes", 123: "select", 2: "", 23: ""} {
+		if got, _ := stateIn([]byte(dump), id); got != want {
+			t.Errorf("goroutine %d is %q, want %q", id, got, want)
+		}
+	}
+}
+
+// TestFramesOf reads what the runtime prints.
+func TestFramesOf(t *testing.T) {
+	const calls = "main.(*T).run(0x14, {0x1, 0x2})\n\t/src/a b/t.go:12 +0x1d\nmain.main()\n\tC:/src/t.go:7 +0x55\ncreated by main.f in goroutine 1\n\t/src/t.go:9 +0x10\n"
+	want := "[main.(*T).run /src/a b/t.go 12] [main.main C:/src/t.go 7] [created by main.f in goroutine 1 /src/t.go 9] "
+	got := ""
+	for _, f := range framesOf(calls) {
+		got += fmt.Sprint([]any{f.Function, f.File, f.Line}, " ")
+	}
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for _, odd := range []string{"", "x", "x\n", "()\n\t\n", "a(\n\t:\nb"} {
+		framesOf(odd) // must not panic
+	}
+}

@@ -1,0 +1,82 @@
+package queue
+
+import (
+	"testing"
+
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+)
+
+// record returns a record for a goroutine that does not exist.
+func record(t *testing.T) *waiter.Waiter {
+	t.Helper()
+	w := waiter.New(0)
+	if w == nil {
+		t.Fatal("no record is free")
+	}
+	return w
+}
+
+func checkLeft(t *testing.T, l *asm.Owned) {
+	t.Helper()
+	if l.Owner.Load() != 0 || l.Tail != 0 || l.Sleeper != 0 {
+		t.Errorf("the lock is left with owner %d, tail %d, sleeper %#x", l.Owner.Load(), l.Tail, l.Sleeper)
+	}
+	for _, leak := range waiter.Leaks() {
+		t.Error(leak)
+	}
+}
+
+// TestOrder: waiters are heads in the order in which they came, but for those that have
+// given up (G7).
+func TestOrder(t *testing.T) {
+	l := new(asm.Owned)
+	w := []*waiter.Waiter{record(t), record(t), record(t), record(t)}
+	for i := range w {
+		want := Behind
+		if i == 0 {
+			want = AtHead
+		}
+		if got := Enter(l, w[i]); got != want {
+			t.Fatalf("waiter %d has position %d, want %d", i, got, want)
+		}
+	}
+	Abandon(l, w[1])
+	if Next(w[0]) != w[1] || Next(w[1]) != w[2] || Next(w[3]) != nil {
+		t.Error("the queue has another order")
+	}
+	Close(l, w[0])
+	Leave(l, w[0])
+	if !Spin(l, w[2]) || Spin(l, w[3]) {
+		t.Error("the head is not the first that has not given up")
+	}
+	if !Closed(l) || !w[2].Head.Closed {
+		t.Error("the lock was opened between two heads")
+	}
+	Leave(l, w[2])
+	Leave(l, w[3])
+	checkLeft(t, l)
+}
+
+// TestLateLink: a waiter that links after the one before it has left is the head,
+// knows what that knew of the lock's progress, and frees it.
+func TestLateLink(t *testing.T) {
+	l := new(asm.Owned)
+	a, b := record(t), record(t)
+	if Enter(l, a) != AtHead {
+		t.Fatal("the first is not the head")
+	}
+	a.Head.Begin(7)
+	want := a.Head
+	l.Tail = b.Index // b is in the tail, but not linked
+	Leave(l, a)
+	l.Tail = a.Index // now the whole of b's Enter
+	if Enter(l, b) != AtHead {
+		t.Error("behind a node that has left, and not the head")
+	}
+	if b.Head != want {
+		t.Errorf("what was handed on is %+v, want %+v", b.Head, want)
+	}
+	Leave(l, b)
+	checkLeft(t, l)
+}

@@ -1,0 +1,90 @@
+package waiter
+
+import (
+	"fmt"
+
+	"github.com/rqlock/rqlock/asm"
+)
+
+// What tests of other packages look at. Nobody may wait meanwhile.
+
+// withheld are the records that Withhold keeps.
+var withheld []*Waiter
+
+// Withhold has no more than n waiters have records, until restore is called.
+func Withhold(n int) (restore func()) {
+	if n >= maxRecords {
+		return func() {}
+	}
+	if w := New(0); w != nil { // makes some, if there were none
+		w.Free()
+	}
+	all := TakeAll()
+	most := Most
+	Most = 0
+	withheld = all[n:]
+	for _, w := range all[:n] {
+		w.Free()
+	}
+	return func() {
+		Most = most
+		for _, w := range withheld {
+			w.Free()
+		}
+		withheld = nil
+	}
+}
+
+// TakeAll returns all free records, which are the caller's.
+func TakeAll() (all []*Waiter) {
+	for i := range edges {
+		if w := edges[i].takeSpare(); w != nil {
+			all = append(all, w)
+		}
+	}
+	for w := registry.free.pop(); w != nil; w = registry.free.pop() {
+		all = append(all, w)
+	}
+	return all
+}
+
+// Leaks describes what is left of waits that are over: edges in the table, and records
+// that are not free, or still do something.
+func Leaks() (found []string) {
+	leak := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	registry.mu.Lock()
+	made := registry.made
+	registry.mu.Unlock()
+	free := make([]int, made+1)
+	for at := range edges {
+		b := &edges[at]
+		for i := range b.slots {
+			if index := asm.LoadRelaxed32(&b.slots[i]); index != 0 {
+				leak("the edge of record %d is left in bucket %d", index, at)
+			}
+		}
+		if n := asm.LoadRelaxed32(&b.passed); n != 0 {
+			leak("bucket %d counts %d records that went further", at, int32(n))
+		}
+		free[asm.LoadRelaxed32(&b.spare)]++
+	}
+	for _, w := range withheld {
+		free[w.Index]++
+	}
+	for index := uint32(registry.free.top.Load()); index != 0 && free[index] < 2; index = At(index).nextFree {
+		free[index]++
+	}
+	for index := uint32(1); index <= made; index++ {
+		w := At(index)
+		if free[index] != 1 {
+			leak("record %d of %d is free %d times", index, made, free[index])
+		}
+		if w.Lock.Load() != nil {
+			leak("record %d has an edge", index)
+		}
+		if !w.Idle() {
+			leak("record %d waits on", index)
+		}
+	}
+	return found
+}

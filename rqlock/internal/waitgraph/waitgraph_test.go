@@ -1,0 +1,226 @@
+package waitgraph
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+)
+
+// A ring has n goroutines, which do not exist. Each holds a lock, and waits for the next
+// one's if it has a record.
+type ring struct {
+	locks   []asm.Owned
+	ids     []uint64
+	records []*waiter.Waiter
+}
+
+// newRing makes a ring of which nobody waits yet, and checks at the end of the test that no
+// record is left.
+func newRing(t *testing.T, n int) *ring {
+	t.Helper()
+	r := &ring{make([]asm.Owned, n), make([]uint64, n), make([]*waiter.Waiter, n)}
+	for i := range r.locks {
+		r.ids[i] = uint64(i+1) << 20
+		r.locks[i].Owner.Store(r.ids[i])
+	}
+	t.Cleanup(func() {
+		for i := range r.records {
+			r.end(i)
+		}
+		for _, leak := range waiter.Leaks() {
+			t.Error(leak)
+		}
+	})
+	return r
+}
+
+func (r *ring) next(i int) *asm.Owned { return &r.locks[(i+1)%len(r.locks)] }
+
+// begin has the goroutine wait.
+func (r *ring) begin(i int) {
+	r.records[i] = waiter.New(r.ids[i])
+	Begin(r.records[i], r.ids[i], r.next(i), nil)
+}
+
+// end has it wait no longer.
+func (r *ring) end(i int) {
+	if w := r.records[i]; w != nil {
+		r.records[i] = nil
+		End(w)
+		w.Free()
+	}
+}
+
+// step is where a walk from the goroutine begins.
+func (r *ring) step(i int) Step {
+	w := r.records[i]
+	return Step{Waiter: w, ID: r.ids[i], Epoch: w.Epoch, Lock: r.next(i)}
+}
+
+// TestCycle: the edge that closes a cycle finds it, whatever its length, and no other edge
+// does (G3).
+func TestCycle(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 8, 9, 100} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			r := newRing(t, n)
+			for begun, i := range seed.Rand(t).Perm(n) {
+				r.begin(i)
+				want := 0
+				if begun == n-1 {
+					want = n
+				}
+				if cycle := Cycle(r.records[i], r.next(i)); len(cycle) != want {
+					t.Errorf("edge %d of %d finds a cycle of %d", begun, n, len(cycle))
+				}
+			}
+		})
+	}
+}
+
+// TestConfirm: a second walk refutes a cycle of which a party has waited anew
+// meanwhile, though it waits for the same lock again (G4).
+func TestConfirm(t *testing.T) {
+	r := newRing(t, 3)
+	for i := range 3 {
+		r.begin(i)
+	}
+	start := r.step(2)
+	cycle := path(start, 3)
+	if len(cycle) != 3 || !confirms(start, cycle) {
+		t.Fatalf("a cycle of %d, confirmed: %v", len(cycle), confirms(start, cycle))
+	}
+	r.end(0)
+	if confirms(start, cycle) {
+		t.Error("a cycle of which a party is gone was confirmed")
+	}
+	r.begin(0)
+	if len(path(start, 3)) != 3 || confirms(start, cycle) {
+		t.Errorf("a cycle of %d, confirmed as the one before", len(path(start, 3)))
+	}
+}
+
+// TestLater: of two waiters one came later, even if they came at the same time (G5).
+func TestLater(t *testing.T) {
+	a, b := &waiter.Waiter{}, &waiter.Waiter{}
+	a.Index, b.Index = 1, 2
+	for _, times := range [][2]int64{{1, 1}, {1, 2}, {2, 1}} {
+		a.Since.Store(times[0])
+		b.Since.Store(times[1])
+		if later(a, b) == later(b, a) {
+			t.Errorf("of %d, neither or both came later", times)
+		}
+	}
+}
+
+// TestForeignCycle: a walk that runs into a cycle elsewhere, whose victim has not
+// left yet, comes to an end, and has found nothing.
+func TestForeignCycle(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 20} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			r := newRing(t, n)
+			for i := range n {
+				r.begin(i)
+			}
+			w := waiter.New(1 << 40)
+			Begin(w, 1<<40, &r.locks[0], nil)
+			if cycle := Cycle(w, &r.locks[0]); cycle != nil {
+				t.Errorf("a cycle of %d that the waiter is not part of", len(cycle))
+			}
+			End(w)
+			w.Free()
+		})
+	}
+}
+
+// TestConvict: the first verdict on a wait holds, and one on an earlier wait does not count.
+func TestConvict(t *testing.T) {
+	r := newRing(t, 2)
+	r.begin(0)
+	w := r.records[0]
+	Convict(w, &waiter.Verdict{Epoch: w.Epoch - 1})
+	if Convicted(w) != nil {
+		t.Error("a verdict on an earlier wait counts")
+	}
+	Convict(w, &waiter.Verdict{Epoch: w.Epoch})
+	v := Convicted(w)
+	Convict(w, &waiter.Verdict{Epoch: w.Epoch})
+	if v == nil || Convicted(w) != v {
+		t.Errorf("verdicts %p and %p", v, Convicted(w))
+	}
+}
+
+// TestFlicker: the edges of a cycle come and go so that no two of them ever stand
+// at once, and walk by walk each may be seen: that is no deadlock (G4).
+func TestFlicker(t *testing.T) {
+	r := newRing(t, 3)
+	for i := range 3 {
+		r.begin(i)
+	}
+	w, a, b := r.records[0], r.records[1], r.records[2]
+	a.Lock.Store(nil)
+	b.Lock.Store(nil)
+	rnd := seed.Rand(t)
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for !over.Load() {
+			for i, f := range []*waiter.Waiter{a, b} {
+				// As Begin and End do, but for the table.
+				atomic.AddUint32(&f.Epoch, 1)
+				f.Lock.Store(r.next(i + 1))
+				for range rnd.IntN(8) {
+					asm.CPURelax()
+				}
+				f.Lock.Store(nil)
+			}
+		}
+	})
+	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
+		if cycle := Cycle(w, r.next(0)); cycle != nil {
+			t.Errorf("a deadlock that there never was: %v", cycle)
+			break
+		}
+	}
+	over.Store(true)
+	wg.Wait()
+}
+
+// TestLongCycle: what it takes to find a cycle grows with its length, not with the
+// square of it (G3).
+func TestLongCycle(t *testing.T) {
+	closing := func(n int) time.Duration {
+		r := newRing(t, n)
+		defer func() {
+			for i := range n {
+				r.end(i)
+			}
+		}()
+		for i := range n {
+			r.begin(i)
+		}
+		start := time.Now()
+		cycle := Cycle(r.records[n-1], r.next(n-1))
+		took := time.Since(start)
+		if len(cycle) != n {
+			t.Fatalf("a cycle of %d, want %d", len(cycle), n)
+		}
+		return took
+	}
+	// Ten times the length takes ten times as long, and with a square a hundred
+	// times: repeated, as others use the machine, too.
+	best := 1e9
+	for range 20 {
+		short, long := closing(1000), closing(10_000)
+		if best = min(best, float64(long)/float64(short)); best < 25 {
+			t.Logf("a cycle of 1,000 in %v, of 10,000 in %v", short, long)
+			return
+		}
+	}
+	t.Errorf("a cycle of 10,000 takes at least %.1f times as long as one of 1,000", best)
+}
