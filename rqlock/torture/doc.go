@@ -1,8 +1,8 @@
 // Package torture tortures a lock, as locktorture does in Linux. Many goroutines, the
 // writers, take a few locks, hold them for odd times, nest them and give up waiting,
-// while goroutines end and are replaced, the garbage collector runs and GOMAXPROCS
-// changes. Deadlocks and stalls are injected, and the lock must report each of them
-// exactly as it happened.
+// while goroutines end and are replaced, the garbage collector runs, GOMAXPROCS changes
+// and the process is stopped for a while. Deadlocks and stalls are injected, and the lock
+// must report each of them exactly as it happened.
 //
 // [New] makes a run of one [Kind] of lock: one of [Kinds], or a kind of your own. The
 // command that runs it is rqlock/cmd/rqtorture:
@@ -21,6 +21,18 @@
 //     wait for one of the locks without being part of the cycle.
 //   - While a lock is held for too long, each of its waiters gets a stall, and nobody
 //     else. Afterwards the lock works again.
+//   - A goroutine that ends while it holds a lock is the one whom each timeout of the
+//     lock names, as a goroutine that has ended. Nobody else is told that it holds the
+//     lock, is granted it, or can unlock it. Another lock takes the place of this one.
+//   - While many goroutines call TryLock, those that wait are granted the lock.
+//   - Goroutines each of which holds a lock and waits for the next one's are all granted
+//     their locks, the last one first.
+//   - While the process is stopped, no time passes: neither one long stop nor many short
+//     ones make a stall. The process is stopped by SIGSTOP and continued by SIGCONT, both
+//     from a child process. Where that is not possible, [Stats] says so. An interactive
+//     shell takes a program that is stopped for suspended, so its jobs are not stopped.
+//   - Who unlocks a lock wakes the waiter whose turn it is. The watchdog of package rqlock
+//     wakes nobody ([rqlock.Events], Rescued).
 //   - OnViolation is called once for each such error.
 //   - Every writer makes progress. If one makes none for long, the run fails and shows
 //     the stacks of all goroutines.

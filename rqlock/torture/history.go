@@ -1,31 +1,39 @@
 package torture
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A history tells for how long a lock was granted to nobody, by the times that its
-// holders took. It decides whether a stall was real: a machine with too much load
-// makes real ones.
+// A history tells for how long a lock was granted to nobody, and held by one goroutine,
+// by the times that its holders took. It decides whether a stall was real: a machine with
+// too much load makes real ones.
 //
-// Nobody can tell exactly when a lock is granted. The time that a history keeps is
-// never later. So a gap may come out longer than it was, but never shorter: a stall
-// that no gap covers was not real.
+// Nobody can tell exactly when a lock is granted and released. A gap, from one grant to
+// the next, and a hold may come out longer than they were, but never shorter: a stall
+// that none of them covers was not real.
 type history struct {
 	lastRelease atomic.Int64 // just before it
 	lastGrant   atomic.Int64 // not after it
+	holders     atomic.Int32 // not fewer than there are
 	mu          sync.Mutex
-	gaps        []gap // the last maxGaps ones of minGap and more
+	gaps, holds []span // the last maxSpans ones of minSpan and more
 }
 
-// A gap is the time between two grants.
-type gap struct{ from, to int64 }
+// A span is a time.
+type span struct{ from, to int64 }
+
+func (s span) length() int64 { return s.to - s.from }
+
+// cut returns the part of s that lies in another span. Its length is not positive if
+// there is none.
+func (s span) cut(other span) span { return span{max(s.from, other.from), min(s.to, other.to)} }
 
 const (
-	minGap  = int64(5 * time.Millisecond) // less than any stall timeout, which is 10 ms at least
-	maxGaps = 64                          // a wait of the default stall timeout has at most 50
+	minSpan  = int64(5 * time.Millisecond) // less than half of any stall timeout, which is 10 ms at least
+	maxSpans = 1000                        // a wait of the default stall timeout has at most 200
 
 	// slack is the most by which a stall's length, which rqlock counts in ticks, and
 	// the gap, which begins before the waiter's first poll, may differ.
@@ -39,32 +47,61 @@ func nanotime() int64 { return int64(time.Since(start)) }
 
 // granted notes that the lock was granted to the caller, which began to wait then.
 func (h *history) granted(began int64) {
+	h.holders.Add(1)
 	now, last := nanotime(), h.lastGrant.Load()
-	if now-last >= minGap {
-		h.mu.Lock()
-		if h.gaps = append(h.gaps, gap{last, now}); len(h.gaps) > maxGaps {
-			h.gaps = h.gaps[1:]
-		}
-		h.mu.Unlock()
-	}
+	h.note(&h.gaps, span{last, now})
 	h.lastGrant.Store(max(began, h.lastRelease.Load()))
 }
 
-// releasing notes that the caller is about to release the lock.
-func (h *history) releasing() { h.lastRelease.Store(nanotime()) }
+// releasing notes that the caller is about to release the lock, and returns when it was
+// granted.
+func (h *history) releasing() (granted int64) {
+	now, granted := nanotime(), h.lastGrant.Load()
+	h.note(&h.holds, span{granted, now})
+	h.lastRelease.Store(now)
+	return granted
+}
 
-// idle reports whether the lock may have been granted to nobody for d, in a gap that
-// ended after since.
-func (h *history) idle(since int64, d time.Duration) bool {
-	if nanotime()-h.lastGrant.Load() >= int64(d) {
+// released notes that the caller has released the lock, which was granted to it then. It
+// may not have run for a while since releasing.
+func (h *history) released(granted int64) {
+	h.note(&h.holds, span{granted, nanotime()})
+	h.holders.Add(-1)
+}
+
+func (h *history) note(list *[]span, s span) {
+	if s.length() < minSpan {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if *list = append(*list, s); len(*list) > maxSpans {
+		*list = (*list)[1:]
+	}
+}
+
+// idle returns the gaps that reach into a wait, and may have lasted for d when they or
+// the wait ended. What comes after the wait is cut off.
+func (h *history) idle(wait span, d time.Duration) (long []span) {
+	h.mu.Lock()
+	gaps := append(slices.Clone(h.gaps), span{h.lastGrant.Load(), nanotime()})
+	h.mu.Unlock()
+	for _, g := range gaps {
+		if g.to >= wait.from && min(g.to, wait.to)-g.from >= int64(d) {
+			long = append(long, span{g.from, min(g.to, wait.to)})
+		}
+	}
+	return long
+}
+
+// held reports whether one goroutine may have held the lock for d, and still in the wait.
+func (h *history) held(wait span, d time.Duration) bool {
+	if h.holders.Load() > 0 && wait.to-h.lastGrant.Load() >= int64(d) {
 		return true
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, g := range h.gaps {
-		if g.to >= since && g.to-g.from >= int64(d) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(h.holds, func(s span) bool {
+		return s.to >= wait.from && min(s.to, wait.to)-s.from >= int64(d)
+	})
 }

@@ -2,10 +2,14 @@ package torture
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/rqlock/rqlock/rqlock"
 )
 
 // injectCycles has goroutines wait for one another, again and again.
@@ -43,13 +47,23 @@ func (r *Runner) newCycle(locks []*instance, rnd *rand.Rand) *cycle {
 
 // An outcome is the outcome of an acquisition.
 type outcome struct {
-	l     *instance // nil if there was none
-	began int64
-	err   error
+	l    *instance // nil if there was none
+	wait span
+	err  error
 }
 
-// realStall reports whether the outcome is a stall, and the stall was real.
-func (o outcome) realStall(r *Runner) bool { return o.l.stalled(o.began, o.err, r.p.StallTimeout) }
+// realStall reports whether the outcome is a stall, and the stall was real: for as long
+// as it says, the lock was granted to nobody. One goroutine held it for most of that
+// time, and the process was not stopped for most of it.
+func (o outcome) realStall(r *Runner) bool {
+	var timeout *rqlock.TimeoutError
+	if o.l == nil || !errors.As(o.err, &timeout) || !timeout.Stall || timeout.Wait.For < r.p.StallTimeout {
+		return false
+	}
+	stops := r.stops.known()
+	ran := func(s span) bool { return stops.ran(s, r.p.StallTimeout) }
+	return o.l.held(o.wait, r.p.StallTimeout/2) && slices.ContainsFunc(o.l.idle(o.wait, timeout.Wait.For-slack), ran)
+}
 
 // run forms the cycle, and ends when every acquisition has an outcome.
 func (c *cycle) run(rnd *rand.Rand) {
@@ -101,16 +115,24 @@ var methods = []method{
 const unlimited = 2 // methods
 
 // visit acquires l for one section.
-func (r *Runner) visit(l *instance, by method) outcome {
-	began, err := l.acquire(by)
+func (r *Runner) visit(l *instance, by method) outcome { return r.visitAnd(l, by, runtime.Gosched) }
+
+// visitAnd does something in the section, too.
+func (r *Runner) visitAnd(l *instance, by method, do func()) outcome {
+	wait, err := l.acquire(by)
 	r.returned.count(err)
 	if err == nil {
-		r.visits.Add(1)
-		a, b := l.enter()
-		runtime.Gosched()
-		r.leave(section{l, a, b})
+		r.section(l, do)
 	}
-	return outcome{l, began, err}
+	return outcome{l, wait, err}
+}
+
+// section is a section of a lock that the caller has acquired, and ends it.
+func (r *Runner) section(l *instance, do func()) {
+	r.visits.Add(1)
+	a, b := l.enter()
+	do()
+	r.leave(section{l, a, b})
 }
 
 // judge reports whether the cycle had one victim, whose error has all of the cycle, and
@@ -186,7 +208,7 @@ func (r *Runner) stall(l *instance, rnd *rand.Rand) bool {
 	l.release()
 	ok := true
 	for _, o := range outcomes {
-		if o.l == nil || !o.realStall(r) {
+		if !o.realStall(r) {
 			r.fail("a waiter did not get an injected stall", "%v (nil: it was granted the lock)", o.err)
 			ok = false
 		}

@@ -1,12 +1,5 @@
 package torture
 
-import (
-	"errors"
-	"time"
-
-	"github.com/rqlock/rqlock/rqlock"
-)
-
 // An instance is one lock under torture, with the counters that it guards and the
 // history of its grants.
 type instance struct {
@@ -27,26 +20,21 @@ func newInstance(k Kind) *instance {
 // A method is a method of Locker that acquires the lock.
 type method func(Locker) error
 
-// acquire acquires l, and returns when it began to.
-func (l *instance) acquire(by method) (began int64, err error) {
-	began = nanotime()
+// acquire acquires l, and returns how long that took.
+func (l *instance) acquire(by method) (wait span, err error) {
+	wait.from = nanotime()
 	if err = by(l.Locker); err == nil {
-		l.granted(began)
+		l.granted(wait.from)
 	}
-	return began, err
+	wait.to = nanotime()
+	return wait, err
 }
 
 // release releases l.
 func (l *instance) release() {
-	l.releasing()
+	granted := l.releasing()
 	l.Unlock()
-}
-
-// stalled reports whether err, of an acquisition begun at the time given, is a stall
-// of the given length or more, and l was indeed granted to nobody for so long.
-func (l *instance) stalled(began int64, err error, atLeast time.Duration) bool {
-	var timeout *rqlock.TimeoutError
-	return errors.As(err, &timeout) && timeout.Stall && timeout.Wait.For >= atLeast && l.idle(began, timeout.Wait.For-slack)
+	l.released(granted)
 }
 
 // Counters are what a critical section changes. One is incremented when the section

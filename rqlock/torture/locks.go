@@ -27,7 +27,8 @@ type Kind struct {
 	Doc  string // what it is, in a few words
 
 	// Resilient says that the lock fails instead of hanging: it returns the errors of
-	// package rqlock, and calls rqlock's OnViolation.
+	// package rqlock, and calls rqlock's OnViolation. Its Unlock panics if the caller
+	// does not hold it.
 	Resilient bool
 
 	New func() Locker // returns a lock that is free

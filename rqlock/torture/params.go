@@ -34,6 +34,12 @@ type Params struct {
 	Cycles        time.Duration `help:"mean time between two injected cycles, of goroutines that wait for one another"`
 	CycleMax      int           `help:"most goroutines in an injected cycle (0 = 8)"`
 	Stalls        time.Duration `help:"mean time between two injected stalls, in which a lock is held until all its waiters have given up"`
+	Ends          time.Duration `help:"mean time between two goroutines that end while they hold a lock"`
+	Storms        time.Duration `help:"mean time between two storms, in which many goroutines call TryLock while others wait"`
+	StormCallers  int           `help:"goroutines that call TryLock in a storm (0 = eight for each processor)"`
+	Chains        time.Duration `help:"mean time between two chains, of goroutines each of which waits for the next one"`
+	ChainMax      int           `help:"most goroutines in a chain (0 = 100)"`
+	Stops         time.Duration `help:"mean time between two stops of the process, by SIGSTOP and SIGCONT"`
 	SelfDeadlocks int           `help:"in one of so many sections, lock again what is held"`
 	Limits        int           `help:"give one of so many acquisitions a short limit: a timeout, or a context that is cancelled"`
 	TryLocks      int           `help:"make one of so many acquisitions by TryLock"`
@@ -70,9 +76,11 @@ func Defaults(k Kind) Params {
 		Locks: 3, Nested: 2, Section: time.Microsecond, Outside: time.Microsecond,
 		LongHold: 100 * time.Millisecond, Stutter: 5 * time.Second, Shuffle: 3 * time.Second, Churn: 100 * time.Millisecond,
 		GC: 200 * time.Millisecond, Procs: time.Second, TryLocks: 50,
+		Storms: time.Second, Chains: 100 * time.Millisecond,
 	}
 	if k.Resilient {
 		p.Cycles, p.CycleMax, p.Stalls = 20*time.Millisecond, 8, time.Second
+		p.Ends, p.Stops = time.Second, 10*time.Second
 		p.SelfDeadlocks, p.Limits = 100, 20
 	}
 	return p
@@ -85,6 +93,8 @@ func (p Params) complete(k Kind) (Params, error) {
 	setDefault(&p.Nested, 1)
 	setDefault(&p.Locks, p.Nested)
 	setDefault(&p.CycleMax, 8)
+	setDefault(&p.ChainMax, 100)
+	setDefault(&p.StormCallers, 8*runtime.NumCPU())
 	setDefault(&p.StallTimeout, rqlock.DefaultStallTimeout)
 	setDefault(&p.Seed, uint64(time.Now().UnixNano()))
 	v := reflect.ValueOf(&p).Elem()
@@ -108,10 +118,12 @@ func (p Params) complete(k Kind) (Params, error) {
 		return p, fmt.Errorf("nested is %d, but there are %d locks: a writer takes each once", p.Nested, p.Locks)
 	case p.Cycles > 0 && p.CycleMax < 2:
 		return p, fmt.Errorf("cycle-max is %d: a cycle has at least 2 goroutines", p.CycleMax)
+	case p.Chains > 0 && p.ChainMax < 2:
+		return p, fmt.Errorf("chain-max is %d: a chain has at least 2 goroutines", p.ChainMax)
 	case p.StallTimeout < 10*time.Millisecond:
 		return p, fmt.Errorf("stall-timeout is %v: must be 10ms at least", p.StallTimeout)
-	case !k.Resilient && (p.Cycles > 0 || p.Stalls > 0 || p.SelfDeadlocks > 0 || p.Limits > 0):
-		return p, fmt.Errorf("%s reports no deadlock and no timeout: cycles, stalls, self-deadlocks and limits must be 0", k.Name)
+	case !k.Resilient && (p.Cycles > 0 || p.Stalls > 0 || p.Ends > 0 || p.Stops > 0 || p.SelfDeadlocks > 0 || p.Limits > 0):
+		return p, fmt.Errorf("%s reports no deadlock and no timeout: cycles, stalls, ends, stops, self-deadlocks and limits must be 0", k.Name)
 	}
 	return p, nil
 }

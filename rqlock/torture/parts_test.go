@@ -110,9 +110,10 @@ func TestJudgeCycle(t *testing.T) {
 		r := runner(t, Params{StallTimeout: timeout})
 		l := r.newInstance()
 		l.lastGrant.Store(nanotime() - int64(time.Hour)) // so each stall is real
+		l.holders.Store(1)
 		outcomes := func(errs []error) (os []outcome) {
 			for _, err := range errs {
-				os = append(os, outcome{l, 0, err})
+				os = append(os, outcome{l, span{0, nanotime()}, err})
 			}
 			return os
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -21,7 +22,7 @@ type Runner struct {
 	failures failures
 
 	locks  []*instance // the writers'
-	others struct {    // those of cycles and stalls
+	others struct {    // those of cycles, stalls, storms, chains and stops
 		sync.Mutex
 		locks []*instance
 	}
@@ -30,9 +31,14 @@ type Runner struct {
 	cycles      injected
 	sizes       []injected // cycles of so many goroutines
 	stalls      injected
-	cycleSteps  atomic.Int64 // progress of injectCycles
+	ends        injected
+	lookedUp    atomic.Int64
 	otherStalls atomic.Int64 // real stalls of others
 	prevented   atomic.Int64
+	stops       stops
+	skipped     skipped
+
+	cycleSteps, endSteps, stormSteps, chainSteps, stopSteps atomic.Int64 // progress of those that inject
 
 	started  time.Time
 	before   rqlock.Events
@@ -102,7 +108,8 @@ func (r *Runner) Run(ctx context.Context) Stats {
 		every time.Duration
 		run   func()
 	}{
-		{r.p.Cycles, r.injectCycles}, {r.p.Stalls, r.injectStalls}, {r.p.Stutter, r.stutter},
+		{r.p.Cycles, r.injectCycles}, {r.p.Stalls, r.injectStalls}, {r.p.Ends, r.injectEnds},
+		{r.p.Storms, r.injectStorms}, {r.p.Chains, r.injectChains}, {r.p.Stops, r.injectStops}, {r.p.Stutter, r.stutter},
 		{r.p.Shuffle, r.shuffle}, {r.p.GC, r.collect}, {r.p.Procs, r.changeProcs},
 	} {
 		if extra.every > 0 {
@@ -149,7 +156,7 @@ func (r *Runner) failTimes(n int64, what, format string, args ...any) {
 	}
 }
 
-// newInstance returns a lock for cycles or stalls.
+// newInstance returns a lock for one that injects.
 func (r *Runner) newInstance() *instance {
 	l := newInstance(r.kind)
 	r.others.Lock()
@@ -172,6 +179,7 @@ func (r *Runner) watch(ctx context.Context) (hung bool) {
 	defer tick.Stop()
 	stop := ctx.Done()
 	var end time.Time
+	var stopped time.Duration // when the run ended
 	for {
 		select {
 		case <-done:
@@ -182,20 +190,24 @@ func (r *Runner) watch(ctx context.Context) (hung bool) {
 			stop = nil
 			if end.IsZero() {
 				end = time.Now()
+				stopped, _ = r.stops.length()
 				go func() { r.all.Wait(); close(done) }()
 			}
 			select { // so that this case does not poll r.stop, which stays closed
 			case <-done:
 			case <-tick.C:
-				if time.Since(end) > r.p.HangAfter+r.p.StallTimeout {
-					return r.hang("the end of the run", time.Since(end))
+				total, known := r.stops.length()
+				if silent := time.Since(end) - (total - stopped); known && silent > r.p.HangAfter+2*r.p.StallTimeout {
+					return r.hang("the end of the run", silent)
 				}
 			}
 		case <-tick.C:
-			for _, d := range watchdogs {
-				if silent := d.check(r.paused()); silent > d.allowed {
-					return r.hang(d.name, silent)
-				}
+			stopped, known := r.stops.length()
+			if !known {
+				continue // the process has just been stopped
+			}
+			if d := r.silent(watchdogs, stopped); d != nil {
+				return r.hang(d.name, d.checked.Sub(d.stepped))
 			}
 		}
 	}
@@ -209,8 +221,9 @@ type watchdog struct {
 	pauses  bool // while writers do
 
 	last    int64
-	stepped time.Time // time of the last step, later by all pauses since
+	stepped time.Time // time of the last step, later by all pauses and stops since
 	checked time.Time
+	stopped time.Duration // all stops until then
 }
 
 // watchdogs returns one for each writer, and for those that inject faults.
@@ -225,11 +238,18 @@ func (r *Runner) watchdogs() (ds []*watchdog) {
 			steps: r.tallies[i].steps, pauses: true,
 		})
 	}
-	if r.p.Cycles > 0 {
-		ds = append(ds, &watchdog{name: "cycles", allowed: r.p.HangAfter + 2*r.p.Cycles + r.p.StallTimeout, steps: r.cycleSteps.Load})
-	}
-	if r.p.Stalls > 0 {
-		ds = append(ds, &watchdog{name: "stalls", allowed: r.p.HangAfter + 2*r.p.Stalls + 2*r.p.StallTimeout, steps: r.stalls.made.Load})
+	for _, part := range []struct {
+		name  string
+		every time.Duration
+		steps *atomic.Int64
+	}{
+		{"cycles", r.p.Cycles, &r.cycleSteps}, {"stalls", r.p.Stalls, &r.stalls.made}, {"ends", r.p.Ends, &r.endSteps},
+		{"storms", r.p.Storms, &r.stormSteps}, {"chains", r.p.Chains, &r.chainSteps}, {"stops", r.p.Stops, &r.stopSteps},
+	} {
+		if part.every > 0 {
+			// One that is made lasts for three stall timeouts at most.
+			ds = append(ds, &watchdog{name: part.name, allowed: r.p.HangAfter + 2*part.every + 3*r.p.StallTimeout, steps: part.steps.Load})
+		}
 	}
 	now := time.Now()
 	for _, d := range ds {
@@ -238,9 +258,12 @@ func (r *Runner) watchdogs() (ds []*watchdog) {
 	return ds
 }
 
-// check returns for how long there was no step. Pauses do not count.
-func (d *watchdog) check(paused bool) (silent time.Duration) {
+// check returns for how long there was no step, given how long the process was stopped in
+// all. Neither pauses nor stops count.
+func (d *watchdog) check(paused bool, stopped time.Duration) (silent time.Duration) {
 	now, steps := time.Now(), d.steps()
+	d.stepped = d.stepped.Add(stopped - d.stopped)
+	d.stopped = stopped
 	if paused && d.pauses {
 		d.stepped = d.stepped.Add(now.Sub(d.checked))
 	}
@@ -249,6 +272,17 @@ func (d *watchdog) check(paused bool) (silent time.Duration) {
 	}
 	d.checked = now
 	return now.Sub(d.stepped)
+}
+
+// silent returns a watchdog that saw no step for too long, or nil. A part that cannot run
+// makes none.
+func (r *Runner) silent(ds []*watchdog, stopped time.Duration) *watchdog {
+	for _, d := range ds {
+		if d.check(r.paused(), stopped) > d.allowed && !r.skipped.has(d.name) {
+			return d
+		}
+	}
+	return nil
 }
 
 func (r *Runner) paused() bool {
@@ -272,6 +306,7 @@ func (r *Runner) hang(who string, silent time.Duration) (hung bool) {
 // audit checks, after all goroutines have ended, that no lock is held and that what was
 // counted twice is equal.
 func (r *Runner) audit() {
+	defer r.rescue()
 	s := r.Stats()
 	sections := int64(0)
 	for _, l := range append(r.others.locks, r.locks...) {
@@ -285,13 +320,27 @@ func (r *Runner) audit() {
 	if want := s.Total + r.visits.Load(); sections != want {
 		r.failTimes(max(want-sections, sections-want), "a section is missing", "%d acquisitions, but %d sections were counted", want, sections)
 	}
-	r.compare("deadlocks", &r.returned.deadlocks, &r.reported.deadlocks)
-	r.compare("timeouts", &r.returned.timeouts, &r.reported.timeouts)
+	if s.Events != nil && s.Events.Rescued > 0 {
+		r.failTimes(int64(s.Events.Rescued), notWoken, "but the watchdog of package rqlock, later")
+	}
+	r.compare(s.Events)
 }
 
-func (r *Runner) compare(what string, returned, reported *atomic.Int64) {
-	if a, b := returned.Load(), reported.Load(); a != b {
-		r.fail("errors and calls of OnViolation differ", "%d %s were returned, but OnViolation was called for %d", a, what, b)
+// notWoken is the failure of a lock whose owner unlocked it and woke nobody.
+const notWoken = "nobody woke a waiter whose lock was free"
+
+// compare fails if the errors that were returned are not those that OnViolation's function
+// was told of and those that it was not told of, by its own rule.
+func (r *Runner) compare(events *rqlock.Events) {
+	unreported := int64(0)
+	if events != nil {
+		unreported = int64(events.Unreported)
+	}
+	deadlocks, timeouts := r.returned.deadlocks.Load(), r.returned.timeouts.Load()
+	told, toldTimeouts := r.reported.deadlocks.Load(), r.reported.timeouts.Load()
+	if told > deadlocks || toldTimeouts > timeouts || told+toldTimeouts+unreported != deadlocks+timeouts {
+		r.fail("errors and calls of OnViolation differ", "%d deadlocks and %d timeouts were returned; OnViolation was called for %d and %d, and not for %d",
+			deadlocks, timeouts, told, toldTimeouts, unreported)
 	}
 }
 
@@ -323,6 +372,9 @@ func (r *Runner) Stats() Stats {
 	s.Prevented = r.prevented.Load()
 	s.Cycles.add(&r.cycles)
 	s.Stalls.add(&r.stalls)
+	s.Ends.add(&r.ends)
+	s.LookedUp = r.lookedUp.Load()
+	s.NotRun = r.skipped.list()
 	for n := range r.sizes {
 		var size Injected
 		if size.add(&r.sizes[n]); size.Made > 0 {
@@ -338,15 +390,9 @@ func (r *Runner) Stats() Stats {
 
 // since returns the events after those before.
 func since(now, before rqlock.Events) rqlock.Events {
-	now.Spun -= before.Spun
-	now.Queued -= before.Queued
-	now.Parked -= before.Parked
-	now.Closed -= before.Closed
-	now.Unqueued -= before.Unqueued
-	now.SelfDeadlock -= before.SelfDeadlock
-	now.CycleDeadlock -= before.CycleDeadlock
-	now.Stall -= before.Stall
-	now.Deadline -= before.Deadline
-	now.Cancelled -= before.Cancelled
+	v, b := reflect.ValueOf(&now).Elem(), reflect.ValueOf(before)
+	for i := range v.NumField() {
+		v.Field(i).SetUint(v.Field(i).Uint() - b.Field(i).Uint())
+	}
 	return now
 }

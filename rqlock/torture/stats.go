@@ -33,12 +33,16 @@ type Stats struct {
 	SelfDeadlocks Injected         `json:"self_deadlocks"`
 	Cycles        Injected         `json:"cycles"`
 	Stalls        Injected         `json:"stalls"`
+	Ends          Injected         `json:"ends"`        // of goroutines that held a lock
+	LookedUp      int64            `json:"looked_up"`   // timeouts that say that such a goroutine has ended; most come too soon after another
 	CycleSizes    map[int]Injected `json:"cycle_sizes"` // cycles of so many goroutines
 
 	Waits  Histogram      `json:"waits"`
 	Events *rqlock.Events `json:"events,omitempty"` // of the run, if the lock is resilient
 
 	Failures []Failure `json:"failures,omitempty"` // of each kind, in the order of the first ones
+
+	NotRun map[string]string `json:"not_run,omitempty"` // parts that cannot run here, and why
 }
 
 // Injected says how many faults were injected, and how many of them the lock has
@@ -65,7 +69,10 @@ type Disturbed struct {
 	Shuffles    int64 `json:"shuffles"`
 	Respawns    int64 `json:"respawns"` // writers replaced by another goroutine
 	Collections int64 `json:"collections"`
-	Procs       int64 `json:"procs"` // changes of GOMAXPROCS
+	Procs       int64 `json:"procs"`  // changes of GOMAXPROCS
+	Storms      int64 `json:"storms"` // of calls of TryLock
+	Chains      int64 `json:"chains"` // of goroutines that wait for one another
+	Stops       int64 `json:"stops"`  // of the process
 }
 
 // A Failure is what went wrong, once or more often.
@@ -102,8 +109,9 @@ func (s Stats) Lines() []string {
 		failed = "!!!"
 	}
 	lines := []string{strings.TrimRight(fmt.Sprintf("Writes:  Total: %d  Max/Min: %d/%d %s  Fail: %d %s", s.Total, s.Max, s.Min, uneven, s.Fail, failed), " ")}
-	if s.SelfDeadlocks.Made+s.Cycles.Made+s.Stalls.Made > 0 {
-		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self-deadlocks: %v  cycles: %v  stalls: %v", s.SelfDeadlocks, s.Cycles, s.Stalls))
+	if s.SelfDeadlocks.Made+s.Cycles.Made+s.Stalls.Made+s.Ends.Made > 0 {
+		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self-deadlocks: %v  cycles: %v  stalls: %v  ends: %v, looked up: %d",
+			s.SelfDeadlocks, s.Cycles, s.Stalls, s.Ends, s.LookedUp))
 	}
 	if s.TryLocks.Times+s.Deadlines.Times+s.Cancelled.Times > 0 {
 		lines = append(lines, fmt.Sprintf("Limited, failed/tried:  deadline: %v  cancelled: %v  try-lock: %v", s.Deadlines, s.Cancelled, s.TryLocks))
@@ -112,11 +120,11 @@ func (s Stats) Lines() []string {
 		lines = append(lines, fmt.Sprintf("Not injected:  real stalls: %d  cycles prevented by them: %d", s.RealStalls, s.Prevented))
 	}
 	if d := s.Disturbed; d != (Disturbed{}) {
-		lines = append(lines, fmt.Sprintf("Disturbed:  long holds: %d  pauses: %d  shuffles: %d  respawns: %d  collections: %d  procs: %d",
-			d.LongHolds, d.Pauses, d.Shuffles, d.Respawns, d.Collections, d.Procs))
+		lines = append(lines, fmt.Sprintf("Disturbed:  long holds: %d  pauses: %d  shuffles: %d  respawns: %d  collections: %d  procs: %d  storms: %d  chains: %d  stops: %d",
+			d.LongHolds, d.Pauses, d.Shuffles, d.Respawns, d.Collections, d.Procs, d.Storms, d.Chains, d.Stops))
 	}
 	if e := s.Events; e != nil {
-		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued))
+		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d  rescued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued, e.Rescued))
 	}
 	if len(s.CycleSizes) > 0 {
 		line := "Cycles of size, reported/made:"
@@ -124,6 +132,9 @@ func (s Stats) Lines() []string {
 			line += fmt.Sprintf("  %d: %v", n, s.CycleSizes[n])
 		}
 		lines = append(lines, line)
+	}
+	for _, part := range slices.Sorted(maps.Keys(s.NotRun)) {
+		lines = append(lines, fmt.Sprintf("Not run:  %s: %s", part, s.NotRun[part]))
 	}
 	return append(lines, s.Waits.String())
 }
@@ -185,6 +196,29 @@ type injected struct{ made, reported atomic.Int64 }
 func (i *Injected) add(more *injected) {
 	i.Reported += more.reported.Load() // before made, which is counted first
 	i.Made += more.made.Load()
+}
+
+// skipped are the parts of a run that cannot run.
+type skipped struct {
+	mu    sync.Mutex
+	parts map[string]string
+}
+
+func (r *Runner) notRun(part string, why error) {
+	r.skipped.mu.Lock()
+	defer r.skipped.mu.Unlock()
+	if r.skipped.parts == nil {
+		r.skipped.parts = map[string]string{}
+	}
+	r.skipped.parts[part] = why.Error()
+}
+
+func (s *skipped) has(part string) bool { return s.list()[part] != "" }
+
+func (s *skipped) list() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.parts)
 }
 
 // failures are Failures that are being counted.

@@ -37,9 +37,10 @@ func short(k Kind) Params {
 	p := Defaults(k)
 	p.Stutter, p.Shuffle, p.Churn, p.GC, p.Procs = 20*time.Millisecond, 10*time.Millisecond, 5*time.Millisecond, 15*time.Millisecond, 20*time.Millisecond
 	p.LongHold, p.Section = time.Millisecond, 20*time.Microsecond
-	p.HangAfter = time.Minute
+	p.Storms, p.Chains, p.ChainMax, p.HangAfter = 10*time.Millisecond, 10*time.Millisecond, 20, time.Minute
 	if k.Resilient {
 		p.Cycles, p.Stalls, p.StallTimeout = 5*time.Millisecond, 10*time.Millisecond, 50*time.Millisecond
+		p.Ends, p.Stops = 10*time.Millisecond, 50*time.Millisecond
 		p.Limits, p.TryLocks = 3, 5
 	}
 	return p
@@ -78,12 +79,12 @@ func runUntil(t *testing.T, r *Runner, enough func() bool) Stats {
 
 // everything reports whether a run has had all faults and disturbances.
 func everything(k Kind, s Stats) bool {
-	if k.Resilient && (s.SelfDeadlocks.Reported == 0 || s.Cycles.Reported == 0 || s.Stalls.Reported == 0 ||
+	if k.Resilient && (s.Ends.Reported == 0 || s.Disturbed.Stops == 0 && s.NotRun["stops"] == "" || s.SelfDeadlocks.Reported == 0 || s.Cycles.Reported == 0 || s.Stalls.Reported == 0 ||
 		s.Deadlines.Failed == 0 || s.Cancelled.Failed == 0 || s.Events.Queued == 0) {
 		return false
 	}
 	d := s.Disturbed
-	return s.TryLocks.Times > 0 && d.Pauses > 0 && d.Shuffles > 0 && d.Respawns > 0 && d.Collections > 0 && d.Procs > 0
+	return s.TryLocks.Times > 0 && d.Pauses > 0 && d.Shuffles > 0 && d.Respawns > 0 && d.Collections > 0 && d.Procs > 0 && d.Storms > 0 && d.Chains > 0
 }
 
 // TestTortureKinds: every lock passes but the busted one.
@@ -186,6 +187,7 @@ func TestWrongLocks(t *testing.T) {
 	only := func(f func(p *Params)) func(*Params) {
 		return func(p *Params) {
 			p.Cycles, p.Stalls, p.SelfDeadlocks, p.Limits, p.LongHold = 0, 0, 0, 0, 0
+			p.Ends, p.Storms, p.Chains, p.Stops = 0, 0, 0, 0
 			f(p)
 		}
 	}
@@ -374,7 +376,7 @@ func TestHistory(t *testing.T) {
 			l.lastRelease.Store(now)
 			l.granted(at(test.again))
 		}
-		if got := l.idle(at(test.since), test.d); got != test.want {
+		if got := len(l.idle(span{at(test.since), now}, test.d)) > 0; got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
 		}
 	}
@@ -404,20 +406,23 @@ func TestWatchdog(t *testing.T) {
 		name           string
 		steps          int64
 		pauses, paused bool
+		stopped        time.Duration
 		silent         bool
 	}{
-		{"no step", 0, true, false, true},
-		{"a step", 1, true, false, false},
-		{"a pause", 0, true, true, false},
-		{"a pause of others", 0, false, true, true},
+		{"no step", 0, true, false, 0, true},
+		{"a step", 1, true, false, 0, false},
+		{"a pause", 0, true, true, 0, false},
+		{"a pause of others", 0, false, true, 0, true},
+		{"a stop", 0, false, false, time.Hour, false},
+		{"a short stop", 0, false, false, time.Nanosecond, true},
 	} {
 		hourAgo := time.Now().Add(-time.Hour)
 		d := watchdog{steps: func() int64 { return steps }, last: steps, pauses: test.pauses, stepped: hourAgo, checked: hourAgo}
 		steps += test.steps
-		if silent := d.check(test.paused); (silent >= time.Hour) != test.silent || silent < time.Hour && silent > time.Minute {
+		if silent := d.check(test.paused, test.stopped); (silent >= time.Hour) != test.silent || silent < time.Hour && silent > time.Minute {
 			t.Errorf("%s: silent for %v", test.name, silent)
 		}
-		if silent := d.check(false); !test.silent && silent > time.Minute {
+		if silent := d.check(false, test.stopped); !test.silent && silent > time.Minute {
 			t.Errorf("%s: silent for %v at the next check", test.name, silent)
 		}
 	}
@@ -428,6 +433,7 @@ func TestWatchdog(t *testing.T) {
 func TestPaused(t *testing.T) {
 	k := Kinds[0]
 	p := short(k)
+	p.Ends, p.Storms, p.Chains, p.Stops = 0, 0, 0, 0
 	p.Cycles, p.Stalls, p.LongHold, p.Procs, p.Stutter, p.HangAfter = 0, 0, 0, 0, 150*time.Millisecond, 100*time.Millisecond
 	var s Stats
 	for range 10 {
@@ -450,16 +456,17 @@ func TestParams(t *testing.T) {
 		kind int
 		Params
 	}{
-		"writers is -1: must not be negative":                                                           {rqlock, Params{Writers: -1}},
-		"long-hold is -1ns: must not be negative":                                                       {rqlock, Params{LongHold: -1}},
-		"nested is 3, but there are 2 locks: a writer takes each once":                                  {rqlock, Params{Nested: 3, Locks: 2}},
-		"cycle-max is 1: a cycle has at least 2 goroutines":                                             {rqlock, Params{Cycles: 1, CycleMax: 1}},
-		"stall-timeout is 1ms: must be 10ms at least":                                                   {rqlock, Params{StallTimeout: time.Millisecond}},
-		"mutex reports no deadlock and no timeout: cycles, stalls, self-deadlocks and limits must be 0": {mutex, Params{Cycles: 1}},
-		"writers is 1: even busted excludes nobody from one writer":                                     {busted, Params{Writers: 1}},
-		"writers is 100001: must be 100000 at most":                                                     {rqlock, Params{Writers: 100_001}},
-		"churn is 24h0m0.000000001s: must be 24h0m0s at most":                                           {rqlock, Params{Churn: 24*time.Hour + 1}},
-		"hang-after is 1ns: must be 100ms at least":                                                     {rqlock, Params{HangAfter: 1}},
+		"writers is -1: must not be negative":                                                                        {rqlock, Params{Writers: -1}},
+		"long-hold is -1ns: must not be negative":                                                                    {rqlock, Params{LongHold: -1}},
+		"nested is 3, but there are 2 locks: a writer takes each once":                                               {rqlock, Params{Nested: 3, Locks: 2}},
+		"cycle-max is 1: a cycle has at least 2 goroutines":                                                          {rqlock, Params{Cycles: 1, CycleMax: 1}},
+		"chain-max is 1: a chain has at least 2 goroutines":                                                          {rqlock, Params{Chains: 1, ChainMax: 1}},
+		"stall-timeout is 1ms: must be 10ms at least":                                                                {rqlock, Params{StallTimeout: time.Millisecond}},
+		"mutex reports no deadlock and no timeout: cycles, stalls, ends, stops, self-deadlocks and limits must be 0": {mutex, Params{Cycles: 1}},
+		"writers is 1: even busted excludes nobody from one writer":                                                  {busted, Params{Writers: 1}},
+		"writers is 100001: must be 100000 at most":                                                                  {rqlock, Params{Writers: 100_001}},
+		"churn is 24h0m0.000000001s: must be 24h0m0s at most":                                                        {rqlock, Params{Churn: 24*time.Hour + 1}},
+		"hang-after is 1ns: must be 100ms at least":                                                                  {rqlock, Params{HangAfter: 1}},
 	} {
 		if _, err := New(Kinds[test.kind], test.Params); err == nil || err.Error() != want {
 			t.Errorf("New(%+v): %v, want %s", test.Params, err, want)
@@ -489,16 +496,19 @@ func TestLines(t *testing.T) {
 	s.Cycles = Injected{6, 5}
 	s.Deadlines = Tried{Times: 3, Failed: 1}
 	s.RealStalls = 8
-	s.Disturbed.Pauses = 4
-	s.Events = &rqlock.Events{Queued: 5}
+	s.Ends, s.LookedUp = Injected{2, 2}, 1
+	s.Disturbed.Pauses, s.Disturbed.Stops = 4, 3
+	s.Events = &rqlock.Events{Queued: 5, Rescued: 1}
+	s.NotRun = map[string]string{"stops": "it is not to"}
 	want := []string{
 		"Writes:  Total: 30  Max/Min: 21/9 ???  Fail: 2 !!!",
-		"Injected, reported/made:  self-deadlocks: 0/0  cycles: 5/6  stalls: 0/0",
+		"Injected, reported/made:  self-deadlocks: 0/0  cycles: 5/6  stalls: 0/0  ends: 2/2, looked up: 1",
 		"Limited, failed/tried:  deadline: 1/3  cancelled: 0/0  try-lock: 0/0",
 		"Not injected:  real stalls: 8  cycles prevented by them: 0",
-		"Disturbed:  long holds: 0  pauses: 4  shuffles: 0  respawns: 0  collections: 0  procs: 0",
-		"Events:  spun: 0  queued: 5  parked: 0  closed: 0  unqueued: 0",
+		"Disturbed:  long holds: 0  pauses: 4  shuffles: 0  respawns: 0  collections: 0  procs: 0  storms: 0  chains: 0  stops: 3",
+		"Events:  spun: 0  queued: 5  parked: 0  closed: 0  unqueued: 0  rescued: 1",
 		"Cycles of size, reported/made:  2: 3/4  3: 2/2",
+		"Not run:  stops: it is not to",
 		"Waits:   <128ns: 5  <8µs: 6  longer: 7",
 	}
 	if got := s.Lines(); strings.Join(got, "\n") != strings.Join(want, "\n") {

@@ -72,11 +72,11 @@ func (w *writer) round() {
 
 // enter acquires a lock and begins a section, which lasts until the end of the round.
 func (w *writer) enter(l *instance) bool {
-	began, ok := w.acquire(l)
+	wait, ok := w.acquire(l)
 	if !ok {
 		return false
 	}
-	w.waited(time.Duration(nanotime() - began))
+	w.waited(time.Duration(wait.length()))
 	w.acquired.Add(1)
 	a, b := l.enter()
 	w.held = append(w.held, section{l, a, b})
@@ -96,7 +96,7 @@ func (r *Runner) leave(s section) {
 }
 
 // acquire acquires a lock by a random method, and judges the error.
-func (w *writer) acquire(l *instance) (began int64, ok bool) {
+func (w *writer) acquire(l *instance) (wait span, ok bool) {
 	by, tried, expected := lock, (*tried)(nil), error(nil)
 	switch {
 	case w.oneIn(w.p.TryLocks):
@@ -114,11 +114,11 @@ func (w *writer) acquire(l *instance) (began int64, ok bool) {
 	if tried != nil {
 		tried.times.Add(1)
 	}
-	began, err := l.acquire(by)
+	wait, err := l.acquire(by)
 	if err != nil {
-		w.judge(l, began, err, tried, expected)
+		w.judge(outcome{l, wait, err}, tried, expected)
 	}
-	return began, err == nil
+	return wait, err == nil
 }
 
 func lock(l Locker) error { return l.Lock() }
@@ -139,17 +139,17 @@ const shortWait = 50 * time.Microsecond
 // judge counts the error of an acquisition. It is a failure unless it is a real stall,
 // or the error that is expected of an acquisition that may fail; expected is nil if it
 // may not.
-func (w *writer) judge(l *instance, began int64, err error, tried *tried, expected error) {
-	w.returned.count(err)
+func (w *writer) judge(o outcome, tried *tried, expected error) {
+	w.returned.count(o.err)
 	var timeout *rqlock.TimeoutError
-	stall := errors.As(err, &timeout) && timeout.Stall
+	stall := errors.As(o.err, &timeout) && timeout.Stall
 	switch {
-	case stall && l.stalled(began, err, w.p.StallTimeout):
+	case stall && o.realStall(w.Runner):
 		w.realStalls.Add(1)
 	case stall:
-		w.fail("a stall was not real", "%v", err)
-	case !errors.Is(err, expected):
-		w.fail("a writer got an error", "which takes its locks in order: %v", err)
+		w.fail("a stall was not real", "%v", o.err)
+	case !errors.Is(o.err, expected):
+		w.fail("a writer got an error", "which takes its locks in order: %v", o.err)
 	default:
 		tried.failed.Add(1)
 	}

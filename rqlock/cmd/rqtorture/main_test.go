@@ -84,7 +84,7 @@ func interrupted(t *testing.T, cmd *exec.Cmd, n int, want string) (lines []strin
 // statistics. In a pipe nothing else is printed.
 func TestText(t *testing.T) {
 	n := seed.Of(t)
-	cmd := command(t, "-duration", "30s", "-stat-interval", "10ms", "-seed", fmt.Sprint(n), "-stalls", "0", "-long-hold", "0")
+	cmd := command(t, "-duration", "30s", "-stat-interval", "10ms", "-seed", fmt.Sprint(n), "-stalls", "0", "-ends", "0", "-stops", "0", "-long-hold", "0")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	lines := interrupted(t, cmd, 2, "Writes:")
@@ -104,7 +104,7 @@ func TestText(t *testing.T) {
 			t.Errorf("line %d is %q, want %s", i, lines[i], want)
 		}
 	}
-	for _, want := range []string{"self-deadlocks:", "deadline:", "try-lock:", "closed:", "unqueued:"} {
+	for _, want := range []string{"self-deadlocks:", "ends:", "deadline:", "try-lock:", "closed:", "unqueued:", "rescued:"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("no %s\n%s", want, all)
 		}
@@ -113,7 +113,7 @@ func TestText(t *testing.T) {
 
 // TestJSON: each line is an object, the last one the end.
 func TestJSON(t *testing.T) {
-	out, _, code := result(t, "-json", "-duration", "200ms", "-stat-interval", "10ms", "-stalls", "0", "-cycles", "1ms", "-long-hold", "0")
+	out, _, code := result(t, "-json", "-duration", "200ms", "-stat-interval", "10ms", "-stalls", "0", "-ends", "0", "-stops", "0", "-cycles", "1ms", "-long-hold", "0")
 	var last struct {
 		What   string
 		Lock   string
@@ -155,7 +155,7 @@ func TestLost(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	defer full.Close()
-	cmd := command(t, "-duration", "10ms", "-stalls", "0", "-cycles", "0", "-long-hold", "0")
+	cmd := command(t, "-duration", "10ms", "-stalls", "0", "-ends", "0", "-stops", "0", "-cycles", "0", "-long-hold", "0")
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = full, &errs
 	cmd.Run()
@@ -183,7 +183,8 @@ func TestHelp(t *testing.T) {
 	if code != 0 || errs != "" {
 		t.Errorf("exit code %d, stderr %q", code, errs)
 	}
-	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  -stall-timeout duration\n    \t", "\n  -lock name\n", "\n  -fail-fast\n    \t"} {
+	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  -stall-timeout duration\n    \t", "\n  -ends duration\n    \t", "\n  -storms duration\n    \t",
+		"\n  -chains duration\n    \t", "\n  -stops duration\n    \t", "\n  -lock name\n", "\n  -fail-fast\n    \t"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q\n%s", want, out)
 		}

@@ -63,7 +63,9 @@ func help(fs *flag.FlagSet) {
 
 Rqtorture tortures a lock: many goroutines acquire a few locks and nest them, while
 goroutines are replaced, the garbage collector runs and GOMAXPROCS changes. Deadlocks
-and stalls are injected; the lock must report each one exactly as it happened.
+and stalls are injected; the lock must report each one exactly as it happened. Now and
+then goroutines end while they hold a lock, storm it by TryLock, or wait in a long
+chain, and the process is stopped for a while.
 The exit code is 0 if nothing failed, 1 if something did, 2 if a flag is wrong.
 
 Locks:

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +17,7 @@ import (
 // in a pipe.
 func TestTerminal(t *testing.T) {
 	terminal, stderr := openTerminal(t)
-	cmd := command(t, "-duration", "30s", "-stat-interval", "100ms", "-stalls", "0", "-long-hold", "0")
+	cmd := command(t, "-duration", "30s", "-stat-interval", "100ms", "-stalls", "0", "-ends", "0", "-stops", "0", "-long-hold", "0")
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, stderr
@@ -48,7 +50,7 @@ func TestTerminal(t *testing.T) {
 // TestDumbTerminal: a terminal that cannot move back gets nothing.
 func TestDumbTerminal(t *testing.T) {
 	terminal, stderr := openTerminal(t)
-	cmd := command(t, "-duration", "30s", "-stat-interval", "300ms", "-stalls", "0", "-long-hold", "0")
+	cmd := command(t, "-duration", "30s", "-stat-interval", "300ms", "-stalls", "0", "-ends", "0", "-stops", "0", "-long-hold", "0")
 	cmd.Env = append(cmd.Env, "TERM=dumb")
 	cmd.Stderr = stderr
 	interrupted(t, cmd, 1, "Writes:")
@@ -78,4 +80,16 @@ func openTerminal(t *testing.T) (user, program *os.File) {
 		t.Skip(err)
 	}
 	return user, program
+}
+
+// TestJob: a job of an interactive shell is not stopped, and says so.
+func TestJob(t *testing.T) {
+	_, terminal := openTerminal(t)
+	cmd := command(t, "-duration", "10ms", "-stalls", "0", "-ends", "0", "-cycles", "0", "-long-hold", "0", "-stops", "1ns")
+	cmd.Stdin, cmd.SysProcAttr = terminal, &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	out, err := cmd.Output()
+	terminal.Close()
+	if err != nil || !strings.Contains(string(out), "Not run:  stops: this program is a job of a shell") || regexp.MustCompile(`  stops: [1-9]`).Match(out) {
+		t.Errorf("%v\n%s", err, out)
+	}
 }
