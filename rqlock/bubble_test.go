@@ -23,6 +23,8 @@ func heldFor(t *testing.T, l *Mutex, d time.Duration) (wait func()) {
 		defer close(over)
 		if err := l.Lock(); err != nil {
 			t.Error(err)
+			close(held)
+			return
 		}
 		close(held)
 		time.Sleep(d)
@@ -39,6 +41,8 @@ func contend(t *testing.T, l *Mutex, d time.Duration, lock func() error) {
 	go func() {
 		if err := l.Lock(); err != nil {
 			t.Error(err)
+			close(held)
+			return
 		}
 		close(held)
 		time.Sleep(d)

@@ -31,7 +31,7 @@ func TestCopy(t *testing.T) {
 	bad := func(a *actor) {
 		t.Helper()
 		a.do(func() error {
-			if said := panicOf(t, func() { c.Lock() }); !strings.Contains(said, "copy") || strings.Contains(said, "\n") {
+			if said := panicOf(t, func() { must(t, c.Lock()) }); !strings.Contains(said, "copy") || strings.Contains(said, "\n") {
 				t.Errorf("the copy says %q", said)
 			}
 			return nil

@@ -67,7 +67,7 @@ func TestHookEnds(t *testing.T) {
 		panic("hook")
 	})
 	for range 2 {
-		if said := panicOf(t, func() { l.Lock() }); said != "hook" {
+		if said := panicOf(t, func() { must(t, l.Lock()) }); said != "hook" {
 			t.Errorf("the panic says %q", said)
 		}
 	}
@@ -78,8 +78,7 @@ func TestHookEnds(t *testing.T) {
 	})
 	for range 2 {
 		wg.Go(func() {
-			must(t, l.LockTimeout(0))
-			t.Error("goes on after Goexit")
+			t.Error("goes on after Goexit", l.LockTimeout(0))
 		})
 		join(t, &wg)
 	}
