@@ -22,11 +22,11 @@ type elem[K comparable, V any] struct {
 // elements are chained to the element of the last slot (see store). A bucket changes only
 // while its lock is held.
 type bucket[K comparable, V any] struct {
-	// The padding is first because the compiler would pad a last field of size 0.
-	_      [64 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte
 	header versionedHeader
 	lock   rqlock.Mutex
-	slots  [slots]atomic.Pointer[elem[K, V]]
+	// The padding is not last because the compiler would pad a last field of size 0.
+	_     [64 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - slots*unsafe.Sizeof(uintptr(0))]byte
+	slots [slots]atomic.Pointer[elem[K, V]]
 }
 
 const (
