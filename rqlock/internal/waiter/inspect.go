@@ -48,6 +48,25 @@ func TakeAll() (all []*Waiter) {
 	return all
 }
 
+// Reclaim frees the records that are not free, and returns how many there were.
+func Reclaim() (lost int) {
+	free := map[*Waiter]bool{}
+	all := TakeAll()
+	for _, w := range all {
+		free[w] = true
+	}
+	for index := range Made() {
+		if w := At(index + 1); !free[w] {
+			lost++
+			all = append(all, w)
+		}
+	}
+	for _, w := range all {
+		w.Free()
+	}
+	return lost
+}
+
 // Leaks describes what is left of waits that are over: edges in the table, and records
 // that are not free, or still do something.
 func Leaks() (found []string) {
