@@ -57,7 +57,9 @@ func Enter(l *asm.Owned, w *waiter.Waiter) Position {
 		return Nowhere
 	}
 	prev := waiter.At(last)
-	if prev == w || asm.LoadRelaxed32(&prev.Of) != of(l) {
+	// The line is going to be written. So this load asks for it as a write does, or it would
+	// move twice.
+	if prev == w || atomic.AddUint32(&prev.Of, 0) != of(l) {
 		return Nowhere
 	}
 	if asm.TryCmpxchgRelease32(&prev.Next, 0, w.Index) { // release: pairs with unlink [link]
@@ -227,7 +229,7 @@ func unlink(l *asm.Owned, w *waiter.Waiter) *waiter.Waiter {
 			return nil
 		}
 	}
-	if !linked(w) && overwritten(l, w) {
+	if asm.LoadRelaxed32(&w.Next) == 0 && overwritten(l, w) {
 		free(w)
 		return nil
 	}
@@ -236,18 +238,6 @@ func unlink(l *asm.Owned, w *waiter.Waiter) *waiter.Waiter {
 		return nil
 	}
 	return waiter.At(next)
-}
-
-// linked reports whether somebody has linked behind w. Who has taken the tail does so soon,
-// and to find out that nobody will takes longer than to wait for that.
-func linked(w *waiter.Waiter) bool {
-	for i := range wait.Tries() {
-		if asm.LoadRelaxed32(&w.Next) != 0 {
-			return true
-		}
-		wait.Relax(wait.Pauses(i))
-	}
-	return false
 }
 
 // overwritten reports whether nobody will ever link behind the head w, although the tail

@@ -48,8 +48,8 @@ func TestCost(t *testing.T) {
 				t.Errorf("%s on %d cores: %.1f transfers; on this lock all waiters spin, so there must be more", name, cores, c.transfers)
 			}
 		}
-		if now["rqlock"] > 3.1 {
-			t.Errorf("%.2f transfers on %d cores, want at most 3.1", now["rqlock"], cores)
+		if now["rqlock"] > 3.2 {
+			t.Errorf("%.2f transfers on %d cores, want at most 3.2", now["rqlock"], cores)
 		}
 		if cores > 256 && now["rqlock"] > 1.15*last["rqlock"] {
 			t.Errorf("%.2f transfers on %d cores, %.2f on half of them: that is not constant", now["rqlock"], cores, last["rqlock"])

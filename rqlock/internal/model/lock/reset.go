@@ -128,10 +128,20 @@ func Reset(n int) {
 	spares = 0
 }
 
-// Simulate is Reset for a simulation, with records for all of its threads.
+// Simulate is Reset for a simulation, with records for all of its threads. All are made
+// before it begins: the twin of sync.Mutex spins, and so making them would take all the time.
 func Simulate() {
 	Reset(chunkSize)
-	Most = maxRecords
+	for i := 1; i < maxChunks; i++ {
+		c := new(chunk)
+		registry.chunks[i].Poke(c)
+		for k := range c {
+			w := &c[k].Waiter
+			w.Index = uint32(i*chunkSize+k) + 1
+			registry.free.push(0, w)
+		}
+	}
+	registry.made, Most = maxRecords, maxRecords
 	edgeMask = edgeBuckets - 1
 	clear(edges[:])
 }

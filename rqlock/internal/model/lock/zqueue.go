@@ -58,7 +58,8 @@ func Enter(_ mc.Site, l *asm.Owned, w *Waiter) Position {
 		return Nowhere
 	}
 	prev := At(last)
-	if mc.Keep(95) && (prev == w || asm.LoadRelaxed32(mc.Mark(106, hashOwnedPtr(l), hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Of) != of(l)) {
+
+	if mc.Keep(95) && (prev == w || atomic.AddUint32(mc.Mark(106, hashOwnedPtr(l), hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Of, 0) != of(l)) {
 		return Nowhere
 	}
 	if mc.Keep(97) && (asm.TryCmpxchgRelease32(mc.Mark(107, hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Next, 0, w.Index)) {
@@ -288,7 +289,7 @@ func unlink(_ mc.Site, l *asm.Owned, w *Waiter) *Waiter {
 			return nil
 		}
 	}
-	if mc.Keep(142) && (!linked(mc.Mark(150, hashOwnedPtr(l), hashWaiterPtr(w)), w) && overwritten(151, l, w)) {
+	if mc.Keep(142) && (asm.LoadRelaxed32(mc.Mark(150, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Next) == 0 && overwritten(151, l, w)) {
 		if mc.Keep(141) {
 			free(mc.Mark(152, hashWaiterPtr(w)), w)
 		}
@@ -301,58 +302,46 @@ func unlink(_ mc.Site, l *asm.Owned, w *Waiter) *Waiter {
 	return At(next)
 }
 
-func linked(_ mc.Site, w *Waiter) bool {
+func overwritten(_ mc.Site, l *asm.Owned, w *Waiter) bool {
 	mc.Enter(153)
 	defer mc.Leave()
-	for i := range wait.Tries() {
-		if mc.Keep(144) && (asm.LoadRelaxed32(mc.Mark(154, hashWaiterPtr(w), uint64(i)), &w.Next) != 0) {
-			return true
-		}
-		wait.Relax(wait.Pauses(i))
-	}
-	return false
-}
-
-func overwritten(_ mc.Site, l *asm.Owned, w *Waiter) bool {
-	mc.Enter(154)
-	defer mc.Leave()
-	index := asm.LoadAcquire32(mc.Mark(155, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail)
+	index := asm.LoadAcquire32(mc.Mark(154, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail)
 	for range Most {
-		if mc.Keep(145) && (index == 0) {
+		if mc.Keep(144) && (index == 0) {
 			break
 		}
-		if mc.Keep(146) && (index == w.Index || index == unlinked) {
+		if mc.Keep(145) && (index == w.Index || index == unlinked) {
 			return false
 		}
-		if mc.Keep(147) {
-			index = asm.LoadAcquire32(mc.Mark(156, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index)), &At(index).Prev)
+		if mc.Keep(146) {
+			index = asm.LoadAcquire32(mc.Mark(155, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index)), &At(index).Prev)
 		}
 	}
 
-	for index = range Made(mc.Mark(157, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index))) {
+	for index = range Made(mc.Mark(156, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index))) {
 		x := At(index + 1)
-		if mc.Keep(148) && (asm.LoadAcquire32(mc.Mark(158, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(x)), &x.Prev) == unlinked && asm.LoadRelaxed32(159, &x.Of) == of(l)) {
+		if mc.Keep(147) && (asm.LoadAcquire32(mc.Mark(157, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(x)), &x.Prev) == unlinked && asm.LoadRelaxed32(158, &x.Of) == of(l)) {
 			return false
 		}
 	}
-	return asm.LoadRelaxed32(mc.Mark(160, hashWaiterPtr(w)), &w.Next) == 0
+	return asm.LoadRelaxed32(mc.Mark(159, hashWaiterPtr(w)), &w.Next) == 0
 }
 
 func promote(_ mc.Site, w *Waiter, h Head) bool {
-	mc.Enter(160)
+	mc.Enter(159)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mc.Mark(161, hashWaiterPtr(w), hashHead(h)), &w.State)
-		if mc.Keep(149) {
+		state := asm.LoadAcquire32(mc.Mark(160, hashWaiterPtr(w), hashHead(h)), &w.State)
+		if mc.Keep(148) {
 			*mc.Write(&w.Head) = h
 		}
-		if mc.Keep(150) && (state == abandoned) {
+		if mc.Keep(149) && (state == abandoned) {
 			return false
 		}
-		if mc.Keep(153) && (asm.TryCmpxchgRelease32(mc.Mark(162, hashWaiterPtr(w), hashHead(h), uint64(state)), &w.State, state, first)) {
-			if mc.Keep(152) && (state == parked) {
-				if mc.Keep(151) {
-					w.Signal(mc.Mark(163, hashWaiterPtr(w)))
+		if mc.Keep(152) && (asm.TryCmpxchgRelease32(mc.Mark(161, hashWaiterPtr(w), hashHead(h), uint64(state)), &w.State, state, first)) {
+			if mc.Keep(151) && (state == parked) {
+				if mc.Keep(150) {
+					w.Signal(mc.Mark(162, hashWaiterPtr(w)))
 				}
 			}
 			return true
@@ -361,10 +350,10 @@ func promote(_ mc.Site, w *Waiter, h Head) bool {
 }
 
 func Next(_ mc.Site, w *Waiter) *Waiter {
-	mc.Enter(163)
+	mc.Enter(162)
 	defer mc.Leave()
-	index := asm.LoadAcquire32(mc.Mark(164, hashWaiterPtr(w)), &w.Next)
-	if mc.Keep(154) && (index == 0) {
+	index := asm.LoadAcquire32(mc.Mark(163, hashWaiterPtr(w)), &w.Next)
+	if mc.Keep(153) && (index == 0) {
 		return nil
 	}
 	return At(index)

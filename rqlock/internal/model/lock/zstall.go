@@ -18,39 +18,39 @@ type Head struct {
 }
 
 func (h *Head) Begin(owner uint64) {
-	if mc.Keep(179) {
+	if mc.Keep(178) {
 		*mc.Write(&h.Closed), *mc.Write(&h.owner) = true, owner
 	}
-	if mc.Keep(180) {
+	if mc.Keep(179) {
 		h.grant()
 	}
 }
 
 func (h *Head) grant() {
-	if mc.Keep(181) {
+	if mc.Keep(180) {
 		*mc.Write(&h.quiet), *mc.Write(&h.steps) = Now(), 0
 	}
 }
 
 func (h *Head) Inherit(since int64) {
-	if late := since - *mc.Read(&h.quiet); mc.Keep(183) && (late > 0) {
-		if mc.Keep(182) {
+	if late := since - *mc.Read(&h.quiet); mc.Keep(182) && (late > 0) {
+		if mc.Keep(181) {
 			*mc.Write(&h.quiet), *mc.Write(&h.steps) = since, max(*mc.Read(&h.steps)-late, 0)
 		}
 	}
 }
 
 func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
-	mc.Enter(191)
+	mc.Enter(190)
 	defer mc.Leave()
-	if mc.Keep(184) {
+	if mc.Keep(183) {
 		now = Now()
 	}
-	if owner := l.Owner.Load(mc.Mark(192, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(187) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
-		if mc.Keep(185) {
+	if owner := l.Owner.Load(mc.Mark(191, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(186) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
+		if mc.Keep(184) {
 			*mc.Write(&h.owner) = owner
 		}
-		if mc.Keep(186) {
+		if mc.Keep(185) {
 			h.grant()
 		}
 	}
@@ -58,7 +58,7 @@ func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
 }
 
 func (h *Head) Stalled(l *asm.Owned, now int64) bool {
-	if mc.Keep(188) && (!*mc.Read(&h.Closed)) {
+	if mc.Keep(187) && (!*mc.Read(&h.Closed)) {
 		return false
 	}
 	timeout := Timeout(l)
@@ -68,17 +68,17 @@ func (h *Head) Stalled(l *asm.Owned, now int64) bool {
 func (h *Head) Quiet(now int64) time.Duration { return time.Duration(now - *mc.Read(&h.quiet)) }
 
 func (h *Head) Again() {
-	if mc.Keep(189) {
+	if mc.Keep(188) {
 		*mc.Write(&h.steps) = 0
 	}
 }
 
 func (h *Head) count(timeout, now, length int64) (next int64) {
-	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(190) && (left > 0) {
+	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(189) && (left > 0) {
 		return left
 	}
 	step := max(timeout/200, int64(time.Millisecond)/4)
-	if mc.Keep(191) {
+	if mc.Keep(190) {
 		*mc.Write(&h.steps) += min(length, step)
 	}
 	return step

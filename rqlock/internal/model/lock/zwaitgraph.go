@@ -14,41 +14,41 @@ import (
 )
 
 func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, lim *Limit) {
-	mc.Enter(164)
+	mc.Enter(163)
 	defer mc.Leave()
 	now, bubble := Read()
 	wait.Refresh(now)
-	if mc.Keep(155) {
-		w.Since.Store(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
+	if mc.Keep(154) {
+		w.Since.Store(mc.Mark(164, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
 	}
 	w.Parker.Begin(bubble, lim)
-	if mc.Keep(156) {
+	if mc.Keep(155) {
 		*mc.Write(&w.Bounded) = bubble || lim.Bounded()
 	}
 	w.Where.Record()
+	if mc.Keep(156) {
+		atomic.AddUint32(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), &w.Epoch, 1)
+	}
 	if mc.Keep(157) {
-		atomic.AddUint32(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), &w.Epoch, 1)
+		w.ID.Store(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), id)
 	}
 	if mc.Keep(158) {
-		w.ID.Store(mc.Mark(167, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), id)
+		w.Insert(mc.Mark(167, hashWaiterPtr(w), hashOwnedPtr(l)))
 	}
 	if mc.Keep(159) {
-		w.Insert(mc.Mark(168, hashWaiterPtr(w), hashOwnedPtr(l)))
-	}
-	if mc.Keep(160) {
 
-		w.Lock.Store(mc.Mark(169, hashWaiterPtr(w), hashOwnedPtr(l)), l)
+		w.Lock.Store(mc.Mark(168, hashWaiterPtr(w), hashOwnedPtr(l)), l)
 	}
 }
 
 func End(_ mc.Site, w *Waiter) {
-	mc.Enter(169)
+	mc.Enter(168)
 	defer mc.Leave()
-	if mc.Keep(161) {
-		w.Lock.Store(mc.Mark(170, hashWaiterPtr(w)), nil)
+	if mc.Keep(160) {
+		w.Lock.Store(mc.Mark(169, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(162) {
-		w.Remove(mc.Mark(171, hashWaiterPtr(w)))
+	if mc.Keep(161) {
+		w.Remove(mc.Mark(170, hashWaiterPtr(w)))
 	}
 	w.Parker.End()
 }
@@ -61,31 +61,31 @@ type Step struct {
 }
 
 func (s Step) next(_ mc.Site) (Step, bool) {
-	mc.Enter(171)
+	mc.Enter(170)
 	defer mc.Leave()
-	id := s.Lock.Owner.Load(mc.Mark(172, hashStep(s)))
-	if mc.Keep(163) && (id == 0) {
+	id := s.Lock.Owner.Load(mc.Mark(171, hashStep(s)))
+	if mc.Keep(162) && (id == 0) {
 		return Step{}, false
 	}
-	w := Lookup(mc.Mark(173, uint64(id)), id)
-	if mc.Keep(164) && (w == nil) {
+	w := Lookup(mc.Mark(172, uint64(id)), id)
+	if mc.Keep(163) && (w == nil) {
 		return Step{}, false
 	}
 
-	n := Step{Waiter: w, ID: id, Epoch: atomic.LoadUint32(mc.Mark(174, uint64(id), hashWaiterPtr(w)), &w.Epoch)}
-	if mc.Keep(165) {
-		n.Lock = w.Lock.Load(mc.Mark(175, uint64(id), hashWaiterPtr(w), hashStep(n)))
+	n := Step{Waiter: w, ID: id, Epoch: atomic.LoadUint32(mc.Mark(173, uint64(id), hashWaiterPtr(w)), &w.Epoch)}
+	if mc.Keep(164) {
+		n.Lock = w.Lock.Load(mc.Mark(174, uint64(id), hashWaiterPtr(w), hashStep(n)))
 	}
-	return n, n.Lock != nil && w.ID.Load(mc.Mark(176, uint64(id), hashWaiterPtr(w), hashStep(n))) == id
+	return n, n.Lock != nil && w.ID.Load(mc.Mark(175, uint64(id), hashWaiterPtr(w), hashStep(n))) == id
 }
 
 func closes(_ mc.Site, start Step) int {
-	mc.Enter(176)
+	mc.Enter(175)
 	defer mc.Leave()
 
 	s, mark := start, start
 	for n, limit := 1, 8; ; n++ {
-		next, ok := s.next(mc.Mark(177, hashStep(start), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
+		next, ok := s.next(mc.Mark(176, hashStep(start), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
 		switch {
 		case !ok:
 			return 0
@@ -94,67 +94,67 @@ func closes(_ mc.Site, start Step) int {
 		case next.Waiter == mark.Waiter:
 			return 0
 		}
-		if mc.Keep(167) && (n == limit) {
-			if mc.Keep(166) {
+		if mc.Keep(166) && (n == limit) {
+			if mc.Keep(165) {
 				mark, limit = next, 2*limit
 			}
 		}
-		if mc.Keep(168) {
+		if mc.Keep(167) {
 			s = next
 		}
 	}
 }
 
 func path(_ mc.Site, start Step, n int) []Step {
-	mc.Enter(177)
+	mc.Enter(176)
 	defer mc.Leave()
 	steps := make([]Step, 1, n)
-	if mc.Keep(169) {
+	if mc.Keep(168) {
 		steps[0] = start
 	}
 	for {
-		next, ok := steps[len(steps)-1].next(mc.Mark(178, hashStep(start), uint64(n), hashSteps(steps)))
+		next, ok := steps[len(steps)-1].next(mc.Mark(177, hashStep(start), uint64(n), hashSteps(steps)))
 		switch back := next.Waiter == start.Waiter; {
 		case !ok || back != (len(steps) == n):
 			return nil
 		case back:
 			return steps
 		}
-		if mc.Keep(170) {
+		if mc.Keep(169) {
 			steps = append(steps, next)
 		}
 	}
 }
 
 func Cycle(_ mc.Site, w *Waiter, l *asm.Owned) []Step {
-	mc.Enter(178)
+	mc.Enter(177)
 	defer mc.Leave()
-	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(179, hashWaiterPtr(w), hashOwnedPtr(l))), Epoch: *mc.Read(&w.Epoch), Lock: l}
-	n := closes(mc.Mark(180, hashStep(start)), start)
-	if mc.Keep(171) && (n == 0) {
+	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(178, hashWaiterPtr(w), hashOwnedPtr(l))), Epoch: *mc.Read(&w.Epoch), Lock: l}
+	n := closes(mc.Mark(179, hashStep(start)), start)
+	if mc.Keep(170) && (n == 0) {
 		return nil
 	}
-	cycle := path(mc.Mark(181, hashStep(start), uint64(n)), start, n)
-	if mc.Keep(172) && (cycle == nil || !confirms(mc.Mark(182, hashStep(start), hashSteps(cycle)), start, cycle)) {
+	cycle := path(mc.Mark(180, hashStep(start), uint64(n)), start, n)
+	if mc.Keep(171) && (cycle == nil || !confirms(mc.Mark(181, hashStep(start), hashSteps(cycle)), start, cycle)) {
 		return nil
 	}
-	last := victim(mc.Mark(183, hashSteps(cycle)), cycle)
+	last := victim(mc.Mark(182, hashSteps(cycle)), cycle)
 	return append(cycle[last:], cycle[:last]...)
 }
 
 func confirms(_ mc.Site, start Step, cycle []Step) bool {
-	mc.Enter(183)
+	mc.Enter(182)
 	defer mc.Leave()
-	return slices.Equal(path(mc.Mark(184, hashStep(start), hashSteps(cycle)), start, len(cycle)), cycle)
+	return slices.Equal(path(mc.Mark(183, hashStep(start), hashSteps(cycle)), start, len(cycle)), cycle)
 }
 
 func victim(_ mc.Site, cycle []Step) int {
-	mc.Enter(184)
+	mc.Enter(183)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(174) && (later(mc.Mark(185, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
-			if mc.Keep(173) {
+		if mc.Keep(173) && (later(mc.Mark(184, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
+			if mc.Keep(172) {
 				last = i
 			}
 		}
@@ -163,23 +163,23 @@ func victim(_ mc.Site, cycle []Step) int {
 }
 
 func later(_ mc.Site, a, b *Waiter) bool {
-	mc.Enter(185)
+	mc.Enter(184)
 	defer mc.Leave()
-	sa, sb := a.Since.Load(mc.Mark(186, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(187)
+	sa, sb := a.Since.Load(mc.Mark(185, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(186)
 	return sa > sb || sa == sb && a.Index > b.Index
 }
 
 func Convict(_ mc.Site, w *Waiter, v *Verdict) {
-	mc.Enter(187)
+	mc.Enter(186)
 	defer mc.Leave()
 	for {
-		old := w.Verdict.Load(mc.Mark(188, hashWaiterPtr(w), hashVerdictPtr(v)))
-		if mc.Keep(175) && (old != nil && old.Epoch == v.Epoch) {
+		old := w.Verdict.Load(mc.Mark(187, hashWaiterPtr(w), hashVerdictPtr(v)))
+		if mc.Keep(174) && (old != nil && old.Epoch == v.Epoch) {
 			return
 		}
-		if mc.Keep(177) && (w.Verdict.CompareAndSwap(mc.Mark(189, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(176) {
-				w.Signal(mc.Mark(190, hashWaiterPtr(w)))
+		if mc.Keep(176) && (w.Verdict.CompareAndSwap(mc.Mark(188, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(175) {
+				w.Signal(mc.Mark(189, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -187,9 +187,9 @@ func Convict(_ mc.Site, w *Waiter, v *Verdict) {
 }
 
 func Convicted(_ mc.Site, w *Waiter) *Verdict {
-	mc.Enter(190)
+	mc.Enter(189)
 	defer mc.Leave()
-	if v := w.Verdict.Load(mc.Mark(191, hashWaiterPtr(w))); mc.Keep(178) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
+	if v := w.Verdict.Load(mc.Mark(190, hashWaiterPtr(w))); mc.Keep(177) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
 		return v
 	}
 	return nil

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(249)
+	mc.Enter(248)
 	defer mc.Leave()
-	if mc.Keep(248) && (!asm.LockFast(mc.Mark(250, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(247) {
-			lockContended(mc.Mark(251, hashMutexPtr(l)), l)
+	if mc.Keep(247) && (!asm.LockFast(mc.Mark(249, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(246) {
+			lockContended(mc.Mark(250, hashMutexPtr(l)), l)
 		}
 	}
 }

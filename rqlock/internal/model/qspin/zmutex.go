@@ -16,32 +16,32 @@ type Mutex struct {
 }
 
 func (l *Mutex) Lock(_ mc.Site) {
-	mc.Enter(197)
+	mc.Enter(196)
 	defer mc.Leave()
-	if mc.Keep(198) {
-		lockFused(mc.Mark(198, hashMutexPtr(l)), l)
+	if mc.Keep(197) {
+		lockFused(mc.Mark(197, hashMutexPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Mutex) {
-	mc.Enter(198)
+	mc.Enter(197)
 	defer mc.Leave()
-	if mc.Keep(199) {
-		l.lockSlow(mc.Mark(199, hashMutexPtr(l)))
+	if mc.Keep(198) {
+		l.lockSlow(mc.Mark(198, hashMutexPtr(l)))
 	}
 }
 
 func (l *Mutex) TryLock(_ mc.Site) bool {
-	mc.Enter(199)
+	mc.Enter(198)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(200, hashMutexPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(199, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
-	mc.Enter(200)
+	mc.Enter(199)
 	defer mc.Leave()
-	if mc.Keep(200) {
-		asm.UnlockRelease(mc.Mark(201, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(199) {
+		asm.UnlockRelease(mc.Mark(200, hashMutexPtr(l)), &l.word.Val)
 	}
 }
 
