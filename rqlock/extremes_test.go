@@ -123,7 +123,8 @@ func TestExpiredLimits(t *testing.T) {
 func TestExpiredFree(t *testing.T) {
 	l := newLock(t)
 	//lint:ignore SA1012 it is what the test is about
-	none := limit{"a nil context", func(l *Mutex) error { return l.LockContext(nil) }}
+	var nothing context.Context
+	none := limit{"a nil context", func(l *Mutex) error { return l.LockContext(nothing) }}
 	for _, lim := range append(expired(t), none) {
 		if err := lim.lock(l); err != nil {
 			t.Errorf("%s: %v", lim.name, err)
