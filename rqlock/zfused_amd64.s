@@ -25,8 +25,8 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	LOCK
 	CMPXCHGQ DX, (CX)
 	JNE      held
-	XORPS    X0, X0
-	MOVUPS   X0, err+8(FP)
+	MOVQ     $0x00000000, err_itable+8(FP)
+	MOVQ     $0x00000000, err_data+16(FP)
 	RET
 
 held:

@@ -410,12 +410,10 @@ func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), ot
 	otherwise[1]()
 }
 
-// success returns, with a nil error if the signature has one. One store of both words is faster
-// than two: the next locked instruction waits until all stores are in the cache.
+// success returns, with a nil error if the signature has one.
 func success(f *emit.Func) {
-	if err, ok := f.WholeErrorResult(); ok {
-		f.Add(x86.XORPS(reg.X0, reg.X0))
-		f.Add(x86.MOVUPS(reg.X0, err))
+	for _, word := range f.ErrorResult() {
+		f.Add(x86.MOVQ(operand.U32(0), word))
 	}
 	ret(f)
 }

@@ -101,8 +101,7 @@ func stores(i *ir.Instruction, results []string) uint64 {
 			continue
 		}
 		for n, name := range results {
-			// The name of a result without its parts is that of a store of all of them.
-			if s := m.Symbol.Name; name == s || name == s+"_itable" || name == s+"_data" {
+			if m.Symbol.Name == name {
 				bits |= 1 << n
 			}
 		}

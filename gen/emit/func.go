@@ -131,13 +131,6 @@ func (f *Func) ErrorResult() []operand.Mem {
 	return []operand.Mem{operand.NewParamAddr("err_itable", first), operand.NewParamAddr("err_data", first+8)}
 }
 
-// WholeErrorResult returns the address of a result of type error, for a store of both words
-// at once, and reports whether the function has one.
-func (f *Func) WholeErrorResult() (operand.Mem, bool) {
-	first := f.IR.Signature.Params().Bytes()
-	return operand.NewParamAddr("err", first), f.IR.Signature.Results().Bytes() != 0
-}
-
 // Label places a label before the next instruction.
 func (f *Func) Label(name string) { f.IR.AddLabel(ir.Label(name)) }
 
