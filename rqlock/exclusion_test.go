@@ -103,14 +103,13 @@ func TestExclusion(t *testing.T) {
 				setProcs(t, procs)
 				setRecords(t, nodes)
 				setStallTimeout(t, 5*time.Millisecond)
-				testExclusion(t, nodes > 2)
+				testExclusion(t)
 			})
 		}
 	}
 }
 
-// testExclusion demands all kinds of failures, but cycles only where most waiters have records.
-func testExclusion(t *testing.T, cycles bool) {
+func testExclusion(t *testing.T) {
 	locks := newLocks(t, 3)
 	all := make([]counted, len(locks))
 	for i := range all {
@@ -118,11 +117,9 @@ func testExclusion(t *testing.T, cycles bool) {
 	}
 	before := ReadEvents()
 	// A machine that has other work may take longer to have had all failures.
-	allFailures := func() bool {
-		e := since(before)
-		return e.SelfDeadlock > 0 && (e.CycleDeadlock > 0 || !cycles) && e.Cancelled > 0
-	}
-	for n := 0; n == 0 || n < briefly(20, 3) && !allFailures(); n++ {
+	// With two records, cycles are rare.
+	allFailures := func() bool { e := since(before); return e.SelfDeadlock > 0 && e.CycleDeadlock > 0 && e.Cancelled > 0 }
+	for n := 0; n == 0 || n < briefly(100, 3) && !allFailures(); n++ {
 		crew(t, 12, func(w *hand) {
 			for w.running() {
 				nest(t, w, all, 3)
