@@ -122,7 +122,6 @@ func TestExpiredLimits(t *testing.T) {
 // at.
 func TestExpiredFree(t *testing.T) {
 	l := newLock(t)
-	//lint:ignore SA1012 it is what the test is about
 	var nothing context.Context
 	none := limit{"a nil context", func(l *Mutex) error { return l.LockContext(nothing) }}
 	for _, lim := range append(expired(t), none) {
