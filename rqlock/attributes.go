@@ -3,21 +3,26 @@ package rqlock
 import (
 	"time"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/stall"
 )
 
 // SetName gives l a name for reports. "" takes it back.
-func (l *Mutex) SetName(name string) {
-	attributes.Change(&l.word, func(a *attributes.Attributes) { a.Name = name })
+func (l *Mutex) SetName(name string) { setName(&l.word, name) }
+
+func setName(l *asm.Owned, name string) {
+	attributes.Change(l, func(a *attributes.Attributes) { a.Name = name })
 }
 
 // SetStallTimeout gives l a stall timeout of its own instead of the process's, see
 // [SetStallTimeout]: 0 means that no wait for l ever fails by a stall, and a negative
 // one that the process's timeout holds again. It holds for the goroutines that wait
 // already, too.
-func (l *Mutex) SetStallTimeout(d time.Duration) {
-	attributes.Change(&l.word, func(a *attributes.Attributes) {
+func (l *Mutex) SetStallTimeout(d time.Duration) { setStallTimeoutOf(&l.word, d) }
+
+func setStallTimeoutOf(l *asm.Owned, d time.Duration) {
+	attributes.Change(l, func(a *attributes.Attributes) {
 		if a.Own = d >= 0; !a.Own {
 			d = 0
 		} else if d > 0 {
@@ -44,6 +49,8 @@ func SetStallTimeout(d time.Duration) {
 	stall.Set(d)
 }
 
-func (l *Mutex) info() LockInfo {
-	return LockInfo{Addr: attributes.Addr(&l.word), Name: attributes.Of(&l.word).Name}
+func (l *Mutex) info() LockInfo { return infoOf(&l.word) }
+
+func infoOf(l *asm.Owned) LockInfo {
+	return LockInfo{Addr: attributes.Addr(l), Name: attributes.Of(l).Name}
 }

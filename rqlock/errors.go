@@ -15,6 +15,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/goid"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/report"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
@@ -45,12 +46,18 @@ type Wait struct {
 	Lock      LockInfo        // what it waits for
 	For       time.Duration   // how long it has waited
 	Stack     []runtime.Frame // where it waits, innermost call first
-	Holders   []Holder        // who holds the lock: at most one goroutine
+	Read      bool            // it waits to read: the lock is an RWMutex
+
+	// Holders are the goroutines that hold the lock: one, or at most 16 readers of an
+	// RWMutex. In a [*DeadlockError] it is the one that waits in its turn.
+	Holders []Holder
+	More    int // how many more readers hold it
 }
 
 // A Holder is a goroutine that holds a lock which others wait for.
 type Holder struct {
 	Goroutine uint64 // its id
+	Reads     bool   // it holds the lock for reading
 
 	// State is what the goroutine did when a [*TimeoutError] was made, as a traceback
 	// says it: "running", "chan receive", "coroutine" for an iterator that is suspended
@@ -109,15 +116,37 @@ func (w *Wait) heldBy() string {
 	if len(w.Holders) == 0 {
 		return "free, but not handed over"
 	}
-	switch h := w.Holders[0]; h.State {
+	var b strings.Builder
+	b.WriteString("held by ")
+	if n := len(w.Holders) + w.More; n > 1 {
+		fmt.Fprintf(&b, "%d readers: ", n)
+	}
+	for i, h := range w.Holders {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(h.describe())
+	}
+	if w.More > 0 {
+		fmt.Fprintf(&b, " and %d more", w.More)
+	}
+	return b.String()
+}
+
+func (h *Holder) describe() string {
+	reads := ""
+	if h.Reads {
+		reads = ", which reads"
+	}
+	switch h.State {
 	case "":
-		return fmt.Sprintf("held by goroutine %d", h.Goroutine)
+		return fmt.Sprintf("goroutine %d%s", h.Goroutine, reads)
 	case goid.Ended:
-		return fmt.Sprintf("held by goroutine %d, which has ended", h.Goroutine)
+		return fmt.Sprintf("goroutine %d, which has ended", h.Goroutine)
 	case goid.Coroutine:
-		return fmt.Sprintf("held by goroutine %d, which is suspended in an iterator (%s)", h.Goroutine, h.State)
+		return fmt.Sprintf("goroutine %d, which is suspended in an iterator (%s)", h.Goroutine, h.State)
 	default:
-		return fmt.Sprintf("held by goroutine %d (%s)", h.Goroutine, h.State)
+		return fmt.Sprintf("goroutine %d (%s)", h.Goroutine, h.State)
 	}
 }
 
@@ -195,7 +224,10 @@ func formatStack(w io.Writer, stack []runtime.Frame) {
 	}
 }
 
-func (l *Mutex) failSelf() error {
+func (l *Mutex) failSelf() error { return failSelf(l.info(), false, false) }
+
+// failSelf is for the calling goroutine, which holds the lock.
+func failSelf(lock LockInfo, read, reads bool) error {
 	events.Count(events.SelfDeadlock)
 	e := new(struct { // one allocation
 		DeadlockError
@@ -203,8 +235,8 @@ func (l *Mutex) failSelf() error {
 		holders [1]Holder
 	})
 	me := asm.CurrentGoid()
-	e.holders[0].Goroutine = me
-	e.cycle[0] = Wait{Goroutine: me, Lock: l.info(), Stack: report.Caller(), Holders: e.holders[:]}
+	e.holders[0] = Holder{Goroutine: me, Reads: reads}
+	e.cycle[0] = Wait{Goroutine: me, Lock: lock, Read: read, Stack: report.Caller(), Holders: e.holders[:]}
 	e.Cycle = e.cycle[:]
 	return &e.DeadlockError
 }
@@ -232,11 +264,19 @@ func (l *Mutex) failContext() error {
 // newTimeout describes the wait of the calling goroutine, and who is to blame for it.
 func (l *Mutex) newTimeout(waited time.Duration, stall bool) *TimeoutError {
 	e := &TimeoutError{Wait: l.callersWait(waited), Stall: stall}
-	for i := range e.Wait.Holders {
-		h := &e.Wait.Holders[i]
-		h.State, h.Stack = goid.State(h.Goroutine)
-	}
+	e.Wait.lookUp()
 	return e
+}
+
+// lookUp finds out what the holders do.
+func (w *Wait) lookUp() {
+	ids := make([]uint64, len(w.Holders))
+	for i := range w.Holders {
+		ids[i] = w.Holders[i].Goroutine
+	}
+	goid.States(ids, func(i int, state string, stack []runtime.Frame) {
+		w.Holders[i].State, w.Holders[i].Stack = state, stack
+	})
 }
 
 // callersWait describes the wait of the calling goroutine, which ends now.
@@ -253,12 +293,14 @@ func newDeadlock(cycle []waitgraph.Step) *DeadlockError {
 	e := &DeadlockError{Cycle: make([]Wait, len(cycle))}
 	now := clock.Now()
 	for i, s := range cycle {
+		next := cycle[(i+1)%len(cycle)]
 		e.Cycle[i] = Wait{
 			Goroutine: s.ID,
 			Lock:      LockInfo{Addr: attributes.Addr(s.Lock), Name: attributes.Of(s.Lock).Name},
 			For:       time.Duration(now - s.Waiter.Since.Load()),
 			Stack:     s.Waiter.Where.Frames(),
-			Holders:   []Holder{{Goroutine: cycle[(i+1)%len(cycle)].ID}},
+			Read:      s.Kind == waiter.Read,
+			Holders:   []Holder{{Goroutine: next.ID, Reads: s.Reads(next)}},
 		}
 	}
 	return e
@@ -282,6 +324,8 @@ func (l *Mutex) badAssert(me uint64) {
 }
 
 // badCopy panics because the queue that l names is another lock's.
-func (l *Mutex) badCopy() {
-	panic(fmt.Sprintf("rqlock: lock %v is a copy of one that was waited for, or was overwritten: do not copy a lock after its first use", l.info()))
+func (l *Mutex) badCopy() { badCopy(l.info()) }
+
+func badCopy(lock LockInfo) {
+	panic(fmt.Sprintf("rqlock: lock %v is a copy of one that was waited for, or was overwritten: do not copy a lock after its first use", lock))
 }

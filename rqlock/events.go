@@ -17,6 +17,7 @@ type Events struct {
 	Cancelled     uint64 // failed: LockContext's context was done
 	Rescued       uint64 // slept beside a free lock until the watchdog came: should be 0
 	Unreported    uint64 // violations that OnViolation's function was not told of
+	Admitted      uint64 // readers let in past a writer that waited, as a cycle would have closed
 }
 
 // ReadEvents returns the counters. Those of concurrent acquisitions may be
@@ -27,6 +28,6 @@ func ReadEvents() Events {
 		Spun: n[events.Spun], Queued: n[events.Queued], Parked: n[events.Parked], Closed: n[events.Closed], Unqueued: n[events.Unqueued],
 		SelfDeadlock: n[events.SelfDeadlock], CycleDeadlock: n[events.CycleDeadlock], Stall: n[events.Stall],
 		Deadline: n[events.Deadline], Cancelled: n[events.Cancelled],
-		Rescued: n[events.Rescued], Unreported: n[events.Unreported],
+		Rescued: n[events.Rescued], Unreported: n[events.Unreported], Admitted: n[events.Admitted],
 	}
 }

@@ -128,6 +128,7 @@ func since(before Events) Events {
 		Cancelled:     now.Cancelled - before.Cancelled,
 		Rescued:       now.Rescued - before.Rescued,
 		Unreported:    now.Unreported - before.Unreported,
+		Admitted:      now.Admitted - before.Admitted,
 	}
 }
 

@@ -18,7 +18,11 @@ import (
 // lockSlow acquires l after the fast path has failed. lim bounds the wait; nil
 // means the stall timeout alone.
 func (l *Mutex) lockSlow(lim *park.Limit) error {
-	err := l.acquireSlow(lim)
+	return conclude(l.acquireSlow(lim), lim)
+}
+
+// conclude is what is done with the result of a wait.
+func conclude(err error, lim *park.Limit) error {
 	// Out of the queue and the graph: what is called now may do anything.
 	if cancelled, ok := err.(*contextError); ok {
 		if cancelled.cause = lim.Cause(); cancelled.cause == nil {
@@ -112,19 +116,20 @@ func (l *Mutex) awaitRecord(lim *park.Limit) (*waiter.Waiter, error) {
 	}
 }
 
-// deadlock looks for a cycle that w's edge closes, and returns the error if w is the one who
+// deadlock looks for cycles that w's edge closes, and returns the error if w is the one who
 // must give up. If another one is, it is told, and w waits on.
-func (l *Mutex) deadlock(w *waiter.Waiter) error {
-	cycle := waitgraph.Cycle(w, &l.word)
-	if cycle == nil {
-		return nil
-	}
-	err := newDeadlock(cycle)
-	if victim := cycle[0]; victim.Waiter != w {
+func (l *Mutex) deadlock(w *waiter.Waiter) error { return findDeadlock(w, &l.word) }
+
+func findDeadlock(w *waiter.Waiter, word *asm.Owned) error {
+	for _, cycle := range waitgraph.Cycles(w, word) {
+		err := newDeadlock(cycle)
+		victim := cycle[0]
+		if victim.Waiter == w {
+			return failDeadlock(err)
+		}
 		waitgraph.Convict(victim.Waiter, &waiter.Verdict{Epoch: victim.Epoch, Err: err})
-		return nil
 	}
-	return failDeadlock(err)
+	return nil
 }
 
 // awaitHead waits until w is the head of the queue. On an error w has left the

@@ -23,6 +23,7 @@ const (
 	Cancelled
 	Rescued
 	Unreported
+	Admitted
 	Number
 )
 

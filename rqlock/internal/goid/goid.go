@@ -30,11 +30,17 @@ const (
 // receive, 2 minutes", or [Ended], and where. It returns "" if that was not looked up,
 // because the last look was too recent.
 func State(id uint64) (state string, stack []runtime.Frame) {
+	States([]uint64{id}, func(_ int, s string, frames []runtime.Frame) { state, stack = s, frames })
+	return state, stack
+}
+
+// States is State of several goroutines at once. It calls f for each, with its index.
+func States(ids []uint64, f func(i int, state string, stack []runtime.Frame)) {
 	dumps.mu.Lock()
 	defer dumps.mu.Unlock()
 	start := clock.Now()
-	if start < dumps.next {
-		return "", nil
+	if start < dumps.next || len(ids) == 0 {
+		return
 	}
 	if dumps.buf == nil {
 		dumps.buf = make([]byte, 1<<16)
@@ -44,16 +50,18 @@ func State(id uint64) (state string, stack []runtime.Frame) {
 		dumps.buf = make([]byte, 4*n)
 		n = runtime.Stack(dumps.buf, true)
 	}
+	for i, id := range ids {
+		state, stack := stateIn(dumps.buf[:n], id)
+		if state == "" && n < len(dumps.buf) { // the whole dump
+			state = Ended
+		}
+		f(i, state, stack)
+	}
 	end := clock.Now()
 	dumps.next = end + 100*(end-start)
-	state, stack = stateIn(dumps.buf[:n], id)
-	if state == "" && n < len(dumps.buf) { // the whole dump
-		state = Ended
-	}
 	if len(dumps.buf) > 1<<20 {
 		dumps.buf = nil
 	}
-	return state, stack
 }
 
 // Fresh lets the next State look, however recent the last look was. It is for tests.

@@ -49,6 +49,21 @@ func (h *Head) Look(l *asm.Owned) (now int64) {
 	return now
 }
 
+// Took is for a head that has taken l, and has yet to wait until its readers have left. That
+// grants l to nobody. Nor did it when the head before did so, if that has left it free.
+func (h *Head) Took(owner uint64) {
+	if h.Closed && h.owner != 0 {
+		h.grant()
+	}
+	h.owner = owner
+}
+
+// GaveBack is for a head that leaves a lock free which was granted to nobody meanwhile.
+func (h *Head) GaveBack() { h.owner = 0 }
+
+// Granted notes that the lock was granted to somebody just now.
+func (h *Head) Granted() { h.grant() }
+
 // Stalled reports whether l has made no progress for its stall timeout.
 //
 // The last quarter of the timeout is counted in steps by the watchdog, each of which is

@@ -32,6 +32,7 @@ type Sleeper struct {
 	head   *Head
 	parker *park.Parker
 	said   uint32 // what the lock's Sleeper said when the head fell asleep
+	beside bool   // it is not the head, and so the Sleeper says nothing of it
 	at     int    // in the watchdog's list
 
 	woken atomic.Bool // an owner is about to wake the head, or has done so
@@ -58,10 +59,21 @@ const usual = int64(200 * time.Millisecond)
 
 // Watch begins to look after the head of l, which parks by p, and has said so in l.Sleeper.
 func (s *Sleeper) Watch(l *asm.Owned, said uint32, head *Head, p *park.Parker) {
+	s.watch(l, said, false, head, p)
+}
+
+// WatchBeside begins to look after one who waits for l, and is not the head of its queue or
+// has not said so.
+func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker) {
+	s.watch(l, 0, true, head, p)
+}
+
+func (s *Sleeper) watch(l *asm.Owned, said uint32, beside bool, head *Head, p *park.Parker) {
 	d := watchdog
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s.lock, s.said, s.head, s.parker, s.at, s.free = l, said, head, p, len(d.heads), 0
+	s.lock, s.head, s.parker, s.said, s.beside = l, head, p, said, beside
+	s.at, s.free = len(d.heads), 0
 	d.heads = append(d.heads, s)
 	if p.Bubble() {
 		return // a timer that is set in a bubble goes by the bubble's clock
@@ -147,7 +159,7 @@ func (d *watch) step() {
 			continue
 		}
 		s.free = 0
-		if asm.LoadRelaxed32(&s.lock.Sleeper) != s.said {
+		if !s.beside && asm.LoadRelaxed32(&s.lock.Sleeper) != s.said {
 			s.parker.Signal() // the lock was overwritten, and names nobody who sleeps
 		}
 		next = min(next, s.head.count(Timeout(s.lock), now, length))

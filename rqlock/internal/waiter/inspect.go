@@ -104,6 +104,12 @@ func Leaks() (found []string) {
 		if !w.Idle() {
 			leak("record %d waits on", index)
 		}
+		if !w.Reads.Idle() {
+			leak("what the goroutine of record %d holds is entered", index)
+		}
+		if w.Stage.Load() != 0 {
+			leak("record %d waits to read", index)
+		}
 	}
 	return found
 }

@@ -1,22 +1,35 @@
 // Package waitgraph knows who waits for what, and finds cycles. A waiter publishes its
-// edge and then follows owner, edge, owner, ... until it comes back to itself or to
-// somebody who does not wait. Whoever closes a cycle publishes last and hence sees all of
-// it (G3).
+// edges and then follows them: from a lock to those who hold it, from each of these that
+// waits to the lock that it waits for, and so on, until it comes back to itself or nowhere.
+// Whoever closes a cycle publishes last and hence sees all of it (G3, R4).
+//
+// A lock is held by its owner, or by readers. The owner of a reader-writer lock that waits
+// for its readers to leave does not hold it yet: it waits for them, as all who want to write.
+// Who wants to read waits for nobody but that owner then, and that is no reason to fail: such
+// a cycle is dissolved by having the reader in (R5).
 package waitgraph
 
 import (
-	"slices"
+	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/gate"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // Begin publishes that goroutine id, whose record is w, waits for l with this limit.
 func Begin(w *waiter.Waiter, id uint64, l *asm.Owned, lim *park.Limit) {
+	BeginKind(w, id, l, waiter.Mutex, lim)
+}
+
+// BeginKind is Begin for a wait of any kind.
+func BeginKind(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim *park.Limit) {
 	now, bubble := clock.Read()
 	wait.Refresh(now)
 	w.Since.Store(now)
@@ -25,103 +38,263 @@ func Begin(w *waiter.Waiter, id uint64, l *asm.Owned, lim *park.Limit) {
 	w.Where.Record()
 	atomic.AddUint32(&w.Epoch, 1)
 	w.ID.Store(id)
+	w.Kind.Store(kind)
+	w.Reader = readers.Reader{ID: id, Row: readers.Here().Row}
 	w.Insert()
+	w.Reads.Enter(w.Reader, w.Index)
 	// Sequentially consistent, as are the loads of a walk: of two goroutines
 	// that publish and then walk, at least one sees the other's edge.
-	w.Lock.Store(l) // release: pairs with next [edge]
+	w.Edge.Lock.Store(l) // release: pairs with stepOf [edge]
 }
 
 // End takes the edge back.
 func End(w *waiter.Waiter) {
-	w.Lock.Store(nil)
+	w.Edge.Lock.Store(nil)
+	w.Reads.Leave()
 	w.Remove()
 	w.Parker.End()
 }
 
 // A Step is one edge of a walk: goroutine ID, in its wait number Epoch, waits for
-// Lock; the step before it found ID to be the owner of its own lock.
+// Lock; the step before it found ID to hold its own lock.
 type Step struct {
 	Waiter *waiter.Waiter
 	ID     uint64
 	Epoch  uint32
+	Kind   waiter.Kind
 	Lock   *asm.Owned
 }
 
-// next follows the owner of s.Lock to the lock that it waits for, if it does.
-func (s Step) next() (Step, bool) {
+// Reads reports whether the goroutine of next holds the lock of s for reading.
+func (s Step) Reads(next Step) bool { return s.Kind != waiter.Mutex && s.Lock.Owner.Load() != next.ID }
+
+// stepOf returns the wait of the record's goroutine. It fails if that waits for nothing, or
+// is going to give up, or has got what it waits for.
+func stepOf(w *waiter.Waiter) (Step, bool) {
+	// The epoch first: if it is still the same later, what is read now belongs to that wait.
+	s := Step{Waiter: w, Epoch: atomic.LoadUint32(&w.Epoch)}
+	s.ID = w.ID.Load()
+	s.Kind = w.Kind.Load()
+	s.Lock = w.Edge.Lock.Load() // acquire: pairs with Begin [edge]
+	if s.Lock == nil || s.Kind == waiter.Read && w.Stage.Load() == waiter.Admitted {
+		return s, false
+	}
+	v := w.Verdict.Load()
+	return s, v == nil || v.Epoch != s.Epoch
+}
+
+// owner returns the wait of the goroutine whose id is in the owner word of s.Lock, and
+// whether it holds the lock, rather than that it waits for its readers to leave.
+func (s Step) owner() (next Step, holds, ok bool) {
 	id := s.Lock.Owner.Load()
 	if id == 0 {
-		return Step{}, false
+		return Step{}, false, false
 	}
 	w := waiter.Lookup(id)
 	if w == nil {
-		return Step{}, false
+		return Step{}, false, false
 	}
-	// The epoch first: if it is still the same in a later walk, the lock read
-	// now belongs to that wait.
-	n := Step{Waiter: w, ID: id, Epoch: atomic.LoadUint32(&w.Epoch)}
-	n.Lock = w.Lock.Load() // acquire: pairs with Begin [edge]
-	return n, n.Lock != nil && w.ID.Load() == id
+	next, ok = stepOf(w)
+	return next, next.Lock != s.Lock || s.Kind == waiter.Mutex, ok && next.ID == id
 }
 
-// closes returns the number of edges from start until following them comes back to it,
-// or 0 if that does not happen.
-func closes(start Step) int {
-	// Brent's method ends a walk that runs into a cycle elsewhere.
-	s, mark := start, start
-	for n, limit := 1, 8; ; n++ {
-		next, ok := s.next()
-		switch {
-		case !ok:
-			return 0
-		case next.Waiter == start.Waiter:
-			return n
-		case next.Waiter == mark.Waiter:
-			return 0 // a cycle that start is not part of
-		}
-		if n == limit {
-			mark, limit = next, 2*limit
-		}
-		s = next
+// heldBy reports whether next's goroutine holds the lock of s, which it cannot let go while
+// it waits.
+func (s Step) heldBy(next Step) bool {
+	if s.Lock.Owner.Load() == next.ID {
+		return next.Lock != s.Lock || s.Kind == waiter.Mutex
 	}
+	return s.Kind == waiter.Write && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
 
-// path lists the n edges of a cycle. It returns nil if they lead elsewhere by now.
-func path(start Step, n int) []Step {
-	steps := make([]Step, 1, n)
-	steps[0] = start
-	for {
-		next, ok := steps[len(steps)-1].next()
-		switch back := next.Waiter == start.Waiter; {
-		case !ok || back != (len(steps) == n):
-			return nil
-		case back:
-			return steps
-		}
-		steps = append(steps, next)
-	}
+// name is what package readers knows the lock by.
+func name(l *asm.Owned) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
+
+// A walk is a search for a path from a wait back to itself.
+type walk struct {
+	start   Step
+	past    bool     // also from readers to a writer that waits for others
+	skipped []uint32 // records that it does not go to
+	round   uint32
+	seen    []uint32 // by record, the round in which the walk was there
+	path    []branch // to where the walk is
+	next    []Step   // where it has to go yet: those of each branch, one after the other
+	blocked []uint32
+	longest int // that path or next were
 }
 
-// Cycle returns a cycle that w's edge to l closes, or nil. The first step is that of the
-// victim, who must give up. It is the same whoever looks (G5): the waiter that came last.
-func Cycle(w *waiter.Waiter, l *asm.Owned) []Step {
-	start := Step{Waiter: w, ID: w.ID.Load(), Epoch: w.Epoch, Lock: l}
-	n := closes(start)
-	if n == 0 {
+// A branch is a step of the path. Those of walk.next from own on are where one can go from it.
+type branch struct {
+	Step
+	own int
+}
+
+// spare has the walks that are not in use. What they have grown to they keep.
+var spare struct {
+	mu    sync.Mutex
+	walks []*walk
+}
+
+func newWalk(start Step) *walk {
+	spare.mu.Lock()
+	defer spare.mu.Unlock()
+	k := new(walk)
+	if last := len(spare.walks) - 1; last >= 0 {
+		k = spare.walks[last]
+		spare.walks = spare.walks[:last]
+	}
+	k.start = start
+	return k
+}
+
+// free gives k back, without what it knows of locks, which may be garbage soon.
+func (k *walk) free() {
+	k.start, k.skipped = Step{}, k.skipped[:0]
+	clear(k.path[:min(k.longest, cap(k.path))])
+	clear(k.next[:min(k.longest, cap(k.next))])
+	k.longest = 0
+	spare.mu.Lock()
+	defer spare.mu.Unlock()
+	spare.walks = append(spare.walks, k)
+}
+
+// pass reports whether the walk comes to the record for the first time.
+func (k *walk) pass(index uint32) bool {
+	if int(index) >= len(k.seen) {
+		k.seen = append(k.seen, make([]uint32, int(index)+1-len(k.seen))...)
+		k.seen = k.seen[:cap(k.seen)]
+	}
+	if k.seen[index] == k.round {
+		return false
+	}
+	k.seen[index] = k.round
+	return true
+}
+
+// enter makes s the end of the path, and notes where one can go from there.
+func (k *walk) enter(s Step) {
+	k.path = append(k.path, branch{s, len(k.next)})
+	if next, holds, ok := s.owner(); ok && (holds || k.past && s.Kind == waiter.Read) {
+		k.next = append(k.next, next)
+	}
+	if s.Kind == waiter.Write {
+		k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
+		for _, index := range k.blocked {
+			if next, ok := stepOf(waiter.At(index)); ok {
+				k.next = append(k.next, next)
+			}
+		}
+	}
+	k.longest = max(k.longest, len(k.path), len(k.next))
+}
+
+// find returns a path back to the start, or nil. It goes to each record once.
+func (k *walk) find(past bool) []branch {
+	k.past = past
+	k.path, k.next = k.path[:0], k.next[:0]
+	if k.round++; k.round == 0 {
+		clear(k.seen)
+		k.round = 1
+	}
+	for _, index := range k.skipped {
+		k.pass(index)
+	}
+	for k.enter(k.start); len(k.path) > 0; {
+		if end := len(k.next); end == k.path[len(k.path)-1].own {
+			k.path = k.path[:len(k.path)-1]
+			continue
+		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
+			return k.path
+		} else if k.next = k.next[:end-1]; k.pass(next.Waiter.Index) {
+			k.enter(next)
+		}
+	}
+	return nil
+}
+
+// changed returns the first step of the path that is not as the walk found it, or -1. If
+// there is none, it is a deadlock: each goroutine has been in the same wait since the walk
+// came to it, and held what the one before waits for when that was looked at again. As it
+// cannot let go while it waits, all edges stood at once, between the two loops (G4).
+func changed(path []Step) int {
+	for i := range path {
+		if next := (i + 1) % len(path); !path[i].heldBy(path[next]) {
+			return next
+		}
+	}
+	for i, s := range path {
+		if now, ok := stepOf(s.Waiter); !ok || now != s {
+			return i
+		}
+	}
+	return -1
+}
+
+// Cycles returns the cycles that w's edges to l close, of each the steps with the victim's
+// first, who must give up. It is the same whoever looks (G5): the waiter that came last. If
+// w is a victim, its cycle is the only one, since the others end with it.
+//
+// Cycles has readers in that wait for a writer which waits for readers, if that would close a
+// cycle (R5).
+func Cycles(w *waiter.Waiter, l *asm.Owned) (found [][]Step) {
+	start := Step{Waiter: w, ID: w.ID.Load(), Epoch: w.Epoch, Kind: w.Kind.Load(), Lock: l}
+	if start.alone() {
 		return nil
 	}
-	cycle := path(start, n)
-	if cycle == nil || !confirms(start, cycle) {
-		return nil
+	k := newWalk(start)
+	defer k.free()
+	// Who is not as the walk found it has moved on. If it waits again, it publishes that later
+	// than w, and finds what cycles it closes. So the walk need not go there again.
+	for path := k.find(false); path != nil; path = k.find(false) {
+		cycle := make([]Step, len(path))
+		for i := range path {
+			cycle[i] = path[i].Step
+		}
+		if i := changed(cycle); i >= 0 {
+			if cycle[i].Waiter == w {
+				return found // somebody has found it first
+			}
+			k.skipped = append(k.skipped, cycle[i].Waiter.Index)
+			continue
+		}
+		last := victim(cycle)
+		cycle = append(cycle[last:], cycle[:last]...)
+		if cycle[0].Waiter == w {
+			return [][]Step{cycle}
+		}
+		found = append(found, cycle)
+		k.skipped = append(k.skipped, cycle[0].Waiter.Index)
 	}
-	last := victim(cycle)
-	return append(cycle[last:], cycle[:last]...)
+	for path := k.find(true); path != nil && k.dissolve(path); path = k.find(true) {
+	}
+	return found
 }
 
-// confirms walks again. What two walks find the same held all the time between
-// them, so that all edges stood at one instant (G4).
-func confirms(start Step, cycle []Step) bool {
-	return slices.Equal(path(start, len(cycle)), cycle)
+// alone reports whether nobody who holds the lock of s waits.
+func (s Step) alone() bool {
+	if _, _, ok := s.owner(); ok {
+		return false
+	}
+	return s.Kind != waiter.Write || !readers.IsBlocked(name(s.Lock), 0)
+}
+
+// dissolve has a reader of the path in that waits for a writer which waits for readers. If
+// there is none any more, those who were there have moved on. It reports whether to go on.
+func (k *walk) dissolve(path []branch) bool {
+	tried := len(k.skipped)
+	for i, s := range path {
+		if next := path[(i+1)%len(path)]; s.Kind != waiter.Read || s.Lock != next.Lock {
+			continue
+		}
+		if gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch) {
+			return s.Waiter != k.start.Waiter
+		}
+		if s.Waiter == k.start.Waiter {
+			return false
+		}
+		k.skipped = append(k.skipped, s.Waiter.Index)
+	}
+	return len(k.skipped) > tried // else it is a cycle of holders, which closed just now
 }
 
 // victim returns the index in the cycle of the waiter that came last.

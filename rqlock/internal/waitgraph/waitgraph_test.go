@@ -60,7 +60,16 @@ func (r *ring) end(i int) {
 // step is where a walk from the goroutine begins.
 func (r *ring) step(i int) Step {
 	w := r.records[i]
-	return Step{Waiter: w, ID: r.ids[i], Epoch: w.Epoch, Lock: r.next(i)}
+	return Step{Waiter: w, ID: r.ids[i], Epoch: w.Epoch, Kind: w.Kind.Load(), Lock: r.next(i)}
+}
+
+// cycleOf returns the cycle that w's edge to l closes, or nil.
+func cycleOf(w *waiter.Waiter, l *asm.Owned) []Step {
+	found := Cycles(w, l)
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0]
 }
 
 // TestCycle: the edge that closes a cycle finds it, whatever its length, and no other edge
@@ -75,7 +84,7 @@ func TestCycle(t *testing.T) {
 				if begun == n-1 {
 					want = n
 				}
-				if cycle := Cycle(r.records[i], r.next(i)); len(cycle) != want {
+				if cycle := cycleOf(r.records[i], r.next(i)); len(cycle) != want {
 					t.Errorf("edge %d of %d finds a cycle of %d", begun, n, len(cycle))
 				}
 			}
@@ -90,18 +99,26 @@ func TestConfirm(t *testing.T) {
 	for i := range 3 {
 		r.begin(i)
 	}
-	start := r.step(2)
-	cycle := path(start, 3)
-	if len(cycle) != 3 || !confirms(start, cycle) {
-		t.Fatalf("a cycle of %d, confirmed: %v", len(cycle), confirms(start, cycle))
+	cycle := []Step{r.step(2), r.step(0), r.step(1)}
+	if i := changed(cycle); i != -1 {
+		t.Fatalf("step %d of a cycle is not confirmed", i)
 	}
 	r.end(0)
-	if confirms(start, cycle) {
+	if changed(cycle) != 1 {
 		t.Error("a cycle of which a party is gone was confirmed")
 	}
 	r.begin(0)
-	if len(path(start, 3)) != 3 || confirms(start, cycle) {
-		t.Errorf("a cycle of %d, confirmed as the one before", len(path(start, 3)))
+	if changed(cycle) != 1 || changed([]Step{r.step(2), r.step(0), r.step(1)}) != -1 {
+		t.Error("a cycle was confirmed as the one before")
+	}
+	r.locks[1].Owner.Store(77)
+	if changed([]Step{r.step(2), r.step(0), r.step(1)}) != 2 {
+		t.Error("a cycle was confirmed though a lock has another owner")
+	}
+	r.locks[1].Owner.Store(r.ids[1])
+	Convict(r.records[1], r.records[1].Epoch, nil)
+	if changed([]Step{r.step(2), r.step(0), r.step(1)}) != 2 {
+		t.Error("a cycle was confirmed though a party is going to give up")
 	}
 }
 
@@ -129,7 +146,7 @@ func TestForeignCycle(t *testing.T) {
 			}
 			w := waiter.New(1 << 40)
 			Begin(w, 1<<40, &r.locks[0], nil)
-			if cycle := Cycle(w, &r.locks[0]); cycle != nil {
+			if cycle := cycleOf(w, &r.locks[0]); cycle != nil {
 				t.Errorf("a cycle of %d that the waiter is not part of", len(cycle))
 			}
 			End(w)
@@ -182,7 +199,7 @@ func TestFlicker(t *testing.T) {
 		}
 	})
 	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
-		if cycle := Cycle(w, r.next(0)); cycle != nil {
+		if cycle := cycleOf(w, r.next(0)); cycle != nil {
 			t.Errorf("a deadlock that there never was: %v", cycle)
 			break
 		}
@@ -205,7 +222,7 @@ func TestLongCycle(t *testing.T) {
 			r.begin(i)
 		}
 		start := time.Now()
-		cycle := Cycle(r.records[n-1], r.next(n-1))
+		cycle := cycleOf(r.records[n-1], r.next(n-1))
 		took := time.Since(start)
 		if len(cycle) != n {
 			t.Fatalf("a cycle of %d, want %d", len(cycle), n)

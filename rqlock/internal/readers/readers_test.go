@@ -1,0 +1,230 @@
+package readers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
+)
+
+func checkEmpty(t *testing.T) {
+	t.Helper()
+	if n := Number(); n != 0 {
+		t.Errorf("%d slots are left", n)
+	}
+	for at := range table.first {
+		if p := asm.LoadRelaxed32(&table.first[at].passed); p != 0 {
+			t.Errorf("row %d says that %d slots went further", at, int32(p))
+		}
+	}
+	for n := range table.others {
+		if c := table.others[n].Load(); c != nil {
+			if u, p := c.used.Load(), c.passed.Load(); u != 0 || p != 0 {
+				t.Errorf("chunk %d is said to have %d slots, and %d further on", n, u, p)
+			}
+			for at := range c.rows {
+				if p := asm.LoadRelaxed32(&c.rows[at].passed); p != 0 {
+					t.Errorf("row %d of chunk %d says that %d slots went further", at, n, int32(p))
+				}
+			}
+		}
+	}
+	for at := range blocked {
+		if blocked[at].first != nil {
+			t.Errorf("somebody is left in bucket %d of those who wait", at)
+		}
+	}
+}
+
+// TestSlots plays random claims and releases of readers that share a row, against a map: each
+// read lock is found by its reader and by its lock, wherever its slot is (R2, R10).
+func TestSlots(t *testing.T) {
+	defer checkEmpty(t)
+	rnd := seed.Rand(t)
+	type key struct{ id, lock uint64 }
+	held := map[key]Slot{}
+	const ids, locks = 9, 7
+	for range 5000 {
+		r := Reader{ID: 1 + rnd.Uint64N(ids), Row: 17}
+		lock := 64 * (1 + rnd.Uint64N(locks))
+		k := key{r.ID, lock}
+		s, found := r.Find(lock)
+		if want, ok := held[k]; ok != found || s != want {
+			t.Fatalf("reader %d of lock %d: found %v, want %v", r.ID, lock, found, ok)
+		}
+		if found {
+			r.Release(s)
+			delete(held, k)
+		} else {
+			held[k] = r.Claim(lock)
+		}
+		if rnd.IntN(50) != 0 {
+			continue
+		}
+		for lock := uint64(64); lock <= 64*locks; lock += 64 {
+			var got, want []uint64
+			Each(lock, func(id uint64) bool { got = append(got, id); return true })
+			for k := range held {
+				if k.lock == lock {
+					want = append(want, k.id)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Fatalf("lock %d has readers %d, want %d", lock, got, want)
+			}
+		}
+		for id := uint64(1); id <= ids; id++ {
+			n := 0
+			Reader{ID: id, Row: 17}.Held(func(lock uint64) {
+				if _, ok := held[key{id, lock}]; !ok {
+					t.Fatalf("reader %d is said to hold %d", id, lock)
+				}
+				n++
+			})
+			for k := range held {
+				if k.id == id {
+					n--
+				}
+			}
+			if n != 0 {
+				t.Fatalf("%d too many locks of reader %d", n, id)
+			}
+		}
+	}
+	for k, s := range maps.All(held) {
+		Reader{ID: k.id, Row: 17}.Release(s)
+	}
+}
+
+// TestCollisions: readers that share rows claim and release at once, and none of them loses
+// its slot or finds another's (R2, R10).
+func TestCollisions(t *testing.T) {
+	defer checkEmpty(t)
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			r := Reader{ID: uint64(g + 1), Row: uint32(g % 2)}
+			for range 3000 {
+				a, b := r.Claim(8), r.Claim(16)
+				if s, ok := r.Find(8); !ok || s != a || s.Depth() != 1 {
+					t.Errorf("reader %d has lost its slot", r.ID)
+				}
+				a.Deepen(+1)
+				r.Release(b)
+				if d := a.Depth(); d != 2 {
+					t.Errorf("depth %d", d)
+				}
+				r.Release(a)
+				if _, ok := r.Find(8); ok {
+					t.Errorf("reader %d has a slot that it has released", r.ID)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// TestManyRows: any number of read locks may be held, and afterwards nothing but empty
+// chunks is there (R10).
+func TestManyRows(t *testing.T) {
+	defer checkEmpty(t)
+	const n = 20_000
+	slots := make([]Slot, n)
+	reader := func(i int) Reader { return Reader{ID: uint64(i + 1), Row: uint32(i % 3)} }
+	for i := range n {
+		if i >= 200 { // the same few rows are full soon; then others are used, too
+			break
+		}
+		slots[i] = reader(i).Claim(8)
+	}
+	spread := func(i int) Reader { return Reader{ID: uint64(i + 1), Row: rowOf(uintptr(i) * 448)} }
+	for i := 200; i < n; i++ {
+		slots[i] = spread(i).Claim(8)
+	}
+	found := 0
+	Each(8, func(uint64) bool { found++; return true })
+	if found != n || Number() != n {
+		t.Errorf("%d readers of %d, in %d slots", found, n, Number())
+	}
+	for i := range n {
+		r := spread(i)
+		if i < 200 {
+			r = reader(i)
+		}
+		if s, ok := r.Find(8); !ok || s != slots[i] {
+			t.Fatalf("reader %d is not found", i)
+		}
+		r.Release(slots[i])
+	}
+}
+
+// TestBlocked: those who hold a lock for reading and wait are found by the lock, and leave
+// nothing behind (R4).
+func TestBlocked(t *testing.T) {
+	defer checkEmpty(t)
+	const n = 5
+	var b [n]Blocked
+	for round := range 3 {
+		var slots [n][]Slot
+		for i := range n {
+			r := Reader{ID: uint64(i + 1), Row: 3}
+			for lock := 0; lock <= i; lock++ {
+				slots[i] = append(slots[i], r.Claim(uint64(8+8*lock)))
+			}
+			b[i].Enter(r, uint32(i+1))
+		}
+		for lock := range n {
+			got := AppendBlocked(nil, uint64(8+8*lock))
+			slices.Sort(got)
+			var want []uint32
+			for i := lock; i < n; i++ {
+				want = append(want, uint32(i+1))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("round %d: lock %d has %d, want %d", round, lock, got, want)
+			}
+			for i := range n {
+				if IsBlocked(uint64(8+8*lock), uint32(i+1)) != (i >= lock) {
+					t.Errorf("record %d, lock %d", i+1, lock)
+				}
+			}
+		}
+		for _, i := range seed.Rand(t).Perm(n) {
+			b[i].Leave()
+			for _, s := range slots[i] {
+				Reader{ID: uint64(i + 1), Row: 3}.Release(s)
+			}
+			if got := AppendBlocked(nil, 8); slices.Contains(got, uint32(i+1)) {
+				t.Errorf("record %d is still there", i+1)
+			}
+		}
+	}
+	if allocs := testing.AllocsPerRun(100, func() {
+		b[0].Enter(Here(), 1)
+		b[0].Leave()
+	}); allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func ExampleReader() {
+	const lock = 0xc000012340
+	me := Here()
+	s := me.Claim(lock)
+	Each(lock, func(id uint64) bool {
+		fmt.Println(id == me.ID)
+		return true
+	})
+	me.Release(s)
+	_, held := me.Find(lock)
+	fmt.Println(held)
+	// Output:
+	// true
+	// false
+}

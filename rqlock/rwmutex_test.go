@@ -1,0 +1,175 @@
+package rqlock
+
+import (
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+)
+
+// newRWs returns reader-writer locks for a test, which checks at its end that nothing is left
+// in them or of their waiters.
+func newRWs(t testing.TB, n int) []RWMutex {
+	t.Helper()
+	locks := make([]RWMutex, n)
+	before := readers.Number()
+	t.Cleanup(func() {
+		t.Helper()
+		checkLeaks(t, nil)
+		if leaky {
+			return
+		}
+		for i := range locks {
+			if !locks[i].rw.Free() {
+				t.Errorf("lock %d of %d is left with %+v", i, len(locks), &locks[i].rw)
+			}
+		}
+		if n := readers.Number(); n != before {
+			t.Errorf("%d read locks are held, %d were before", n, before)
+		}
+	})
+	return locks
+}
+
+func newRW(t testing.TB) *RWMutex {
+	t.Helper()
+	return &newRWs(t, 1)[0]
+}
+
+func (a *actor) write(l *RWMutex) {
+	a.t.Helper()
+	must(a.t, a.do(l.Lock))
+}
+
+func (a *actor) read(l *RWMutex) {
+	a.t.Helper()
+	must(a.t, a.do(l.RLock))
+}
+
+func (a *actor) unwrite(l *RWMutex) {
+	a.t.Helper()
+	a.do(func() error { l.Unlock(); return nil })
+}
+
+func (a *actor) unread(l *RWMutex) {
+	a.t.Helper()
+	a.do(func() error { l.RUnlock(); return nil })
+}
+
+// blocks has the actor begin a step that must wait for the word, and returns once it does,
+// and is where it stays: a reader in the list, a writer that drains, or one in the queue.
+func (a *actor) blocks(l *RWMutex, step func() error) {
+	a.t.Helper()
+	a.start(step)
+	await(a.t, "an actor to wait", func() bool {
+		a.t.Helper()
+		if len(a.results) != 0 {
+			a.t.Fatalf("did not wait: %v", a.result())
+		}
+		return a.blocked(l)
+	})
+}
+
+func (a *actor) blocked(l *RWMutex) bool {
+	w := waiter.Lookup(a.id)
+	if w == nil || w.Edge.Lock.Load() != &l.rw.Word {
+		return false
+	}
+	switch owner := l.owner(); {
+	case w.Kind.Load() == waiter.Read:
+		return w.Stage.Load() == waiter.Listed
+	case owner == a.id:
+		return l.rw.Draining()
+	default:
+		return owner != 0 && l.rw.Word.Tail != 0
+	}
+}
+
+// TestRWSize: a reader-writer lock has 32 bytes, and its 64-bit owner is aligned wherever it
+// stands.
+func TestRWSize(t *testing.T) {
+	if size := unsafe.Sizeof(RWMutex{}); size > 32 {
+		t.Errorf("a lock has %d bytes", size)
+	}
+	type odd struct {
+		n uint32
+		m RWMutex
+	}
+	for _, o := range []*odd{new(odd), &make([]odd, 3)[1]} {
+		if at := uintptr(unsafe.Pointer(&o.m.rw.Word.Owner)); at%8 != 0 {
+			t.Errorf("an owner word is at %#x", at)
+		}
+		must(t, o.m.RLock())
+		o.m.RUnlock()
+		must(t, o.m.Lock())
+		o.m.Unlock()
+	}
+}
+
+// TestRWSmoke: what is free can be had in any way, and what is held only by those it may be.
+func TestRWSmoke(t *testing.T) {
+	l := newRW(t)
+	a := newActors(t, 2)
+	a[0].read(l)
+	a[1].read(l)
+	if l.TryLock() {
+		t.Error("a writer came in beside readers")
+	}
+	if !l.TryRLock() {
+		t.Error("a reader did not come in beside readers")
+	}
+	l.RUnlock()
+	a[0].unread(l)
+	a[1].unread(l)
+	must(t, l.Lock())
+	for name, try := range map[string]func() bool{"TryLock": l.TryLock, "TryRLock": l.TryRLock} {
+		a[0].do(func() error {
+			if try() {
+				t.Errorf("%s came in beside a writer", name)
+			}
+			return nil
+		})
+	}
+	a[0].blocks(l, l.RLock)
+	a[1].blocks(l, l.Lock)
+	l.Unlock()
+	must(t, a[0].result())
+	await(t, "the writer to wait for the reader", l.rw.Draining)
+	if l.TryRLock() {
+		t.Error("a reader passed a writer that waits")
+	}
+	a[0].unread(l)
+	must(t, a[1].result())
+	a[1].unwrite(l)
+}
+
+// TestRWStress has readers and writers take turns.
+func TestRWStress(t *testing.T) {
+	l := newRW(t)
+	var x, y int
+	var wg sync.WaitGroup
+	end := time.Now().Add(300 * time.Millisecond)
+	for i := range 6 {
+		wg.Go(func() {
+			for n := 0; time.Now().Before(end); n++ {
+				if (n+i)%4 == 0 {
+					must(t, l.Lock())
+					x++
+					y++
+					l.Unlock()
+				} else {
+					must(t, l.RLock())
+					if x != y {
+						t.Error("x != y")
+					}
+					l.RUnlock()
+				}
+			}
+		})
+	}
+	join(t, &wg)
+	t.Log(x)
+}

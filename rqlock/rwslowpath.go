@@ -1,0 +1,394 @@
+package rqlock
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/events"
+	"github.com/rqlock/rqlock/rqlock/internal/gate"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
+)
+
+// lockSlow acquires l for writing after the fast path has failed.
+func (l *RWMutex) lockSlow(lim *park.Limit) error { return conclude(l.acquireSlow(lim), lim) }
+
+// rlockSlow acquires l for reading after the fast path has failed.
+func (l *RWMutex) rlockSlow(lim *park.Limit) error { return conclude(l.readSlow(lim), lim) }
+
+func (l *RWMutex) acquireSlow(lim *park.Limit) error {
+	me := readers.Here()
+	if l.owner() == me.ID || l.rw.Reads(me) {
+		return failSelf(l.info(), false, l.owner() != me.ID)
+	}
+	try := func() bool { return l.rw.TryLock(me.ID) }
+	w, err := l.record(me, waiter.Write, lim, try)
+	if w == nil {
+		return err
+	}
+	if err := findDeadlock(w, &l.rw.Word); err != nil {
+		discard(w)
+		return err
+	}
+	if w.Durable() {
+		return l.awaitBeside(w, lim, try)
+	}
+	events.Count(events.Queued)
+	switch queue.Enter(&l.rw.Word, w) {
+	case queue.Nowhere:
+		waitgraph.End(w)
+		queue.TurnAway(&l.rw.Word, w)
+		badCopy(l.info())
+	case queue.Behind:
+		if err := l.awaitHead(w, lim); err != nil {
+			return err
+		}
+	}
+	return l.awaitLock(w, lim)
+}
+
+// record returns a record whose wait for l has begun. Without one, and without an error, the
+// caller has acquired l by trying.
+func (l *RWMutex) record(me readers.Reader, kind waiter.Kind, lim *park.Limit, try func() bool) (*waiter.Waiter, error) {
+	if l.spin(try) {
+		events.Count(events.Spun)
+		return nil, nil
+	}
+	if err := l.reached(kind, lim); err != nil {
+		return nil, err
+	}
+	w := waiter.New(me.ID)
+	if w == nil {
+		var err error
+		if w, err = l.awaitRecord(kind, lim, try); w == nil {
+			return nil, err
+		}
+	}
+	waitgraph.BeginKind(w, me.ID, &l.rw.Word, kind, lim)
+	return w, nil
+}
+
+// discard ends a wait that is in no queue and in no list.
+func discard(w *waiter.Waiter) {
+	waitgraph.End(w)
+	w.Free()
+}
+
+// spin tries for a short while, past all who wait, as a running goroutine may until the lock
+// is closed (G9).
+func (l *RWMutex) spin(try func() bool) bool {
+	for i := range wait.Tries() {
+		if queue.Closed(&l.rw.Word) {
+			return false
+		}
+		wait.Relax(wait.Pauses(i))
+		if try() {
+			return true
+		}
+	}
+	return false
+}
+
+// awaitRecord is for a goroutine for which there is no record. Until there is one it tries:
+// without a record and an error it has acquired l.
+func (l *RWMutex) awaitRecord(kind waiter.Kind, lim *park.Limit, try func() bool) (*waiter.Waiter, error) {
+	events.Count(events.Unqueued)
+	waiter.Want(1)
+	defer waiter.Want(-1)
+	for {
+		if w := waiter.Wanted(lim != nil); w != nil {
+			return w, nil
+		}
+		if l.spin(try) {
+			return nil, nil
+		}
+		if err := l.reached(kind, lim); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// awaitBeside is for a goroutine in a bubble of testing/synctest, on which nobody may depend:
+// it tries again and again, beside the queue and the list.
+func (l *RWMutex) awaitBeside(w *waiter.Waiter, lim *park.Limit, try func() bool) error {
+	events.Count(events.Unqueued)
+	defer discard(w)
+	for !try() {
+		if err := l.reason(w, lim); err != nil {
+			return err
+		}
+		w.Park(lim)
+	}
+	return nil
+}
+
+// awaitHead waits until w is the head of the writers' queue. On an error w has left the
+// queue, or its predecessor will take it out.
+func (l *RWMutex) awaitHead(w *waiter.Waiter, lim *park.Limit) error {
+	for isHead := queue.Spin(&l.rw.Word, w); !isHead; isHead = queue.Park(w, lim) {
+		if err := l.reason(w, lim); err != nil {
+			waitgraph.End(w) // once abandoned, w is not ours any more
+			queue.Abandon(&l.rw.Word, w)
+			l.rw.Settle()
+			return err
+		}
+	}
+	return nil
+}
+
+// awaitLock waits for the lock itself, as the head of the queue: until it has no owner, and
+// then until it has no readers. On an error w has left the queue.
+func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
+	b := wait.Backoff{}
+	w.Head.Inherit(w.Since.Load())
+	for {
+		if l.rw.Take(w.ID.Load()) { // 0 -> me
+			w.Head.Took(w.ID.Load())
+			owns, err := l.drain(w, lim)
+			if owns {
+				queue.Open(&l.rw.Word, w)
+				waitgraph.End(w)
+				queue.Leave(&l.rw.Word, w)
+				return nil
+			}
+			if err != nil {
+				waitgraph.End(w)
+				if l.rw.GiveBack() { // me -> 0; the readers that waited for us come in (R9)
+					w.Head.Granted()
+				} else {
+					w.Head.GaveBack()
+				}
+				queue.Leave(&l.rw.Word, w)
+				l.rw.Settle()
+				return err
+			}
+		}
+		now := w.Head.Look(&l.rw.Word)
+		l.close(w, now, &b)
+		err := l.reason(w, lim)
+		if err == nil && w.Head.Stalled(&l.rw.Word, now) {
+			err = l.stall(w, now)
+		}
+		if err != nil {
+			waitgraph.End(w)
+			queue.Leave(&l.rw.Word, w)
+			l.rw.Settle() // closed to them, it was open to nobody
+			return err
+		}
+		switch d := b.Next(); {
+		case d == 0:
+			runtime.Gosched()
+		case d < wait.Long || !w.Head.Closed:
+			w.Sleep(d, lim)
+		default:
+			queue.Sleep(&l.rw.Word, w, lim)
+		}
+		wait.Relax(b.Pauses())
+	}
+}
+
+// close closes l if its head w has waited for long enough.
+func (l *RWMutex) close(w *waiter.Waiter, now int64, b *wait.Backoff) {
+	if !w.Head.Closed && now-w.Since.Load() >= int64(wait.Barging) {
+		queue.Close(&l.rw.Word, w)
+		*b = wait.Backoff{} // while we sleep nobody has the lock
+	}
+}
+
+// drain waits until the readers have left, for the head w that has become the owner. Without
+// an error it fails if w is not the owner any more, as the program has overwritten l.
+func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error) {
+	if !l.rw.Drain(w) {
+		return true, nil
+	}
+	// Readers that wait began to wait for us when we became the owner. So it is for us to look
+	// whether that has closed a cycle.
+	if err := findDeadlock(w, &l.rw.Word); err != nil {
+		return false, err
+	}
+	b := wait.Backoff{}
+	for !l.rw.Drained() {
+		if l.owner() != w.ID.Load() {
+			return false, nil
+		}
+		now := w.Head.Look(&l.rw.Word)
+		l.close(w, now, &b)
+		err := l.reason(w, lim)
+		if err == nil && w.Head.Stalled(&l.rw.Word, now) {
+			err = l.stall(w, now)
+		}
+		if err != nil {
+			return false, err
+		}
+		switch d := b.Next(); {
+		case d == 0:
+			runtime.Gosched()
+		case !w.Head.Closed:
+			w.Sleep(wait.Barging, lim) // the last reader wakes us
+		default:
+			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker)
+			w.Park(lim)
+			w.Unwatch()
+		}
+		wait.Relax(b.Pauses())
+	}
+	return true, nil
+}
+
+// stall is for the head w of a lock that has stalled. It returns the error that ends w's
+// wait, or nil if w has a limit of its own: then it ends the waits of those behind that
+// have none, and have waited as long.
+func (l *RWMutex) stall(w *waiter.Waiter, now int64) error {
+	if !w.Bounded {
+		return l.failStall(waiter.Write, w.Head.Quiet(now))
+	}
+	w.Head.Again()
+	for b := queue.Next(w); b != nil; b = queue.Next(b) {
+		l.tell(w, b, now)
+	}
+	return nil
+}
+
+// tell ends the wait of b, because of a stall that the head w has seen, if it has no limit of its own and has waited
+// as long.
+func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
+	if waited := now - b.Since.Load(); !b.Bounded && waited >= stall.Timeout(&l.rw.Word) {
+		quiet := min(w.Head.Quiet(now), time.Duration(waited))
+		waitgraph.Convict(b, &waiter.Verdict{Epoch: atomic.LoadUint32(&b.Epoch), Quiet: quiet})
+	}
+}
+
+func (l *RWMutex) readSlow(lim *park.Limit) error {
+	me := readers.Here()
+	if l.owner() == me.ID {
+		return failSelf(l.info(), true, false)
+	}
+	w, err := l.record(me, waiter.Read, lim, func() bool { return l.rw.TryRead(me) })
+	if w == nil {
+		return err
+	}
+	if w.Durable() {
+		return l.awaitBeside(w, lim, func() bool { return l.listedBriefly(w) })
+	}
+	events.Count(events.Queued)
+	w.Head = stall.Head{}
+	position := l.rw.Wait(w)
+	if position == gate.Copied {
+		discard(w)
+		badCopy(l.info())
+	}
+	if position != gate.Admitted {
+		err = l.awaitGate(w, position, lim)
+	}
+	discard(w)
+	return err
+}
+
+// listedBriefly is for a reader on which nobody may depend: it is in the list while it looks,
+// and not while it sleeps.
+func (l *RWMutex) listedBriefly(w *waiter.Waiter) bool {
+	switch l.rw.Wait(w) {
+	case gate.Admitted:
+		return true
+	case gate.Copied:
+		badCopy(l.info())
+	}
+	if err := findDeadlock(w, &l.rw.Word); err != nil {
+		waitgraph.Convict(w, &waiter.Verdict{Epoch: w.Epoch, Err: err})
+	}
+	return !l.rw.Withdraw(w)
+}
+
+// awaitGate waits until w holds l for reading. Then, or on an error, w is not in the list.
+func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.Limit) error {
+	err := findDeadlock(w, &l.rw.Word)
+	for drained := true; ; position = l.rw.Look(w) {
+		if position == gate.Admitted {
+			return nil
+		}
+		if err == nil {
+			err = l.reason(w, lim)
+		}
+		if err == nil && position == gate.Leading {
+			err = l.lead(w, &drained)
+		}
+		if err != nil {
+			if !l.rw.Withdraw(w) {
+				err = nil // it holds l, and so it did not fail
+			}
+			return err
+		}
+		// An unlock that could not see w yet is visible after a short while, see queue.Sleep.
+		if left := w.Since.Load() + 2*int64(wait.Drain) - clock.Now(); left > 0 {
+			w.Sleep(time.Duration(left), lim)
+			continue
+		}
+		events.Count(events.Parked)
+		switch {
+		case position == gate.Leading:
+			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker)
+			w.Park(lim)
+			w.Unwatch()
+		case park.Bubbles(): // the one that leads may be in one
+			stall.Hold(&w.Parker)
+			w.Park(lim)
+			stall.Release(&w.Parker)
+		default:
+			w.Park(lim)
+		}
+	}
+}
+
+// lead looks for a stall, for the reader that has waited longest. It returns the error that
+// ends w's wait, or nil. If w has a limit of its own, it ends the waits of the others.
+func (l *RWMutex) lead(w *waiter.Waiter, drained *bool) error {
+	if !w.Head.Closed {
+		w.Head.Begin(l.owner())
+	}
+	now := w.Head.Look(&l.rw.Word)
+	draining := l.rw.Draining()
+	if !draining && !*drained {
+		w.Head.Granted() // to the writer that waited
+	}
+	*drained = !draining
+	if !w.Head.Stalled(&l.rw.Word, now) {
+		return nil
+	}
+	if !w.Bounded {
+		return l.failStall(waiter.Read, w.Head.Quiet(now))
+	}
+	w.Head.Again()
+	l.rw.Each(w, func(b *waiter.Waiter) { l.tell(w, b, now) })
+	return nil
+}
+
+// reason returns why w must stop waiting for l, or nil.
+func (l *RWMutex) reason(w *waiter.Waiter, lim *park.Limit) error {
+	if v := waitgraph.Convicted(w); v != nil {
+		if v.Err == nil {
+			return l.failStall(w.Kind.Load(), v.Quiet)
+		}
+		return failDeadlock(v.Err)
+	}
+	return l.reached(w.Kind.Load(), lim)
+}
+
+// reached returns why the limit forbids to wait on, or nil.
+func (l *RWMutex) reached(kind waiter.Kind, lim *park.Limit) error {
+	switch lim.Reached() {
+	case park.Cancelled:
+		events.Count(events.Cancelled)
+		return &contextError{lock: l.info()} // conclude asks for the cause
+	case park.Passed:
+		events.Count(events.Deadline)
+		return l.newTimeout(kind, lim.Duration(), false)
+	}
+	return nil
+}
