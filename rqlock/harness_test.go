@@ -262,6 +262,12 @@ func (a *actor) queued(l *Mutex) bool {
 	return w != nil && w.Lock.Load() == &l.word && asm.LoadRelaxed32(&l.word.Tail) == w.Index
 }
 
+// waitsSomewhere reports whether the actor waits for l, somewhere in its queue.
+func (a *actor) waitsSomewhere(l *Mutex) bool {
+	w := waiter.Lookup(a.id)
+	return w != nil && w.Edge.Lock.Load() == &l.word && asm.LoadRelaxed32(&l.word.Tail) != 0 && l.owner() != 0
+}
+
 // anyWaiter is waiter.New where there are records enough.
 func anyWaiter() *waiter.Waiter {
 	w := waiter.New(0)

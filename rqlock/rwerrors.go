@@ -65,7 +65,7 @@ func (l *RWMutex) badUnlock(me uint64) {
 
 // badRUnlock panics because the caller does not hold l for reading. Nothing has changed.
 func (l *RWMutex) badRUnlock() {
-	panic(fmt.Sprintf("rqlock: goroutine %d ends reading lock %v, which it does not read and is %s", asm.CurrentGoid(), l.info(), l.state()))
+	panic(fmt.Sprintf("rqlock: goroutine %d ends reading lock %v, which is %s and not read by it", asm.CurrentGoid(), l.info(), l.state()))
 }
 
 // badOverwritten panics because nobody holds l any more, although the caller did.

@@ -214,7 +214,7 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 		return false, err
 	}
 	b := wait.Backoff{}
-	for !l.rw.Drained() {
+	for !l.rw.Drained(w) {
 		if l.owner() != w.ID.Load() {
 			return false, nil
 		}
@@ -233,13 +233,13 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 		case !w.Head.Closed:
 			w.Sleep(wait.Barging, lim) // the last reader wakes us
 		default:
-			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker)
+			l.rw.WatchDrain(w)
 			w.Park(lim)
 			w.Unwatch()
 		}
 		wait.Relax(b.Pauses())
 	}
-	return true, nil
+	return l.owner() == w.ID.Load(), nil
 }
 
 // stall is for the head w of a lock that has stalled. It returns the error that ends w's
@@ -333,7 +333,7 @@ func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.
 		events.Count(events.Parked)
 		switch {
 		case position == gate.Leading:
-			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker)
+			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker, nil)
 			w.Park(lim)
 			w.Unwatch()
 		case park.Bubbles(): // the one that leads may be in one

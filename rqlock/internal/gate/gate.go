@@ -406,7 +406,7 @@ func (l *Lock) Drain(w *waiter.Waiter) bool {
 
 // Drained reports whether the readers have left. Then the owner may write, if it is still the
 // owner: the lock may have been overwritten.
-func (l *Lock) Drained() bool {
+func (l *Lock) Drained(w *waiter.Waiter) bool {
 	if l.count.Load() != 0 { // acquire: pairs with subtract [gate]
 		return false
 	}
@@ -416,9 +416,15 @@ func (l *Lock) Drained() bool {
 	if l.count.Load() != 0 { // one was admitted meanwhile
 		return false
 	}
-	l.drainer.Store(0)
+	l.drainer.CompareAndSwap(w.Index, 0)
 	raceAcquire(unsafe.Pointer(&l.count))
 	return true
+}
+
+// WatchDrain has the watchdog look after the owner, which is about to sleep until the readers
+// have left.
+func (l *Lock) WatchDrain(w *waiter.Waiter) {
+	w.WatchBeside(&l.Word, &w.Head, &w.Parker, &l.count)
 }
 
 // Draining reports whether the owner waits for readers.

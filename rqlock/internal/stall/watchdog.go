@@ -31,9 +31,10 @@ type Sleeper struct {
 	lock   *asm.Owned
 	head   *Head
 	parker *park.Parker
-	said   uint32 // what the lock's Sleeper said when the head fell asleep
-	beside bool   // it is not the head, and so the Sleeper says nothing of it
-	at     int    // in the watchdog's list
+	said   uint32         // what the lock's Sleeper said when the head fell asleep
+	beside bool           // it has said nothing in the lock's Sleeper
+	others *atomic.Uint32 // it waits until this is 0; nil = until the lock has no owner
+	at     int            // in the watchdog's list
 
 	woken atomic.Bool // an owner is about to wake the head, or has done so
 	free  int64       // since when the lock was free at each look, though nobody has woken the head; 0 = it was not
@@ -59,13 +60,23 @@ const usual = int64(200 * time.Millisecond)
 
 // Watch begins to look after the head of l, which parks by p, and has said so in l.Sleeper.
 func (s *Sleeper) Watch(l *asm.Owned, said uint32, head *Head, p *park.Parker) {
+	s.others = nil
 	s.watch(l, said, false, head, p)
 }
 
-// WatchBeside begins to look after one who waits for l, and is not the head of its queue or
-// has not said so.
-func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker) {
+// WatchBeside begins to look after one who waits for l, and has not said so in l.Sleeper. If
+// others is not nil, it owns l, and waits until others is 0.
+func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker, others *atomic.Uint32) {
+	s.others = others
 	s.watch(l, 0, true, head, p)
+}
+
+// due reports whether there is what it waits for.
+func (s *Sleeper) due() bool {
+	if s.others != nil {
+		return s.others.Load() == 0
+	}
+	return s.lock.Owner.Load() == 0
 }
 
 func (s *Sleeper) watch(l *asm.Owned, said uint32, beside bool, head *Head, p *park.Parker) {
@@ -151,7 +162,7 @@ func (d *watch) step() {
 	now := clock.Now()
 	length, next := now-d.last, usual
 	for _, s := range d.heads {
-		if s.lock.Owner.Load() == 0 {
+		if s.due() {
 			if s.lost(now) && s.parker.Signal() {
 				events.Count(events.Rescued)
 			}

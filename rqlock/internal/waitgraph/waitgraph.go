@@ -138,11 +138,12 @@ var spare struct {
 func newWalk(start Step) *walk {
 	spare.mu.Lock()
 	defer spare.mu.Unlock()
-	k := new(walk)
-	if last := len(spare.walks) - 1; last >= 0 {
-		k = spare.walks[last]
-		spare.walks = spare.walks[:last]
+	if len(spare.walks) == 0 {
+		return &walk{start: start}
 	}
+	last := len(spare.walks) - 1
+	k := spare.walks[last]
+	spare.walks = spare.walks[:last]
 	k.start = start
 	return k
 }

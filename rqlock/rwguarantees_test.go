@@ -1,0 +1,1163 @@
+package rqlock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
+	"github.com/rqlock/rqlock/rqlock/internal/goid"
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+)
+
+// rwWays are the ways to acquire a reader-writer lock that may wait.
+var rwWays = []struct {
+	name  string
+	write func(*RWMutex) error
+	read  func(*RWMutex) error
+}{
+	{"plain", (*RWMutex).Lock, (*RWMutex).RLock},
+	{"Timeout", func(l *RWMutex) error { return l.LockTimeout(never) }, func(l *RWMutex) error { return l.RLockTimeout(never) }},
+	{"Context", func(l *RWMutex) error { return l.LockContext(context.Background()) },
+		func(l *RWMutex) error { return l.RLockContext(context.Background()) }},
+}
+
+func rwAddr(l *RWMutex) uintptr { return attributes.Addr(&l.rw.Word) }
+
+// shared is what a reader-writer lock guards: plain counters, equal outside of writers'
+// sections.
+type rwShared struct {
+	l             *RWMutex
+	entered, left int
+	want          atomic.Int64
+	reading       atomic.Int32
+	most          atomic.Int32 // who read at once
+}
+
+func (g *rwShared) writes(t testing.TB, w *hand) {
+	if g.entered != g.left || g.reading.Load() != 0 {
+		t.Errorf("worker %d writes while another is inside", w.id)
+	}
+	g.entered++
+	w.mayYield()
+	if w.Uint32()%256 == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	g.left++
+	g.want.Add(1)
+}
+
+func (g *rwShared) reads(t testing.TB, w *hand) {
+	n := g.reading.Add(1)
+	if m := g.most.Load(); n > m {
+		g.most.CompareAndSwap(m, n)
+	}
+	if g.entered != g.left {
+		t.Errorf("worker %d reads while another writes", w.id)
+	}
+	w.mayYield()
+	if g.entered != g.left {
+		t.Errorf("worker %d reads while another writes", w.id)
+	}
+	g.reading.Add(-1)
+}
+
+// TestRWExclusion: a writer excludes everybody, and readers writers, whatever fails around
+// them: limits, deadlocks of any form, stalls, downgrades (R1, R9).
+func TestRWExclusion(t *testing.T) {
+	for _, procs := range []int{1, 2, 8} {
+		for _, records := range []int{1 << 20, 2} {
+			t.Run(fmt.Sprint(procs, "/", records), func(t *testing.T) {
+				setProcs(t, procs)
+				setRecords(t, records)
+				setStallTimeout(t, 10*time.Millisecond)
+				testRWExclusion(t)
+			})
+		}
+	}
+}
+
+func testRWExclusion(t *testing.T) {
+	locks := newRWs(t, 3)
+	all := make([]rwShared, len(locks))
+	for i := range all {
+		all[i].l = &locks[i]
+	}
+	before := ReadEvents()
+	allFailures := func() bool {
+		e := since(before)
+		return e.SelfDeadlock > 0 && e.CycleDeadlock > 0 && e.Cancelled > 0 && e.Deadline > 0
+	}
+	for n := 0; n == 0 || n < briefly(20, 3) && !allFailures(); n++ {
+		crew(t, 12, func(w *hand) {
+			for w.running() {
+				rwNest(t, w, all, 3)
+			}
+		})
+	}
+	for i := range all {
+		if g := &all[i]; int64(g.entered) != g.want.Load() || g.entered == 0 || g.most.Load() == 0 {
+			t.Errorf("lock %d: %d sections, want %d, and %d readers at once", i, g.entered, g.want.Load(), g.most.Load())
+		}
+	}
+	t.Logf("%+v", since(before))
+	if !allFailures() && !testing.Short() {
+		t.Errorf("the mix had not all failures: %+v", since(before))
+	}
+}
+
+// rwTry acquires in a random way.
+func rwTry(l *RWMutex, w *hand, read bool) (bool, error) {
+	lock, try, timeout, cancel := l.Lock, l.TryLock, l.LockTimeout, l.LockContext
+	if read {
+		lock, try, timeout, cancel = l.RLock, l.TryRLock, l.RLockTimeout, l.RLockContext
+	}
+	switch w.IntN(5) {
+	case 0:
+		return try(), nil
+	case 1:
+		err := timeout(time.Duration(w.IntN(500)-10) * time.Microsecond)
+		return err == nil, err
+	case 2:
+		ctx, stop := context.WithTimeout(context.Background(), time.Duration(w.IntN(500))*time.Microsecond)
+		defer stop()
+		if w.IntN(4) == 0 {
+			stop()
+		}
+		err := cancel(ctx)
+		return err == nil, err
+	default:
+		err := lock()
+		return err == nil, err
+	}
+}
+
+// rwNest takes a random lock in a random way and, inside, perhaps another.
+func rwNest(t *testing.T, w *hand, all []rwShared, depth int) {
+	g := &all[w.IntN(len(all))]
+	read := w.IntN(3) > 0
+	got, err := rwTry(g.l, w, read)
+	if !got {
+		checkFailure(t, err)
+		return
+	}
+	if !read {
+		g.writes(t, w)
+		if w.IntN(4) == 0 {
+			g.l.Downgrade()
+			read = true
+		}
+	}
+	if read {
+		g.reads(t, w)
+	}
+	if depth > 1 && w.IntN(2) == 0 {
+		rwNest(t, w, all, depth-1)
+	}
+	if read {
+		g.reads(t, w)
+		g.l.RUnlock()
+	} else {
+		g.l.Unlock()
+	}
+}
+
+// TestRWRecursive: who reads already is let in at once, past a writer that waits, as often as
+// it likes; the writer waits until it has let go as often (R2).
+func TestRWRecursive(t *testing.T) {
+	setStallTimeout(t, never)
+	for _, way := range rwWays {
+		t.Run(way.name, func(t *testing.T) {
+			l, m := newRW(t), newLock(t)
+			a := newActors(t, 4)
+			writer := a[3]
+			a[0].read(l)
+			a[1].read(l)
+			writer.blocks(l, func() error { return way.write(l) })
+			a[2].blocks(l, func() error { return way.read(l) })
+			for range 3 {
+				for _, b := range a[:2] {
+					must(t, b.do(func() error { return way.read(l) }))
+					b.lock(m) // with a mutex in between
+					if b.do(func() error {
+						if l.TryRLock() {
+							return nil
+						}
+						return errGaveUp
+					}) != nil {
+						t.Error("TryRLock by one who reads")
+					}
+					b.unlock(m)
+				}
+			}
+			for i := range 7 {
+				for _, b := range a[:2] {
+					if len(writer.results) != 0 {
+						t.Fatalf("a writer came in after %d of 7 ends of reading", i)
+					}
+					b.unread(l)
+				}
+			}
+			must(t, writer.result())
+			writer.unwrite(l)
+			must(t, a[2].result())
+			a[2].unread(l)
+		})
+	}
+}
+
+// TestRWSelf: to write what one reads or writes, and to read what one writes, fails at once,
+// before any waiting (R3).
+func TestRWSelf(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	ways := append(rwWays[:len(rwWays):len(rwWays)], []struct {
+		name  string
+		write func(*RWMutex) error
+		read  func(*RWMutex) error
+	}{
+		{"Timeout(0)", func(l *RWMutex) error { return l.LockTimeout(0) }, func(l *RWMutex) error { return l.RLockTimeout(0) }},
+		{"Context(cancelled)", func(l *RWMutex) error { return l.LockContext(cancelled) }, func(l *RWMutex) error { return l.RLockContext(cancelled) }},
+	}...)
+	for _, way := range ways {
+		for _, c := range []struct {
+			name         string
+			first, then  func(*RWMutex) error
+			undo         func(*RWMutex)
+			reads, later bool
+		}{
+			{"write, write", (*RWMutex).Lock, way.write, (*RWMutex).Unlock, false, false},
+			{"write, read", (*RWMutex).Lock, way.read, (*RWMutex).Unlock, false, true},
+			{"read, write", (*RWMutex).RLock, way.write, (*RWMutex).RUnlock, true, false},
+		} {
+			t.Run(way.name+"/"+c.name, func(t *testing.T) {
+				l := newRW(t)
+				must(t, c.first(l))
+				var err error
+				if got, want := eventsOf(func() { err = c.then(l) }), (Events{SelfDeadlock: 1}); got != want {
+					t.Errorf("events %+v, want %+v", got, want)
+				}
+				d, me := deadlock(t, err), asm.CurrentGoid()
+				if len(d.Cycle) != 1 {
+					t.Fatalf("cycle of %d: %v", len(d.Cycle), d)
+				}
+				w := d.Cycle[0]
+				if w.Goroutine != me || w.Lock.Addr != rwAddr(l) || w.Read != c.later || !w.heldByOnly(me) || w.Holders[0].Reads != c.reads {
+					t.Errorf("report %+v", w)
+				}
+				if len(w.Stack) == 0 || !strings.Contains(w.Stack[0].Function, "(*RWMutex).") {
+					t.Errorf("the stack begins with %+v", w.Stack)
+				}
+				c.undo(l)
+				must(t, l.Lock())
+				l.Unlock()
+			})
+		}
+	}
+	// Also while others hold and wait.
+	l := newRW(t)
+	a := newActors(t, 2)
+	must(t, l.RLock())
+	a[0].read(l)
+	a[1].blocks(l, l.Lock)
+	deadlock(t, l.Lock())
+	l.RUnlock()
+	a[0].unread(l)
+	must(t, a[1].result())
+	a[1].unwrite(l)
+}
+
+// TestRWCycle: two locks in opposite order are a deadlock if one side at least writes, whether
+// the other lock is a mutex or not, and also for a writer behind a writer behind readers. The
+// victim is who closes it, and the report names who is part of it and nobody else (R4, R6).
+func TestRWCycle(t *testing.T) {
+	setStallTimeout(t, never)
+	report := func(t *testing.T, err error, want ...any) {
+		t.Helper()
+		d := deadlock(t, err)
+		var got []any
+		for _, w := range d.Cycle {
+			got = append(got, w.Goroutine, w.Lock.Addr, w.Read, w.Holders[0].Goroutine, w.Holders[0].Reads)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the report has %v, want %v", got, want)
+		}
+		if len(d.Cycle[1].Stack) == 0 {
+			t.Error("a stack is missing")
+		}
+	}
+	for _, way := range rwWays {
+		t.Run("mutex/"+way.name, func(t *testing.T) {
+			l, m, a := newRW(t), newLock(t), newActors(t, 2)
+			a[0].read(l)
+			a[1].lock(m)
+			a[0].waits(m, m.Lock)
+			err := a[1].do(func() error { return way.write(l) })
+			report(t, err, a[1].id, rwAddr(l), false, a[0].id, true, a[0].id, addr(m), false, a[1].id, false)
+			a[1].unlock(m)
+			must(t, a[0].result())
+			a[0].unlock(m)
+			a[0].unread(l)
+		})
+		t.Run("mutex closes/"+way.name, func(t *testing.T) {
+			l, m, a := newRW(t), newLock(t), newActors(t, 3)
+			a[0].read(l)
+			a[1].lock(m)
+			a[1].blocks(l, func() error { return way.write(l) })
+			a[2].blocks(l, l.RLock) // a bystander
+			err := a[0].do(m.Lock)
+			report(t, err, a[0].id, addr(m), false, a[1].id, false, a[1].id, rwAddr(l), false, a[0].id, true)
+			a[0].unread(l)
+			must(t, a[1].result())
+			a[1].unwrite(l)
+			a[1].unlock(m)
+			must(t, a[2].result())
+			a[2].unread(l)
+		})
+		t.Run("two/"+way.name, func(t *testing.T) {
+			ls, a := newRWs(t, 2), newActors(t, 2)
+			x, y := &ls[0], &ls[1]
+			a[0].write(x)
+			a[1].read(y)
+			a[0].blocks(y, func() error { return way.write(y) })
+			err := a[1].do(func() error { return way.read(x) })
+			report(t, err, a[1].id, rwAddr(x), true, a[0].id, false, a[0].id, rwAddr(y), false, a[1].id, true)
+			a[1].unread(y)
+			must(t, a[0].result())
+			a[0].unwrite(y)
+			a[0].unwrite(x)
+		})
+		t.Run("queued/"+way.name, func(t *testing.T) {
+			l, m, a := newRW(t), newLock(t), newActors(t, 4)
+			a[0].read(l)
+			a[3].read(l) // reads on, and is not to blame
+			a[1].blocks(l, l.Lock)
+			a[2].lock(m)
+			a[2].blocks(l, func() error { return way.write(l) }) // behind the other writer
+			err := a[0].do(m.Lock)
+			report(t, err, a[0].id, addr(m), false, a[2].id, false, a[2].id, rwAddr(l), false, a[0].id, true)
+			a[0].unread(l)
+			a[3].unread(l)
+			must(t, a[1].result())
+			a[1].unwrite(l)
+			must(t, a[2].result())
+			a[2].unwrite(l)
+			a[2].unlock(m)
+		})
+	}
+}
+
+// TestRWCycleAtOnce: cycles through readers that form all at once have one victim each, and
+// the others get their locks (R4, R6).
+func TestRWCycleAtOnce(t *testing.T) {
+	setStallTimeout(t, never)
+	for _, n := range []int{2, 3, 8} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			for range briefly(300, 50) / n {
+				locks, a := newRWs(t, n), newActors(t, n)
+				failed := make(chan int, n)
+				start := make(chan bool)
+				for i := range a {
+					a[i].read(&locks[i])
+				}
+				for i := range a {
+					a[i].start(func() error {
+						<-start
+						next := &locks[(i+1)%n]
+						if err := next.Lock(); err != nil {
+							failed <- i
+							locks[i].RUnlock()
+							return err
+						}
+						next.Unlock()
+						locks[i].RUnlock()
+						return nil
+					})
+				}
+				close(start)
+				for i := range a {
+					must(t, nilIf(a[i].result(), ErrDeadlock))
+				}
+				if len(failed) != 1 {
+					t.Fatalf("%d of %d failed", len(failed), n)
+				}
+			}
+		})
+	}
+}
+
+// TestRWDissolve: a cycle that there is only because a reader waits behind a writer that waits
+// itself is dissolved, by whomever it is closed: the reader comes in, and nobody fails (R5).
+func TestRWDissolve(t *testing.T) {
+	setStallTimeout(t, never)
+	for _, way := range rwWays {
+		t.Run("the reader closes it/"+way.name, func(t *testing.T) {
+			l, m, a := newRW(t), newLock(t), newActors(t, 3)
+			a[0].read(l)
+			a[1].lock(m)
+			a[0].waits(m, m.Lock)
+			a[2].blocks(l, l.Lock)
+			e := eventsOf(func() { must(t, a[1].do(func() error { return way.read(l) })) })
+			if e.Admitted != 1 {
+				t.Errorf("events %+v", e)
+			}
+			a[1].unlock(m)
+			must(t, a[0].result())
+			a[0].unlock(m)
+			a[0].unread(l)
+			if len(a[2].results) != 0 {
+				t.Error("the writer came in beside the reader that was let in")
+			}
+			a[1].unread(l)
+			must(t, a[2].result())
+			a[2].unwrite(l)
+		})
+		t.Run("the other closes it/"+way.name, func(t *testing.T) {
+			l, m, a := newRW(t), newLock(t), newActors(t, 4)
+			a[0].read(l)
+			a[1].lock(m)
+			a[2].blocks(l, l.Lock)
+			a[3].blocks(l, l.RLock) // a bystander, who waits on
+			a[1].blocks(l, func() error { return way.read(l) })
+			a[0].waits(m, m.Lock)
+			must(t, a[1].result())
+			if len(a[3].results)+len(a[2].results) != 0 {
+				t.Error("a bystander came in")
+			}
+			a[1].unlock(m)
+			must(t, a[0].result())
+			a[0].unlock(m)
+			a[0].unread(l)
+			a[1].unread(l)
+			must(t, a[2].result())
+			a[2].unwrite(l)
+			must(t, a[3].result())
+			a[3].unread(l)
+		})
+		t.Run("the writer closes it/"+way.name, func(t *testing.T) {
+			// The writer is behind another, and begins to wait for readers only when a reader
+			// waits already.
+			ls, a := newRWs(t, 2), newActors(t, 4)
+			x, y := &ls[0], &ls[1]
+			a[0].read(x)
+			a[1].read(y)
+			a[2].blocks(y, y.Lock)
+			a[0].blocks(y, y.RLock)
+			a[3].blocks(x, func() error { return way.write(x) })
+			e := eventsOf(func() { must(t, a[1].do(x.RLock)) })
+			must(t, func() error { a[1].unread(x); a[1].unread(y); return nil }())
+			must(t, a[2].result())
+			a[2].unwrite(y)
+			must(t, a[0].result())
+			a[0].unread(y)
+			a[0].unread(x)
+			must(t, a[3].result())
+			a[3].unwrite(x)
+			if e.CycleDeadlock != 0 {
+				t.Errorf("events %+v", e)
+			}
+		})
+	}
+}
+
+// TestRWCompare: two goroutines read two locks in opposite orders, as two sets that are
+// compared with each other from both sides, while writers come for each: nobody fails (R5).
+func TestRWCompare(t *testing.T) {
+	setStallTimeout(t, never)
+	locks := newRWs(t, 2)
+	before := ReadEvents()
+	for n := 0; n < 1 || n < briefly(20, 5) && since(before).Admitted == 0; n++ {
+		crew(t, 4, func(w *hand) {
+			for w.running() {
+				x, y := &locks[w.id%2], &locks[1-w.id%2]
+				if w.id >= 2 {
+					must(t, x.Lock())
+					x.Unlock()
+					continue
+				}
+				must(t, x.RLock())
+				w.mayYield()
+				must(t, y.RLock())
+				y.RUnlock()
+				x.RUnlock()
+			}
+		})
+	}
+	if e := since(before); e.Admitted == 0 || e.CycleDeadlock != 0 {
+		t.Errorf("events %+v", e)
+	} else {
+		t.Logf("%d let in", e.Admitted)
+	}
+}
+
+// TestRWStall: a stall names the readers that hold, the first 16 and how many more, and those
+// that have ended; it names the writer for readers that wait (R7).
+func TestRWStall(t *testing.T) {
+	l := newRW(t)
+	l.SetStallTimeout(short)
+	defer l.SetStallTimeout(-1)
+	const n = 20
+	a := newActors(t, n+2)
+	ended := make(chan uint64)
+	go func() { // ends without RUnlock
+		must(t, l.RLock())
+		ended <- asm.CurrentGoid()
+	}()
+	gone := <-ended
+	ids := []uint64{gone}
+	for i := range n {
+		a[i].read(l)
+		ids = append(ids, a[i].id)
+	}
+	goid.Fresh()
+	e := (*TimeoutError)(nil)
+	begun := time.Now()
+	if err := a[n].do(l.Lock); !errors.As(err, &e) || !e.Stall || !errors.Is(err, ErrTimeout) {
+		t.Fatalf("got %+v", err)
+	}
+	if took := time.Since(begun); took < short || took > 20*short {
+		t.Errorf("took %v", took)
+	}
+	if len(e.Wait.Holders) != mostHolders || e.Wait.More != n+1-mostHolders {
+		t.Errorf("%d holders and %d more", len(e.Wait.Holders), e.Wait.More)
+	}
+	for _, h := range e.Wait.Holders {
+		if want := h.Goroutine == gone; !h.Reads || !slices.Contains(ids, h.Goroutine) || want != (h.State == goid.Ended) {
+			t.Errorf("holder %+v", h)
+		}
+	}
+	if text := e.Error(); !strings.Contains(text, "held by 21 readers: ") || !strings.HasSuffix(text, fmt.Sprintf("%v", e.Wait.For.Round(time.Millisecond))) || !strings.Contains(text, " and 5 more, was granted to nobody") {
+		t.Errorf("it says %q", text)
+	}
+	for i := range n {
+		a[i].unread(l)
+	}
+	// One is left, who has ended.
+	goid.Fresh()
+	if err := a[n].do(l.Lock); !errors.As(err, &e) || !e.Wait.heldByOnly(gone) || e.Wait.Holders[0].State != goid.Ended || !strings.Contains(err.Error(), "has ended") {
+		t.Errorf("got %v", err)
+	}
+	// A writer with a limit waits on, and the readers behind it fail, all of them.
+	a[n].blocks(l, func() error { return l.LockTimeout(10 * short) })
+	a[0].blocks(l, l.RLock)
+	a[1].blocks(l, l.RLock)
+	for _, b := range a[:2] {
+		if err := b.result(); !errors.As(err, &e) || !e.Stall || !e.Wait.Read || !e.Wait.heldByOnly(gone) {
+			t.Errorf("a reader got %v", err)
+		}
+	}
+	must(t, nilIf(a[n].result(), ErrTimeout))
+	// On behalf of the one who is gone, as there is nothing else to clear it.
+	endReading(l, gone)
+	a[n].write(l)
+	a[n+1].start(l.RLock)
+	if err := a[n+1].result(); !errors.As(err, &e) || !e.Stall || !e.Wait.heldByOnly(a[n].id) || e.Wait.Holders[0].Reads {
+		t.Errorf("a reader got %v", err)
+	}
+	a[n].unwrite(l)
+}
+
+// endReading ends the reading of a goroutine that has ended without.
+func endReading(l *RWMutex, id uint64) {
+	for row := range uint32(1 << 10) {
+		if r := (readers.Reader{ID: id, Row: row}); l.rw.Reads(r) {
+			l.rw.Leave(r)
+			return
+		}
+	}
+}
+
+// TestRWStallQueue: writers that stall one behind the other fail after the stall timeout, and
+// not each after the one before (R7).
+func TestRWStallQueue(t *testing.T) {
+	setStallTimeout(t, short)
+	l, a := newRW(t), newActors(t, 6)
+	a[0].read(l)
+	begun := time.Now()
+	for _, b := range a[1:] {
+		b.blocks(l, l.Lock)
+	}
+	for i, b := range a[1:] {
+		if e := (*TimeoutError)(nil); !errors.As(b.result(), &e) || !e.Stall || e.Wait.For < short || !e.Wait.heldByOnly(a[0].id) {
+			t.Errorf("writer %d got %+v", i, e)
+		}
+	}
+	if took := time.Since(begun); took > 3*short {
+		t.Errorf("five writers failed after %v, the timeout is %v", took, short)
+	}
+	a[0].unread(l)
+}
+
+// TestRWBounded: readers that overlap do not keep a writer out, and writers that come one
+// after the other do not keep a reader out: it comes in after one of them (R8).
+func TestRWBounded(t *testing.T) {
+	for _, procs := range []int{1, 2, 8} {
+		t.Run(fmt.Sprint(procs), func(t *testing.T) {
+			setProcs(t, procs)
+			setStallTimeout(t, never)
+			l := newRW(t)
+			var wrote, read atomic.Int64
+			crew(t, 6, func(w *hand) {
+				for w.running() {
+					if w.id%2 == 0 {
+						must(t, l.Lock())
+						wrote.Add(1)
+						for start := time.Now(); time.Since(start) < 50*time.Microsecond; {
+						}
+						l.Unlock()
+						continue
+					}
+					must(t, l.RLock())
+					read.Add(1)
+					time.Sleep(100 * time.Microsecond) // always somebody
+					l.RUnlock()
+				}
+			})
+			if w, r := wrote.Load(), read.Load(); w < 10 || r < 10 {
+				t.Errorf("%d written, %d read", w, r)
+			}
+		})
+	}
+	// The readers that waited come in together, before the next writer.
+	setStallTimeout(t, never)
+	l, a := newRW(t), newActors(t, 6)
+	for range 20 {
+		a[0].write(l)
+		a[1].blocks(l, l.Lock)
+		for _, b := range a[2:] {
+			b.blocks(l, l.RLock)
+		}
+		a[0].unwrite(l)
+		for _, b := range a[2:] {
+			must(t, b.result())
+		}
+		if len(a[1].results) != 0 {
+			t.Error("the next writer came in before the readers had left")
+		}
+		for _, b := range a[2:] {
+			b.unread(l)
+		}
+		must(t, a[1].result())
+		a[1].unwrite(l)
+	}
+}
+
+// TestRWClosed: a reader that comes while a writer waits for others waits, too, and one that
+// comes after the queue's head has closed the lock, though it is free just now (R8).
+func TestRWClosed(t *testing.T) {
+	setStallTimeout(t, never)
+	l, a := newRW(t), newActors(t, 3)
+	a[0].read(l)
+	a[1].blocks(l, l.Lock)
+	if l.TryRLock() || l.RLockTimeout(0) == nil {
+		t.Error("a reader passed a writer that waits")
+	}
+	a[0].unread(l)
+	must(t, a[1].result())
+	a[1].unwrite(l)
+
+	asm.StoreRelaxed32(&l.rw.Word.Sleeper, asm.ClosedMask)
+	if l.TryRLock() || l.TryLock() {
+		t.Error("somebody took a closed lock")
+	}
+	a[0].start(l.RLock)
+	await(t, "a reader to wait", func() bool { w := waiter.Lookup(a[0].id); return w != nil && w.Stage.Load() == waiter.Listed })
+	asm.StoreRelaxed32(&l.rw.Word.Sleeper, 0)
+	l.rw.Settle()
+	must(t, a[0].result())
+	a[0].unread(l)
+}
+
+// TestRWAbandon: when a writer gives up that waits for readers, in whatever way, the readers
+// that waited because of it come in at once, and a writer behind it waits on (R9).
+func TestRWAbandon(t *testing.T) {
+	setStallTimeout(t, never)
+	for _, behind := range []bool{false, true} {
+		for _, way := range []string{"limit", "context", "stall"} {
+			t.Run(fmt.Sprint(way, "/", behind), func(t *testing.T) {
+				l, a := newRW(t), newActors(t, 5)
+				a[0].read(l)
+				ctx, cancel := context.WithCancelCause(context.Background())
+				want := errGaveUp
+				switch way {
+				case "limit":
+					want = ErrTimeout
+					a[1].blocks(l, func() error { return l.LockTimeout(50 * time.Millisecond) })
+				case "context":
+					a[1].blocks(l, func() error { return l.LockContext(ctx) })
+				case "stall":
+					want = ErrTimeout
+					a[1].blocks(l, l.Lock)
+				}
+				a[2].blocks(l, func() error { return l.RLockTimeout(never) })
+				a[3].blocks(l, func() error { return l.RLockTimeout(never) })
+				if behind {
+					a[4].blocks(l, func() error { return l.LockTimeout(never) })
+				}
+				if way == "stall" {
+					l.SetStallTimeout(short)
+					defer l.SetStallTimeout(-1)
+				}
+				cancel(errGaveUp)
+				if err := a[1].result(); !errors.Is(err, want) {
+					t.Errorf("the writer got %v, want %v", err, want)
+				}
+				must(t, a[2].result())
+				must(t, a[3].result())
+				for _, i := range []int{0, 2, 3} {
+					if behind && len(a[4].results) != 0 {
+						t.Error("a writer came in beside readers")
+					}
+					a[i].unread(l)
+				}
+				if behind {
+					must(t, a[4].result())
+					a[4].unwrite(l)
+				}
+			})
+		}
+	}
+}
+
+// TestRWAbandonReader: a reader that gives up leaves the others as they were, wherever it
+// stands in the list (R9).
+func TestRWAbandonReader(t *testing.T) {
+	setStallTimeout(t, never)
+	const n = 4
+	for quit := 1; quit < 1<<n; quit++ {
+		l, a := newRW(t), newActors(t, n)
+		must(t, l.Lock())
+		ctx, cancel := context.WithCancelCause(context.Background())
+		for i := range n {
+			if quit>>i&1 != 0 {
+				a[i].blocks(l, func() error { return l.RLockContext(ctx) })
+			} else {
+				a[i].blocks(l, l.RLock)
+			}
+		}
+		cancel(errGaveUp)
+		for i := range n {
+			if quit>>i&1 != 0 {
+				if err := a[i].result(); !errors.Is(err, errGaveUp) {
+					t.Errorf("%0*b: reader %d got %v", n, quit, i, err)
+				}
+			}
+		}
+		l.Unlock()
+		for i := range n {
+			if quit>>i&1 == 0 {
+				must(t, a[i].result())
+				a[i].unread(l)
+			}
+		}
+	}
+}
+
+// TestRWLead: when the reader that looks for stalls gives up, another one does (R7, R9).
+func TestRWLead(t *testing.T) {
+	setStallTimeout(t, short)
+	l, a := newRW(t), newActors(t, 2)
+	must(t, l.Lock())
+	a[0].start(func() error { return l.RLockTimeout(short / 2) })
+	await(t, "a reader to wait", func() bool { return a[0].blocked(l) })
+	a[1].blocks(l, l.RLock)
+	must(t, nilIf(a[0].result(), ErrTimeout))
+	if e := (*TimeoutError)(nil); !errors.As(a[1].result(), &e) || !e.Stall {
+		t.Errorf("got %+v", e)
+	}
+	l.Unlock()
+}
+
+// TestRWAllocs: no success allocates (R9).
+func TestRWAllocs(t *testing.T) {
+	l := newRW(t)
+	for _, way := range rwWays {
+		if n := testing.AllocsPerRun(100, func() {
+			if way.read(l) == nil {
+				way.read(l)
+				l.RUnlock()
+				l.RUnlock()
+			}
+			if way.write(l) == nil {
+				l.Downgrade()
+				l.RUnlock()
+			}
+			if way.write(l) == nil {
+				l.Unlock()
+			}
+		}); n != 0 {
+			t.Errorf("%s allocates %v times", way.name, n)
+		}
+	}
+	setStallTimeout(t, never)
+	workers, rounds := 8, briefly(300, 100)
+	run := func() uint64 {
+		before := ReadEvents()
+		var wg sync.WaitGroup
+		for i := range workers {
+			wg.Go(func() {
+				for range rounds {
+					if i%2 == 0 {
+						l.RLock()
+						time.Sleep(10 * time.Microsecond)
+						l.RUnlock()
+					} else {
+						l.Lock()
+						time.Sleep(10 * time.Microsecond)
+						l.Unlock()
+					}
+				}
+			})
+		}
+		join(t, &wg)
+		return since(before).Queued
+	}
+	// The runtime allocates some, and so does a record's first sleep.
+	var best, waits uint64 = 1 << 60, 0
+	for range 20 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		waits = run()
+		runtime.ReadMemStats(&after)
+		if best = min(best, after.Mallocs-before.Mallocs); best <= waits/10+60 {
+			return
+		}
+	}
+	t.Errorf("at least %d allocations in %d waits", best, waits)
+}
+
+// TestRWMisuse: an unlock of what one does not hold panics, says who does, and changes
+// nothing. The order of unlocks is free (R10).
+func TestRWMisuse(t *testing.T) {
+	ls, a := newRWs(t, 2), newActors(t, 2)
+	l, other := &ls[0], &ls[1]
+	l.SetName("misused")
+	defer l.SetName("")
+	bad := func(f func(), parts ...any) {
+		t.Helper()
+		before := fmt.Sprint(&l.rw, readers.Number())
+		msg := panicOf(t, f)
+		for _, part := range append(parts, `"misused"`) {
+			if !strings.Contains(msg, fmt.Sprint(part)) {
+				t.Errorf("the panic %q does not say %v", msg, part)
+			}
+		}
+		if after := fmt.Sprint(&l.rw, readers.Number()); after != before {
+			t.Errorf("the lock is %v, was %v", after, before)
+		}
+	}
+	me := asm.CurrentGoid()
+	bad(l.Unlock, "unlock of unlocked")
+	bad(l.RUnlock, "which is free and not read", me)
+	bad(l.Downgrade, "unlock of unlocked")
+	bad(l.AssertHeld, "must hold", "which is free")
+	bad(l.AssertRHeld, "for reading", "which is free")
+	a[0].read(l)
+	bad(l.RUnlock, a[0].id, "which reads")
+	bad(l.Unlock, a[0].id)
+	bad(l.AssertRHeld, a[0].id)
+	must(t, l.RLock())
+	l.AssertRHeld()
+	bad(l.AssertHeld, a[0].id)
+	bad(l.Unlock)
+	l.RUnlock()
+	bad(l.RUnlock, a[0].id)
+	a[0].unread(l)
+	a[0].write(l)
+	bad(l.RUnlock, a[0].id)
+	bad(l.Unlock, a[0].id)
+	bad(l.Downgrade, a[0].id)
+	a[0].unwrite(l)
+	must(t, l.Lock())
+	l.AssertHeld()
+	l.AssertRHeld()
+	bad(l.RUnlock, me)
+	l.Unlock()
+
+	must(t, l.RLock())
+	must(t, other.Lock())
+	must(t, l.RLock())
+	l.RUnlock()
+	other.Unlock()
+	must(t, other.RLock())
+	l.RUnlock()
+	other.RUnlock()
+}
+
+// TestRWMany: a goroutine may read any number of locks, and many goroutines one, and nothing
+// is left of them but empty rows (R10).
+func TestRWMany(t *testing.T) {
+	n := briefly(3000, 500)
+	ls := newRWs(t, n)
+	for i := range ls {
+		must(t, ls[i].RLock())
+	}
+	for i := range ls {
+		if i%2 == 0 {
+			ls[i].RUnlock()
+		}
+	}
+	for i := range ls {
+		if i%2 != 0 {
+			deadlock(t, ls[i].Lock())
+			ls[i].RUnlock()
+		}
+	}
+	l := &ls[0]
+	var wg, all sync.WaitGroup
+	all.Add(n)
+	for range n {
+		wg.Go(func() {
+			must(t, l.RLock())
+			all.Done()
+			all.Wait()
+			l.RUnlock()
+		})
+	}
+	join(t, &wg)
+
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range briefly(100_000, 10_000) {
+		wg.Go(func() {
+			must(t, l.RLock())
+			l.RUnlock()
+		})
+	}
+	join(t, &wg)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if more := int64(after.HeapInuse) - int64(before.HeapInuse); more > 8<<20 {
+		t.Errorf("%d bytes are left", more)
+	}
+}
+
+// TestRWDowngrade: no writer comes in between, and the readers that wait at that moment come
+// in, too.
+func TestRWDowngrade(t *testing.T) {
+	setStallTimeout(t, never)
+	l, a := newRW(t), newActors(t, 3)
+	a[0].write(l)
+	a[1].blocks(l, l.Lock)
+	a[2].blocks(l, l.RLock)
+	a[0].do(func() error { l.Downgrade(); l.AssertRHeld(); return nil })
+	must(t, a[2].result())
+	a[2].unread(l)
+	if len(a[1].results) != 0 {
+		t.Error("a writer came in")
+	}
+	a[0].unread(l)
+	must(t, a[1].result())
+	a[1].unwrite(l)
+}
+
+// TestRWLocker: the readers' side is a lock of its own.
+func TestRWLocker(t *testing.T) {
+	l := newRW(t)
+	var r Locker = l.RLocker()
+	must(t, r.Lock())
+	l.AssertRHeld()
+	var w Locker = l
+	deadlock(t, w.Lock())
+	r.Unlock()
+	must(t, w.Lock())
+	w.Unlock()
+}
+
+// TestRWRace: the detector sees the order of writers with readers and of writers among
+// themselves, and none among readers (R11).
+func TestRWRace(t *testing.T) {
+	if !raceEnabled {
+		t.Skip("there is no detector")
+	}
+	l := newRW(t)
+	if kind := os.Getenv("RQLOCK_RACE"); kind != "" {
+		raceChild(l, kind)
+		return
+	}
+	for kind, races := range map[string]bool{"rr": true, "rw": false, "wr": false, "ww": false, "waited": false, "downgraded": false} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRWRace$", "-test.count=1")
+		cmd.Env = append(os.Environ(), "RQLOCK_RACE="+kind)
+		out, err := cmd.CombinedOutput()
+		if got := strings.Contains(string(out), "DATA RACE"); got != races || (err != nil) != races {
+			t.Errorf("%s: the detector found a race: %v, want %v: %s", kind, got, races, out)
+		}
+	}
+}
+
+// raceChild has two goroutines write a variable, one after the other in time, in sections of
+// the given kinds.
+func raceChild(l *RWMutex, kind string) {
+	x := 0
+	var done atomic.Uint32 // not seen by the detector
+	section := func(read bool, me uint32) {
+		for asm.LoadRelaxed32((*uint32)(rawOf(&done))) != me {
+			runtime.Gosched()
+		}
+		if read {
+			l.RLock()
+			x++
+			l.RUnlock()
+		} else {
+			l.Lock()
+			x++
+			if kind == "downgraded" {
+				l.Downgrade()
+				l.RUnlock()
+			} else {
+				l.Unlock()
+			}
+		}
+		asm.StoreRelaxed32((*uint32)(rawOf(&done)), me+1)
+	}
+	var wg sync.WaitGroup
+	if kind == "waited" {
+		l.Lock()
+		x++
+		for range 1 {
+			wg.Go(func() {
+				l.RLock()
+				x++
+				l.RUnlock()
+			})
+		}
+		time.Sleep(20 * time.Millisecond)
+		l.Unlock()
+		wg.Wait()
+		return
+	}
+	reads := map[string][2]bool{"rr": {true, true}, "rw": {true, false}, "wr": {false, true}, "ww": {}, "downgraded": {false, true}}[kind]
+	for i := range uint32(2) {
+		wg.Go(func() { section(reads[i], i) })
+	}
+	wg.Wait()
+}
+
+// TestRWBubbles: waits in bubbles and outside on one lock are none of each other's business,
+// and limits pass on the bubble's clock (R11).
+func TestRWBubbles(t *testing.T) {
+	l := newRW(t)
+	plain := []func() error{l.Lock, l.RLock}
+	limited := []func() error{func() error { return l.LockTimeout(time.Minute) }, func() error { return l.RLockTimeout(time.Minute) }}
+	undo := []func(){l.Unlock, l.RUnlock}
+	contend := func(hold, then int, d time.Duration, ways []func() error) {
+		held := make(chan bool)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			must(t, plain[hold]())
+			close(held)
+			time.Sleep(d)
+			undo[hold]()
+		})
+		<-held
+		if err := ways[then](); err != nil {
+			t.Errorf("%+v", err)
+		} else {
+			undo[then]()
+		}
+		wg.Wait()
+	}
+	for range briefly(10, 3) {
+		for _, c := range [][2]int{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
+			synctest.Test(t, func(t *testing.T) { contend(c[0], c[1], 0, plain) })
+			synctest.Test(t, func(t *testing.T) { contend(c[0], c[1], time.Second, limited) })
+			contend(c[0], c[1], time.Millisecond, plain)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		must(t, l.Lock())
+		var wg sync.WaitGroup
+		for i, lock := range []func(time.Duration) error{l.LockTimeout, l.RLockTimeout} {
+			wg.Go(func() {
+				start, d := time.Now(), time.Duration(5+i)*time.Second
+				if err := lock(d); !errors.Is(err, ErrTimeout) || time.Since(start) != d {
+					t.Errorf("%v after %v, want %v", err, time.Since(start), d)
+				}
+			})
+		}
+		time.Sleep(10 * time.Second)
+		l.Unlock()
+		wg.Wait()
+	})
+}
+
+// TestRWCopy: who has to wait for a copy of a lock that is waited for panics, and the original
+// is not concerned (R11).
+func TestRWCopy(t *testing.T) {
+	setStallTimeout(t, never)
+	l, a := newRW(t), newActors(t, 3)
+	must(t, l.Lock())
+	a[0].blocks(l, l.Lock)
+	a[1].blocks(l, l.RLock)
+	c := new(RWMutex)
+	for i := range 4 { // as by *c = *l, which vet and the detector would see
+		asm.StoreRelaxed64(&(*[4]uint64)(rawOf(c))[i], asm.LoadRelaxed64(&(*[4]uint64)(rawOf(l))[i]))
+	}
+	for name, f := range map[string]func() error{"Lock": c.Lock, "RLock": c.RLock} {
+		a[2].do(func() error {
+			if msg := panicOf(t, func() { f() }); !strings.Contains(msg, "is a copy") {
+				t.Errorf("%s says %q", name, msg)
+			}
+			return nil
+		})
+	}
+	c.Unlock() // it says that we own it; nobody is woken
+	l.Unlock()
+	must(t, a[1].result())
+	a[1].unread(l)
+	must(t, a[0].result())
+	a[0].unwrite(l)
+}
+
+// TestRWOverwritten: if a lock is overwritten while goroutines wait for it, they get the lock
+// that is there now, and the unlock of who held it panics (R11).
+func TestRWOverwritten(t *testing.T) {
+	setStallTimeout(t, never)
+	for _, reads := range []bool{false, true} {
+		l, a := newRW(t), newActors(t, 4)
+		if reads {
+			a[0].read(l)
+		} else {
+			a[0].write(l)
+		}
+		a[1].blocks(l, l.Lock)
+		if !reads {
+			a[2].blocks(l, l.RLock)
+			a[3].blocks(l, l.RLock)
+		}
+		for i := range 4 { // as by *l = RWMutex{}, which the detector would see
+			asm.StoreRelaxed64(&(*[4]uint64)(rawOf(l))[i], 0)
+		}
+		a[0].do(func() error {
+			panicOf(t, func() {
+				if reads {
+					l.RUnlock()
+				} else {
+					l.Unlock()
+				}
+			})
+			return nil
+		})
+		must(t, a[1].result())
+		a[1].unwrite(l)
+		if !reads {
+			must(t, a[2].result())
+			must(t, a[3].result())
+			a[2].unread(l)
+			a[3].unread(l)
+		}
+	}
+}
