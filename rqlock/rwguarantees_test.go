@@ -304,7 +304,10 @@ func TestRWCycle(t *testing.T) {
 			a[0].read(l)
 			a[1].lock(m)
 			a[0].waits(m, m.Lock)
-			err := a[1].do(func() error { return way.write(l) })
+			var err error
+			if e := eventsOf(func() { err = a[1].do(func() error { return way.write(l) }) }); e.CycleDeadlock != 1 || e.Queued != 0 {
+				t.Errorf("events %+v, want one cycle, found before the closing waiter waits", e)
+			}
 			report(t, err, a[1].id, rwAddr(l), false, a[0].id, true, a[0].id, addr(m), false, a[1].id, false)
 			a[1].unlock(m)
 			must(t, a[0].result())
@@ -1151,13 +1154,47 @@ func TestRWOverwritten(t *testing.T) {
 			})
 			return nil
 		})
-		must(t, a[1].result())
-		a[1].unwrite(l)
+		waits := map[int]func(){1: l.Unlock} // in whatever order
 		if !reads {
-			must(t, a[2].result())
-			must(t, a[3].result())
-			a[2].unread(l)
-			a[3].unread(l)
+			waits[2], waits[3] = l.RUnlock, l.RUnlock
+		}
+		for len(waits) > 0 {
+			await(t, "a waiter to get on", func() bool {
+				for i, unlock := range waits {
+					if len(a[i].results) != 0 {
+						must(t, a[i].result())
+						a[i].do(func() error { unlock(); return nil })
+						delete(waits, i)
+						return true
+					}
+				}
+				return false
+			})
 		}
 	}
+}
+
+// TestRWLateReader: a reader that waits for one writer, and then for another which itself
+// waits for readers, is let in if that closes a cycle, though nobody began to wait: the other
+// writer finds it (R5).
+func TestRWLateReader(t *testing.T) {
+	setStallTimeout(t, never)
+	l, m, a := newRW(t), newLock(t), newActors(t, 4)
+	a[0].write(l)
+	a[1].lock(m)
+	a[1].blocks(l, l.RLock)
+	time.Sleep(5 * time.Millisecond) // until it sleeps
+	// As an unlock that cannot see the reader yet.
+	a[0].do(func() error { asm.UnlockOwned(&l.rw.Word); return nil })
+	a[2].read(l)
+	a[2].waits(m, m.Lock)
+	a[3].blocks(l, l.Lock)
+	must(t, a[1].result())
+	a[1].unread(l)
+	a[1].unlock(m)
+	must(t, a[2].result())
+	a[2].unlock(m)
+	a[2].unread(l)
+	must(t, a[3].result())
+	a[3].unwrite(l)
 }
