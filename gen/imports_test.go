@@ -29,14 +29,16 @@ var arrows = map[string][]string{
 
 	// The lock.
 	"rqlock":                     append(rooms, "rqlock/internal/proc"),
+	"rqlock/internal/clock":      nil,
+	"rqlock/internal/readers":    {"asm"},
+	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
-	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
-	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
+	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
 	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/park"},
 	"rqlock/internal/attributes": {"asm"},
 	"rqlock/internal/events":     {"asm"},
 	"rqlock/internal/goid":       {"rqlock/internal/clock"},
-	"rqlock/internal/clock":      nil,
 	"rqlock/internal/report":     nil,
 	"rqlock/internal/park":       {"rqlock/internal/clock"},
 	"rqlock/internal/proc":       nil,
@@ -81,8 +83,8 @@ var arrows = map[string][]string{
 
 // rooms are the packages that a lock is made of.
 var rooms = []string{
-	"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/goid", "rqlock/internal/park", "rqlock/internal/queue",
-	"rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter", "rqlock/internal/waitgraph",
+	"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/gate", "rqlock/internal/goid", "rqlock/internal/park", "rqlock/internal/queue",
+	"rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter", "rqlock/internal/waitgraph",
 }
 
 const modelDir = "rqlock/internal/model/"

@@ -24,7 +24,7 @@ func TestEdges(t *testing.T) {
 	if err != nil || len(sides) == 0 {
 		t.Fatal(err, sides)
 	}
-	for _, room := range []string{"park", "queue", "stall", "waiter", "waitgraph"} {
+	for _, room := range []string{"gate", "park", "queue", "readers", "stall", "waiter", "waitgraph"} {
 		inner, err := filepath.Glob("internal/" + room + "/*.go")
 		if err != nil || len(inner) == 0 {
 			t.Fatal(room, err)
@@ -35,7 +35,7 @@ func TestEdges(t *testing.T) {
 	ordered := regexp.MustCompile(`asm\.\w+(Acquire|Release|AcqRel)(\d+)?\(|asm\.LockOwned\(`)
 	sideOf := map[string]*regexp.Regexp{ // the accesses that may have such a tag
 		"acquire": regexp.MustCompile(`asm\.\w+(Acquire|AcqRel)(\d+)?\(|asm\.LockOwned\(|lockFused\(|atomic\.\w+\(|\.(Load|CompareAndSwap)\(`),
-		"release": regexp.MustCompile(`asm\.\w+(Release|AcqRel)(\d+)?\(|unlockFused\(|atomic\.\w+\(|\.(Store|CompareAndSwap)\(`),
+		"release": regexp.MustCompile(`asm\.\w+(Release|AcqRel)(\d+)?\(|asm\.UnlockOwned\(|unlockFused\(|atomic\.\w+\(|\.(Store|CompareAndSwap|Add)\(`),
 		"acq_rel": regexp.MustCompile(`asm\.\w+AcqRel(\d+)?\(`),
 	}
 	for _, name := range files {

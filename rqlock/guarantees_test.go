@@ -62,3 +62,41 @@ func TestGuarantees(t *testing.T) {
 		}
 	}
 }
+
+// TestRWGuarantees checks the same of the table of what an RWMutex guarantees, but for the
+// model's mutants.
+func TestRWGuarantees(t *testing.T) {
+	doc, err := os.ReadFile("../ARCHITECTURE.md")
+	must(t, err)
+	var tests strings.Builder
+	for _, dir := range []string{".", "internal/*"} {
+		files, err := filepath.Glob(dir + "/*_test.go")
+		must(t, err)
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			must(t, err)
+			tests.Write(text)
+		}
+	}
+	rows := regexp.MustCompile(`(?m)^\| (R\d+) \|(.*)\|(.*)\|(.*)\|(.*)\|$`).FindAllStringSubmatch(string(doc), -1)
+	if len(rows) != 11 {
+		t.Fatalf("%d guarantees", len(rows))
+	}
+	for i, row := range rows {
+		id, where, checks := row[1], row[3], row[4]
+		if want := fmt.Sprint("R", i+1); id != want {
+			t.Errorf("%s stands where %s is expected", id, want)
+		}
+		for _, file := range regexp.MustCompile(`[\w/]+\.go`).FindAllString(where, -1) {
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s is kept in %s: %v", id, file, err)
+			}
+		}
+		for _, name := range regexp.MustCompile(`Test\w+`).FindAllString(checks, -1) {
+			comment := regexp.MustCompile(`((?m:^// .*\n)+)func ` + name + `\(`).FindStringSubmatch(tests.String())
+			if comment == nil || !regexp.MustCompile(`\b`+id+`\b|R2 to R5`).MatchString(comment[1]) {
+				t.Errorf("%s is checked by %s, which there is not, or whose comment does not say so", id, name)
+			}
+		}
+	}
+}

@@ -6,8 +6,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/gate"
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
@@ -240,4 +243,113 @@ func TestLongCycle(t *testing.T) {
 		}
 	}
 	t.Errorf("a cycle of 10,000 takes at least %.1f times as long as one of 1,000", best)
+}
+
+// TestReaders: the same cycles are found through locks that are held for reading, by the
+// writers that wait for their readers (R4).
+func TestReaders(t *testing.T) {
+	closing := func(n int) time.Duration {
+		locks := make([]gate.Lock, n)
+		all := make([]*waiter.Waiter, n)
+		slots := make([]readers.Slot, n)
+		name := func(i int) uint64 { return uint64(uintptr(unsafe.Pointer(&locks[i]))) }
+		reader := func(i int) readers.Reader {
+			return readers.Reader{ID: uint64(i+1) << 20, Row: readers.Here().Row}
+		}
+		for i := range n {
+			if n <= 100 || i%100 == 0 { // all of them would be in one row
+				slots[i] = reader(i).Claim(name(i))
+			} else {
+				locks[i].Word.Owner.Store(reader(i).ID)
+			}
+		}
+		var cycle []Step
+		var took time.Duration
+		for begun, i := range seed.Rand(t).Perm(n) {
+			w := waiter.New(reader(i).ID)
+			all[i] = w
+			next := &locks[(i+1)%n].Word
+			BeginKind(w, reader(i).ID, next, waiter.Write, nil)
+			if begun < n-1 && n > 100 {
+				continue
+			}
+			start := time.Now()
+			cycle = cycleOf(w, next)
+			took = time.Since(start)
+			if want := map[bool]int{true: n}[begun == n-1]; len(cycle) != want {
+				t.Fatalf("edge %d of %d finds a cycle of %d", begun, n, len(cycle))
+			}
+		}
+		for k, s := range cycle {
+			next := cycle[(k+1)%n]
+			if i := next.ID>>20 - 1; s.Reads(next) != (n <= 100 || i%100 == 0) {
+				t.Errorf("goroutine %d of %d holds it for reading: %v", i, n, s.Reads(next))
+			}
+		}
+		for i, w := range all {
+			End(w)
+			w.Free()
+			if n <= 100 || i%100 == 0 {
+				reader(i).Release(slots[i])
+			}
+		}
+		return took
+	}
+	for _, n := range []int{1, 2, 3, 8, 100} {
+		closing(n)
+	}
+	best := 1e9
+	for range 20 {
+		short, long := closing(1000), closing(10_000)
+		if best = min(best, float64(long)/float64(short)); best < 15 {
+			t.Logf("a cycle of 1,000 in %v, of 10,000 in %v", short, long)
+			break
+		}
+	}
+	if best >= 15 {
+		t.Errorf("a cycle of 10,000 takes at least %.1f times as long as one of 1,000", best)
+	}
+	for _, leak := range waiter.Leaks() {
+		t.Error(leak)
+	}
+}
+
+// TestFan: of several cycles that one wait closes it is the victim if it came last, of one
+// alone, and nobody else fails (R6).
+func TestFan(t *testing.T) {
+	var l gate.Lock
+	m := new(asm.Owned)
+	name := uint64(uintptr(unsafe.Pointer(&l)))
+	const n = 5
+	m.Owner.Store(1)
+	var all [n]*waiter.Waiter
+	var slots [n]readers.Slot
+	reader := func(i int) readers.Reader { return readers.Reader{ID: uint64(i + 2), Row: readers.Here().Row} }
+	for i := range n {
+		slots[i] = reader(i).Claim(name)
+		all[i] = waiter.New(reader(i).ID)
+		Begin(all[i], reader(i).ID, m, nil)
+	}
+	w := waiter.New(1)
+	BeginKind(w, 1, &l.Word, waiter.Write, nil)
+	if found := Cycles(w, &l.Word); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
+		t.Errorf("found %v", found)
+	}
+	// If it came first, each of the others is the victim of a cycle of its own.
+	w.Since.Store(1)
+	found := Cycles(w, &l.Word)
+	victims := map[uint64]bool{}
+	for _, cycle := range found {
+		victims[cycle[0].ID] = len(cycle) == 2 && cycle[0].ID != 1
+	}
+	if len(found) != n || len(victims) != n {
+		t.Errorf("found %d cycles, victims %v", len(found), victims)
+	}
+	End(w)
+	w.Free()
+	for i := range n {
+		End(all[i])
+		all[i].Free()
+		reader(i).Release(slots[i])
+	}
 }
