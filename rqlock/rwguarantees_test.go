@@ -1174,6 +1174,47 @@ func TestRWOverwritten(t *testing.T) {
 	}
 }
 
+// TestRWStale: a goroutine that read a lock which was overwritten does not read the lock that
+// is there now (R1).
+func TestRWStale(t *testing.T) {
+	setStallTimeout(t, never)
+	l, a := newRW(t), newActors(t, 3)
+	stale := func() {
+		a[0].read(l)
+		a[0].read(l)
+		for i := range 4 {
+			asm.StoreRelaxed64(&(*[4]uint64)(rawOf(l))[i], 0)
+		}
+	}
+	try := func(want bool) {
+		t.Helper()
+		a[0].do(func() error {
+			if got := l.TryRLock(); got != want {
+				t.Errorf("TryRLock says %v, want %v", got, want)
+			}
+			return nil
+		})
+	}
+	stale()
+	a[1].write(l)
+	try(false)
+	a[1].unwrite(l)
+
+	stale()
+	a[1].read(l) // another reads: ours is counted beside it
+	try(true)
+	a[1].unread(l)
+	a[2].blocks(l, l.Lock)
+	a[0].unread(l)
+	must(t, a[2].result())
+	a[2].unwrite(l)
+	a[0].do(func() error { // what is left of it ends as any
+		panicOf(t, l.RUnlock)
+		panicOf(t, l.RUnlock)
+		return nil
+	})
+}
+
 // TestRWLateReader: a reader that waits for one writer, and then for another which itself
 // waits for readers, is let in if that closes a cycle, though nobody began to wait: the other
 // writer finds it (R5).

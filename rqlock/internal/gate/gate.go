@@ -24,7 +24,7 @@ import (
 // readers waits until they have left.
 type Lock struct {
 	Word    asm.Owned     // the writers' lock; first, see Of
-	count   atomic.Uint32 // readers that hold, and those who are about to look at the owner
+	count   atomic.Uint32 // how often l is held for reading, and readers about to look at the owner
 	drainer atomic.Uint32 // record of the owner that waits for readers; 0 = none
 	first   atomic.Uint32 // record of the reader that has waited longest; 0 = none
 	_       uint32
@@ -63,8 +63,11 @@ func (l *Lock) TryRead(me readers.Reader) bool {
 
 func (l *Lock) tryRead(me readers.Reader) bool {
 	if s, held := me.Find(l.name()); held {
-		s.Deepen(+1) // past all who wait: they wait for me
-		return true
+		if l.addToOthers() { // past all who wait: they wait for me
+			s.Deepen(+1)
+			return true
+		}
+		me.Release(s)
 	}
 	if !l.open() {
 		return false
@@ -79,12 +82,24 @@ func (l *Lock) tryRead(me readers.Reader) bool {
 	return false
 }
 
+// addToOthers counts a reader that has a slot. It fails if none is counted: then the slot is
+// that of a lock which was overwritten, or was at the same address before and became garbage
+// while somebody read it.
+func (l *Lock) addToOthers() bool {
+	for n := l.count.Load(); n != 0; n = l.count.Load() {
+		if l.count.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+	return false
+}
+
 // Reads reports whether me holds l for reading.
 func (l *Lock) Reads(me readers.Reader) bool {
 	raceDisable()
 	defer raceEnable()
 	_, held := me.Find(l.name())
-	return held
+	return held && l.count.Load() != 0 // see addToOthers
 }
 
 // Leave ends one TryRead of me, the calling goroutine. It fails if there was none. If the
@@ -97,12 +112,12 @@ func (l *Lock) Leave(me readers.Reader) (held, overwritten bool) {
 	if !held {
 		return false, false
 	}
+	overwritten = !l.subtract()
 	if s.Depth() > 1 {
 		s.Deepen(-1)
-		return true, false
+	} else {
+		me.Release(s) // later than that: who is counted is named
 	}
-	overwritten = !l.subtract()
-	me.Release(s) // later than that: who is counted is named
 	return true, overwritten
 }
 
@@ -121,10 +136,13 @@ func (l *Lock) subtract() bool {
 	return true
 }
 
-// add has a reader that is blocked hold l. The caller makes sure that nobody writes.
+// add has a reader hold l that does not run, or is the caller. The caller makes sure that nobody
+// writes.
 func (l *Lock) add(r readers.Reader) {
 	l.count.Add(1)
-	r.Claim(l.name())
+	if _, held := r.Find(l.name()); !held { // see addToOthers
+		r.Claim(l.name())
+	}
 }
 
 // TryLock has the calling goroutine own l if it is free of readers and writers, and not closed.
@@ -181,8 +199,7 @@ func (l *Lock) release(owner *readers.Reader) (granted bool) {
 	mu.Lock()
 	l.drainer.Store(0)
 	if owner != nil {
-		l.count.Add(1)
-		owner.Claim(l.name())
+		l.add(*owner)
 	}
 	head := l.list()
 	for w := head; w != nil; w = after(w, head) {
