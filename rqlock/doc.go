@@ -1,4 +1,5 @@
-// Package rqlock has a mutual exclusion lock that fails instead of hanging.
+// Package rqlock has a mutual exclusion lock and a reader-writer lock that fail instead of
+// hanging.
 //
 // A [sync.Mutex] that one goroutine locks twice, that two take in opposite orders,
 // or whose holder never comes back, hangs the program for ever. Here, [Mutex.Lock]
@@ -44,6 +45,20 @@
 //	cancel a wait         no                 LockTimeout, LockContext
 //	fairness              FIFO after 1 ms    FIFO after 1 ms
 //
+// # The reader-writer lock
+//
+// An [RWMutex] knows who reads. So it is part of the same search for deadlocks, and it does
+// what others cannot:
+//
+//   - Who reads may read again at once, whoever waits. A [sync.RWMutex] hangs if a writer
+//     has come in between.
+//   - Where a cycle would close only because a reader waits behind a writer that waits
+//     itself, the reader is let in.
+//   - To write what one reads fails at once, and so does to read what one writes.
+//   - A stall names the readers that hold the lock.
+//
+// Only who has called RLock may call RUnlock. [RWMutex.Downgrade] makes a writer a reader.
+//
 // # When not to use it
 //
 //   - Where one goroutine locks and another unlocks, as a semaphore: the owner is
@@ -52,7 +67,6 @@
 //     panic, a sync.Mutex and a deadlock detector in tests may serve as well.
 //   - For waits that are long by design, such as one that lasts until a connection
 //     comes up: a lock held for longer than the stall timeout fails its waiters.
-//   - Where readers should not exclude one another: there is no read lock.
 //   - As a [sync.Locker], or with a [sync.Cond]: Lock returns an error.
 //
 // The owner is known by the id of its goroutine, which is never used again. So a

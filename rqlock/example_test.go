@@ -220,3 +220,89 @@ func withoutAddresses(report string) string {
 	report = regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(report, "0x...")
 	return regexp.MustCompile(`goroutine [0-9]+`).ReplaceAllString(report, "goroutine 1")
 }
+
+// Config is read often, and written now and then.
+type Config struct {
+	lock   rqlock.RWMutex
+	values map[string]string
+}
+
+// Get may be called by one who reads already, however many writers wait.
+func (c *Config) Get(name string) (string, error) {
+	if err := c.lock.RLock(); err != nil {
+		return "", err
+	}
+	defer c.lock.RUnlock()
+	return c.values[name], nil
+}
+
+// Each calls visit for all values, with the lock held for reading.
+func (c *Config) Each(visit func(name string) error) error {
+	if err := c.lock.RLock(); err != nil {
+		return err
+	}
+	defer c.lock.RUnlock()
+	for name := range c.values {
+		if err := visit(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Set fails if its caller reads.
+func (c *Config) Set(name, value string) error {
+	if err := c.lock.Lock(); err != nil {
+		return err
+	}
+	defer c.lock.Unlock()
+	c.values[name] = value
+	return nil
+}
+
+// Reading again inside of reading always works. To write there would wait for oneself.
+func ExampleRWMutex() {
+	c := Config{values: map[string]string{"color": "blue"}}
+	err := c.Each(func(name string) error {
+		value, err := c.Get(name)
+		fmt.Println(name, value, err)
+		return c.Set(name, "red")
+	})
+	fmt.Println(errors.Is(err, rqlock.ErrDeadlock))
+	fmt.Println(c.Set("color", "red"))
+	// Output:
+	// color blue <nil>
+	// true
+	// <nil>
+}
+
+// What was written is read before any other writer changes it.
+func ExampleRWMutex_Downgrade() {
+	var lock rqlock.RWMutex
+	value := 0
+	if err := lock.Lock(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	value = 42
+	lock.Downgrade()
+	fmt.Println(value, lock.TryLock(), lock.TryRLock())
+	lock.RUnlock()
+	lock.RUnlock()
+	// Output: 42 false true
+}
+
+// The readers' side is a lock of its own.
+func ExampleRWMutex_RLocker() {
+	var lock rqlock.RWMutex
+	var reading rqlock.Locker = lock.RLocker()
+	if err := reading.Lock(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	lock.AssertRHeld()
+	reading.Unlock()
+	fmt.Println(lock.TryLock())
+	lock.Unlock()
+	// Output: true
+}

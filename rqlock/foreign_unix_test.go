@@ -12,7 +12,7 @@ import (
 )
 
 // TestForeignMemory: a lock may be in memory that is not Go's, with a name and in a
-// report.
+// report (R11).
 func TestForeignMemory(t *testing.T) {
 	page, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
@@ -31,5 +31,15 @@ func TestForeignMemory(t *testing.T) {
 	if n := attributes.Number(); n != before {
 		t.Errorf("%d locks have attributes, %d had some before", n, before)
 	}
+	rw := (*RWMutex)(unsafe.Pointer(&page[128])) //rqvet:ignore badlock it is what the test is about
+	rw.SetName("mapped, too")
+	must(t, rw.RLock())
+	if err := rw.Lock(); !errors.As(err, &e) || e.Cycle[0].Lock.Name != "mapped, too" { //rqvet:ignore selfdeadlock it is what the test is about
+		t.Errorf("got %v", err)
+	}
+	rw.RUnlock()
+	must(t, rw.Lock())
+	rw.Unlock()
+	rw.SetName("")
 	must(t, syscall.Munmap(page))
 }

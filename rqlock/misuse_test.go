@@ -89,7 +89,7 @@ func TestUnlockForeign(t *testing.T) {
 	waiter.unlock(l)
 }
 
-// TestVetCopies: go vet reports copies of a Mutex (G12).
+// TestVetCopies: go vet reports copies of a Mutex, and of an RWMutex (G12, R11).
 func TestVetCopies(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip(err)
@@ -116,6 +116,8 @@ type box struct{ l rqlock.Mutex }
 func byValue(l rqlock.Mutex) {}
 
 func assign(b *box) { c := *b; c.l.Unlock() }
+
+func readerByValue(l rqlock.RWMutex) {}
 `)
 	cmd := exec.Command("go", "vet", "-copylocks", ".")
 	cmd.Dir = dir
@@ -124,7 +126,7 @@ func assign(b *box) { c := *b; c.l.Unlock() }
 	if err == nil {
 		t.Error("go vet is content with copies")
 	}
-	for _, want := range []string{"copies.go:7:", "copies.go:9:", "rqlock.Mutex"} {
+	for _, want := range []string{"copies.go:7:", "copies.go:9:", "copies.go:11:", "rqlock.Mutex", "rqlock.RWMutex"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("go vet does not report %s: %s", want, out)
 		}

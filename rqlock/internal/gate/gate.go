@@ -62,17 +62,18 @@ func (l *Lock) TryRead(me readers.Reader) bool {
 }
 
 func (l *Lock) tryRead(me readers.Reader) bool {
-	if s, held := me.Find(l.name()); held {
+	s, held, claimed := me.FindOrClaim(l.name(), l.open())
+	if held {
 		if l.addToOthers() { // past all who wait: they wait for me
 			s.Deepen(+1)
 			return true
 		}
 		me.Release(s)
+		return l.tryRead(me)
 	}
-	if !l.open() {
+	if !claimed {
 		return false
 	}
-	s := me.Claim(l.name())
 	l.count.Add(1) // sequentially consistent, as is the look at the owner [gate]
 	if l.open() {
 		return true

@@ -142,16 +142,52 @@ func (r Reader) Claim(lock uint64) Slot {
 	}
 }
 
+// FindOrClaim is Find, and then Claim if r does not hold the lock and may is true.
+func (r Reader) FindOrClaim(lock uint64, may bool) (s Slot, held, claimed bool) {
+	home := r.home()
+	free := -1
+	for i := range home.lock {
+		switch asm.LoadRelaxed64(&home.lock[i]) {
+		case lock:
+			if asm.LoadRelaxed64(&home.id[i]) == r.ID {
+				return Slot{row: home, index: uint8(i)}, true, false
+			}
+		case 0:
+			free = i
+		}
+	}
+	if atomic.LoadUint32(&home.passed) != 0 {
+		if s, held = r.Find(lock); held {
+			return s, true, false
+		}
+	}
+	if !may {
+		return Slot{}, false, false
+	}
+	if free >= 0 && home.take(free, r.ID, lock) {
+		return Slot{row: home, index: uint8(free)}, false, true
+	}
+	return r.Claim(lock), false, true
+}
+
 // claim takes a free slot of the row.
 func (r *row) claim(id, lock uint64) (index uint8, ok bool) {
 	for i := range r.lock {
-		if asm.LoadRelaxed64(&r.lock[i]) == 0 && atomic.CompareAndSwapUint64(&r.lock[i], 0, lock) {
-			asm.StoreRelaxed32(&r.depth[i], 1) // ordered by the store of the id
-			asm.StoreRelease64(&r.id[i], id)   // release: pairs with Each [slot]
+		if asm.LoadRelaxed64(&r.lock[i]) == 0 && r.take(i, id, lock) {
 			return uint8(i), true
 		}
 	}
 	return 0, false
+}
+
+// take takes a slot if it is free.
+func (r *row) take(i int, id, lock uint64) bool {
+	if !atomic.CompareAndSwapUint64(&r.lock[i], 0, lock) {
+		return false
+	}
+	asm.StoreRelaxed32(&r.depth[i], 1) // ordered by the store of the id
+	asm.StoreRelease64(&r.id[i], id)   // release: pairs with Each [slot]
+	return true
 }
 
 // Release ends what Claim began. The id goes first: a stale one beside a fresh claim would
