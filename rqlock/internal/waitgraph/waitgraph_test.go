@@ -335,6 +335,16 @@ func TestFan(t *testing.T) {
 	if found := Cycles(w, &l.Word); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
 		t.Errorf("found %v", found)
 	}
+	// Also if it came last in one only: then the others end with it.
+	last := w.Since.Load()
+	for i := range n {
+		for k := range n {
+			all[k].Since.Store(last + map[bool]int64{true: -1, false: 1}[k == i])
+		}
+		if found := Cycles(w, &l.Word); len(found) != 1 || found[0][0].Waiter != w || found[0][1].Waiter != all[i] {
+			t.Errorf("found %v", found)
+		}
+	}
 	// If it came first, each of the others is the victim of a cycle of its own.
 	w.Since.Store(1)
 	found := Cycles(w, &l.Word)
