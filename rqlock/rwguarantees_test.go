@@ -612,22 +612,25 @@ func TestRWBounded(t *testing.T) {
 			setStallTimeout(t, never)
 			l := newRW(t)
 			var wrote, read atomic.Int64
-			crew(t, 6, func(w *hand) {
-				for w.running() {
-					if w.id%2 == 0 {
-						must(t, l.Lock())
-						wrote.Add(1)
-						for start := time.Now(); time.Since(start) < 50*time.Microsecond; {
+			// Others use the machine, too.
+			for round := 0; round < 20 && (wrote.Load() < 10 || read.Load() < 10); round++ {
+				crew(t, 6, func(w *hand) {
+					for w.running() {
+						if w.id%2 == 0 {
+							must(t, l.Lock())
+							wrote.Add(1)
+							for start := time.Now(); time.Since(start) < 50*time.Microsecond; {
+							}
+							l.Unlock()
+							continue
 						}
-						l.Unlock()
-						continue
+						must(t, l.RLock())
+						read.Add(1)
+						time.Sleep(100 * time.Microsecond) // always somebody
+						l.RUnlock()
 					}
-					must(t, l.RLock())
-					read.Add(1)
-					time.Sleep(100 * time.Microsecond) // always somebody
-					l.RUnlock()
-				}
-			})
+				})
+			}
 			if w, r := wrote.Load(), read.Load(); w < 10 || r < 10 {
 				t.Errorf("%d written, %d read", w, r)
 			}
