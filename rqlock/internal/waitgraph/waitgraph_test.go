@@ -119,7 +119,7 @@ func TestConfirm(t *testing.T) {
 		t.Error("a cycle was confirmed though a lock has another owner")
 	}
 	r.locks[1].Owner.Store(r.ids[1])
-	Convict(r.records[1], r.records[1].Epoch, nil)
+	Convict(r.records[1], &waiter.Verdict{Epoch: r.records[1].Epoch})
 	if changed([]Step{r.step(2), r.step(0), r.step(1)}) != 2 {
 		t.Error("a cycle was confirmed though a party is going to give up")
 	}
