@@ -13,15 +13,15 @@ import (
 // mostHolders is how many readers a report names.
 const mostHolders = 16
 
-func (l *RWMutex) info() LockInfo { return infoOf(&l.rw.Word) }
+func (l *RWMutex) info() LockInfo { return infoOf(&l.rw.Owned) }
 
 // blame names those who hold l, while the caller waits for it.
 func (l *RWMutex) blame(w *Wait) {
-	if owner := l.owner(); owner != 0 && owner != w.Goroutine && !l.rw.Draining() {
+	if owner := l.owner(); owner != 0 && owner != w.Goroutine && !l.gate().Draining() {
 		w.Holders = []Holder{{Goroutine: owner}}
 		return
 	}
-	l.rw.Readers(func(id uint64) bool {
+	l.gate().EachReader(func(id uint64) bool {
 		if len(w.Holders) < mostHolders {
 			w.Holders = append(w.Holders, Holder{Goroutine: id, Reads: true})
 		} else {
@@ -57,7 +57,7 @@ func (l *RWMutex) state() string {
 
 // badUnlock panics because the caller, me, does not hold l for writing. Nothing has changed.
 func (l *RWMutex) badUnlock(me uint64) {
-	if l.owner() == 0 && l.rw.Counted() == 0 {
+	if l.owner() == 0 && !l.gate().Read() {
 		panic(fmt.Sprintf("rqlock: unlock of unlocked lock %v", l.info()))
 	}
 	panic(fmt.Sprintf("rqlock: goroutine %d unlocks lock %v, which is %s", me, l.info(), l.state()))

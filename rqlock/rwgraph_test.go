@@ -347,7 +347,7 @@ func (g *rwGraph) finish() {
 		}
 	}
 	for i, l := range g.locks {
-		if l.writer >= 0 || l.read() || !l.rw.rw.Free() || stateOf(&l.mutex) != (state{}) {
+		if l.writer >= 0 || l.read() || !l.rw.gate().Free() || stateOf(&l.mutex) != (state{}) {
 			g.fatalf("lock %d is left with %+v", i, &l.rw.rw)
 		}
 	}

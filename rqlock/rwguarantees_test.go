@@ -34,7 +34,7 @@ var rwWays = []struct {
 		func(l *RWMutex) error { return l.RLockContext(context.Background()) }},
 }
 
-func rwAddr(l *RWMutex) uintptr { return attributes.Addr(&l.rw.Word) }
+func rwAddr(l *RWMutex) uintptr { return attributes.Addr(&l.rw.Owned) }
 
 // shared is what a reader-writer lock guards: plain counters, equal outside of writers'
 // sections.
@@ -575,8 +575,8 @@ func TestRWStall(t *testing.T) {
 // endReading ends the reading of a goroutine that has ended without.
 func endReading(l *RWMutex, id uint64) {
 	for row := range uint32(1 << 10) {
-		if r := (readers.Reader{ID: id, Row: row}); l.rw.Reads(r) {
-			l.rw.Leave(r)
+		if r := readers.At(id, row); l.gate().Reads(r) {
+			l.gate().Leave(r)
 			return
 		}
 	}
@@ -674,14 +674,14 @@ func TestRWClosed(t *testing.T) {
 	must(t, a[1].result())
 	a[1].unwrite(l)
 
-	asm.StoreRelaxed32(&l.rw.Word.Sleeper, asm.ClosedMask)
+	asm.StoreRelaxed32(&l.rw.Sleeper, asm.ClosedMask)
 	if l.TryRLock() || l.TryLock() {
 		t.Error("somebody took a closed lock")
 	}
 	a[0].start(l.RLock)
 	await(t, "a reader to wait", func() bool { w := waiter.Lookup(a[0].id); return w != nil && w.Stage.Load() == waiter.Listed })
-	asm.StoreRelaxed32(&l.rw.Word.Sleeper, 0)
-	l.rw.Settle()
+	asm.StoreRelaxed32(&l.rw.Sleeper, 0)
+	l.gate().Settle()
 	must(t, a[0].result())
 	a[0].unread(l)
 }
@@ -1229,7 +1229,7 @@ func TestRWLateReader(t *testing.T) {
 	a[1].blocks(l, l.RLock)
 	time.Sleep(5 * time.Millisecond) // until it sleeps
 	// As an unlock that cannot see the reader yet.
-	a[0].do(func() error { asm.UnlockOwned(&l.rw.Word); return nil })
+	a[0].do(func() error { asm.UnlockOwned(&l.rw.Owned); return nil })
 	a[2].read(l)
 	a[2].waits(m, m.Lock)
 	a[3].blocks(l, l.Lock)

@@ -8,6 +8,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/gate"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 )
 
 // An RWMutex is a reader-writer lock whose acquisition may fail instead of hanging the
@@ -22,7 +23,7 @@ import (
 // up, or at once if it would deadlock otherwise.
 type RWMutex struct {
 	_  noCopy
-	rw gate.Lock
+	rw asm.RWOwned
 }
 
 // A Locker is what a lock is to those who need not know whether it is one for reading.
@@ -36,7 +37,16 @@ type Locker interface {
 //
 // A nil result orders the section after all before it.
 func (l *RWMutex) Lock() error {
-	if l.rw.TryLock(asm.CurrentGoid()) {
+	return wlockFused(l) // 0 -> me; acquire [gate]
+}
+
+// wlockContended goes on where the fast path of Lock has failed.
+func wlockContended(l *RWMutex) error { return l.lockSlow(nil) }
+
+// wlockReaders goes on where the fast path of Lock has made the caller the owner, and there
+// may be readers.
+func wlockReaders(l *RWMutex) error {
+	if l.gate().Vacate(wait.Tries()) {
 		return nil
 	}
 	return l.lockSlow(nil)
@@ -44,11 +54,11 @@ func (l *RWMutex) Lock() error {
 
 // TryLock acquires l for writing if nobody holds it or is promised it, and reports whether it
 // did. It never waits.
-func (l *RWMutex) TryLock() bool { return l.rw.TryLock(asm.CurrentGoid()) }
+func (l *RWMutex) TryLock() bool { return l.gate().TryLock() }
 
 // LockTimeout is Lock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) LockTimeout(d time.Duration) error {
-	if l.rw.TryLock(asm.CurrentGoid()) {
+	if l.gate().TryLock() {
 		return nil
 	}
 	lim := park.Within(d)
@@ -57,7 +67,7 @@ func (l *RWMutex) LockTimeout(d time.Duration) error {
 
 // LockContext is Lock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) LockContext(ctx context.Context) error {
-	if l.rw.TryLock(asm.CurrentGoid()) {
+	if l.gate().TryLock() {
 		return nil
 	}
 	lim := park.Until(ctx)
@@ -67,10 +77,17 @@ func (l *RWMutex) LockContext(ctx context.Context) error {
 // Unlock ends what Lock began. It has those readers in that waited meanwhile, before the next
 // writer. It panics, and changes nothing, if the caller does not hold l for writing.
 func (l *RWMutex) Unlock() {
-	if !l.rw.Unlock() {
-		l.badUnlock(asm.CurrentGoid())
-	}
+	wunlockFused(l) // me -> 0; release [gate]
 }
+
+// wunlockWake goes on where the fast path of Unlock has found that somebody may sleep.
+func wunlockWake(l *RWMutex) { l.gate().Unlocked() }
+
+// wunlockAdmit goes on where the fast path of Unlock has found that readers wait.
+func wunlockAdmit(l *RWMutex) { l.gate().GiveBack() }
+
+// wunlockForeign goes on where the fast path of Unlock has found another owner.
+func wunlockForeign(l *RWMutex) { l.badUnlock(asm.CurrentGoid()) }
 
 // RLock acquires l for reading. Its errors are those of [Mutex.Lock]. Who holds l for writing
 // gets a [*DeadlockError] at once. Who holds it for reading is let in at once, and must call
@@ -78,19 +95,31 @@ func (l *RWMutex) Unlock() {
 //
 // A nil result orders the section after those of all writers before it.
 func (l *RWMutex) RLock() error {
-	if l.rw.TryRead(readers.Here()) {
+	return rlockFused(l)
+}
+
+// rlockContended goes on where the fast path of RLock has failed. It is no slow path yet: a
+// lock that counts its readers has no other.
+func rlockContended(l *RWMutex) error {
+	if l.gate().TryRead(readers.Here()) {
 		return nil
 	}
 	return l.rlockSlow(nil)
 }
 
+// rlockClaimed goes on where the fast path of RLock has failed after it had claimed a slot.
+func rlockClaimed(l *RWMutex) error {
+	l.gate().Unclaim(readers.Here())
+	return rlockContended(l)
+}
+
 // TryRLock acquires l for reading if nobody holds it for writing or waits to, or the caller
 // reads already, and reports whether it did. It never waits.
-func (l *RWMutex) TryRLock() bool { return l.rw.TryRead(readers.Here()) }
+func (l *RWMutex) TryRLock() bool { return l.gate().TryRead(readers.Here()) }
 
 // RLockTimeout is RLock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) RLockTimeout(d time.Duration) error {
-	if l.rw.TryRead(readers.Here()) {
+	if l.gate().TryRead(readers.Here()) {
 		return nil
 	}
 	lim := park.Within(d)
@@ -99,7 +128,7 @@ func (l *RWMutex) RLockTimeout(d time.Duration) error {
 
 // RLockContext is RLock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) RLockContext(ctx context.Context) error {
-	if l.rw.TryRead(readers.Here()) {
+	if l.gate().TryRead(readers.Here()) {
 		return nil
 	}
 	lim := park.Until(ctx)
@@ -109,7 +138,15 @@ func (l *RWMutex) RLockContext(ctx context.Context) error {
 // RUnlock ends one RLock of the calling goroutine. It panics, and changes nothing, if there
 // was none. Locks may be released in any order.
 func (l *RWMutex) RUnlock() {
-	switch held, overwritten := l.rw.Leave(readers.Here()); {
+	runlockFused(l)
+}
+
+// runlockWake goes on where the fast path of RUnlock has found that a writer waits for readers.
+func runlockWake(l *RWMutex) { l.gate().WakeDrainer() }
+
+// runlockOther goes on where the fast path of RUnlock has not found the slot that it looks for.
+func runlockOther(l *RWMutex) {
+	switch held, overwritten := l.gate().Leave(readers.Here()); {
 	case !held:
 		l.badRUnlock()
 	case overwritten:
@@ -125,7 +162,7 @@ func (l *RWMutex) Downgrade() {
 	if l.owner() != me.ID {
 		l.badUnlock(me.ID)
 	}
-	l.rw.Downgrade(me)
+	l.gate().Downgrade(me)
 }
 
 // AssertHeld panics unless the caller holds l for writing. It acquires nothing, and neither
@@ -138,16 +175,16 @@ func (l *RWMutex) AssertHeld() {
 
 // AssertRHeld is AssertHeld for one who holds l for reading, or for writing.
 func (l *RWMutex) AssertRHeld() {
-	if me := readers.Here(); l.owner() != me.ID && !l.rw.Reads(me) {
+	if me := readers.Here(); l.owner() != me.ID && !l.gate().Reads(me) {
 		l.badAssert(me.ID, " for reading")
 	}
 }
 
 // SetName gives l a name for reports, as [Mutex.SetName].
-func (l *RWMutex) SetName(name string) { setName(&l.rw.Word, name) }
+func (l *RWMutex) SetName(name string) { setName(&l.rw.Owned, name) }
 
 // SetStallTimeout gives l a stall timeout of its own, as [Mutex.SetStallTimeout].
-func (l *RWMutex) SetStallTimeout(d time.Duration) { setStallTimeoutOf(&l.rw.Word, d) }
+func (l *RWMutex) SetStallTimeout(d time.Duration) { setStallTimeoutOf(&l.rw.Owned, d) }
 
 // RLocker returns l as a lock whose Lock is l's RLock, and whose Unlock is its RUnlock.
 func (l *RWMutex) RLocker() Locker { return (*rlocker)(l) }
@@ -157,6 +194,11 @@ type rlocker RWMutex
 func (l *rlocker) Lock() error { return (*RWMutex)(l).RLock() }
 func (l *rlocker) Unlock()     { (*RWMutex)(l).RUnlock() }
 
+func (l *RWMutex) gate() *gate.Lock { return (*gate.Lock)(&l.rw) }
+
+// readerTable is what the fast paths find a goroutine's row by.
+var readerTable = readers.Table()
+
 // owner returns the id of the goroutine that holds l for writing or waits until its readers
 // have left, or 0 if there is none.
-func (l *RWMutex) owner() uint64 { return l.rw.Word.Owner.Load() }
+func (l *RWMutex) owner() uint64 { return l.rw.Owner.Load() }

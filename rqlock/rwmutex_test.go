@@ -22,7 +22,7 @@ func newRWs(t testing.TB, n int) []RWMutex {
 			return
 		}
 		for i := range locks {
-			if !locks[i].rw.Free() {
+			if !locks[i].gate().Free() {
 				t.Errorf("lock %d of %d is left with %+v", i, len(locks), &locks[i].rw)
 			}
 		}
@@ -74,16 +74,16 @@ func (a *actor) blocks(l *RWMutex, step func() error) {
 
 func (a *actor) blocked(l *RWMutex) bool {
 	w := waiter.Lookup(a.id)
-	if w == nil || w.Edge.Lock.Load() != &l.rw.Word {
+	if w == nil || w.Edge.Lock.Load() != &l.rw.Owned {
 		return false
 	}
 	switch owner := l.owner(); {
 	case w.Kind.Load() == waiter.Read:
 		return w.Stage.Load() == waiter.Listed
 	case owner == a.id:
-		return l.rw.Draining()
+		return l.gate().Draining()
 	default:
-		return owner != 0 && asm.LoadRelaxed32(&l.rw.Word.Tail) != 0
+		return owner != 0 && asm.LoadRelaxed32(&l.rw.Tail) != 0
 	}
 }
 
@@ -98,7 +98,7 @@ func TestRWSize(t *testing.T) {
 		m RWMutex
 	}
 	for _, o := range []*odd{new(odd), &make([]odd, 3)[1]} {
-		if at := uintptr(unsafe.Pointer(&o.m.rw.Word.Owner)); at%8 != 0 {
+		if at := uintptr(unsafe.Pointer(&o.m.rw.Owned.Owner)); at%8 != 0 {
 			t.Errorf("an owner word is at %#x", at)
 		}
 		must(t, o.m.RLock())
@@ -136,7 +136,7 @@ func TestRWSmoke(t *testing.T) {
 	a[1].blocks(l, l.Lock)
 	l.Unlock()
 	must(t, a[0].result())
-	await(t, "the writer to wait for the reader", l.rw.Draining)
+	await(t, "the writer to wait for the reader", l.gate().Draining)
 	if l.TryRLock() {
 		t.Error("a reader passed a writer that waits")
 	}

@@ -25,15 +25,15 @@ func (l *RWMutex) rlockSlow(lim *park.Limit) error { return conclude(l.readSlow(
 
 func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 	me := readers.Here()
-	if l.owner() == me.ID || l.rw.Reads(me) {
+	if l.owner() == me.ID || l.gate().Reads(me) {
 		return failSelf(l.info(), false, l.owner() != me.ID)
 	}
-	try := func() bool { return l.rw.TryLock(me.ID) }
+	try := func() bool { return l.gate().TryLock() }
 	w, err := l.record(me, waiter.Write, lim, try)
 	if w == nil {
 		return err
 	}
-	if err := findDeadlock(w, &l.rw.Word); err != nil {
+	if err := findDeadlock(w, &l.rw.Owned); err != nil {
 		discard(w)
 		return err
 	}
@@ -41,10 +41,10 @@ func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 		return l.awaitBeside(w, lim, try)
 	}
 	events.Count(events.Queued)
-	switch queue.Enter(&l.rw.Word, w) {
+	switch queue.Enter(&l.rw.Owned, w) {
 	case queue.Nowhere:
 		waitgraph.End(w)
-		queue.TurnAway(&l.rw.Word, w)
+		queue.TurnAway(&l.rw.Owned, w)
 		badCopy(l.info())
 	case queue.Behind:
 		if err := l.awaitHead(w, lim); err != nil {
@@ -71,7 +71,7 @@ func (l *RWMutex) record(me readers.Reader, kind waiter.Kind, lim *park.Limit, t
 			return nil, err
 		}
 	}
-	waitgraph.BeginKind(w, me.ID, &l.rw.Word, kind, lim)
+	waitgraph.BeginKind(w, me.ID, &l.rw.Owned, kind, lim)
 	return w, nil
 }
 
@@ -85,7 +85,7 @@ func discard(w *waiter.Waiter) {
 // is closed (G9).
 func (l *RWMutex) spin(try func() bool) bool {
 	for i := range wait.Tries() {
-		if queue.Closed(&l.rw.Word) {
+		if queue.Closed(&l.rw.Owned) {
 			return false
 		}
 		wait.Relax(wait.Pauses(i))
@@ -132,11 +132,11 @@ func (l *RWMutex) awaitBeside(w *waiter.Waiter, lim *park.Limit, try func() bool
 // awaitHead waits until w is the head of the writers' queue. On an error w has left the
 // queue, or its predecessor will take it out.
 func (l *RWMutex) awaitHead(w *waiter.Waiter, lim *park.Limit) error {
-	for isHead := queue.Spin(&l.rw.Word, w); !isHead; isHead = queue.Park(w, lim) {
+	for isHead := queue.Spin(&l.rw.Owned, w); !isHead; isHead = queue.Park(w, lim) {
 		if err := l.reason(w, lim); err != nil {
 			waitgraph.End(w) // once abandoned, w is not ours any more
-			queue.Abandon(&l.rw.Word, w)
-			l.rw.Settle()
+			queue.Abandon(&l.rw.Owned, w)
+			l.gate().Settle()
 			return err
 		}
 	}
@@ -149,37 +149,37 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 	b := wait.Backoff{}
 	w.Head.Inherit(w.Since.Load())
 	for {
-		if l.rw.Take(w.ID.Load()) { // 0 -> me
+		if l.gate().Take(w.ID.Load()) { // 0 -> me
 			w.Head.Took(w.ID.Load())
 			owns, err := l.drain(w, lim)
 			if owns {
-				queue.Open(&l.rw.Word, w)
+				queue.Open(&l.rw.Owned, w)
 				waitgraph.End(w)
-				queue.Leave(&l.rw.Word, w)
+				queue.Leave(&l.rw.Owned, w)
 				return nil
 			}
 			if err != nil {
 				waitgraph.End(w)
-				if l.rw.GiveBack() { // me -> 0; the readers that waited for us come in (R9)
+				if l.gate().GiveBack() { // me -> 0; the readers that waited for us come in (R9)
 					w.Head.Granted()
 				} else {
 					w.Head.GaveBack()
 				}
-				queue.Leave(&l.rw.Word, w)
-				l.rw.Settle()
+				queue.Leave(&l.rw.Owned, w)
+				l.gate().Settle()
 				return err
 			}
 		}
-		now := w.Head.Look(&l.rw.Word)
+		now := w.Head.Look(&l.rw.Owned)
 		l.close(w, now, &b)
 		err := l.reason(w, lim)
-		if err == nil && w.Head.Stalled(&l.rw.Word, now) {
+		if err == nil && w.Head.Stalled(&l.rw.Owned, now) {
 			err = l.stall(w, now)
 		}
 		if err != nil {
 			waitgraph.End(w)
-			queue.Leave(&l.rw.Word, w)
-			l.rw.Settle() // closed to them, it was open to nobody
+			queue.Leave(&l.rw.Owned, w)
+			l.gate().Settle() // closed to them, it was open to nobody
 			return err
 		}
 		switch d := b.Next(); {
@@ -188,7 +188,7 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 		case d < wait.Long || !w.Head.Closed:
 			w.Sleep(d, lim)
 		default:
-			queue.Sleep(&l.rw.Word, w, lim)
+			queue.Sleep(&l.rw.Owned, w, lim)
 		}
 		wait.Relax(b.Pauses())
 	}
@@ -197,7 +197,7 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 // close closes l if its head w has waited for long enough.
 func (l *RWMutex) close(w *waiter.Waiter, now int64, b *wait.Backoff) {
 	if !w.Head.Closed && now-w.Since.Load() >= int64(wait.Barging) {
-		queue.Close(&l.rw.Word, w)
+		queue.Close(&l.rw.Owned, w)
 		*b = wait.Backoff{} // while we sleep nobody has the lock
 	}
 }
@@ -205,23 +205,26 @@ func (l *RWMutex) close(w *waiter.Waiter, now int64, b *wait.Backoff) {
 // drain waits until the readers have left, for the head w that has become the owner. Without
 // an error it fails if w is not the owner any more, as the program has overwritten l.
 func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error) {
-	if !l.rw.Drain(w) {
+	if l.gate().Vacant(wait.Tries()) {
 		return true, nil
 	}
+	l.gate().Drain(w)
 	// Readers that wait began to wait for us when we became the owner. So it is for us to look
 	// whether that has closed a cycle.
-	if err := findDeadlock(w, &l.rw.Word); err != nil {
+	if err := findDeadlock(w, &l.rw.Owned); err != nil {
 		return false, err
 	}
+	visible := false // what readers stored before they could see that we drain
 	b := wait.Backoff{}
-	for !l.rw.Drained(w) {
-		if l.owner() != w.ID.Load() {
-			return false, nil
+	for {
+		slot, drained := l.gate().Drained(w)
+		if owns := l.owner() == w.ID.Load(); drained || !owns {
+			return owns, nil
 		}
-		now := w.Head.Look(&l.rw.Word)
+		now := w.Head.Look(&l.rw.Owned)
 		l.close(w, now, &b)
 		err := l.reason(w, lim)
-		if err == nil && w.Head.Stalled(&l.rw.Word, now) {
+		if err == nil && w.Head.Stalled(&l.rw.Owned, now) {
 			err = l.stall(w, now)
 		}
 		if err != nil {
@@ -230,16 +233,18 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 		switch d := b.Next(); {
 		case d == 0:
 			runtime.Gosched()
-		case !w.Head.Closed:
-			w.Sleep(wait.Barging, lim) // the last reader wakes us
+		case slot == nil || !w.Head.Closed:
+			w.Sleep(min(d, wait.Barging), lim) // the readers wake us
+		case !visible:
+			w.Pause(wait.Drain)
+			visible = true
 		default:
-			l.rw.WatchDrain(w)
+			w.WatchOwner(&l.rw.Owned, slot, &w.Head, &w.Parker)
 			w.Park(lim)
 			w.Unwatch()
 		}
 		wait.Relax(b.Pauses())
 	}
-	return l.owner() == w.ID.Load(), nil
 }
 
 // stall is for the head w of a lock that has stalled. It returns the error that ends w's
@@ -259,7 +264,7 @@ func (l *RWMutex) stall(w *waiter.Waiter, now int64) error {
 // tell ends the wait of b, because of a stall that the head w has seen, if it has no limit of its own and has waited
 // as long.
 func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
-	if waited := now - b.Since.Load(); !b.Bounded && waited >= stall.Timeout(&l.rw.Word) {
+	if waited := now - b.Since.Load(); !b.Bounded && waited >= stall.Timeout(&l.rw.Owned) {
 		quiet := min(w.Head.Quiet(now), time.Duration(waited))
 		waitgraph.Convict(b, &waiter.Verdict{Epoch: atomic.LoadUint32(&b.Epoch), Quiet: quiet})
 	}
@@ -270,7 +275,7 @@ func (l *RWMutex) readSlow(lim *park.Limit) error {
 	if l.owner() == me.ID {
 		return failSelf(l.info(), true, false)
 	}
-	w, err := l.record(me, waiter.Read, lim, func() bool { return l.rw.TryRead(me) })
+	w, err := l.record(me, waiter.Read, lim, func() bool { return l.gate().TryRead(me) })
 	if w == nil {
 		return err
 	}
@@ -279,7 +284,7 @@ func (l *RWMutex) readSlow(lim *park.Limit) error {
 	}
 	events.Count(events.Queued)
 	w.Head = stall.Head{}
-	position := l.rw.Wait(w)
+	position := l.gate().Wait(w)
 	if position == gate.Copied {
 		discard(w)
 		badCopy(l.info())
@@ -294,22 +299,22 @@ func (l *RWMutex) readSlow(lim *park.Limit) error {
 // listedBriefly is for a reader on which nobody may depend: it is in the list while it looks,
 // and not while it sleeps.
 func (l *RWMutex) listedBriefly(w *waiter.Waiter) bool {
-	switch l.rw.Wait(w) {
+	switch l.gate().Wait(w) {
 	case gate.Admitted:
 		return true
 	case gate.Copied:
 		badCopy(l.info())
 	}
-	if err := findDeadlock(w, &l.rw.Word); err != nil {
+	if err := findDeadlock(w, &l.rw.Owned); err != nil {
 		waitgraph.Convict(w, &waiter.Verdict{Epoch: w.Epoch, Err: err})
 	}
-	return !l.rw.Withdraw(w)
+	return !l.gate().Withdraw(w)
 }
 
 // awaitGate waits until w holds l for reading. Then, or on an error, w is not in the list.
 func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.Limit) error {
-	err := findDeadlock(w, &l.rw.Word)
-	for drained := true; ; position = l.rw.Look(w) {
+	err := findDeadlock(w, &l.rw.Owned)
+	for drained := true; ; position = l.gate().Look(w) {
 		if position == gate.Admitted {
 			return nil
 		}
@@ -320,7 +325,7 @@ func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.
 			err = l.lead(w, &drained)
 		}
 		if err != nil {
-			if !l.rw.Withdraw(w) {
+			if !l.gate().Withdraw(w) {
 				err = nil // it holds l, and so it did not fail
 			}
 			return err
@@ -333,7 +338,7 @@ func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.
 		events.Count(events.Parked)
 		switch {
 		case position == gate.Leading:
-			w.WatchBeside(&l.rw.Word, &w.Head, &w.Parker, nil)
+			w.WatchBeside(&l.rw.Owned, &w.Head, &w.Parker)
 			w.Park(lim)
 			w.Unwatch()
 		case park.Bubbles(): // the one that leads may be in one
@@ -352,20 +357,20 @@ func (l *RWMutex) lead(w *waiter.Waiter, drained *bool) error {
 	if !w.Head.Closed {
 		w.Head.Begin(l.owner())
 	}
-	now := w.Head.Look(&l.rw.Word)
-	draining := l.rw.Draining()
+	now := w.Head.Look(&l.rw.Owned)
+	draining := l.gate().Draining()
 	if !draining && !*drained {
 		w.Head.Granted() // to the writer that waited
 	}
 	*drained = !draining
-	if !w.Head.Stalled(&l.rw.Word, now) {
+	if !w.Head.Stalled(&l.rw.Owned, now) {
 		return nil
 	}
 	if !w.Bounded {
 		return l.failStall(waiter.Read, w.Head.Quiet(now))
 	}
 	w.Head.Again()
-	l.rw.Each(w, func(b *waiter.Waiter) { l.tell(w, b, now) })
+	l.gate().Each(w, func(b *waiter.Waiter) { l.tell(w, b, now) })
 	return nil
 }
 

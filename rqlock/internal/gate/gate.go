@@ -13,28 +13,33 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/queue"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/stall"
+	"github.com/rqlock/rqlock/rqlock/internal/wait"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
-// A Lock is the state of a reader-writer lock. All is zero while it is free.
+// A Lock is the state of a reader-writer lock. All is zero while it is free, but for the mark
+// that its readers are in rows.
 //
-// A reader adds itself to count, and then looks at the owner. A writer becomes the owner, and
-// then looks at count. Both do so in an order that all agree on, so that one of them at least
-// sees the other: a reader that sees an owner subtracts itself again, and a writer that sees
-// readers waits until they have left.
-type Lock struct {
-	Word    asm.Owned     // the writers' lock; first, see Of
-	count   atomic.Uint32 // how often l is held for reading, and readers about to look at the owner
-	drainer atomic.Uint32 // record of the owner that waits for readers; 0 = none
-	first   atomic.Uint32 // record of the reader that has waited longest; 0 = none
-	_       uint32
-}
+// A reader says that it reads, and then looks at the owner. A writer becomes the owner, and
+// then looks for readers. Both do so in an order that all agree on, so that one of them at
+// least sees the other: a reader that sees an owner takes back what it said, and a writer that
+// sees readers waits until they have left.
+//
+// A reader says so by a slot that names the lock, see package readers. At first it also counts
+// itself in the lock. A lock that is read again and again says that its readers are in rows:
+// then a slot is enough, and a writer looks for slots.
+type Lock asm.RWOwned
 
 // Of returns the lock that has this word.
 func Of(word *asm.Owned) *Lock { return (*Lock)(unsafe.Pointer(word)) }
 
+// Word returns the writers' lock.
+func (l *Lock) Word() *asm.Owned { return &l.Owned }
+
 // name is what the lock is called in the tables of package readers.
 func (l *Lock) name() uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
+
+func (l *Lock) words() *asm.RWOwned { return (*asm.RWOwned)(l) }
 
 // mutexes guard the lists. A lock has one of them, by its address.
 var mutexes [256]struct {
@@ -47,7 +52,11 @@ func (l *Lock) mutex() *sync.Mutex {
 }
 
 // open reports whether newcomers may read: nobody writes, is about to, or has closed the lock.
-func (l *Lock) open() bool { return l.Word.Owner.Load() == 0 && !queue.Closed(&l.Word) } // acquire: pairs with Unlock [gate]
+func (l *Lock) open() bool { return l.Owner.Load() == 0 && !queue.Closed(&l.Owned) } // acquire: pairs with Unlock [gate]
+
+// inRows reports whether readers need not be counted. It is looked at after the owner: only an
+// owner takes the mark away, and that has seen no slot.
+func (l *Lock) inRows() bool { return atomic.LoadUint32(&l.Readers)&asm.RowsMask != 0 }
 
 // TryRead has me, the calling goroutine, hold l for reading if it may at once: it does so
 // already, or the gate is open.
@@ -56,134 +65,231 @@ func (l *Lock) TryRead(me readers.Reader) bool {
 	ok := l.tryRead(me)
 	raceEnable()
 	if ok {
-		raceAcquire(unsafe.Pointer(&l.Word))
+		raceAcquire(unsafe.Pointer(l))
 	}
 	return ok
 }
 
 func (l *Lock) tryRead(me readers.Reader) bool {
-	s, held, claimed := me.FindOrClaim(l.name(), l.open())
-	if held {
-		if l.addToOthers() { // past all who wait: they wait for me
-			s.Deepen(+1)
+	if s, held := me.Find(l.name()); held {
+		if l.countAgain(s) {
+			s.Deepen(+1) // past all who wait: they wait for me
 			return true
 		}
 		me.Release(s)
-		return l.tryRead(me)
 	}
-	if !claimed {
+	if !l.open() {
 		return false
 	}
-	l.count.Add(1) // sequentially consistent, as is the look at the owner [gate]
-	if l.open() {
+	s := me.Claim(l.name()) // sequentially consistent, as is the look at the owner [gate]
+	if l.open() && (l.inRows() || l.count(s)) {
 		return true
 	}
-	l.subtract()
 	me.Release(s)
+	l.WakeDrainer()
 	return false
 }
 
-// addToOthers counts a reader that has a slot. It fails if none is counted: then the slot is
-// that of a lock which was overwritten, or was at the same address before and became garbage
-// while somebody read it.
-func (l *Lock) addToOthers() bool {
-	for n := l.count.Load(); n != 0; n = l.count.Load() {
-		if l.count.CompareAndSwap(n, n+1) {
+// count counts a reader with its slot, if the gate is open.
+func (l *Lock) count(s readers.Slot) bool {
+	atomic.AddUint32(&l.Readers, 1) // sequentially consistent, as is the look at the owner [gate]
+	if !l.open() {
+		l.subtract()
+		return false
+	}
+	s.Count()
+	if readers.Warm(l.name()) {
+		l.moveToRows()
+	}
+	return true
+}
+
+// countAgain counts a reader that has this slot once more. It fails if the slot is stale: that of
+// a lock which was overwritten, or was at the same address before and became garbage while
+// somebody read it.
+func (l *Lock) countAgain(s readers.Slot) bool {
+	if !s.Counted() {
+		return l.inRows()
+	}
+	for n := atomic.LoadUint32(&l.Readers); n&^asm.RowsMask != 0; n = atomic.LoadUint32(&l.Readers) {
+		if atomic.CompareAndSwapUint32(&l.Readers, n, n+1) {
 			return true
 		}
 	}
 	return false
+}
+
+// moveToRows has readers be found in rows from now on. The caller is counted, so nobody writes.
+// A slot may have been left by a goroutine that ended, of a lock that was here before. So it
+// happens only if there are no more slots than readers.
+func (l *Lock) moveToRows() {
+	n := atomic.LoadUint32(&l.Readers)
+	if readers.Count(l.name()) == int(n) && atomic.CompareAndSwapUint32(&l.Readers, n, n|asm.RowsMask) {
+		readers.Hot(l.name())
+	}
+}
+
+// Unclaim takes back what asm.ReadLock has claimed for me.
+func (l *Lock) Unclaim(me readers.Reader) {
+	me.Release(me.Claimed())
+	l.WakeDrainer()
 }
 
 // Reads reports whether me holds l for reading.
 func (l *Lock) Reads(me readers.Reader) bool {
 	raceDisable()
 	defer raceEnable()
-	_, held := me.Find(l.name())
-	return held && l.count.Load() != 0 // see addToOthers
+	s, held := me.Find(l.name())
+	return held && !l.stale(s)
+}
+
+// stale reports whether a slot is certainly not of this lock, see countAgain.
+func (l *Lock) stale(s readers.Slot) bool {
+	n := atomic.LoadUint32(&l.Readers)
+	return s.Counted() && n&^asm.RowsMask == 0 || !s.Counted() && n&asm.RowsMask == 0
 }
 
 // Leave ends one TryRead of me, the calling goroutine. It fails if there was none. If the
 // lock was overwritten meanwhile, it ends it and reports that.
 func (l *Lock) Leave(me readers.Reader) (held, overwritten bool) {
-	raceReleaseMerge(unsafe.Pointer(&l.count))
+	raceReleaseMerge(unsafe.Pointer(&l.Readers))
 	raceDisable()
 	defer raceEnable()
 	s, held := me.Find(l.name())
 	if !held {
 		return false, false
 	}
-	overwritten = !l.subtract()
-	if s.Depth() > 1 {
+	if s.Counted() {
+		overwritten = !l.subtract()
+	} else {
+		overwritten = !l.inRows()
+	}
+	if s.More() > 0 {
 		s.Deepen(-1)
 	} else {
 		me.Release(s) // later than that: who is counted is named
 	}
+	l.WakeDrainer()
 	return true, overwritten
 }
 
-// subtract subtracts a reader, and wakes the writer that waits for the last one. It fails if
-// there is none to subtract.
+// subtract subtracts a reader. It fails if there is none to subtract.
 func (l *Lock) subtract() bool {
-	switch l.count.Add(^uint32(0)) { // release: pairs with Drained [gate]
-	case 0:
-		if index := l.drainer.Load(); index != 0 {
-			waiter.At(index).Signal()
-		}
-	case ^uint32(0):
-		l.count.Add(1)
+	if atomic.AddUint32(&l.Readers, ^uint32(0))&^asm.RowsMask == ^uint32(asm.RowsMask) { // release: pairs with Drained [gate]
+		atomic.AddUint32(&l.Readers, 1)
 		return false
 	}
 	return true
 }
 
-// add has a reader hold l that does not run, or is the caller. The caller makes sure that nobody
-// writes.
+// WakeDrainer wakes the owner, if it waits for readers. The caller's slot is released already.
+func (l *Lock) WakeDrainer() {
+	if index := atomic.LoadUint32(&l.Drainer); index != 0 { // pairs with Drain [drainer]
+		w := waiter.At(index)
+		w.Woken()
+		w.Signal()
+	}
+}
+
+// add has a reader that is blocked hold l. The caller makes sure that nobody writes.
 func (l *Lock) add(r readers.Reader) {
-	l.count.Add(1)
-	if _, held := r.Find(l.name()); !held { // see addToOthers
-		r.Claim(l.name())
+	if s, held := r.Find(l.name()); held {
+		r.Release(s) // it is stale
+	}
+	s := r.Claim(l.name())
+	if !l.inRows() {
+		atomic.AddUint32(&l.Readers, 1)
+		s.Count()
 	}
 }
 
 // TryLock has the calling goroutine own l if it is free of readers and writers, and not closed.
-func (l *Lock) TryLock(me uint64) bool {
-	if l.count.Load() != 0 || queue.Closed(&l.Word) {
+func (l *Lock) TryLock() bool {
+	if l.Read() {
 		return false
 	}
-	if !l.Word.Owner.CompareAndSwap(0, me) { // 0 -> me; sequentially consistent, as is the next look [gate]
+	switch asm.WriteLock(l.words()) { // 0 -> me; sequentially consistent, as are the looks for readers [gate]
+	case asm.WriteGranted:
+		return true
+	case asm.ReadersDue:
+		return l.Vacate(1)
+	}
+	return false
+}
+
+// Vacate looks for readers, for the owner. If there are still some when it has looked so many
+// times, it unlocks l and fails.
+func (l *Lock) Vacate(times int) bool {
+	if l.Vacant(times) {
+		return true
+	}
+	l.Unlock()
+	return false
+}
+
+// Vacant looks for readers, for the owner, and reports whether there are none. It looks so many
+// times.
+func (l *Lock) Vacant(times int) bool {
+	for i := range times {
+		if i > 0 {
+			wait.Relax(wait.Pauses(i))
+		}
+		if l.vacant() {
+			return true
+		}
+	}
+	return false
+}
+
+// vacant reports whether nobody reads. The caller is the owner.
+func (l *Lock) vacant() bool {
+	switch n := atomic.LoadUint32(&l.Readers); {
+	case n == 0:
+		raceAcquire(unsafe.Pointer(&l.Readers))
+		return true
+	case n&^asm.RowsMask != 0:
 		return false
 	}
-	if l.count.Load() != 0 {
-		l.Unlock()
+	some, rows := readers.Any(l.name())
+	if some {
 		return false
 	}
-	raceAcquire(unsafe.Pointer(&l.count))
+	raceAcquire(unsafe.Pointer(&l.Readers))
+	l.scanned(rows)
 	return true
+}
+
+// scanned has the lock count its readers again if it was scanned too often. The caller is the
+// owner, and there are no readers.
+func (l *Lock) scanned(rows int) {
+	if readers.Cool(l.name(), rows+1) {
+		atomic.AndUint32(&l.Readers, ^uint32(asm.RowsMask)) // one may be counting itself
+	}
+	readers.Sweep()
 }
 
 // Take has the head of l's queue own l, whose readers have yet to leave. See Drained.
 func (l *Lock) Take(me uint64) bool {
-	return l.Word.Owner.Load() == 0 && l.Word.Owner.CompareAndSwap(0, me) // 0 -> me; sequentially consistent [gate]
+	return l.Owner.Load() == 0 && l.Owner.CompareAndSwap(0, me) // 0 -> me; sequentially consistent [gate]
 }
 
 // Unlock releases l, and has those in who wait to read. It fails if the caller does not own l.
 func (l *Lock) Unlock() bool {
-	if l.first.Load() != 0 {
-		if l.Word.Owner.Load() != asm.CurrentGoid() {
-			return false
-		}
-		l.release(nil)
-		return true
-	}
-	switch asm.UnlockOwned(&l.Word) { // me -> 0; release: pairs with open, TryLock and Take [gate]
+	switch asm.WriteUnlock(l.words()) { // me -> 0; release: pairs with open, TryLock and Take [gate]
 	case asm.NotOwner:
 		return false
+	case asm.AdmitDue:
+		l.release(nil)
 	case asm.WakeDue:
-		queue.Wake(&l.Word)
+		l.Unlocked()
 	}
-	l.Settle() // some may have come meanwhile
 	return true
+}
+
+// Unlocked wakes those who wait for l, which was unlocked just now.
+func (l *Lock) Unlocked() {
+	queue.Wake(&l.Owned)
+	l.Settle()
 }
 
 // Downgrade has the owner, me, read what it wrote, along with those who wait to.
@@ -198,7 +304,7 @@ func (l *Lock) GiveBack() (granted bool) { return l.release(nil) }
 func (l *Lock) release(owner *readers.Reader) (granted bool) {
 	mu := l.mutex()
 	mu.Lock()
-	l.drainer.Store(0)
+	atomic.StoreUint32(&l.Drainer, 0)
 	if owner != nil {
 		l.add(*owner)
 	}
@@ -206,31 +312,32 @@ func (l *Lock) release(owner *readers.Reader) (granted bool) {
 	for w := head; w != nil; w = after(w, head) {
 		l.add(w.Reader)
 	}
-	due := asm.UnlockOwned(&l.Word) == asm.WakeDue // me -> 0; release: pairs with open, TryLock and Take [gate]
+	due := asm.UnlockOwned(&l.Owned) == asm.WakeDue // me -> 0; release: pairs with open, TryLock and Take [gate]
 	l.wake(head)
 	mu.Unlock()
 	if due {
-		queue.Wake(&l.Word)
+		queue.Wake(&l.Owned)
 	}
+	l.Settle() // some may have come meanwhile
 	return head != nil
 }
 
 // list returns the first of those who wait to read, or nil. If l is a copy, what it names is
 // not its own, and forgotten.
 func (l *Lock) list() *waiter.Waiter {
-	index := l.first.Load()
+	index := atomic.LoadUint32(&l.First)
 	if index == 0 {
 		return nil
 	}
 	if w := waiter.At(index); l.lists(w) {
 		return w
 	}
-	l.first.Store(0)
+	atomic.StoreUint32(&l.First, 0)
 	return nil
 }
 
 func (l *Lock) lists(w *waiter.Waiter) bool {
-	return w.Stage.Load() == waiter.Listed && w.Edge.Lock.Load() == &l.Word
+	return w.Stage.Load() == waiter.Listed && w.Edge.Lock.Load() == &l.Owned
 }
 
 // after returns the reader behind w in the list that begins with head, or nil.
@@ -245,8 +352,8 @@ func after(w, head *waiter.Waiter) *waiter.Waiter {
 // use their records again only once the mutex is free.
 func (l *Lock) wake(head *waiter.Waiter) {
 	for w := head; w != nil; w = after(w, head) {
-		if l.first.Load() == w.Index {
-			l.first.Store(0)
+		if atomic.LoadUint32(&l.First) == w.Index {
+			atomic.StoreUint32(&l.First, 0)
 		}
 		w.Leads = false
 		w.Stage.Store(waiter.Admitted)
@@ -257,7 +364,7 @@ func (l *Lock) wake(head *waiter.Waiter) {
 // Settle has those in who wait to read, if the gate is open. Whoever opens it calls this later,
 // for those who came to wait too late to be seen before.
 func (l *Lock) Settle() {
-	if l.first.Load() == 0 { // acquire: pairs with Wait [gate]
+	if atomic.LoadUint32(&l.First) == 0 { // acquire: pairs with Wait [gate]
 		return
 	}
 	mu := l.mutex()
@@ -272,15 +379,17 @@ func (l *Lock) letIn(head *waiter.Waiter) bool {
 		return false
 	}
 	// As any reader: while one is counted, nobody writes who was not there before.
-	l.count.Add(1)
-	in := l.Word.Owner.Load() == 0
+	atomic.AddUint32(&l.Readers, 1) // sequentially consistent, as is the look at the owner [gate]
+	in := l.Owner.Load() == 0
 	if in {
 		for w := head; w != nil; w = after(w, head) {
 			l.add(w.Reader)
 		}
+		l.admitted()
 		l.wake(head)
 	}
 	l.subtract()
+	l.WakeDrainer()
 	return in
 }
 
@@ -300,9 +409,9 @@ func (l *Lock) Wait(w *waiter.Waiter) Position {
 	mu.Lock()
 	defer mu.Unlock()
 	w.Stage.Store(waiter.Listed)
-	if index := l.first.Load(); index == 0 {
+	if index := atomic.LoadUint32(&l.First); index == 0 {
 		w.After, w.Before, w.Leads = w.Index, w.Index, true
-		l.first.Store(w.Index) // release: pairs with Settle [gate]
+		atomic.StoreUint32(&l.First, w.Index) // release: pairs with Settle [gate]
 	} else {
 		head := waiter.At(index)
 		if !l.lists(head) {
@@ -331,7 +440,7 @@ func (l *Lock) look(w *waiter.Waiter) Position {
 	switch {
 	case w.Stage.Load() == waiter.Admitted:
 		w.Stage.Store(waiter.NotListed)
-		raceAcquire(unsafe.Pointer(&l.Word))
+		raceAcquire(unsafe.Pointer(l))
 		return Admitted
 	case w.Leads:
 		return Leading
@@ -346,7 +455,7 @@ func (l *Lock) Withdraw(w *waiter.Waiter) bool {
 	defer mu.Unlock()
 	if w.Stage.Load() == waiter.Admitted {
 		w.Stage.Store(waiter.NotListed)
-		raceAcquire(unsafe.Pointer(&l.Word))
+		raceAcquire(unsafe.Pointer(l))
 		return false
 	}
 	l.unlink(w, w.Head)
@@ -364,10 +473,10 @@ func (l *Lock) unlink(w *waiter.Waiter, known stall.Head) {
 		next.Before = w.Before
 		waiter.At(w.Before).After = w.After
 	}
-	if l.first.Load() == w.Index {
-		l.first.Store(0)
+	if atomic.LoadUint32(&l.First) == w.Index {
+		atomic.StoreUint32(&l.First, 0)
 		if next != nil {
-			l.first.Store(next.Index)
+			atomic.StoreUint32(&l.First, next.Index)
 		}
 	}
 	if w.Leads && next != nil {
@@ -398,12 +507,13 @@ func (l *Lock) AdmitPast(w *waiter.Waiter, epoch uint32) bool {
 	mu := l.mutex()
 	mu.Lock()
 	defer mu.Unlock()
-	if atomic.LoadUint32(&w.Epoch) != epoch || !l.lists(w) || l.drainer.Load() == 0 {
+	if atomic.LoadUint32(&w.Epoch) != epoch || !l.lists(w) || !l.Draining() {
 		return false
 	}
-	l.add(w.Reader)    // the drainer owns l only with the mutex held, see Drained
+	l.add(w.Reader) // the drainer owns l only with the mutex held, see Drained
+	l.admitted()
 	var now stall.Head // it has been granted just now
-	now.Begin(l.Word.Owner.Load())
+	now.Begin(l.Owner.Load())
 	l.unlink(w, now)
 	w.Stage.Store(waiter.Admitted)
 	w.Signal()
@@ -411,55 +521,79 @@ func (l *Lock) AdmitPast(w *waiter.Waiter, epoch uint32) bool {
 	return true
 }
 
-// Drain says that the owner, whose record is w, waits for the readers to leave. It reports
-// whether there are any.
-func (l *Lock) Drain(w *waiter.Waiter) bool {
-	if l.count.Load() == 0 {
-		raceAcquire(unsafe.Pointer(&l.count))
-		return false
+// admitted has the owner that waits for readers look at all slots again: it may be past those
+// of readers who were let in just now. The mutex is held.
+func (l *Lock) admitted() {
+	if index := atomic.LoadUint32(&l.Drainer); index != 0 {
+		waiter.At(index).Again = true
 	}
-	l.drainer.Store(w.Index) // sequentially consistent, as are the looks at count [gate]
-	return true
 }
 
-// Drained reports whether the readers have left. Then the owner may write, if it is still the
-// owner: the lock may have been overwritten.
-func (l *Lock) Drained(w *waiter.Waiter) bool {
-	if l.count.Load() != 0 { // acquire: pairs with subtract [gate]
-		return false
+// Drain says that the owner, whose record is w, waits for the readers to leave.
+func (l *Lock) Drain(w *waiter.Waiter) {
+	w.Again, w.Scan = false, readers.Scan{}
+	atomic.StoreUint32(&l.Drainer, w.Index) // sequentially consistent: before the looks at the slots [drainer]
+}
+
+// Drained reports whether the readers have left. Then the owner may write. If not, it returns
+// the slot that w waits for next, or nil if a reader is counted that has no slot further on.
+func (l *Lock) Drained(w *waiter.Waiter) (slot *uint64, drained bool) {
+	for {
+		if atomic.LoadUint32(&l.Readers) != 0 { // acquire: pairs with subtract [gate]
+			if slot = w.Scan.Next(l.name()); slot != nil {
+				return slot, false
+			}
+		}
+		if again, drained := l.drained(w); !again {
+			return nil, drained
+		}
 	}
+}
+
+// drained is for a scan that has come to its end, or that is not needed as readers are counted.
+func (l *Lock) drained(w *waiter.Waiter) (again, drained bool) {
 	mu := l.mutex()
 	mu.Lock()
 	defer mu.Unlock()
-	if l.count.Load() != 0 { // one was admitted meanwhile
-		return false
+	w.Scan = readers.Scan{}
+	if again, w.Again = w.Again, false; again {
+		return true, false
 	}
-	l.drainer.CompareAndSwap(w.Index, 0)
-	raceAcquire(unsafe.Pointer(&l.count))
-	return true
-}
-
-// WatchDrain has the watchdog look after the owner, which is about to sleep until the readers
-// have left.
-func (l *Lock) WatchDrain(w *waiter.Waiter) {
-	w.WatchBeside(&l.Word, &w.Head, &w.Parker, &l.count)
+	n := atomic.LoadUint32(&l.Readers) // acquire: pairs with subtract [gate]
+	if n&^asm.RowsMask != 0 {
+		return false, false
+	}
+	atomic.CompareAndSwapUint32(&l.Drainer, w.Index, 0)
+	raceAcquire(unsafe.Pointer(&l.Readers))
+	if n != 0 {
+		l.scanned(readers.Rows())
+	}
+	return false, true
 }
 
 // Draining reports whether the owner waits for readers.
-func (l *Lock) Draining() bool { return l.drainer.Load() != 0 }
+func (l *Lock) Draining() bool { return atomic.LoadUint32(&l.Drainer) != 0 }
 
-// Counted returns how many readers hold l. It is a hint.
-func (l *Lock) Counted() uint32 { return l.count.Load() }
+// Read reports whether somebody may hold l for reading. It is a hint.
+func (l *Lock) Read() bool {
+	n := atomic.LoadUint32(&l.Readers)
+	if n == asm.RowsMask {
+		some, _ := readers.Any(l.name())
+		return some
+	}
+	return n != 0
+}
 
-// Readers calls f for those who hold l for reading, until it returns false.
-func (l *Lock) Readers(f func(id uint64) bool) {
-	if l.count.Load() != 0 {
+// EachReader calls f for those who hold l for reading, until it returns false.
+func (l *Lock) EachReader(f func(id uint64) bool) {
+	if atomic.LoadUint32(&l.Readers) != 0 {
 		readers.Each(l.name(), f)
 	}
 }
 
-// Free reports whether l is as new. It is for tests.
+// Free reports whether l is as new, but for the mark that its readers are in rows. It is for
+// tests.
 func (l *Lock) Free() bool {
-	return l.Word.Owner.Load() == 0 && asm.LoadRelaxed32(&l.Word.Tail) == 0 && asm.LoadRelaxed32(&l.Word.Sleeper) == 0 &&
-		l.count.Load() == 0 && l.drainer.Load() == 0 && l.first.Load() == 0
+	return l.Owner.Load() == 0 && asm.LoadRelaxed32(&l.Tail) == 0 && asm.LoadRelaxed32(&l.Sleeper) == 0 &&
+		!l.Read() && !l.Draining() && atomic.LoadUint32(&l.First) == 0
 }

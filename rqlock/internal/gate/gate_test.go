@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
@@ -17,10 +16,10 @@ func record(t *testing.T, l *Lock, id uint64) *waiter.Waiter {
 	t.Helper()
 	w := waiter.New(id)
 	w.ID.Store(id)
-	w.Reader = readers.Reader{ID: id, Row: uint32(id)}
+	w.Reader = readers.At(id, uint32(id))
 	w.Parker.Begin(false, nil)
 	atomic.AddUint32(&w.Epoch, 1)
-	w.Edge.Lock.Store(&l.Word)
+	w.Edge.Lock.Store(&l.Owned)
 	t.Cleanup(func() { w.Edge.Lock.Store(nil) })
 	return w
 }
@@ -51,9 +50,8 @@ func TestStoreThenLook(t *testing.T) {
 		})
 	}
 	wg.Go(func() {
-		me := asm.CurrentGoid()
 		for !over.Load() {
-			if l.TryLock(me) {
+			if l.TryLock() {
 				if inside.Add(100) != 100 {
 					t.Error("a writer beside somebody")
 					over.Store(true)
@@ -78,7 +76,7 @@ func TestAdmitPast(t *testing.T) {
 	var l Lock
 	me := readers.Here()
 	w, drainer := record(t, &l, 1<<40), record(t, &l, 1<<41)
-	if !l.TryLock(me.ID) {
+	if !l.TryLock() {
 		t.Fatal("not free")
 	}
 	if p := l.Wait(w); p != Leading {
@@ -93,8 +91,12 @@ func TestAdmitPast(t *testing.T) {
 	}
 	l.Leave(w.Reader)
 
-	if !l.Take(drainer.ID.Load()) || !l.Drain(drainer) || l.Drained(drainer) {
-		t.Fatal("the readers are not waited for")
+	drained := func() bool { _, ok := l.Drained(drainer); return ok }
+	if !l.Take(drainer.ID.Load()) || l.Vacant(1) {
+		t.Fatal("the reader is not seen")
+	}
+	if l.Drain(drainer); drained() {
+		t.Fatal("the reader is not waited for")
 	}
 	if p := l.Wait(w); p != Leading {
 		t.Fatalf("position %d", p)
@@ -106,14 +108,14 @@ func TestAdmitPast(t *testing.T) {
 		t.Error("not let in once")
 	}
 	l.Leave(me)
-	if l.Drained(drainer) {
+	if drained() {
 		t.Error("one was let in, and not waited for")
 	}
 	if l.Look(w) != Admitted {
 		t.Error("it does not know that it is in")
 	}
 	l.Leave(w.Reader)
-	if !l.Drained(drainer) {
+	if !drained() {
 		t.Error("all have left")
 	}
 	if l.Wait(w); l.AdmitPast(w, w.Epoch) {
@@ -122,7 +124,7 @@ func TestAdmitPast(t *testing.T) {
 	if !l.Withdraw(w) {
 		t.Error("it does not hold the lock")
 	}
-	l.Word.Owner.Store(0)
+	l.Owner.Store(0)
 	if !l.Free() || readers.Number() != 0 {
 		t.Errorf("left %+v, %d slots", &l, readers.Number())
 	}
@@ -134,7 +136,7 @@ func TestAdmitPast(t *testing.T) {
 // that leads (R9).
 func TestWithdraw(t *testing.T) {
 	var l Lock
-	l.Word.Owner.Store(1 << 50)
+	l.Owner.Store(1 << 50)
 	const n = 4
 	var all [n]*waiter.Waiter
 	for i := range all {
@@ -171,7 +173,7 @@ func TestWithdraw(t *testing.T) {
 			}
 		}
 	}
-	l.Word.Owner.Store(0)
+	l.Owner.Store(0)
 	if !l.Free() {
 		t.Errorf("left %+v", &l)
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
@@ -16,19 +15,19 @@ func checkEmpty(t *testing.T) {
 	if n := Number(); n != 0 {
 		t.Errorf("%d slots are left", n)
 	}
-	for at := range table.first {
-		if p := asm.LoadRelaxed32(&table.first[at].passed); p != 0 {
-			t.Errorf("row %d says that %d slots went further", at, int32(p))
+	for at := range first {
+		if p := passed(&first[at]); p != 0 {
+			t.Errorf("row %d says that %d slots went further", at, p)
 		}
 	}
-	for n := range table.others {
-		if c := table.others[n].Load(); c != nil {
+	for n := range further.chunks {
+		if c := further.chunks[n].Load(); c != nil {
 			if u, p := c.used.Load(), c.passed.Load(); u != 0 || p != 0 {
 				t.Errorf("chunk %d is said to have %d slots, and %d further on", n, u, p)
 			}
 			for at := range c.rows {
-				if p := asm.LoadRelaxed32(&c.rows[at].passed); p != 0 {
-					t.Errorf("row %d of chunk %d says that %d slots went further", at, n, int32(p))
+				if p := passed(&c.rows[at]); p != 0 {
+					t.Errorf("row %d of chunk %d says that %d slots went further", at, n, p)
 				}
 			}
 		}
@@ -49,7 +48,7 @@ func TestSlots(t *testing.T) {
 	held := map[key]Slot{}
 	const ids, locks = 9, 7
 	for range 5000 {
-		r := Reader{ID: 1 + rnd.Uint64N(ids), Row: 17}
+		r := At(1+rnd.Uint64N(ids), 17)
 		lock := 64 * (1 + rnd.Uint64N(locks))
 		k := key{r.ID, lock}
 		s, found := r.Find(lock)
@@ -81,7 +80,7 @@ func TestSlots(t *testing.T) {
 		}
 		for id := uint64(1); id <= ids; id++ {
 			n := 0
-			Reader{ID: id, Row: 17}.Held(func(lock uint64) {
+			At(id, 17).Held(func(lock uint64) {
 				if _, ok := held[key{id, lock}]; !ok {
 					t.Fatalf("reader %d is said to hold %d", id, lock)
 				}
@@ -98,7 +97,7 @@ func TestSlots(t *testing.T) {
 		}
 	}
 	for k, s := range maps.All(held) {
-		Reader{ID: k.id, Row: 17}.Release(s)
+		At(k.id, 17).Release(s)
 	}
 }
 
@@ -109,15 +108,15 @@ func TestCollisions(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
-			r := Reader{ID: uint64(g + 1), Row: uint32(g % 2)}
+			r := At(uint64(g+1), uint32(g%2))
 			for range 3000 {
 				a, b := r.Claim(8), r.Claim(16)
-				if s, ok := r.Find(8); !ok || s != a || s.Depth() != 1 {
+				if s, ok := r.Find(8); !ok || s != a || s.More() != 0 {
 					t.Errorf("reader %d has lost its slot", r.ID)
 				}
 				a.Deepen(+1)
 				r.Release(b)
-				if d := a.Depth(); d != 2 {
+				if d := a.More(); d != 1 {
 					t.Errorf("depth %d", d)
 				}
 				r.Release(a)
@@ -136,14 +135,14 @@ func TestManyRows(t *testing.T) {
 	defer checkEmpty(t)
 	const n = 20_000
 	slots := make([]Slot, n)
-	reader := func(i int) Reader { return Reader{ID: uint64(i + 1), Row: uint32(i % 3)} }
+	reader := func(i int) Reader { return At(uint64(i+1), uint32(i%3)) }
 	for i := range n {
 		if i >= 200 { // the same few rows are full soon; then others are used, too
 			break
 		}
 		slots[i] = reader(i).Claim(8)
 	}
-	spread := func(i int) Reader { return Reader{ID: uint64(i + 1), Row: rowOf(uintptr(i) * 448)} }
+	spread := func(i int) Reader { return At(uint64(i+1), uint32(uint64(i)*448*0x9e3779b97f4a7c15>>32)) }
 	for i := 200; i < n; i++ {
 		slots[i] = spread(i).Claim(8)
 	}
@@ -173,7 +172,7 @@ func TestBlocked(t *testing.T) {
 	for round := range 3 {
 		var slots [n][]Slot
 		for i := range n {
-			r := Reader{ID: uint64(i + 1), Row: 3}
+			r := At(uint64(i+1), 3)
 			for lock := 0; lock <= i; lock++ {
 				slots[i] = append(slots[i], r.Claim(uint64(8+8*lock)))
 			}
@@ -198,7 +197,7 @@ func TestBlocked(t *testing.T) {
 		for _, i := range seed.Rand(t).Perm(n) {
 			b[i].Leave()
 			for _, s := range slots[i] {
-				Reader{ID: uint64(i + 1), Row: 3}.Release(s)
+				At(uint64(i+1), 3).Release(s)
 			}
 			if got := AppendBlocked(nil, 8); slices.Contains(got, uint32(i+1)) {
 				t.Errorf("record %d is still there", i+1)

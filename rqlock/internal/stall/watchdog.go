@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
@@ -31,10 +32,10 @@ type Sleeper struct {
 	lock   *asm.Owned
 	head   *Head
 	parker *park.Parker
-	said   uint32         // what the lock's Sleeper said when the head fell asleep
-	beside bool           // it has said nothing in the lock's Sleeper
-	others *atomic.Uint32 // it waits until this is 0; nil = until the lock has no owner
-	at     int            // in the watchdog's list
+	said   uint32  // what the lock's Sleeper said when the head fell asleep
+	beside bool    // it has said nothing in the lock's Sleeper
+	reader *uint64 // it is the owner, and waits until this slot does not name the lock; nil = until the lock has no owner
+	at     int     // in the watchdog's list
 
 	woken atomic.Bool // an owner is about to wake the head, or has done so
 	free  int64       // since when the lock was free at each look, though nobody has woken the head; 0 = it was not
@@ -60,21 +61,26 @@ const usual = int64(200 * time.Millisecond)
 
 // Watch begins to look after the head of l, which parks by p, and has said so in l.Sleeper.
 func (s *Sleeper) Watch(l *asm.Owned, said uint32, head *Head, p *park.Parker) {
-	s.others = nil
+	s.reader = nil
 	s.watch(l, said, false, head, p)
 }
 
-// WatchBeside begins to look after one who waits for l, and has not said so in l.Sleeper. If
-// others is not nil, it owns l, and waits until others is 0.
-func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker, others *atomic.Uint32) {
-	s.others = others
+// WatchBeside begins to look after one who waits for l, and has not said so in l.Sleeper.
+func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker) {
+	s.reader = nil
+	s.watch(l, 0, true, head, p)
+}
+
+// WatchOwner begins to look after the owner of l that waits until a reader leaves its slot.
+func (s *Sleeper) WatchOwner(l *asm.Owned, slot *uint64, head *Head, p *park.Parker) {
+	s.reader = slot
 	s.watch(l, 0, true, head, p)
 }
 
 // due reports whether there is what it waits for.
 func (s *Sleeper) due() bool {
-	if s.others != nil {
-		return s.others.Load() == 0
+	if s.reader != nil {
+		return atomic.LoadUint64(s.reader) != uint64(uintptr(unsafe.Pointer(s.lock)))
 	}
 	return s.lock.Owner.Load() == 0
 }

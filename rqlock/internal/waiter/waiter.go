@@ -72,6 +72,9 @@ type Reading struct {
 	After  uint32 // index of the record behind; the last one's is that of the first
 	Before uint32 // index of the record before
 	Leads  bool   // it is the one that looks for stalls
+	Again  bool   // it is an owner that waits for readers, and must look at all slots once more
+
+	Scan readers.Scan // where that owner is. It alone uses it
 }
 
 // Stages of a reader.

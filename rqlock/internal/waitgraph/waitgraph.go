@@ -39,7 +39,8 @@ func BeginKind(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim 
 	atomic.AddUint32(&w.Epoch, 1)
 	w.ID.Store(id)
 	w.Kind.Store(kind)
-	w.Reader = readers.Reader{ID: id, Row: readers.Here().Row}
+	w.Reader = readers.Here()
+	w.Reader.ID = id
 	w.Insert()
 	w.Reads.Enter(w.Reader, w.Index)
 	// Sequentially consistent, as are the loads of a walk: of two goroutines

@@ -254,13 +254,13 @@ func TestReaders(t *testing.T) {
 		slots := make([]readers.Slot, n)
 		name := func(i int) uint64 { return uint64(uintptr(unsafe.Pointer(&locks[i]))) }
 		reader := func(i int) readers.Reader {
-			return readers.Reader{ID: uint64(i+1) << 20, Row: readers.Here().Row}
+			return as(uint64(i+1) << 20)
 		}
 		for i := range n {
 			if n <= 100 || i%100 == 0 { // all of them would be in one row
 				slots[i] = reader(i).Claim(name(i))
 			} else {
-				locks[i].Word.Owner.Store(reader(i).ID)
+				locks[i].Owner.Store(reader(i).ID)
 			}
 		}
 		var cycle []Step
@@ -268,7 +268,7 @@ func TestReaders(t *testing.T) {
 		for begun, i := range seed.Rand(t).Perm(n) {
 			w := waiter.New(reader(i).ID)
 			all[i] = w
-			next := &locks[(i+1)%n].Word
+			next := locks[(i+1)%n].Word()
 			BeginKind(w, reader(i).ID, next, waiter.Write, nil)
 			if begun < n-1 && n > 100 {
 				continue
@@ -324,15 +324,15 @@ func TestFan(t *testing.T) {
 	m.Owner.Store(1)
 	var all [n]*waiter.Waiter
 	var slots [n]readers.Slot
-	reader := func(i int) readers.Reader { return readers.Reader{ID: uint64(i + 2), Row: readers.Here().Row} }
+	reader := func(i int) readers.Reader { return as(uint64(i + 2)) }
 	for i := range n {
 		slots[i] = reader(i).Claim(name)
 		all[i] = waiter.New(reader(i).ID)
 		Begin(all[i], reader(i).ID, m, nil)
 	}
 	w := waiter.New(1)
-	BeginKind(w, 1, &l.Word, waiter.Write, nil)
-	if found := Cycles(w, &l.Word); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
+	BeginKind(w, 1, l.Word(), waiter.Write, nil)
+	if found := Cycles(w, l.Word()); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
 		t.Errorf("found %v", found)
 	}
 	// Also if it came last in one only: then the others end with it.
@@ -341,13 +341,13 @@ func TestFan(t *testing.T) {
 		for k := range n {
 			all[k].Since.Store(last + map[bool]int64{true: -1, false: 1}[k == i])
 		}
-		if found := Cycles(w, &l.Word); len(found) != 1 || found[0][0].Waiter != w || found[0][1].Waiter != all[i] {
+		if found := Cycles(w, l.Word()); len(found) != 1 || found[0][0].Waiter != w || found[0][1].Waiter != all[i] {
 			t.Errorf("found %v", found)
 		}
 	}
 	// If it came first, each of the others is the victim of a cycle of its own.
 	w.Since.Store(1)
-	found := Cycles(w, &l.Word)
+	found := Cycles(w, l.Word())
 	victims := map[uint64]bool{}
 	for _, cycle := range found {
 		victims[cycle[0].ID] = len(cycle) == 2 && cycle[0].ID != 1
@@ -362,4 +362,11 @@ func TestFan(t *testing.T) {
 		all[i].Free()
 		reader(i).Release(slots[i])
 	}
+}
+
+// as returns a reader that does not exist, whose row is the caller's.
+func as(id uint64) readers.Reader {
+	r := readers.Here()
+	r.ID = id
+	return r
 }
