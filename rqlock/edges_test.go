@@ -32,10 +32,10 @@ func TestEdges(t *testing.T) {
 		files = append(files, inner...)
 	}
 	tagged := regexp.MustCompile(`//.*\b(acquire|release|acq_rel)\b.*\[(\w+)\]`)
-	ordered := regexp.MustCompile(`asm\.\w+(Acquire|Release|AcqRel)(\d+)?\(|asm\.LockOwned\(`)
+	ordered := regexp.MustCompile(`asm\.\w+(Acquire|Release|AcqRel)(\d+)?\(|asm\.(LockOwned|ReadLock|WriteLock)\(`)
 	sideOf := map[string]*regexp.Regexp{ // the accesses that may have such a tag
-		"acquire": regexp.MustCompile(`asm\.\w+(Acquire|AcqRel)(\d+)?\(|asm\.LockOwned\(|lockFused\(|atomic\.\w+\(|\.(Load|CompareAndSwap)\(`),
-		"release": regexp.MustCompile(`asm\.\w+(Release|AcqRel)(\d+)?\(|asm\.UnlockOwned\(|unlockFused\(|atomic\.\w+\(|\.(Store|CompareAndSwap|Add)\(`),
+		"acquire": regexp.MustCompile(`asm\.\w+(Acquire|AcqRel)(\d+)?\(|asm\.(LockOwned|ReadLock|WriteLock)\(|[lL]ockFused\(|atomic\.\w+\(|\.(Load|CompareAndSwap)\(`),
+		"release": regexp.MustCompile(`asm\.\w+(Release|AcqRel)(\d+)?\(|asm\.(UnlockOwned|ReadUnlock|WriteUnlock)\(|unlockFused\(|atomic\.\w+\(|\.(Store|CompareAndSwap|Add)\(`),
 		"acq_rel": regexp.MustCompile(`asm\.\w+AcqRel(\d+)?\(`),
 	}
 	for _, name := range files {

@@ -14,7 +14,9 @@ import (
 // TestRWGraphs plays random scripts of reading, writing, downgrading and unlocking, with
 // mutexes and reader-writer locks. Each step has one right outcome, which an obvious search
 // tells (R2 to R5).
-func TestRWGraphs(t *testing.T) {
+func TestRWGraphs(t *testing.T) { eachWay(t, testRWGraphs) }
+
+func testRWGraphs(t *testing.T) {
 	setStallTimeout(t, never)
 	base := seed.Of(t)
 	graphs := briefly(1000, 200)

@@ -76,20 +76,22 @@ func (g *rwShared) reads(t testing.TB, w *hand) {
 
 // TestRWExclusion: a writer excludes everybody, and readers writers, whatever fails around
 // them: limits, deadlocks of any form, stalls, downgrades (R1, R9).
-func TestRWExclusion(t *testing.T) {
+func TestRWExclusion(t *testing.T) { eachWay(t, testRWExclusion) }
+
+func testRWExclusion(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		for _, records := range []int{1 << 20, 2} {
 			t.Run(fmt.Sprint(procs, "/", records), func(t *testing.T) {
 				setProcs(t, procs)
 				setRecords(t, records)
 				setStallTimeout(t, 10*time.Millisecond)
-				testRWExclusion(t)
+				excludeRW(t)
 			})
 		}
 	}
 }
 
-func testRWExclusion(t *testing.T) {
+func excludeRW(t *testing.T) {
 	locks := newRWs(t, 3)
 	all := make([]rwShared, len(locks))
 	for i := range all {
@@ -176,7 +178,9 @@ func rwNest(t *testing.T, w *hand, all []rwShared, depth int) {
 
 // TestRWRecursive: who reads already is let in at once, past a writer that waits, as often as
 // it likes; the writer waits until it has let go as often (R2).
-func TestRWRecursive(t *testing.T) {
+func TestRWRecursive(t *testing.T) { eachWay(t, testRWRecursive) }
+
+func testRWRecursive(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, way := range rwWays {
 		t.Run(way.name, func(t *testing.T) {
@@ -220,7 +224,9 @@ func TestRWRecursive(t *testing.T) {
 
 // TestRWSelf: to write what one reads or writes, and to read what one writes, fails at once,
 // before any waiting (R3).
-func TestRWSelf(t *testing.T) {
+func TestRWSelf(t *testing.T) { eachWay(t, testRWSelf) }
+
+func testRWSelf(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	ways := append(rwWays[:len(rwWays):len(rwWays)], []struct {
@@ -282,7 +288,9 @@ func TestRWSelf(t *testing.T) {
 // TestRWCycle: two locks in opposite order are a deadlock if one side at least writes, whether
 // the other lock is a mutex or not, and also for a writer behind a writer behind readers. The
 // victim is who closes it, and the report names who is part of it and nobody else (R4, R6).
-func TestRWCycle(t *testing.T) {
+func TestRWCycle(t *testing.T) { eachWay(t, testRWCycle) }
+
+func testRWCycle(t *testing.T) {
 	setStallTimeout(t, never)
 	report := func(t *testing.T, err error, want ...any) {
 		t.Helper()
@@ -364,7 +372,9 @@ func TestRWCycle(t *testing.T) {
 
 // TestRWCycleAtOnce: cycles through readers that form all at once have one victim each, and
 // the others get their locks (R4, R6).
-func TestRWCycleAtOnce(t *testing.T) {
+func TestRWCycleAtOnce(t *testing.T) { eachWay(t, testRWCycleAtOnce) }
+
+func testRWCycleAtOnce(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, n := range []int{2, 3, 8} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -403,7 +413,9 @@ func TestRWCycleAtOnce(t *testing.T) {
 
 // TestRWDissolve: a cycle that there is only because a reader waits behind a writer that waits
 // itself is dissolved, by whomever it is closed: the reader comes in, and nobody fails (R5).
-func TestRWDissolve(t *testing.T) {
+func TestRWDissolve(t *testing.T) { eachWay(t, testRWDissolve) }
+
+func testRWDissolve(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, way := range rwWays {
 		t.Run("the reader closes it/"+way.name, func(t *testing.T) {
@@ -477,7 +489,9 @@ func TestRWDissolve(t *testing.T) {
 
 // TestRWCompare: two goroutines read two locks in opposite orders, as two sets that are
 // compared with each other from both sides, while writers come for each: nobody fails (R5).
-func TestRWCompare(t *testing.T) {
+func TestRWCompare(t *testing.T) { eachWay(t, testRWCompare) }
+
+func testRWCompare(t *testing.T) {
 	setStallTimeout(t, never)
 	locks := newRWs(t, 2)
 	before := ReadEvents()
@@ -507,7 +521,9 @@ func TestRWCompare(t *testing.T) {
 
 // TestRWStall: a stall names the readers that hold, the first 16 and how many more, and those
 // that have ended; it names the writer for readers that wait (R7).
-func TestRWStall(t *testing.T) {
+func TestRWStall(t *testing.T) { eachWay(t, testRWStall) }
+
+func testRWStall(t *testing.T) {
 	l := newRW(t)
 	l.SetStallTimeout(short)
 	defer l.SetStallTimeout(-1)
@@ -584,7 +600,9 @@ func endReading(l *RWMutex, id uint64) {
 
 // TestRWStallQueue: writers that stall one behind the other fail after the stall timeout, and
 // not each after the one before (R7).
-func TestRWStallQueue(t *testing.T) {
+func TestRWStallQueue(t *testing.T) { eachWay(t, testRWStallQueue) }
+
+func testRWStallQueue(t *testing.T) {
 	setStallTimeout(t, short)
 	l, a := newRW(t), newActors(t, 6)
 	a[0].read(l)
@@ -605,7 +623,9 @@ func TestRWStallQueue(t *testing.T) {
 
 // TestRWBounded: readers that overlap do not keep a writer out, and writers that come one
 // after the other do not keep a reader out: it comes in after one of them (R8).
-func TestRWBounded(t *testing.T) {
+func TestRWBounded(t *testing.T) { eachWay(t, testRWBounded) }
+
+func testRWBounded(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		t.Run(fmt.Sprint(procs), func(t *testing.T) {
 			setProcs(t, procs)
@@ -662,7 +682,9 @@ func TestRWBounded(t *testing.T) {
 
 // TestRWClosed: a reader that comes while a writer waits for others waits, too, and one that
 // comes after the queue's head has closed the lock, though it is free just now (R8).
-func TestRWClosed(t *testing.T) {
+func TestRWClosed(t *testing.T) { eachWay(t, testRWClosed) }
+
+func testRWClosed(t *testing.T) {
 	setStallTimeout(t, never)
 	l, a := newRW(t), newActors(t, 3)
 	a[0].read(l)
@@ -688,7 +710,9 @@ func TestRWClosed(t *testing.T) {
 
 // TestRWAbandon: when a writer gives up that waits for readers, in whatever way, the readers
 // that waited because of it come in at once, and a writer behind it waits on (R9).
-func TestRWAbandon(t *testing.T) {
+func TestRWAbandon(t *testing.T) { eachWay(t, testRWAbandon) }
+
+func testRWAbandon(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, behind := range []bool{false, true} {
 		for _, way := range []string{"limit", "context", "stall"} {
@@ -739,7 +763,9 @@ func TestRWAbandon(t *testing.T) {
 
 // TestRWAbandonReader: a reader that gives up leaves the others as they were, wherever it
 // stands in the list (R9).
-func TestRWAbandonReader(t *testing.T) {
+func TestRWAbandonReader(t *testing.T) { eachWay(t, testRWAbandonReader) }
+
+func testRWAbandonReader(t *testing.T) {
 	setStallTimeout(t, never)
 	const n = 4
 	for quit := 1; quit < 1<<n; quit++ {
@@ -772,7 +798,9 @@ func TestRWAbandonReader(t *testing.T) {
 }
 
 // TestRWLead: when the reader that looks for stalls gives up, another one does (R7, R9).
-func TestRWLead(t *testing.T) {
+func TestRWLead(t *testing.T) { eachWay(t, testRWLead) }
+
+func testRWLead(t *testing.T) {
 	setStallTimeout(t, short)
 	l, a := newRW(t), newActors(t, 2)
 	must(t, l.Lock())
@@ -787,7 +815,9 @@ func TestRWLead(t *testing.T) {
 }
 
 // TestRWAllocs: no success allocates (R9).
-func TestRWAllocs(t *testing.T) {
+func TestRWAllocs(t *testing.T) { eachWay(t, testRWAllocs) }
+
+func testRWAllocs(t *testing.T) {
 	l := newRW(t)
 	for _, way := range rwWays {
 		if n := testing.AllocsPerRun(100, func() {
@@ -846,7 +876,9 @@ func TestRWAllocs(t *testing.T) {
 
 // TestRWMisuse: an unlock of what one does not hold panics, says who does, and changes
 // nothing. The order of unlocks is free (R10).
-func TestRWMisuse(t *testing.T) {
+func TestRWMisuse(t *testing.T) { eachWay(t, testRWMisuse) }
+
+func testRWMisuse(t *testing.T) {
 	ls, a := newRWs(t, 2), newActors(t, 2)
 	l, other := &ls[0], &ls[1]
 	l.SetName("misused")
@@ -904,7 +936,9 @@ func TestRWMisuse(t *testing.T) {
 
 // TestRWMany: a goroutine may read any number of locks, and many goroutines one, and nothing
 // is left of them but empty rows (R10).
-func TestRWMany(t *testing.T) {
+func TestRWMany(t *testing.T) { eachWay(t, testRWMany) }
+
+func testRWMany(t *testing.T) {
 	n := briefly(3000, 500)
 	ls := newRWs(t, n)
 	for i := range ls {
@@ -953,7 +987,9 @@ func TestRWMany(t *testing.T) {
 
 // TestRWDowngrade: no writer comes in between, and the readers that wait at that moment come
 // in, too.
-func TestRWDowngrade(t *testing.T) {
+func TestRWDowngrade(t *testing.T) { eachWay(t, testRWDowngrade) }
+
+func testRWDowngrade(t *testing.T) {
 	setStallTimeout(t, never)
 	l, a := newRW(t), newActors(t, 3)
 	a[0].write(l)
@@ -971,7 +1007,9 @@ func TestRWDowngrade(t *testing.T) {
 }
 
 // TestRWLocker: the readers' side is a lock of its own.
-func TestRWLocker(t *testing.T) {
+func TestRWLocker(t *testing.T) { eachWay(t, testRWLocker) }
+
+func testRWLocker(t *testing.T) {
 	l := newRW(t)
 	var r Locker = l.RLocker()
 	must(t, r.Lock())
@@ -985,7 +1023,9 @@ func TestRWLocker(t *testing.T) {
 
 // TestRWRace: the detector sees the order of writers with readers and of writers among
 // themselves, and none among readers (R11).
-func TestRWRace(t *testing.T) {
+func TestRWRace(t *testing.T) { eachWay(t, testRWRace) }
+
+func testRWRace(t *testing.T) {
 	if !raceEnabled {
 		t.Skip("there is no detector")
 	}
@@ -1054,7 +1094,9 @@ func raceChild(l *RWMutex, kind string) {
 
 // TestRWBubbles: waits in bubbles and outside on one lock are none of each other's business,
 // and limits pass on the bubble's clock (R11).
-func TestRWBubbles(t *testing.T) {
+func TestRWBubbles(t *testing.T) { eachWay(t, testRWBubbles) }
+
+func testRWBubbles(t *testing.T) {
 	l := newRW(t)
 	plain := []func() error{l.Lock, l.RLock}
 	limited := []func() error{func() error { return l.LockTimeout(time.Minute) }, func() error { return l.RLockTimeout(time.Minute) }}
@@ -1102,7 +1144,9 @@ func TestRWBubbles(t *testing.T) {
 
 // TestRWCopy: who has to wait for a copy of a lock that is waited for panics, and the original
 // is not concerned (R11).
-func TestRWCopy(t *testing.T) {
+func TestRWCopy(t *testing.T) { eachWay(t, testRWCopy) }
+
+func testRWCopy(t *testing.T) {
 	setStallTimeout(t, never)
 	l, a := newRW(t), newActors(t, 3)
 	must(t, l.Lock())
@@ -1130,7 +1174,9 @@ func TestRWCopy(t *testing.T) {
 
 // TestRWOverwritten: if a lock is overwritten while goroutines wait for it, they get the lock
 // that is there now, and the unlock of who held it panics (R11).
-func TestRWOverwritten(t *testing.T) {
+func TestRWOverwritten(t *testing.T) { eachWay(t, testRWOverwritten) }
+
+func testRWOverwritten(t *testing.T) {
 	setStallTimeout(t, never)
 	for _, reads := range []bool{false, true} {
 		l, a := newRW(t), newActors(t, 4)
@@ -1148,13 +1194,14 @@ func TestRWOverwritten(t *testing.T) {
 			asm.StoreRelaxed64(&(*[4]uint64)(rawOf(l))[i], 0)
 		}
 		a[0].do(func() error {
-			panicOf(t, func() {
-				if reads {
-					l.RUnlock()
-				} else {
-					l.Unlock()
-				}
-			})
+			switch {
+			case !reads:
+				panicOf(t, l.Unlock)
+			case startInRows: // the fast path does not look whether the lock is still in rows
+				l.RUnlock()
+			default:
+				panicOf(t, l.RUnlock)
+			}
 			return nil
 		})
 		waits := map[int]func(){1: l.Unlock} // in whatever order
@@ -1179,7 +1226,9 @@ func TestRWOverwritten(t *testing.T) {
 
 // TestRWStale: a goroutine that read a lock which was overwritten does not read the lock that
 // is there now (R1).
-func TestRWStale(t *testing.T) {
+func TestRWStale(t *testing.T) { eachWay(t, testRWStale) }
+
+func testRWStale(t *testing.T) {
 	setStallTimeout(t, never)
 	l, a := newRW(t), newActors(t, 3)
 	stale := func() {
@@ -1221,7 +1270,9 @@ func TestRWStale(t *testing.T) {
 // TestRWLateReader: a reader that waits for one writer, and then for another which itself
 // waits for readers, is let in if that closes a cycle, though nobody began to wait: the other
 // writer finds it (R5).
-func TestRWLateReader(t *testing.T) {
+func TestRWLateReader(t *testing.T) { eachWay(t, testRWLateReader) }
+
+func testRWLateReader(t *testing.T) {
 	setStallTimeout(t, never)
 	l, m, a := newRW(t), newLock(t), newActors(t, 4)
 	a[0].write(l)

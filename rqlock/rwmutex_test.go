@@ -9,11 +9,29 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
+// startInRows says that the readers of new locks are in rows, as after a run of reads.
+var startInRows bool
+
+// eachWay runs a test of locks that count their readers, and of such that have them in rows.
+func eachWay(t *testing.T, f func(t *testing.T)) {
+	t.Run("counted", f)
+	t.Run("rows", func(t *testing.T) {
+		startInRows = true
+		defer func() { startInRows = false }()
+		f(t)
+	})
+}
+
 // newRWs returns reader-writer locks for a test, which checks at its end that nothing is left
 // in them or of their waiters.
 func newRWs(t testing.TB, n int) []RWMutex {
 	t.Helper()
 	locks := make([]RWMutex, n)
+	if startInRows {
+		for i := range locks {
+			locks[i].rw.Readers = asm.RowsMask
+		}
+	}
 	before := readers.Number()
 	t.Cleanup(func() {
 		t.Helper()

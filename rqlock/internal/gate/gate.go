@@ -208,7 +208,7 @@ func (l *Lock) TryLock() bool {
 	if l.Read() {
 		return false
 	}
-	switch asm.WriteLock(l.words()) { // 0 -> me; sequentially consistent, as are the looks for readers [gate]
+	switch asm.WriteLock(l.words()) { // 0 -> me; acquire, and as a whole before the looks for readers [gate]
 	case asm.WriteGranted:
 		return true
 	case asm.ReadersDue:

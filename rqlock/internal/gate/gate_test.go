@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
@@ -27,8 +28,14 @@ func record(t *testing.T, l *Lock, id uint64) *waiter.Waiter {
 // TestStoreThenLook: of a reader and a writer that come at once, one at least sees the other
 // (R1).
 func TestStoreThenLook(t *testing.T) {
+	for _, words := range []uint32{0, asm.RowsMask} {
+		storeThenLook(t, words)
+	}
+}
+
+func storeThenLook(t *testing.T, words uint32) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))))
-	var l Lock
+	l := Lock{Readers: words}
 	var inside atomic.Int32 // of readers 1, of the writer 100
 	var over atomic.Bool
 	var wg sync.WaitGroup
@@ -67,6 +74,50 @@ func TestStoreThenLook(t *testing.T) {
 	wg.Wait()
 	if wrote.Load() == 0 || read.Load() == 0 || !l.Free() {
 		t.Errorf("%d written, %d read, left %v", wrote.Load(), read.Load(), !l.Free())
+	}
+}
+
+// TestMove: a lock moves its readers to rows after a run of reads, and counts them again when
+// it is written often. It does not move while a slot is left of a lock that was there before
+// (R1).
+func TestMove(t *testing.T) {
+	var l Lock
+	me := readers.Here()
+	read := func(times int) {
+		for range times {
+			if !l.TryRead(me) {
+				t.Fatal("not free")
+			}
+			l.Leave(me)
+		}
+	}
+	const long = 100
+	left := readers.At(1<<40, 3)
+	s := left.Claim(l.name())
+	if read(long); l.Readers != 0 {
+		t.Fatalf("%#x beside a stale slot", l.Readers)
+	}
+	if !l.TryLock() {
+		t.Fatal("a stale slot keeps a writer away")
+	}
+	l.Unlock()
+	left.Release(s)
+	if read(long); l.Readers != asm.RowsMask {
+		t.Fatalf("%#x after a run of reads", l.Readers)
+	}
+	if l.TryRead(me); l.Readers != asm.RowsMask || !l.Read() || l.TryLock() {
+		t.Error("a reader in rows is counted, or not seen")
+	}
+	l.Leave(me)
+	writes := 0
+	for ; l.Readers != 0; writes++ {
+		if !l.TryLock() {
+			t.Fatal("not free")
+		}
+		l.Unlock()
+	}
+	if writes < 2 || writes > 1000 || !l.Free() {
+		t.Errorf("it counts again after %d writes", writes)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
@@ -160,6 +161,120 @@ func TestManyRows(t *testing.T) {
 			t.Fatalf("reader %d is not found", i)
 		}
 		r.Release(slots[i])
+	}
+}
+
+// TestUse: a writer looks at the rows alone that are in use. One in which nobody reads any more
+// is taken out of use now and then, also while readers claim slots in it: whoever has a slot
+// and looks at the owner later is seen (R1).
+func TestUse(t *testing.T) {
+	defer checkEmpty(t)
+	const row = 5
+	sweep := func() {
+		for range sweepAfter {
+			Sweep()
+		}
+	}
+	sweep()
+	before := Rows()
+	r := At(1, row)
+	s := r.Claim(8)
+	if n := Rows(); n != before+1 {
+		t.Errorf("%d rows are in use, want %d", n, before+1)
+	}
+	sweep()
+	if some, n := Any(8); !some || n > before {
+		t.Errorf("after a sweep, found %v behind %d rows", some, n)
+	}
+	r.Release(s)
+	if some, n := Any(8); some || n != before+1 {
+		t.Errorf("found %v in %d rows", some, n)
+	}
+	sweep()
+	if n := Rows(); n != before {
+		t.Errorf("%d rows are in use after a sweep, want %d", n, before)
+	}
+
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 20_000 {
+			s := r.Claim(8)
+			if some, _ := Any(8); !some {
+				t.Error("a slot is not found")
+				break
+			}
+			r.Release(s)
+		}
+		over.Store(true)
+	})
+	wg.Go(func() {
+		for !over.Load() {
+			sweep()
+		}
+	})
+	wg.Wait()
+}
+
+// TestHeat: a lock is hot after a run of reads, and cools down when its writers had to look at
+// too many rows.
+func TestHeat(t *testing.T) {
+	const lock, other = 0x1000, 0x1008
+	for i := range run {
+		if hot := Warm(lock); hot {
+			t.Fatalf("hot after %d reads", i+1)
+		}
+		Warm(other)
+	}
+	if !Warm(lock) || !Warm(lock) {
+		t.Error("not hot after a run of reads")
+	}
+	Hot(lock)
+	left := budget
+	for ; !Cool(lock, 10); left -= 10 {
+		if left < 0 {
+			t.Fatal("it does not cool down")
+		}
+	}
+	if left > 20 {
+		t.Errorf("cool with %d left", left)
+	}
+	if Warm(lock) {
+		t.Error("hot at once")
+	}
+	heat, _ := heatOf(lock)
+	for _, f := range []func() bool{func() bool { return Warm(lock) }, func() bool { return Cool(lock, 1) }} {
+		heat.Store(1<<63 | run) // another lock's
+		if f() {
+			t.Error("it took another lock's heat for its own")
+		}
+	}
+}
+
+// TestScan: a scan finds each slot that names the lock once, wherever it is, and goes on from
+// where it was.
+func TestScan(t *testing.T) {
+	defer checkEmpty(t)
+	const n = 400
+	var slots [n]Slot
+	reader := func(i int) Reader { return At(uint64(i+1), uint32(i%7)) }
+	for i := range n {
+		slots[i] = reader(i).Claim(uint64(8 + i%2*8))
+	}
+	var s Scan
+	found := map[*uint64]bool{}
+	for p := s.Next(8); p != nil; p = s.Next(8) {
+		if found[p] || s.Next(8) != p {
+			t.Fatal("a slot twice, or not the same again")
+		}
+		found[p] = true
+		s.slot++
+	}
+	if len(found) != n/2 || Count(8) != n/2 || Count(24) != 0 {
+		t.Errorf("%d slots, and %d, want %d", len(found), Count(8), n/2)
+	}
+	for i := range n {
+		reader(i).Release(slots[i])
 	}
 }
 
