@@ -22,15 +22,13 @@ type ReaderRow struct {
 	State uint32
 }
 
-const RowReady = 1
-
 type ReaderTable struct {
 	Rows *ReaderRow
 	Mask uint64
 }
 
 func (t *ReaderTable) Row(g uintptr) *ReaderRow {
-	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), uint64(g)*0x9e3779b97f4a7c15>>42&t.Mask))
+	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), (uint64(g)^uint64(g)>>7)&t.Mask))
 }
 
 const (
@@ -46,25 +44,35 @@ const (
 const AdmitDue = 3
 
 func ReadLock(w *RWOwned, t *ReaderTable) uint32 {
-	row := t.Row(CurrentG())
-	l := uint64(uintptr(unsafe.Pointer(w)))
-	if row.Lock[1] == l || row.Lock[2] == l || atomic.LoadUint32(&w.Readers)&RowsMask == 0 {
-		return ReadRefused
+	RaceDisable()
+	rest := readLock(w, t)
+	RaceEnable()
+	if raceEnabled && rest == ReadGranted {
+		raceAcquire(unsafe.Pointer(w))
 	}
-	if !atomic.CompareAndSwapUint64(&row.Lock[0], 0, l) {
+	return rest
+}
+
+func readLock(w *RWOwned, t *ReaderTable) uint32 {
+	row := t.Row(CurrentG())
+	if !atomic.CompareAndSwapUint64(&row.Lock[0], 0, uint64(uintptr(unsafe.Pointer(w)))) {
 		return ReadRefused
 	}
 	atomic.StoreUint64(&row.ID[0], CurrentGoid())
-	if w.Owner.Load() != 0 || atomic.LoadUint32(&w.Sleeper)&ClosedMask != 0 || atomic.LoadUint32(&w.Readers)&RowsMask == 0 || atomic.LoadUint32(&row.State) != RowReady {
+	if w.Owner.Load() != 0 || atomic.LoadUint32(&w.Readers)&RowsMask == 0 {
 		return ReadClaimed
 	}
 	return ReadGranted
 }
 
 func ReadUnlock(w *RWOwned, t *ReaderTable) uint32 {
+	if raceEnabled {
+		raceReleaseMerge(unsafe.Pointer(&w.Readers))
+	}
+	RaceDisable()
+	defer RaceEnable()
 	row := t.Row(CurrentG())
-	l := uint64(uintptr(unsafe.Pointer(w)))
-	if atomic.LoadUint64(&row.Lock[0]) != l || atomic.LoadUint64(&row.ID[0]) != CurrentGoid() || row.More[0] != 0 {
+	if atomic.LoadUint64(&row.Lock[0]) != uint64(uintptr(unsafe.Pointer(w))) || atomic.LoadUint64(&row.ID[0]) != CurrentGoid() {
 		return NotOwner
 	}
 	atomic.StoreUint64(&row.ID[0], 0)
@@ -78,6 +86,9 @@ func ReadUnlock(w *RWOwned, t *ReaderTable) uint32 {
 func WriteLock(w *RWOwned) uint32 {
 	if !LockOwned(&w.Owned) {
 		return WriteRefused
+	}
+	if raceEnabled {
+		raceAcquire(unsafe.Pointer(&w.Readers))
 	}
 	if atomic.LoadUint32(&w.Readers) != 0 {
 		return ReadersDue

@@ -109,8 +109,10 @@ func rlockContended(l *RWMutex) error {
 
 // rlockClaimed goes on where the fast path of RLock has failed after it had claimed a slot.
 func rlockClaimed(l *RWMutex) error {
-	l.gate().Unclaim(readers.Here())
-	return rlockContended(l)
+	if l.gate().Claimed(readers.Here()) {
+		return nil
+	}
+	return l.rlockSlow(nil)
 }
 
 // TryRLock acquires l for reading if nobody holds it for writing or waits to, or the caller

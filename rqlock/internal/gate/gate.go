@@ -51,8 +51,8 @@ func (l *Lock) mutex() *sync.Mutex {
 	return &mutexes[l.name()*0x9e3779b97f4a7c15>>40%uint64(len(mutexes))].Mutex
 }
 
-// open reports whether newcomers may read: nobody writes, is about to, or has closed the lock.
-func (l *Lock) open() bool { return l.Owner.Load() == 0 && !queue.Closed(&l.Owned) } // acquire: pairs with Unlock [gate]
+// open reports whether newcomers may read: nobody writes, or is about to.
+func (l *Lock) open() bool { return l.Owner.Load() == 0 } // acquire: pairs with Unlock [gate]
 
 // inRows reports whether readers need not be counted. It is looked at after the owner: only an
 // owner takes the mark away, and that has seen no slot.
@@ -81,7 +81,12 @@ func (l *Lock) tryRead(me readers.Reader) bool {
 	if !l.open() {
 		return false
 	}
-	s := me.Claim(l.name()) // sequentially consistent, as is the look at the owner [gate]
+	return l.enter(me, me.Claim(l.name()))
+}
+
+// enter has me hold l by a slot that it has claimed, if the gate is open.
+func (l *Lock) enter(me readers.Reader, s readers.Slot) bool {
+	// The claim is sequentially consistent, as is the look at the owner [gate].
 	if l.open() && (l.inRows() || l.count(s)) {
 		return true
 	}
@@ -129,10 +134,15 @@ func (l *Lock) moveToRows() {
 	}
 }
 
-// Unclaim takes back what asm.ReadLock has claimed for me.
-func (l *Lock) Unclaim(me readers.Reader) {
-	me.Release(me.Claimed())
-	l.WakeDrainer()
+// Claimed is TryRead for one for whom asm.ReadLock has claimed a slot.
+func (l *Lock) Claimed(me readers.Reader) bool {
+	raceDisable()
+	ok := l.enter(me, me.Claimed()) || l.tryRead(me)
+	raceEnable()
+	if ok {
+		raceAcquire(unsafe.Pointer(l))
+	}
+	return ok
 }
 
 // Reads reports whether me holds l for reading.

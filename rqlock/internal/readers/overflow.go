@@ -27,13 +27,11 @@ type chunk struct {
 	passed atomic.Int64 // slots that are in further chunks, as this one was full
 }
 
-// onePassed in a row's State: one slot went past it.
-const onePassed = asm.RowReady << 1
+// A row's State is how many slots went past it.
+func passed(row *asm.ReaderRow) uint32 { return atomic.LoadUint32(&row.State) }
 
-func passed(row *asm.ReaderRow) uint32 { return atomic.LoadUint32(&row.State) / onePassed }
-
-func pass(row *asm.ReaderRow)     { atomic.AddUint32(&row.State, onePassed) }
-func comeBack(row *asm.ReaderRow) { atomic.AddUint32(&row.State, ^uint32(onePassed-1)) }
+func pass(row *asm.ReaderRow)     { atomic.AddUint32(&row.State, 1) }
+func comeBack(row *asm.ReaderRow) { atomic.AddUint32(&row.State, ^uint32(0)) }
 
 // from returns the row that is so many steps behind r's.
 func (c *chunk) from(r Reader, steps uint32) *asm.ReaderRow {
@@ -64,7 +62,11 @@ func (r Reader) each(f func(at Slot) bool) {
 
 // claimFurther is Claim for a reader whose row is full.
 func (r Reader) claimFurther(lock uint64) Slot {
-	pass(r.row()) // before the slot appears further on
+	row := r.row()
+	if r.use() {
+		return r.Claim(lock)
+	}
+	pass(row) // before the slot appears further on
 	for n := 1; ; n++ {
 		c := grow(n)
 		if c.used.Add(1) > int64(len(c.rows)*slots/4*3) {

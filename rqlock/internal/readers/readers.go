@@ -34,7 +34,11 @@ func makeFirst() []asm.ReaderRow {
 	for n < perCPU*runtime.GOMAXPROCS(0) && n < most {
 		n *= 2
 	}
-	return make([]asm.ReaderRow, n) // of that size Go aligns it to cache lines
+	rows := make([]asm.ReaderRow, n) // of that size Go aligns it to cache lines
+	for i := range rows {
+		rows[i].Lock[0] = unused
+	}
+	return rows
 }
 
 // A Reader is a goroutine that may hold read locks.
@@ -46,9 +50,9 @@ type Reader struct {
 
 // Here returns the calling goroutine as a reader.
 func Here() Reader {
-	// As in asm.ReaderTable.Row.
-	h := uint64(asm.CurrentG()) * 0x9e3779b97f4a7c15
-	return Reader{asm.CurrentGoid(), uint32(h>>48) & uint32(len(first)-1), uint32(h >> 32)}
+	g := uint64(asm.CurrentG())
+	h := uint32((g ^ g>>7) / cacheLine) // as asm.ReaderTable.Row
+	return Reader{asm.CurrentGoid(), h & uint32(len(first)-1), h * 0x9e3779b9}
 }
 
 // At returns a goroutine that reads in a certain row. It is for tests.
@@ -67,7 +71,7 @@ type Slot struct {
 // lock is where the slot names its lock.
 func (s Slot) lock() *uint64 { return &s.row.Lock[s.index] }
 
-// Claimed is the slot that asm.ReadLock has claimed for r.
+// Claimed returns the slot that asm.ReadLock has claimed for r.
 func (r Reader) Claimed() Slot { return Slot{row: r.row()} }
 
 // Find returns the slot by which r holds the lock, if it does. r is the calling goroutine,
@@ -96,21 +100,30 @@ func (r Reader) Find(lock uint64) (s Slot, held bool) {
 func find(row *asm.ReaderRow, lock, id uint64) int {
 	for i := range row.Lock {
 		// Nobody else names the goroutine, so no order is needed.
-		if atomic.LoadUint64(&row.Lock[i]) == lock && atomic.LoadUint64(&row.ID[i]) == id {
+		if named(row, i) == lock && atomic.LoadUint64(&row.ID[i]) == id {
 			return i
 		}
 	}
 	return -1
 }
 
-// Claim enters that r holds the lock, which it does not hold yet. What the caller looks at
-// later, it looks at after all can see the claim.
+// more is set in a slot beside the lock's address if its More is not 0.
+const more = 1
+
+// named returns the lock that a slot names.
+func named(row *asm.ReaderRow, slot int) uint64 {
+	return atomic.LoadUint64(&row.Lock[slot]) &^ more // acquire: pairs with Release [slot]
+}
+
+// Claim enters that r holds the lock. What the caller looks at later, it looks at after all can
+// see the claim.
 func (r Reader) Claim(lock uint64) Slot {
 	row := r.row()
-	if i := claim(row, lock, r.ID); i >= 0 {
-		s := Slot{row: row, index: uint8(i)}
-		r.Use()
-		return s
+	if i := claim(row, lock, r.ID); i == 0 || i > 0 && atomic.LoadUint64(&row.Lock[0]) != unused { // sequentially consistent: after the claim [use]
+		return Slot{row: row, index: uint8(i)}
+	} else if i > 0 {
+		r.use()
+		return Slot{row: row, index: uint8(i)}
 	}
 	return r.claimFurther(lock)
 }
@@ -137,8 +150,8 @@ func (r Reader) Release(s Slot) {
 	}
 }
 
-// counted in More: the lock counts this reader. Below is how often the reader holds the lock
-// beyond once.
+// counted in More: the lock counts this reader. Below is how often the reader holds the lock by
+// this slot beyond once.
 const counted = 1 << 31
 
 // Count notes that the lock counts the reader. Only the reader itself may call it, or whoever
@@ -148,15 +161,21 @@ func (s Slot) Count() { s.change(counted) }
 // Counted reports that.
 func (s Slot) Counted() bool { return asm.LoadRelaxed32(&s.row.More[s.index])&counted != 0 }
 
-// More returns how often the reader holds the lock beyond once.
+// More returns how often the reader holds the lock by this slot beyond once.
 func (s Slot) More() uint32 { return asm.LoadRelaxed32(&s.row.More[s.index]) &^ counted }
 
 // Deepen changes that. Only the reader itself may call it.
 func (s Slot) Deepen(by int32) { s.change(uint32(by)) }
 
+// change changes what nobody else does.
 func (s Slot) change(by uint32) {
-	m := &s.row.More[s.index]
-	asm.StoreRelaxed32(m, asm.LoadRelaxed32(m)+by) // nobody else writes it
+	m := asm.LoadRelaxed32(&s.row.More[s.index]) + by
+	lock := asm.LoadRelaxed64(s.lock()) &^ more
+	if m != 0 {
+		lock |= more // so the fast path leaves it to Leave
+	}
+	asm.StoreRelaxed32(&s.row.More[s.index], m)
+	asm.StoreRelaxed64(s.lock(), lock) // it names the same lock, and orders nothing
 }
 
 // Held calls f for each lock that r holds. r is the calling goroutine, or one that is
@@ -165,7 +184,7 @@ func (r Reader) Held(f func(lock uint64)) {
 	held := func(row *asm.ReaderRow) {
 		for i := range row.ID {
 			if atomic.LoadUint64(&row.ID[i]) == r.ID {
-				f(atomic.LoadUint64(&row.Lock[i]))
+				f(named(row, i))
 			}
 		}
 	}

@@ -19,16 +19,24 @@ var use struct {
 
 func init() { use.rows = make([]atomic.Uint64, len(first)/64) }
 
-// Use takes r's row into use.
-func (r Reader) Use() {
+// unused in the first slot of a row: the row is not in use. So the fast path, which knows that
+// slot alone, cannot claim it.
+const unused = ^uint64(0)
+
+// use takes r's row into use. It fails if it is in use.
+func (r Reader) use() bool {
 	row := r.row()
-	if atomic.LoadUint32(&row.State)&asm.RowReady != 0 { // sequentially consistent: after the claim [use]
-		return
+	if atomic.LoadUint64(&row.Lock[0]) != unused {
+		return false
 	}
 	use.mu.Lock()
 	defer use.mu.Unlock()
-	use.rows[r.home/64].Or(1 << (r.home % 64)) // sequentially consistent: before the look at the owner [use]
-	atomic.OrUint32(&row.State, asm.RowReady)
+	if atomic.LoadUint64(&row.Lock[0]) != unused {
+		return false
+	}
+	use.rows[r.home/64].Or(1 << (r.home % 64)) // sequentially consistent: before the claim, or the look at the owner [use]
+	atomic.StoreUint64(&row.Lock[0], 0)
+	return true
 }
 
 // sweepAfter is after how many scans empty rows are taken out of use.
@@ -43,23 +51,21 @@ func Sweep() {
 	for w := range use.rows {
 		for set := use.rows[w].Load(); set != 0; set &= set - 1 {
 			bit := bits.TrailingZeros64(set)
-			row := &first[w*64+bit]
-			if !empty(row) {
-				continue
-			}
-			atomic.AndUint32(&row.State, ^uint32(asm.RowReady)) // sequentially consistent: before the looks at the slots [use]
-			if empty(row) {
+			if unuse(&first[w*64+bit]) {
 				use.rows[w].And(^uint64(1 << bit))
-			} else {
-				atomic.OrUint32(&row.State, asm.RowReady)
 			}
 		}
 	}
 }
 
-func empty(row *asm.ReaderRow) bool {
-	for i := range row.Lock {
-		if atomic.LoadUint64(&row.Lock[i]) != 0 {
+// unuse takes a row out of use if it is empty.
+func unuse(row *asm.ReaderRow) bool {
+	if !atomic.CompareAndSwapUint64(&row.Lock[0], 0, unused) { // sequentially consistent: before the looks at the others [use]
+		return false
+	}
+	for i := range row.Lock[1:] {
+		if atomic.LoadUint64(&row.Lock[1+i]) != 0 {
+			atomic.StoreUint64(&row.Lock[0], 0)
 			return false
 		}
 	}
@@ -72,7 +78,7 @@ func Any(lock uint64) (any bool, rows int) {
 	for w := range use.rows {
 		for set := use.rows[w].Load(); set != 0; set &= set - 1 {
 			row := &first[w*64+bits.TrailingZeros64(set)]
-			if atomic.LoadUint64(&row.Lock[0]) == lock || atomic.LoadUint64(&row.Lock[1]) == lock || atomic.LoadUint64(&row.Lock[2]) == lock {
+			if named(row, 0) == lock || named(row, 1) == lock || named(row, 2) == lock {
 				return true, rows
 			}
 			rows++
@@ -99,7 +105,7 @@ func Any(lock uint64) (any bool, rows int) {
 // atFrom returns the index of the first slot from the one given that names the lock, or -1.
 func atFrom(row *asm.ReaderRow, lock uint64, from int) int {
 	for i := from; i < slots; i++ {
-		if atomic.LoadUint64(&row.Lock[i]) == lock { // acquire: pairs with Release [slot]
+		if named(row, i) == lock {
 			return i
 		}
 	}
@@ -154,8 +160,8 @@ func Each(lock uint64, f func(id uint64) bool) {
 	var s Scan
 	for p := s.Next(lock); p != nil; p = s.Next(lock) {
 		row := s.at()
-		id := atomic.LoadUint64(&row.ID[s.slot])               // acquire: pairs with claim [slot]
-		if id != 0 && atomic.LoadUint64(p) == lock && !f(id) { // acquire: pairs with Release [slot]
+		id := atomic.LoadUint64(&row.ID[s.slot])                     // acquire: pairs with claim [slot]
+		if id != 0 && atomic.LoadUint64(p)&^more == lock && !f(id) { // acquire: pairs with Release [slot]
 			return
 		}
 		s.slot++
@@ -183,7 +189,7 @@ func Number() (n int) {
 	count := func(rows []asm.ReaderRow) {
 		for i := range rows {
 			for j := range rows[i].Lock {
-				if atomic.LoadUint64(&rows[i].Lock[j]) != 0 {
+				if l := atomic.LoadUint64(&rows[i].Lock[j]); l != 0 && l != unused {
 					n++
 				}
 			}

@@ -80,7 +80,7 @@ func (s *Sleeper) WatchOwner(l *asm.Owned, slot *uint64, head *Head, p *park.Par
 // due reports whether there is what it waits for.
 func (s *Sleeper) due() bool {
 	if s.reader != nil {
-		return atomic.LoadUint64(s.reader) != uint64(uintptr(unsafe.Pointer(s.lock)))
+		return atomic.LoadUint64(s.reader)&^1 != uint64(uintptr(unsafe.Pointer(s.lock)))
 	}
 	return s.lock.Owner.Load() == 0
 }

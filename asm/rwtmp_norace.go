@@ -1,0 +1,6 @@
+//go:build !race
+
+package asm
+
+func RaceDisable() {}
+func RaceEnable()  {}
