@@ -19,7 +19,6 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/goid"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
-	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // rwWays are the ways to acquire a reader-writer lock that may wait.
@@ -680,8 +679,9 @@ func testRWBounded(t *testing.T) {
 	}
 }
 
-// TestRWClosed: a reader that comes while a writer waits for others waits, too, and one that
-// comes after the queue's head has closed the lock, though it is free just now (R8).
+// TestRWClosed: a reader that comes while a writer waits for others waits, too. A writer that
+// comes after the queue's head has closed the lock waits though it is free just now, and a
+// reader does not (R8).
 func TestRWClosed(t *testing.T) { eachWay(t, testRWClosed) }
 
 func testRWClosed(t *testing.T) {

@@ -57,7 +57,7 @@ func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 // record returns a record whose wait for l has begun. Without one, and without an error, the
 // caller has acquired l by trying.
 func (l *RWMutex) record(me readers.Reader, kind waiter.Kind, lim *park.Limit, try func() bool) (*waiter.Waiter, error) {
-	if l.spin(try) {
+	if l.spin(kind, try) {
 		events.Count(events.Spun)
 		return nil, nil
 	}
@@ -81,14 +81,31 @@ func discard(w *waiter.Waiter) {
 	w.Free()
 }
 
+// How often a goroutine tries before it waits, and how. A writer's section is over soon, or its
+// goroutine does not run: then to yield is cheaper than to park, and those who come meanwhile
+// need not queue. The first pauses are long, since two that alternate step on each other's
+// cache lines: meanwhile the other one goes on alone.
+const (
+	rwPauses = 64 // PAUSEs before the first try; twice as many before each next one
+	rwTries  = 3
+	rwYields = 32
+)
+
 // spin tries for a short while, past all who wait, as a running goroutine may until the lock
-// is closed (G9).
-func (l *RWMutex) spin(try func() bool) bool {
-	for i := range wait.Tries() {
+// is closed (G9). It does not if a holder waits itself.
+func (l *RWMutex) spin(kind waiter.Kind, try func() bool) bool {
+	if waitgraph.HolderWaits(&l.rw.Owned, kind) {
+		return false
+	}
+	for i := range rwTries + rwYields {
 		if queue.Closed(&l.rw.Owned) {
 			return false
 		}
-		wait.Relax(wait.Pauses(i))
+		if i < rwTries && wait.Tries() > 1 {
+			wait.Relax(rwPauses << i)
+		} else {
+			runtime.Gosched()
+		}
 		if try() {
 			return true
 		}
@@ -106,7 +123,7 @@ func (l *RWMutex) awaitRecord(kind waiter.Kind, lim *park.Limit, try func() bool
 		if w := waiter.Wanted(lim != nil); w != nil {
 			return w, nil
 		}
-		if l.spin(try) {
+		if l.spin(kind, try) {
 			return nil, nil
 		}
 		if err := l.reached(kind, lim); err != nil {

@@ -240,15 +240,15 @@ func (l *Lock) Vacate(times int) bool {
 // Vacant looks for readers, for the owner, and reports whether there are none. It looks so many
 // times.
 func (l *Lock) Vacant(times int) bool {
-	for i := range times {
-		if i > 0 {
-			wait.Relax(wait.Pauses(i))
-		}
+	for i := 1; ; i++ {
 		if l.vacant() {
 			return true
 		}
+		if i >= times {
+			return false
+		}
+		wait.Relax(wait.Pauses(i))
 	}
-	return false
 }
 
 // vacant reports whether nobody reads. The caller is the owner.
@@ -272,11 +272,17 @@ func (l *Lock) vacant() bool {
 // scanned has the lock count its readers again if it was scanned too often. The caller is the
 // owner, and there are no readers.
 func (l *Lock) scanned(rows int) {
-	if readers.Cool(l.name(), rows+1) {
+	if rows <= few {
+		return
+	}
+	if readers.Cool(l.name(), rows) {
 		atomic.AndUint32(&l.Readers, ^uint32(asm.RowsMask)) // one may be counting itself
 	}
 	readers.Sweep()
 }
+
+// few rows are looked at in less time than it takes to note that.
+const few = 4
 
 // Take has the head of l's queue own l, whose readers have yet to leave. See Drained.
 func (l *Lock) Take(me uint64) bool {

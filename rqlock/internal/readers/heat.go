@@ -1,6 +1,10 @@
 package readers
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/rqlock/rqlock/asm"
+)
 
 // A lock that is read again and again moves its readers to rows, where they need not be
 // counted, and back if it is written too often, since a writer looks at all rows in use
@@ -13,11 +17,11 @@ const (
 )
 
 var heats [512]struct {
-	heat atomic.Uint64 // upper half: of which lock; lower half: a number
+	heat uint64 // upper half: of which lock; lower half: a number
 	_    [cacheLine - 8]byte
 }
 
-func heatOf(lock uint64) (heat *atomic.Uint64, mark uint64) {
+func heatOf(lock uint64) (heat *uint64, mark uint64) {
 	h := lock * 0x9e3779b97f4a7c15
 	return &heats[h>>40%uint64(len(heats))].heat, h >> 32 << 32
 }
@@ -25,37 +29,37 @@ func heatOf(lock uint64) (heat *atomic.Uint64, mark uint64) {
 // Warm notes a read that was counted, and reports whether the lock is hot now.
 func Warm(lock uint64) bool {
 	heat, mark := heatOf(lock)
-	h := heat.Load()
+	h := atomic.LoadUint64(heat)
 	if h^mark >= run { // it is another lock's, or there were enough
 		hot := h>>32<<32 == mark
 		if !hot {
-			heat.Store(mark | 1)
+			asm.StoreRelaxed64(heat, mark|1)
 		}
 		return hot
 	}
-	heat.Store(h + 1)
+	asm.StoreRelaxed64(heat, h+1)
 	return false
 }
 
 // Hot gives a lock that has moved its readers to rows its budget.
 func Hot(lock uint64) {
 	heat, mark := heatOf(lock)
-	heat.Store(mark | run + budget)
+	asm.StoreRelaxed64(heat, mark|run+budget)
 }
 
 // Cool notes that a writer had to look at so many rows, and reports whether the lock should
 // count its readers again.
 func Cool(lock uint64, rows int) bool {
 	heat, mark := heatOf(lock)
-	h := heat.Load()
+	h := atomic.LoadUint64(heat)
 	if h^mark > 1<<31 {
-		heat.Store(mark | run + budget) // another one took the entry
+		asm.StoreRelaxed64(heat, mark|run+budget) // another one took the entry
 		return false
 	}
 	if left := h ^ mark; left > uint64(rows)+run {
-		heat.Store(h - uint64(rows))
+		asm.StoreRelaxed64(heat, h-uint64(rows))
 		return false
 	}
-	heat.Store(mark)
+	asm.StoreRelaxed64(heat, mark)
 	return true
 }

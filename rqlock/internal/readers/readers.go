@@ -14,8 +14,8 @@ import (
 
 const (
 	slots     = len(asm.ReaderRow{}.Lock)
-	perCPU    = 16 // rows; fewer make more goroutines share one, more make writers slower
-	fewest    = 64
+	perCPU    = 8 // rows; fewer make more goroutines share one, more make writers slower
+	fewest    = 16
 	most      = 1 << 16 // what asm.ReaderTable can address
 	cacheLine = 64
 )

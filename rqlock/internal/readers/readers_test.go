@@ -244,7 +244,7 @@ func TestHeat(t *testing.T) {
 	}
 	heat, _ := heatOf(lock)
 	for _, f := range []func() bool{func() bool { return Warm(lock) }, func() bool { return Cool(lock, 1) }} {
-		heat.Store(1<<63 | run) // another lock's
+		*heat = 1<<63 | run // another lock's
 		if f() {
 			t.Error("it took another lock's heat for its own")
 		}

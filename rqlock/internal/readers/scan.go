@@ -17,7 +17,7 @@ var use struct {
 	scans atomic.Uint32   // since the last Sweep
 }
 
-func init() { use.rows = make([]atomic.Uint64, len(first)/64) }
+func init() { use.rows = make([]atomic.Uint64, (len(first)+63)/64) }
 
 // unused in the first slot of a row: the row is not in use. So the fast path, which knows that
 // slot alone, cannot claim it.

@@ -272,6 +272,10 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found [][]Step) {
 	return found
 }
 
+// HolderWaits reports whether a goroutine that holds l waits itself, for one who is about to wait
+// for it in this way.
+func HolderWaits(l *asm.Owned, kind waiter.Kind) bool { return !Step{Kind: kind, Lock: l}.alone() }
+
 // alone reports whether nobody who holds the lock of s waits.
 func (s Step) alone() bool {
 	if _, _, ok := s.owner(); ok {
