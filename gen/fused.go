@@ -25,6 +25,39 @@ var fused = map[string][]emit.Fused{
 				"rest, and if the current goroutine is not the owner, unlockForeign.",
 			},
 		},
+		{
+			Name: "rlockFused", Sig: "func(l *RWMutex) (err error)", Fast: "ReadLock", Op: spec.ReadLock,
+			On: []string{"l.rw", "readerTable"}, Else: []string{"rlockContended", "rlockClaimed"},
+			Doc: []string{
+				"rlockFused does what ReadLock does. If the slot is taken, rlockContended does the rest,",
+				"and if the slot is not enough, rlockClaimed.",
+			},
+		},
+		{
+			Name: "runlockFused", Sig: "func(l *RWMutex)", Fast: "ReadUnlock", Op: spec.ReadUnlock,
+			On: []string{"l.rw", "readerTable"}, Else: []string{"runlockWake", "runlockOther"},
+			Doc: []string{
+				"runlockFused does what ReadUnlock does. If the owner may be asleep, runlockWake does the",
+				"rest, and if the slot has something else, runlockOther.",
+			},
+		},
+		{
+			Name: "wlockFused", Sig: "func(l *RWMutex) (err error)", Fast: "WriteLock", Op: spec.WriteLock,
+			On: []string{"l.rw"}, Else: []string{"wlockContended", "wlockReaders"},
+			Doc: []string{
+				"wlockFused does what WriteLock does. If that fails, wlockContended does the rest, and if",
+				"there may be readers, wlockReaders.",
+			},
+		},
+		{
+			Name: "wunlockFused", Sig: "func(l *RWMutex)", Fast: "WriteUnlock", Op: spec.WriteUnlock,
+			On: []string{"l.rw"}, Else: []string{"wunlockWake", "wunlockForeign", "wunlockAdmit"},
+			Doc: []string{
+				"wunlockFused does what WriteUnlock does. If somebody may be asleep, wunlockWake does the",
+				"rest, if the current goroutine is not the owner, wunlockForeign, and if readers wait,",
+				"wunlockAdmit.",
+			},
+		},
 	},
 	ownBaseline: {
 		{

@@ -1,6 +1,0 @@
-//go:build !race
-
-package asm
-
-func RaceDisable() {}
-func RaceEnable()  {}
