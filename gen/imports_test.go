@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"rqlock/internal/attributes": {"asm"},
 	"rqlock/internal/events":     {"asm"},
 	"rqlock/internal/goid":       {"rqlock/internal/clock"},
-	"rqlock/internal/report":     nil,
+	"rqlock/internal/report":     {"asm"},
 	"rqlock/internal/park":       {"rqlock/internal/clock"},
 	"rqlock/internal/proc":       nil,
 	"rqlock/internal/wait":       {"asm"},
