@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // maxFrames is how many calls of a stack are recorded, without those of rqlock.
@@ -19,19 +20,21 @@ const hidden = 12
 // calls are return addresses, of the innermost call first.
 type calls [maxFrames + hidden]uintptr
 
-// A Stack is where a goroutine waits. The mutex is for a report that is late, and reads
-// the stack while the goroutine waits for something else.
+// A Stack is where a goroutine waits, and what its labels are. The mutex is for a report that
+// is late, and reads the stack while the goroutine waits for something else.
 type Stack struct {
-	mu    sync.Mutex
-	known *known // nil = see pcs
-	pcs   calls
-	n     int
+	mu     sync.Mutex
+	known  *known // nil = see pcs
+	pcs    calls
+	n      int
+	labels unsafe.Pointer
 }
 
-// Record notes the calling goroutine's stack.
+// Record notes the calling goroutine's stack and labels.
 func (s *Stack) Record() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.labels = currentLabels()
 	if s.known = knownCaller(false); s.known == nil {
 		s.n = runtime.Callers(2, s.pcs[:])
 	}
@@ -45,6 +48,13 @@ func (s *Stack) Frames() []runtime.Frame {
 		return s.known.resolved()
 	}
 	return Frames(s.pcs[:s.n])
+}
+
+// Labels returns the goroutine's labels for package pprof, or nil if it has none.
+func (s *Stack) Labels() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return labelsAt(s.labels)
 }
 
 // Caller returns the calling goroutine's stack as [Frames] does.
