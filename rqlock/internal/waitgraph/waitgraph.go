@@ -49,6 +49,7 @@ func BeginKind(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim 
 
 // End takes the edge back.
 func End(w *waiter.Waiter) {
+	waited(w)
 	w.Edge.Lock.Store(nil)
 	w.Reads.Leave()
 	w.Remove()
