@@ -47,8 +47,8 @@ var arrows = map[string][]string{
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
 
 	// The containers import the lock, never asm.
-	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
-	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/words"},
+	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/proc"},
+	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
 	"rqlock/localstorage":   {"rqlock"},
 	"rqlock/lpmtrie":        {"rqlock"},

@@ -22,7 +22,7 @@ func (w *Wait) blame(l *asm.Owned, kind waiter.Kind, now, since int64) {
 	owner := l.Owner.Load()
 	draining := kind != waiter.Mutex && gate.Of(l).Draining()
 	if owner != 0 && owner != w.Goroutine && !draining {
-		w.Holders = []Holder{{Goroutine: owner, For: held}}
+		w.Holders = []Holder{{Goroutine: owner, For: held, Taken: takenAt(owner, l)}}
 		return
 	}
 	if kind == waiter.Mutex {
@@ -30,7 +30,7 @@ func (w *Wait) blame(l *asm.Owned, kind waiter.Kind, now, since int64) {
 	}
 	gate.Of(l).Readers(func(id uint64) bool {
 		if len(w.Holders) < mostHolders {
-			w.Holders = append(w.Holders, Holder{Goroutine: id, Read: true, For: held})
+			w.Holders = append(w.Holders, Holder{Goroutine: id, Read: true, For: held, Taken: takenAt(id, l)})
 		} else {
 			w.more++
 		}

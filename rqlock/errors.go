@@ -124,10 +124,10 @@ func format(s fmt.State, verb rune, line string, waits []Wait) {
 	}
 }
 
-func (l *Mutex) failSelf() error { return failSelf(l.info(), false, false) }
+func (l *Mutex) failSelf() error { return failSelf(&l.word, waiter.Mutex, false) }
 
-// failSelf is for the calling goroutine, which holds the lock.
-func failSelf(lock LockInfo, read, reads bool) error {
+// failSelf is for the calling goroutine, which holds the lock, and reads it if reads.
+func failSelf(l *asm.Owned, kind waiter.Kind, reads bool) error {
 	events.Count(events.SelfDeadlock)
 	e := new(struct { // one allocation
 		DeadlockError
@@ -135,8 +135,10 @@ func failSelf(lock LockInfo, read, reads bool) error {
 		holders [1]Holder
 	})
 	me := asm.CurrentGoid()
-	e.holders[0] = Holder{Goroutine: me, Read: reads}
-	e.cycle[0] = Wait{Goroutine: me, Lock: lock, Read: read, Stack: report.Caller(), Labels: report.Labels(), Holders: e.holders[:]}
+	e.holders[0] = Holder{Goroutine: me, Read: reads, Taken: takenAt(me, l)}
+	e.cycle[0] = Wait{
+		Goroutine: me, Lock: infoOf(l, kind), Read: kind == waiter.Read, Stack: report.Caller(), Labels: report.Labels(), Holders: e.holders[:],
+	}
 	e.Cycle = e.cycle[:]
 	return &e.DeadlockError
 }
@@ -185,7 +187,9 @@ func newDeadlock(cycle []waitgraph.Step) *DeadlockError {
 	for i, s := range cycle {
 		next := cycle[(i+1)%len(cycle)]
 		e.Cycle[i] = waitOf(s, now)
-		e.Cycle[i].Holders = []Holder{{Goroutine: next.ID, Read: s.Reads(next), For: atLeast(now, quietSince(s.Lock, s.Kind, nil))}}
+		e.Cycle[i].Holders = []Holder{{
+			Goroutine: next.ID, Read: s.Reads(next), For: atLeast(now, quietSince(s.Lock, s.Kind, nil)), Taken: takenAt(next.ID, s.Lock),
+		}}
 	}
 	return e
 }

@@ -94,7 +94,7 @@ func quote(s string) string {
 }
 
 func infoOf(l *asm.Owned, kind waiter.Kind) LockInfo {
-	i := LockInfo{Addr: attributes.Addr(l), Name: attributes.Of(l).Name, Kind: "RWMutex"}
+	i := LockInfo{Addr: attributes.Addr(l), Name: attributes.NameOf(l), Kind: "RWMutex"}
 	if kind == waiter.Mutex {
 		i.Kind = "Mutex"
 	}

@@ -788,6 +788,9 @@ func TestRWLead(t *testing.T) {
 
 // TestRWAllocs: no success allocates (R9).
 func TestRWAllocs(t *testing.T) {
+	if tracing {
+		t.Skip("build tag rqlocktrace allocates")
+	}
 	l := newRW(t)
 	for _, way := range rwWays {
 		if n := testing.AllocsPerRun(100, func() {

@@ -37,36 +37,39 @@ type Locker interface {
 // A nil result orders the section after all before it.
 func (l *RWMutex) Lock() error {
 	if l.rw.TryLock(asm.CurrentGoid()) {
-		return nil
+		return l.took(takesToWrite, nil)
 	}
-	return l.lockSlow(nil)
+	return l.took(takesToWrite, l.lockSlow(nil))
 }
 
 // TryLock acquires l for writing if nobody holds it or is promised it, and reports whether it
 // did. It never waits.
-func (l *RWMutex) TryLock() bool { return l.rw.TryLock(asm.CurrentGoid()) }
+func (l *RWMutex) TryLock() bool {
+	return l.tried(takesToWrite, l.rw.TryLock(asm.CurrentGoid()))
+}
 
 // LockTimeout is Lock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) LockTimeout(d time.Duration) error {
 	if l.rw.TryLock(asm.CurrentGoid()) {
-		return nil
+		return l.took(takesToWrite, nil)
 	}
 	lim := park.Within(d)
-	return l.lockSlow(&lim)
+	return l.took(takesToWrite, l.lockSlow(&lim))
 }
 
 // LockContext is Lock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) LockContext(ctx context.Context) error {
 	if l.rw.TryLock(asm.CurrentGoid()) {
-		return nil
+		return l.took(takesToWrite, nil)
 	}
 	lim := park.Until(ctx)
-	return l.lockSlow(&lim)
+	return l.took(takesToWrite, l.lockSlow(&lim))
 }
 
 // Unlock ends what Lock began. It has those readers in that waited meanwhile, before the next
 // writer. It panics, and changes nothing, if the caller does not hold l for writing.
 func (l *RWMutex) Unlock() {
+	l.gives()
 	if !l.rw.Unlock() {
 		l.badUnlock(asm.CurrentGoid())
 	}
@@ -79,36 +82,39 @@ func (l *RWMutex) Unlock() {
 // A nil result orders the section after those of all writers before it.
 func (l *RWMutex) RLock() error {
 	if l.rw.TryRead(readers.Here()) {
-		return nil
+		return l.took(takesToRead, nil)
 	}
-	return l.rlockSlow(nil)
+	return l.took(takesToRead, l.rlockSlow(nil))
 }
 
 // TryRLock acquires l for reading if nobody holds it for writing or waits to, or the caller
 // reads already, and reports whether it did. It never waits.
-func (l *RWMutex) TryRLock() bool { return l.rw.TryRead(readers.Here()) }
+func (l *RWMutex) TryRLock() bool {
+	return l.tried(takesToRead, l.rw.TryRead(readers.Here()))
+}
 
 // RLockTimeout is RLock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) RLockTimeout(d time.Duration) error {
 	if l.rw.TryRead(readers.Here()) {
-		return nil
+		return l.took(takesToRead, nil)
 	}
 	lim := park.Within(d)
-	return l.rlockSlow(&lim)
+	return l.took(takesToRead, l.rlockSlow(&lim))
 }
 
 // RLockContext is RLock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) RLockContext(ctx context.Context) error {
 	if l.rw.TryRead(readers.Here()) {
-		return nil
+		return l.took(takesToRead, nil)
 	}
 	lim := park.Until(ctx)
-	return l.rlockSlow(&lim)
+	return l.took(takesToRead, l.rlockSlow(&lim))
 }
 
 // RUnlock ends one RLock of the calling goroutine. It panics, and changes nothing, if there
 // was none. Locks may be released in any order.
 func (l *RWMutex) RUnlock() {
+	l.gives()
 	switch held, overwritten := l.rw.Leave(readers.Here()); {
 	case !held:
 		l.badRUnlock()
@@ -125,7 +131,9 @@ func (l *RWMutex) Downgrade() {
 	if l.owner() != me.ID {
 		l.badUnlock(me.ID)
 	}
+	l.gives()
 	l.rw.Downgrade(me)
+	l.tried(takesToRead, true)
 }
 
 // AssertHeld panics unless the caller holds l for writing. It acquires nothing, and neither

@@ -26,7 +26,7 @@ func (l *RWMutex) rlockSlow(lim *park.Limit) error { return conclude(l.readSlow(
 func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 	me := readers.Here()
 	if l.owner() == me.ID || l.rw.Reads(me) {
-		return failSelf(l.info(), false, l.owner() != me.ID)
+		return failSelf(&l.rw.Word, waiter.Write, l.owner() != me.ID)
 	}
 	try := func() bool { return l.rw.TryLock(me.ID) }
 	w, err := l.record(me, waiter.Write, lim, try)
@@ -268,7 +268,7 @@ func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
 func (l *RWMutex) readSlow(lim *park.Limit) error {
 	me := readers.Here()
 	if l.owner() == me.ID {
-		return failSelf(l.info(), true, false)
+		return failSelf(&l.rw.Word, waiter.Read, false)
 	}
 	w, err := l.record(me, waiter.Read, lim, func() bool { return l.rw.TryRead(me) })
 	if w == nil {

@@ -92,6 +92,13 @@ func (s *scene) wait(l locker) {
 //go:noinline
 func waitsForIt(l locker) error { return l.LockTimeout(time.Minute) }
 
+// watched returns when the waiter at the queue's head knows for how long the lock is held.
+func watched() {
+	for rqlock.Snapshot().Waits[0].Holders[0].For == 0 {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // get returns a page of the handler, and checks its headers.
 func get(t *testing.T, h http.Handler, path, contentType string) []byte {
 	t.Helper()
@@ -187,11 +194,13 @@ func TestJSON(t *testing.T) {
 				ForNs     *int64 `json:"for_ns"`
 				State     string
 				Stack     []frame
+				Taken     []frame // with rqlocktrace
 			}
 		}
 		Cycles [][]int
 	}
-	time.Sleep(10 * time.Millisecond) // so that the head has watched it
+	watched()
+	time.Sleep(10 * time.Millisecond)
 	dec := json.NewDecoder(bytes.NewReader(get(t, Handler(), "/debug/rqlock/json", jsonT)))
 	dec.DisallowUnknownFields()
 	must(t, dec.Decode(&page))
@@ -329,9 +338,9 @@ func TestProfile(t *testing.T) {
 	for range n {
 		s.wait(l)
 	}
-	time.Sleep(10 * time.Millisecond)
+	watched()
 	p, raw := parse(t)
-	if got := sums(t, p, "waitsForIt"); got["waiters"] != n || got["waiting"] < n*int64(10*time.Millisecond) || got["holders"] != 0 {
+	if got := sums(t, p, "waitsForIt"); got["waiters"] != n || got["waiting"] <= 0 || got["holders"] != 0 {
 		t.Errorf("waiters: %v", got)
 	}
 	if got := sums(t, p, "holdsOverAChannel"); got["holders"] != 1 || got["holding"] <= 0 || got["waiters"] != 0 {
