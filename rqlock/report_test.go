@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"runtime/pprof"
 	"runtime/trace"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/goid"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
 //go:noinline
@@ -220,49 +222,34 @@ func TestSnapshot(t *testing.T) {
 //go:noinline
 func waitsForLong(l *Mutex) error { return l.LockTimeout(time.Hour) }
 
-// TestSnapshotMoment: all waits of a snapshot go on at once. Of two goroutines that take turns
-// to wait for one lock, with the other's in between, no snapshot has both.
+// TestSnapshotMoment: all waits of a snapshot go on at once. One that has ended since it was found
+// is not in it, though its goroutine, with the same record, waits for the same lock again.
 func TestSnapshotMoment(t *testing.T) {
-	var turn Mutex // held by the one of the two that does not wait
-	var gate [2]Mutex
-	stop := make(chan bool)
-	var wg sync.WaitGroup
-	for i := range gate {
-		must(t, gate[i].Lock())
+	locks := newLocks(t, 2)
+	a := newActors(t, 2)
+	for i := range locks {
+		must(t, locks[i].Lock())
+		a[i].waits(&locks[i], func() error { return locks[i].LockTimeout(time.Hour) })
 	}
-	for i := range gate {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				must(t, turn.LockTimeout(time.Hour))
-				_ = gate[i].LockTimeout(100 * time.Microsecond)
-				turn.Unlock()
-			}
-		})
+	steps := waitgraph.All()
+	if g := snapshotOf(slices.Clone(steps)); len(g.Waits) != 2 {
+		t.Fatalf("want two waits: %v", g)
 	}
-	seen := 0
-	for start := time.Now(); time.Since(start) < time.Duration(briefly(2000, 300))*time.Millisecond; {
-		atGate := 0
-		for _, w := range Snapshot().Waits {
-			if w.Lock.Addr != addr(&turn) {
-				atGate++
-			}
-		}
-		if seen += atGate; atGate > 1 {
-			t.Fatal("a snapshot has two waits of which one ended before the other began")
-		}
+	locks[0].Unlock()
+	must(t, a[0].result())
+	if g := snapshotOf(slices.Clone(steps)); len(g.Waits) != 1 || g.Waits[0].Goroutine != a[1].id {
+		t.Errorf("after the first has ended: %v", g)
 	}
-	close(stop)
-	join(t, &wg)
-	if seen == 0 {
-		t.Error("no wait was seen")
+	a[0].unlock(&locks[0])
+	must(t, locks[0].Lock())
+	a[0].waits(&locks[0], func() error { return locks[0].LockTimeout(time.Hour) })
+	if g := snapshotOf(slices.Clone(steps)); len(g.Waits) != 1 || g.Waits[0].Goroutine != a[1].id {
+		t.Errorf("when the first waits again: %v", g)
 	}
-	for i := range gate {
-		gate[i].Unlock()
+	for i := range locks {
+		locks[i].Unlock()
+		must(t, a[i].result())
+		a[i].unlock(&locks[i])
 	}
 }
 

@@ -21,10 +21,13 @@ import (
 // those who wait beside the queue, see [Events].
 //
 // A lock in memory that is not Go's must stay mapped until Snapshot has returned.
-func Snapshot() *WaitGraph {
+func Snapshot() *WaitGraph { return snapshotOf(waitgraph.All()) }
+
+// snapshotOf is Snapshot of the waits that go on by now of those given, each of which went on
+// when it was found.
+func snapshotOf(steps []waitgraph.Step) *WaitGraph {
 	g := &WaitGraph{Time: time.Now()}
 	now := clock.Now()
-	steps := waitgraph.All()
 	slices.SortStableFunc(steps, func(a, b waitgraph.Step) int {
 		return int(min(max(a.Waiter.Since.Load()-b.Waiter.Since.Load(), -1), 1))
 	})

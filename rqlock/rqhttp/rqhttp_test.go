@@ -227,11 +227,13 @@ func TestPileUp(t *testing.T) {
 	s.hold(reader{l})
 	s.wait(l)
 	var g *rqlock.WaitGraph
-	for !strings.Contains(fmt.Sprint(g), "waits to write") { // the writer becomes the head, and waits for the reader
+	for start := time.Now(); !strings.Contains(fmt.Sprint(g), "waits to write"); g = rqlock.Snapshot() {
 		if g == nil {
-			s.wait(reader{l})
+			s.wait(reader{l}) // once the writer is the head, and waits for the reader
 		}
-		g = rqlock.Snapshot()
+		if time.Since(start) > 10*time.Second {
+			t.Fatalf("nobody is said to be held up: %v", g)
+		}
 	}
 	page := string(get(t, Handler(), "/debug/rqlock/text", text))
 	m := regexp.MustCompile(`goroutine (\d+) \[waits to read, for RWMutex "cache" \(0x[0-9a-f]+\), which goroutine (\d+) waits to write, held by goroutine (\d+)`).FindStringSubmatch(page)

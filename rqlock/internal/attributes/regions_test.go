@@ -35,6 +35,15 @@ func TestNameEach(t *testing.T) {
 		if got := NameOf(&other[0].l); got != "" {
 			t.Errorf("another array's is %q", got)
 		}
+		// Until the cleanup runs, the addresses of what is garbage may be another array's.
+		here := regions.of[Addr(&array[0].l)>>pageShift]
+		r := here[len(here)-1]
+		alive := r.alive
+		r.alive = func() bool { return false }
+		if got := NameOf(&array[0].l); got != "" {
+			t.Errorf("what is no more gave the name %q", got)
+		}
+		r.alive = alive
 		runtime.KeepAlive(array)
 	}
 	for start := time.Now(); regions.n.Load() != before || len(regions.of) != 0 && before == 0; runtime.GC() {
