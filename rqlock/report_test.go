@@ -111,6 +111,54 @@ func TestWaiters(t *testing.T) {
 	join(t, &wg)
 }
 
+// TestRWReport: a reader that is held up by a waiting writer says so, and by whom the writer is, how
+// many wait of either kind, and since when the lock is held.
+func TestRWReport(t *testing.T) {
+	l := newRW(t)
+	l.SetName("cache")
+	defer l.SetName("")
+	must(t, l.RLock())
+	me := asm.CurrentGoid()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		must(t, l.LockTimeout(time.Hour))
+		l.Unlock()
+	})
+	await(t, "the writer to wait for the reader", func() bool { return l.rw.Draining() })
+	writer := Snapshot().Waits[0].Goroutine
+	const n = 3
+	for range n {
+		wg.Go(func() {
+			must(t, l.RLockTimeout(time.Hour))
+			l.RUnlock()
+		})
+	}
+	await(t, "all to wait, and to know since when", func() bool {
+		g := Snapshot()
+		return len(g.Waits) == n+1 && g.Waits[0].Holders[0].For > 0
+	})
+	time.Sleep(time.Duration(countedFor))
+	goid.Fresh()
+	errs := make(chan error)
+	go func() { errs <- l.RLockTimeout(20 * time.Millisecond) }()
+	err := <-errs
+	var e *TimeoutError
+	if !errors.As(err, &e) || e.Waiters != n+2 || !e.Wait.Read || e.Wait.Lock.Kind != "RWMutex" || e.Wait.Behind() != writer ||
+		!e.Wait.heldByOnly(me) || !e.Wait.Holders[0].Read || e.Wait.Holders[0].For <= 0 {
+		t.Errorf("%d waiters in %+v", e.Waiters, err)
+	}
+	if want := fmt.Sprintf("which goroutine %d waits to write, held by goroutine %d", writer, me); !strings.Contains(err.Error(), want) {
+		t.Errorf("%v does not say %q", err, want)
+	}
+	for _, w := range Snapshot().Waits {
+		if behind := w.Behind(); w.Read != (behind == writer) || !w.heldByOnly(me) {
+			t.Errorf("wait %+v is behind %d", w, behind)
+		}
+	}
+	l.RUnlock()
+	join(t, &wg)
+}
+
 // TestReportForms: an error as JSON, and in a log, has what it has as a value.
 func TestReportForms(t *testing.T) {
 	var l Mutex

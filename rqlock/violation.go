@@ -15,8 +15,8 @@ var onViolation atomic.Pointer[func(error)]
 
 // OnViolation sets a function to be told of [*DeadlockError] and [*TimeoutError] errors, by
 // the goroutine that gets the error, when it has left the lock's queue; with build tag
-// rqlocktrace also of each [*OrderError]. nil turns it off. OnViolation returns the function that was set before, or nil, so that a program can chain
-// the two or put it back.
+// rqlocktrace also of each [*OrderError]. nil turns it off. OnViolation returns the function
+// that was set before, or nil, so that a program can chain the two or put it back.
 //
 // f may do anything, also what fails in its turn: it is not told of what its own goroutine
 // brings about while it runs, nor of other violations on a lock about which it is being told.

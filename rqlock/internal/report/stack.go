@@ -79,8 +79,7 @@ func knownCaller(must bool) *known {
 	}
 	k := find(pcs[:n], true)
 	if k == nil {
-		var all calls
-		if k = enter(pcs[:n], all[:runtime.Callers(3, all[:])], true, must); k == nil {
+		if k = enterCaller(pcs[:n], must); k == nil {
 			return nil
 		}
 	}
@@ -88,6 +87,14 @@ func knownCaller(must bool) *known {
 		return nil
 	}
 	return k
+}
+
+// enterCaller is apart, so that knownCaller needs less of a small stack.
+//
+//go:noinline
+func enterCaller(key []uintptr, must bool) *known {
+	var all calls
+	return enter(key, all[:runtime.Callers(4, all[:])], true, must)
 }
 
 // Cut is the function's name of the last frame of a stack that has more calls than shown.
