@@ -241,7 +241,7 @@ func TestContainersDocumentation(t *testing.T) {
 func locksOf(v reflect.Value, f func(*rqlock.Mutex)) {
 	switch {
 	case v.Type() == reflect.TypeFor[rqlock.Mutex]():
-		f((*rqlock.Mutex)(v.Addr().UnsafePointer()))
+		f(reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Interface().(*rqlock.Mutex)) // v itself is not exported
 	case v.Kind() == reflect.Pointer && !v.IsNil() && v.Type().Elem().Kind() == reflect.Struct:
 		locksOf(v.Elem(), f)
 	case v.Kind() == reflect.Struct:

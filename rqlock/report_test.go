@@ -111,8 +111,8 @@ func TestWaiters(t *testing.T) {
 	join(t, &wg)
 }
 
-// TestRWReport: a reader that is held up by a waiting writer says so, and by whom the writer is, how
-// many wait of either kind, and since when the lock is held.
+// TestRWReport: a reader that is held up by a waiting writer says so, and by whom the writer is,
+// how many wait of either kind, and since when the lock is held.
 func TestRWReport(t *testing.T) {
 	l := newRW(t)
 	l.SetName("cache")
