@@ -372,7 +372,7 @@ func TestProfile(t *testing.T) {
 }
 
 //go:noinline
-func holdsLong(l *rqlock.Mutex, d time.Duration) {
+func holdsLong(l locker, d time.Duration) {
 	time.Sleep(d)
 	l.Unlock()
 }
@@ -381,26 +381,22 @@ func holdsLong(l *rqlock.Mutex, d time.Duration) {
 // charged with the time of each goroutine that it kept waiting.
 func TestDelays(t *testing.T) {
 	defer runtime.SetMutexProfileFraction(runtime.SetMutexProfileFraction(0))
-	const (
-		n    = 5
-		long = 100 * time.Millisecond
-	)
-	round := func(rate int) (waits, unlocked map[string]int64) {
+	const long = 100 * time.Millisecond
+	round := func(rate, n int, held, wanted locker) (waits, unlocked map[string]int64) {
 		runtime.SetMutexProfileFraction(rate)
 		before, _ := parse(t)
-		l := new(rqlock.Mutex)
-		must(t, l.Lock())
+		must(t, held.LockTimeout(time.Minute))
 		var wg sync.WaitGroup
 		for range n {
 			wg.Go(func() {
-				must(t, waitsForIt(l))
-				l.Unlock()
+				must(t, waitsForIt(wanted))
+				wanted.Unlock()
 			})
 		}
 		for len(rqlock.Snapshot().Waits) < n {
 			runtime.Gosched()
 		}
-		holdsLong(l, long)
+		holdsLong(held, long)
 		wg.Wait()
 		after, _ := parse(t)
 		diff := func(name string) map[string]int64 {
@@ -412,19 +408,29 @@ func TestDelays(t *testing.T) {
 		}
 		return diff("waitsForIt"), diff("holdsLong")
 	}
-	waits, unlocked := round(0)
-	if waits["contentions"] != 0 || unlocked["unlocks"] != 0 {
+	l, rw := new(rqlock.Mutex), new(rqlock.RWMutex)
+	if waits, unlocked := round(0, 1, l, l); waits["contentions"] != 0 || unlocked["unlocks"] != 0 {
 		t.Errorf("with rate 0: %v, %v", waits, unlocked)
 	}
-	waits, unlocked = round(1)
-	if waits["contentions"] != n || waits["delay"] < int64(n*long) {
-		t.Errorf("waits: %v", waits)
-	}
-	if unlocked["unlocks"] != 1 || unlocked["unlock_delay"] < int64(n*long)*9/10 || unlocked["unlock_delay"] > waits["delay"] {
-		t.Errorf("unlocks: %v, waits: %v", unlocked, waits)
+	for name, c := range map[string]struct {
+		held, wanted locker
+		n, unlocks   int64 // who wait, and how many of them the long section's unlock lets in
+	}{
+		"mutex":             {l, l, 5, 1},
+		"readers wait":      {rw, reader{rw}, 5, 5},
+		"writers wait":      {rw, rw, 5, 1},
+		"wait for a reader": {reader{rw}, rw, 1, 1},
+	} {
+		waits, unlocked := round(1, int(c.n), c.held, c.wanted)
+		if waits["contentions"] != c.n || waits["delay"] < c.n*int64(long) {
+			t.Errorf("%s: waits: %v", name, waits)
+		}
+		if unlocked["unlocks"] != c.unlocks || unlocked["unlock_delay"] < c.n*int64(long)*9/10 || unlocked["unlock_delay"] > waits["delay"] {
+			t.Errorf("%s: unlocks: %v, waits: %v", name, unlocked, waits)
+		}
 	}
 	// Of one in many, few are counted, and each for as many.
-	waits, _ = round(1000)
+	waits, _ := round(1000, 5, l, l)
 	if c := waits["contentions"]; c%1000 != 0 || c > 2000 {
 		t.Errorf("with rate 1000: %v", waits)
 	}

@@ -128,7 +128,9 @@ func (l *Lock) subtract() bool {
 	switch l.count.Add(^uint32(0)) { // release: pairs with Drained [gate]
 	case 0:
 		if index := l.drainer.Load(); index != 0 {
-			waiter.At(index).Signal()
+			w := waiter.At(index)
+			w.Unlocked()
+			w.Signal()
 		}
 	case ^uint32(0):
 		l.count.Add(1)
@@ -249,6 +251,7 @@ func (l *Lock) wake(head *waiter.Waiter) {
 			l.first.Store(0)
 		}
 		w.Leads = false
+		w.Unlocked()
 		w.Stage.Store(waiter.Admitted)
 		w.Signal()
 	}

@@ -55,11 +55,16 @@ func (s *Sleeper) Asleep() {
 // Woken comes before an owner wakes the head: then it is not the watchdog's any more, though
 // either may not run for a while.
 func (s *Sleeper) Woken() {
+	s.Unlocked()
+	s.woken.Store(true)
+}
+
+// Unlocked notes that the caller's unlock ends the wait, if delays are added up.
+func (s *Sleeper) Unlocked() {
 	if delays.Rate() > 0 {
 		by := report.Caller()
 		s.by.Store(&by)
 	}
-	s.woken.Store(true)
 }
 
 // Granted notes when the waiter ahead was granted the lock.
