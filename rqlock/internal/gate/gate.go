@@ -129,7 +129,7 @@ func (l *Lock) subtract() bool {
 	case 0:
 		if index := l.drainer.Load(); index != 0 {
 			w := waiter.At(index)
-			w.Unlocked()
+			unlocked(w)
 			w.Signal()
 		}
 	case ^uint32(0):
