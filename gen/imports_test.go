@@ -33,26 +33,31 @@ var arrows = map[string][]string{
 	"rqlock/internal/readers":    {"asm"},
 	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
-	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
-	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/park"},
+	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/report"},
 	"rqlock/internal/attributes": {"asm"},
 	"rqlock/internal/events":     {"asm"},
 	"rqlock/internal/goid":       {"rqlock/internal/clock"},
-	"rqlock/internal/report":     nil,
+	"rqlock/internal/report":     {"asm"},
+	"rqlock/internal/delays":     nil,
 	"rqlock/internal/park":       {"rqlock/internal/clock"},
 	"rqlock/internal/proc":       nil,
 	"rqlock/internal/wait":       {"asm"},
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
 
 	// The containers import the lock, never asm.
-	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
-	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/words"},
+	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/proc"},
+	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
 	"rqlock/localstorage":   {"rqlock"},
 	"rqlock/lpmtrie":        {"rqlock"},
 	"rqlock/queuestack":     {"rqlock"},
 	"rqlock/ringbuf":        {"rqlock"},
+
+	// The operator's view.
+	"rqlock/metrics": {"rqlock", "rqlock/internal/delays", "rqlock/internal/waiter"},
+	"rqlock/rqhttp":  {"rqlock", "rqlock/internal/delays", "rqlock/metrics"},
 
 	// What tests a lock, or a program that uses one.
 	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
@@ -98,6 +103,7 @@ var twins = []string{
 // the package itself and what it may import. All tests may import seeds.
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
+	"rqlock/rqhttp":        {"rqlock/internal/goid"},
 	"gen":                  {"gen/audit"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
@@ -115,6 +121,8 @@ var keepers = map[string][]string{
 	"github.com/golangci/plugin-module-register": {"rqlock/rqvet/golangci"},
 	"github.com/schollz/progressbar/v3":          {"rqlock/internal/progress"},
 	"golang.org/x/mod":                           {"rqlock/internal/release"},
+	"github.com/VictoriaMetrics/metrics":         {"rqlock/metrics"},
+	"github.com/google/pprof":                    {"rqlock/rqhttp"},
 	"golang.org/x/sys":                           {"asm", "rqlock/cmd/rqtorture"},
 }
 

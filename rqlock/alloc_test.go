@@ -11,6 +11,9 @@ import (
 // TestAllocs: no successful acquisition allocates (G11), at first without
 // contention.
 func TestAllocs(t *testing.T) {
+	if tracing {
+		t.Skip("build tag rqlocktrace allocates")
+	}
 	l := newLock(t)
 	for _, way := range ways {
 		if n := testing.AllocsPerRun(100, func() {
@@ -32,6 +35,9 @@ func TestAllocs(t *testing.T) {
 
 // TestAllocsContended: nor does one that waits, once it has records to wait by (G11).
 func TestAllocsContended(t *testing.T) {
+	if tracing {
+		t.Skip("build tag rqlocktrace allocates")
+	}
 	setStallTimeout(t, never)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -6,6 +6,7 @@ import (
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/stall"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // SetName gives l a name for reports. "" takes it back.
@@ -49,8 +50,4 @@ func SetStallTimeout(d time.Duration) {
 	stall.Set(d)
 }
 
-func (l *Mutex) info() LockInfo { return infoOf(&l.word) }
-
-func infoOf(l *asm.Owned) LockInfo {
-	return LockInfo{Addr: attributes.Addr(l), Name: attributes.Of(l).Name}
-}
+func (l *Mutex) info() LockInfo { return infoOf(&l.word, waiter.ForMutex) }

@@ -10,14 +10,19 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/freelist"
 	"github.com/rqlock/rqlock/rqlock/hashtab"
 	"github.com/rqlock/rqlock/rqlock/localstorage"
 	"github.com/rqlock/rqlock/rqlock/lpmtrie"
+	"github.com/rqlock/rqlock/rqlock/queuestack"
+	"github.com/rqlock/rqlock/rqlock/ringbuf"
 )
 
 // An enumRow is a container whose methods take flags and actions. Of its keys 0 to 2 only 1
@@ -230,4 +235,60 @@ func TestContainersDocumentation(t *testing.T) {
 			})
 		}
 	}
+}
+
+// locksOf calls f for each lock that a value has, also behind pointers and in slices.
+func locksOf(v reflect.Value, f func(*rqlock.Mutex)) {
+	switch {
+	case v.Type() == reflect.TypeFor[rqlock.Mutex]():
+		f(reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Interface().(*rqlock.Mutex)) // v itself is not exported
+	case v.Kind() == reflect.Pointer && !v.IsNil() && v.Type().Elem().Kind() == reflect.Struct:
+		locksOf(v.Elem(), f)
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			locksOf(v.Field(i), f)
+		}
+	case v.Kind() == reflect.Slice:
+		for i := range v.Len() {
+			locksOf(v.Index(i), f)
+		}
+	}
+}
+
+// TestContainersNames: the locks of containers have names in reports.
+func TestContainersNames(t *testing.T) {
+	for want, container := range map[string]any{
+		"hashtab.Map.buckets[":  hashtab.New[int, int](100),
+		"freelist.List.shards[": freelist.New[int](3),
+		"lpmtrie.Table":         lpmtrie.NewTable[int](4),
+		"lpmtrie.Map":           lpmtrie.New[int](8, 4),
+		"queuestack.Queue":      queuestack.NewQueue[int](4),
+		"queuestack.Stack":      queuestack.NewStack[int](4),
+		"ringbuf.Ring":          ringbuf.New(4096),
+	} {
+		found := 0
+		locksOf(reflect.ValueOf(container), func(l *rqlock.Mutex) {
+			found++
+			must(t, l.Lock())
+			defer l.Unlock()
+			var e *rqlock.DeadlockError
+			if err := l.Lock(); !errors.As(err, &e) || !strings.HasPrefix(e.Cycle[0].Lock.Name, want) && !strings.HasPrefix(e.Cycle[0].Lock.Name, "freelist.") { //rqvet:ignore selfdeadlock it is what the test is about
+				t.Errorf("%T: got %v, want a lock named %s", container, err, want)
+			}
+		})
+		if found == 0 {
+			t.Errorf("%T has no lock", container)
+		}
+	}
+	// One of many that have a lock each gets its name when it is waited for.
+	type object struct{ local localstorage.Owner }
+	m := localstorage.New(func(o *object) *localstorage.Owner { return &o.local }, func(int) {})
+	o := new(object)
+	must(t, m.Compute(o, func(int, bool) (int, localstorage.Action) {
+		var e *rqlock.DeadlockError
+		if err := m.Update(o, 1, localstorage.Any); !errors.As(err, &e) || e.Cycle[0].Lock.Name != "localstorage.Map" {
+			t.Errorf("localstorage: got %v", err)
+		}
+		return 1, localstorage.Set
+	}))
 }

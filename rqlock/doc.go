@@ -28,6 +28,15 @@
 // The report says what the holder does, as far as that was looked up: looking stops the
 // program for a while, so it is done rarely.
 //
+// For a program that has come to a standstill there is package rqhttp, which shows a [Snapshot] of
+// all waits, and package metrics. [SetNames] gives locks names by which one knows them.
+//
+// With build tag rqlocktrace, for tests and staging, reports also say where each lock was taken
+// ([Holder].Taken), but for LockPinned, and an [OrderError] is told of if two locks are taken in
+// both orders, though nothing hangs. (Of a goroutine that holds more than 16 locks, the last 16
+// are compared.) A Lock and Unlock that take 4 ns otherwise take some 250 ns then, and allocate
+// in places where they do not otherwise.
+//
 // [Mutex.LockTimeout] and [Mutex.LockContext] bound a wait in their own way: their limit
 // takes the place of the stall timeout. [OnViolation] sets a function to be told of
 // failures; [ReadEvents] counts outcomes.

@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
-	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
 	"github.com/rqlock/rqlock/rqlock/internal/events"
-	"github.com/rqlock/rqlock/rqlock/internal/goid"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/report"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
@@ -38,48 +35,6 @@ type DeadlockError struct {
 	// Unreported is how many violations of this lock, at this call, OnViolation's function
 	// was not told of since it was told of the one before.
 	Unreported uint64
-}
-
-// A Wait is the wait of one goroutine for one lock.
-type Wait struct {
-	Goroutine uint64          // id of the goroutine that waits; 0 = unknown
-	Lock      LockInfo        // what it waits for
-	For       time.Duration   // how long it has waited
-	Stack     []runtime.Frame // where it waits, innermost call first
-	Read      bool            // it waits to read: the lock is an RWMutex
-
-	// Holders are the goroutines that hold the lock: one, or at most 16 readers of an
-	// RWMutex. In a [*DeadlockError] it is the one that waits in its turn.
-	Holders []Holder
-	More    int // how many more readers hold it
-}
-
-// A Holder is a goroutine that holds a lock which others wait for.
-type Holder struct {
-	Goroutine uint64 // its id
-	Reads     bool   // it holds the lock for reading
-
-	// State is what the goroutine did when a [*TimeoutError] was made, as a traceback
-	// says it: "running", "chan receive", "coroutine" for an iterator that is suspended
-	// (see iter.Pull), or "ended". It is "" if that was not looked up, as in a
-	// [*DeadlockError], whose goroutines all wait, or because the last look was too
-	// recent: it stops the program for a while.
-	State string
-
-	Stack []runtime.Frame // where it was then, innermost call first; nil if unknown
-}
-
-// LockInfo identifies a lock in a report.
-type LockInfo struct {
-	Addr uintptr
-	Name string // see Lock.SetName
-}
-
-func (i LockInfo) String() string {
-	if i.Name != "" {
-		return fmt.Sprintf("%q (%#x)", i.Name, i.Addr)
-	}
-	return fmt.Sprintf("%#x", i.Addr)
 }
 
 // Error describes the cycle in one line.
@@ -108,46 +63,7 @@ func (e *DeadlockError) Is(target error) bool {
 
 // Format prints the whole report, stacks included, for %+v.
 func (e *DeadlockError) Format(s fmt.State, verb rune) {
-	format(s, verb, e.Error(), e.Cycle...)
-}
-
-// heldBy says who holds the lock that is waited for.
-func (w *Wait) heldBy() string {
-	if len(w.Holders) == 0 {
-		return "free, but not handed over"
-	}
-	var b strings.Builder
-	b.WriteString("held by ")
-	if n := len(w.Holders) + w.More; n > 1 {
-		fmt.Fprintf(&b, "%d readers: ", n)
-	}
-	for i, h := range w.Holders {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(h.describe())
-	}
-	if w.More > 0 {
-		fmt.Fprintf(&b, " and %d more", w.More)
-	}
-	return b.String()
-}
-
-func (h *Holder) describe() string {
-	reads := ""
-	if h.Reads {
-		reads = ", which reads"
-	}
-	switch h.State {
-	case "":
-		return fmt.Sprintf("goroutine %d%s", h.Goroutine, reads)
-	case goid.Ended:
-		return fmt.Sprintf("goroutine %d, which has ended", h.Goroutine)
-	case goid.Coroutine:
-		return fmt.Sprintf("goroutine %d, which is suspended in an iterator (%s)", h.Goroutine, h.State)
-	default:
-		return fmt.Sprintf("goroutine %d (%s)", h.Goroutine, h.State)
-	}
+	format(s, verb, e.Error(), e.Cycle)
 }
 
 // TimeoutError says that an acquisition gave up. The caller does not hold the
@@ -155,6 +71,8 @@ func (h *Holder) describe() string {
 type TimeoutError struct {
 	Wait  Wait // For is the limit of LockTimeout, or with Stall the time without progress
 	Stall bool // the lock was granted to nobody for the stall timeout
+
+	Waiters int // how many goroutines waited for the lock in its queue, the caller included; counted within the last 10 ms
 
 	Unreported uint64 // see [DeadlockError]
 }
@@ -170,7 +88,7 @@ func (e *TimeoutError) Error() string {
 
 // Format prints the whole report, the caller's stack included, for %+v.
 func (e *TimeoutError) Format(s fmt.State, verb rune) {
-	format(s, verb, e.Error(), e.Wait)
+	format(s, verb, e.Error(), []Wait{e.Wait})
 }
 
 // Is matches ErrTimeout and syscall.ETIMEDOUT.
@@ -193,21 +111,12 @@ func (e *contextError) Error() string {
 }
 func (e *contextError) Unwrap() error { return e.cause }
 
-func format(s fmt.State, verb rune, line string, waits ...Wait) {
+// format prints the line, and for %+v the whole report.
+func format(s fmt.State, verb rune, line string, waits []Wait) {
 	switch {
 	case verb == 'v' && s.Flag('+'):
-		io.WriteString(s, line)
-		for i := range waits {
-			w := &waits[i]
-			fmt.Fprintf(s, "\n\ngoroutine %d waits for lock %v, %s:", w.Goroutine, w.Lock, w.heldBy())
-			formatStack(s, w.Stack)
-			for _, h := range w.Holders {
-				if len(h.Stack) > 0 {
-					fmt.Fprintf(s, "\n\ngoroutine %d holds lock %v (%s):", h.Goroutine, w.Lock, h.State)
-					formatStack(s, h.Stack)
-				}
-			}
-		}
+		fmt.Fprintf(s, "%s\n", line)
+		writeWaits(s, waits)
 	case verb == 'q':
 		fmt.Fprintf(s, "%q", line)
 	default:
@@ -215,19 +124,10 @@ func format(s fmt.State, verb rune, line string, waits ...Wait) {
 	}
 }
 
-func formatStack(w io.Writer, stack []runtime.Frame) {
-	for _, f := range stack {
-		fmt.Fprintf(w, "\n\t%s", f.Function)
-		if f.File != "" {
-			fmt.Fprintf(w, "\n\t\t%s:%d", f.File, f.Line)
-		}
-	}
-}
+func (l *Mutex) failSelf() error { return failSelf(&l.word, waiter.ForMutex, false) }
 
-func (l *Mutex) failSelf() error { return failSelf(l.info(), false, false) }
-
-// failSelf is for the calling goroutine, which holds the lock.
-func failSelf(lock LockInfo, read, reads bool) error {
+// failSelf is for the calling goroutine, which holds the lock, and reads it if reads.
+func failSelf(l *asm.Owned, kind waiter.Kind, reads bool) error {
 	events.Count(events.SelfDeadlock)
 	e := new(struct { // one allocation
 		DeadlockError
@@ -235,8 +135,10 @@ func failSelf(lock LockInfo, read, reads bool) error {
 		holders [1]Holder
 	})
 	me := asm.CurrentGoid()
-	e.holders[0] = Holder{Goroutine: me, Reads: reads}
-	e.cycle[0] = Wait{Goroutine: me, Lock: lock, Read: read, Stack: report.Caller(), Holders: e.holders[:]}
+	e.holders[0] = Holder{Goroutine: me, Read: reads, Taken: takenAt(me, l)}
+	e.cycle[0] = Wait{
+		Goroutine: me, Lock: infoOf(l, kind), Read: kind == waiter.ForReading, Stack: report.Caller(), Labels: report.Labels(), Holders: e.holders[:],
+	}
 	e.Cycle = e.cycle[:]
 	return &e.DeadlockError
 }
@@ -248,12 +150,12 @@ func failDeadlock(err error) error {
 
 func (l *Mutex) failStall(waited time.Duration) error {
 	events.Count(events.Stall)
-	return l.newTimeout(waited, true)
+	return newTimeout(&l.word, waiter.ForMutex, waited, true)
 }
 
 func (l *Mutex) failDeadline(lim *park.Limit) error {
 	events.Count(events.Deadline)
-	return l.newTimeout(lim.Duration(), false)
+	return newTimeout(&l.word, waiter.ForMutex, lim.Duration(), false)
 }
 
 func (l *Mutex) failContext() error {
@@ -261,47 +163,33 @@ func (l *Mutex) failContext() error {
 	return &contextError{lock: l.info()} // lockSlow asks for the cause
 }
 
-// newTimeout describes the wait of the calling goroutine, and who is to blame for it.
-func (l *Mutex) newTimeout(waited time.Duration, stall bool) *TimeoutError {
-	e := &TimeoutError{Wait: l.callersWait(waited), Stall: stall}
-	e.Wait.lookUp()
+// newTimeout describes the wait of the calling goroutine, which ends now, and who is to blame
+// for it.
+func newTimeout(l *asm.Owned, kind waiter.Kind, waited time.Duration, stall bool) *TimeoutError {
+	me := asm.CurrentGoid()
+	e := &TimeoutError{Wait: Wait{
+		Goroutine: me, Lock: infoOf(l, kind), Read: kind == waiter.ForReading, For: waited, Stack: report.Caller(), Labels: report.Labels(),
+	}, Stall: stall, Waiters: waiting(l, kind, me)}
+	now := clock.Now()
+	since := quietSince(l, kind, waiter.Lookup(me))
+	if stall {
+		since = now - int64(waited)
+	}
+	e.Wait.blame(l, kind, now, since)
+	lookUp([]Wait{e.Wait})
 	return e
 }
 
-// lookUp finds out what the holders do.
-func (w *Wait) lookUp() {
-	ids := make([]uint64, len(w.Holders))
-	for i := range w.Holders {
-		ids[i] = w.Holders[i].Goroutine
-	}
-	goid.States(ids, func(i int, state string, stack []runtime.Frame) {
-		w.Holders[i].State, w.Holders[i].Stack = state, stack
-	})
-}
-
-// callersWait describes the wait of the calling goroutine, which ends now.
-func (l *Mutex) callersWait(d time.Duration) Wait {
-	w := Wait{Goroutine: asm.CurrentGoid(), Lock: l.info(), For: d, Stack: report.Caller()}
-	if owner := l.owner(); owner != 0 {
-		w.Holders = []Holder{{Goroutine: owner}}
-	}
-	return w
-}
-
 // newDeadlock describes a cycle; the victim's step comes first.
-func newDeadlock(cycle []waitgraph.Step) *DeadlockError {
+func newDeadlock(cycle waitgraph.Cycle) *DeadlockError {
 	e := &DeadlockError{Cycle: make([]Wait, len(cycle))}
 	now := clock.Now()
 	for i, s := range cycle {
 		next := cycle[(i+1)%len(cycle)]
-		e.Cycle[i] = Wait{
-			Goroutine: s.ID,
-			Lock:      LockInfo{Addr: attributes.Addr(s.Lock), Name: attributes.Of(s.Lock).Name},
-			For:       time.Duration(now - s.Waiter.Since.Load()),
-			Stack:     s.Waiter.Where.Frames(),
-			Read:      s.Kind == waiter.Read,
-			Holders:   []Holder{{Goroutine: next.ID, Reads: s.Reads(next)}},
-		}
+		e.Cycle[i] = waitOf(s, now)
+		e.Cycle[i].Holders = []Holder{{
+			Goroutine: next.ID, Read: s.Reads(next), For: atLeast(now, quietSince(s.Lock, s.Kind, nil)), Taken: takenAt(next.ID, s.Lock),
+		}}
 	}
 	return e
 }

@@ -28,7 +28,7 @@ type Mutex struct {
 //
 // A nil result orders the section after the one before it (acquire).
 func (l *Mutex) Lock() error {
-	return lockFused(l) // 0 -> me; acquire [unlock]
+	return l.took(lockFused(l)) // 0 -> me; acquire [unlock]
 }
 
 // lockContended goes on where the fast path of Lock has failed.
@@ -37,7 +37,7 @@ func lockContended(l *Mutex) error { return l.lockSlow(nil) }
 // TryLock acquires l if it is free and not promised to a waiter, and reports
 // whether it did. It never waits.
 func (l *Mutex) TryLock() bool {
-	return asm.LockOwned(&l.word) // 0 -> me; acquire [unlock]
+	return l.tried(asm.LockOwned(&l.word)) // 0 -> me; acquire [unlock]
 }
 
 // LockTimeout is Lock with a limit in place of the stall timeout: the whole wait
@@ -46,10 +46,10 @@ func (l *Mutex) TryLock() bool {
 // still detects that the caller holds l already.
 func (l *Mutex) LockTimeout(d time.Duration) error {
 	if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
-		return nil
+		return l.took(nil)
 	}
 	lim := park.Within(d)
-	return l.lockSlow(&lim)
+	return l.took(l.lockSlow(&lim))
 }
 
 // LockContext is Lock that also gives up when ctx is done; the error then wraps
@@ -58,10 +58,10 @@ func (l *Mutex) LockTimeout(d time.Duration) error {
 // its methods only while it waits in no queue.
 func (l *Mutex) LockContext(ctx context.Context) error {
 	if asm.LockOwned(&l.word) { // 0 -> me; acquire [unlock]
-		return nil
+		return l.took(nil)
 	}
 	lim := park.Until(ctx)
-	return l.lockSlow(&lim)
+	return l.took(l.lockSlow(&lim))
 }
 
 // Unlock releases l by one store, then looks whether a waiter sleeps that is to be
@@ -71,6 +71,7 @@ func (l *Mutex) LockContext(ctx context.Context) error {
 // Since Unlock looks at l once more after it has released it, memory that is not Go's
 // must stay mapped until every Unlock has returned.
 func (l *Mutex) Unlock() {
+	l.gives()
 	unlockFused(l) // me -> 0; release [unlock]
 }
 

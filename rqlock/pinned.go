@@ -32,6 +32,6 @@ func (l *Mutex) LockPinned() error {
 
 // UnlockPinned releases a lock that LockPinned has acquired.
 func (l *Mutex) UnlockPinned() {
-	l.Unlock()
+	unlockFused(l) // me -> 0; release [unlock]
 	proc.Unpin()
 }

@@ -6,50 +6,24 @@ import (
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/events"
-	"github.com/rqlock/rqlock/rqlock/internal/report"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
-// mostHolders is how many readers a report names.
-const mostHolders = 16
-
-func (l *RWMutex) info() LockInfo { return infoOf(&l.rw.Owned) }
-
-// blame names those who hold l, while the caller waits for it.
-func (l *RWMutex) blame(w *Wait) {
-	if owner := l.owner(); owner != 0 && owner != w.Goroutine && !l.gate().Draining() {
-		w.Holders = []Holder{{Goroutine: owner}}
-		return
-	}
-	l.gate().EachReader(func(id uint64) bool {
-		if len(w.Holders) < mostHolders {
-			w.Holders = append(w.Holders, Holder{Goroutine: id, Reads: true})
-		} else {
-			w.More++
-		}
-		return true
-	})
-}
+func (l *RWMutex) info() LockInfo { return infoOf(&l.rw.Owned, waiter.ForWriting) }
 
 func (l *RWMutex) failStall(kind waiter.Kind, waited time.Duration) error {
 	events.Count(events.Stall)
 	return l.newTimeout(kind, waited, true)
 }
 
-// newTimeout describes the wait of the calling goroutine, and who is to blame for it.
 func (l *RWMutex) newTimeout(kind waiter.Kind, waited time.Duration, stall bool) *TimeoutError {
-	e := &TimeoutError{Wait: Wait{
-		Goroutine: asm.CurrentGoid(), Lock: l.info(), Read: kind == waiter.Read, For: waited, Stack: report.Caller(),
-	}, Stall: stall}
-	l.blame(&e.Wait)
-	e.Wait.lookUp()
-	return e
+	return newTimeout(&l.rw.Owned, kind, waited, stall)
 }
 
 // state says who holds l.
 func (l *RWMutex) state() string {
 	var w Wait
-	if l.blame(&w); len(w.Holders) == 0 {
+	if w.blame(&l.rw.Owned, waiter.ForWriting, 0, 0); len(w.Holders) == 0 {
 		return "free"
 	}
 	return w.heldBy()

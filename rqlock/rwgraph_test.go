@@ -248,7 +248,7 @@ func (g *rwGraph) deadlock(a int, err error) {
 	for i, w := range d.Cycle {
 		at, next := actor(w.Goroutine), actor(d.Cycle[(i+1)%len(d.Cycle)].Goroutine)
 		if at < 0 || i == 0 && at != a || !slices.Contains(g.holders(at, false), next) || w.Read != g.waits[at].reads ||
-			len(w.Holders) != 1 || w.Holders[0].Goroutine != g.actors[next].id || w.Holders[0].Reads != (g.waits[at].lock.writer != next) {
+			len(w.Holders) != 1 || w.Holders[0].Goroutine != g.actors[next].id || w.Holders[0].Read != (g.waits[at].lock.writer != next) {
 			g.fatalf("the cycle is wrong in position %d: %v", i, d)
 		}
 	}

@@ -37,7 +37,7 @@ type Locker interface {
 //
 // A nil result orders the section after all before it.
 func (l *RWMutex) Lock() error {
-	return wlockFused(l) // 0 -> me; acquire [gate]
+	return l.took(takesToWrite, wlockFused(l)) // 0 -> me; acquire [gate]
 }
 
 // wlockContended goes on where the fast path of Lock has failed.
@@ -54,29 +54,30 @@ func wlockReaders(l *RWMutex) error {
 
 // TryLock acquires l for writing if nobody holds it or is promised it, and reports whether it
 // did. It never waits.
-func (l *RWMutex) TryLock() bool { return l.gate().TryLock() }
+func (l *RWMutex) TryLock() bool { return l.tried(takesToWrite, l.gate().TryLock()) }
 
 // LockTimeout is Lock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) LockTimeout(d time.Duration) error {
 	if l.gate().TryLock() {
-		return nil
+		return l.took(takesToWrite, nil)
 	}
 	lim := park.Within(d)
-	return l.lockSlow(&lim)
+	return l.took(takesToWrite, l.lockSlow(&lim))
 }
 
 // LockContext is Lock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) LockContext(ctx context.Context) error {
 	if l.gate().TryLock() {
-		return nil
+		return l.took(takesToWrite, nil)
 	}
 	lim := park.Until(ctx)
-	return l.lockSlow(&lim)
+	return l.took(takesToWrite, l.lockSlow(&lim))
 }
 
 // Unlock ends what Lock began. It has those readers in that waited meanwhile, before the next
 // writer. It panics, and changes nothing, if the caller does not hold l for writing.
 func (l *RWMutex) Unlock() {
+	l.gives()
 	wunlockFused(l) // me -> 0; release [gate]
 }
 
@@ -95,7 +96,7 @@ func wunlockForeign(l *RWMutex) { l.badUnlock(asm.CurrentGoid()) }
 //
 // A nil result orders the section after those of all writers before it.
 func (l *RWMutex) RLock() error {
-	return rlockFused(l)
+	return l.took(takesToRead, rlockFused(l)) // acquire [gate]
 }
 
 // rlockContended goes on where the fast path of RLock has failed. It is no slow path yet: a
@@ -117,30 +118,31 @@ func rlockClaimed(l *RWMutex) error {
 
 // TryRLock acquires l for reading if nobody holds it for writing or waits to, or the caller
 // reads already, and reports whether it did. It never waits.
-func (l *RWMutex) TryRLock() bool { return l.gate().TryRead(readers.Here()) }
+func (l *RWMutex) TryRLock() bool { return l.tried(takesToRead, l.gate().TryRead(readers.Here())) }
 
 // RLockTimeout is RLock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) RLockTimeout(d time.Duration) error {
 	if l.gate().TryRead(readers.Here()) {
-		return nil
+		return l.took(takesToRead, nil)
 	}
 	lim := park.Within(d)
-	return l.rlockSlow(&lim)
+	return l.took(takesToRead, l.rlockSlow(&lim))
 }
 
 // RLockContext is RLock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) RLockContext(ctx context.Context) error {
 	if l.gate().TryRead(readers.Here()) {
-		return nil
+		return l.took(takesToRead, nil)
 	}
 	lim := park.Until(ctx)
-	return l.rlockSlow(&lim)
+	return l.took(takesToRead, l.rlockSlow(&lim))
 }
 
 // RUnlock ends one RLock of the calling goroutine. It panics, and changes nothing, if there
 // was none. Locks may be released in any order.
 func (l *RWMutex) RUnlock() {
-	runlockFused(l)
+	l.gives()
+	runlockFused(l) // release [gate]
 }
 
 // runlockWake goes on where the fast path of RUnlock has found that a writer waits for readers.
@@ -164,7 +166,9 @@ func (l *RWMutex) Downgrade() {
 	if l.owner() != me.ID {
 		l.badUnlock(me.ID)
 	}
+	l.gives()
 	l.gate().Downgrade(me)
+	l.tried(takesToRead, true)
 }
 
 // AssertHeld panics unless the caller holds l for writing. It acquires nothing, and neither

@@ -96,7 +96,7 @@ func (a *actor) blocked(l *RWMutex) bool {
 		return false
 	}
 	switch owner := l.owner(); {
-	case w.Kind.Load() == waiter.Read:
+	case w.Kind.Load() == waiter.ForReading:
 		return w.Stage.Load() == waiter.Listed
 	case owner == a.id:
 		return l.gate().Draining()

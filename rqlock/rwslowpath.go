@@ -26,10 +26,10 @@ func (l *RWMutex) rlockSlow(lim *park.Limit) error { return conclude(l.readSlow(
 func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 	me := readers.Here()
 	if l.owner() == me.ID || l.gate().Reads(me) {
-		return failSelf(l.info(), false, l.owner() != me.ID)
+		return failSelf(&l.rw.Owned, waiter.ForWriting, l.owner() != me.ID)
 	}
 	try := func() bool { return l.gate().TryLock() }
-	w, err := l.record(me, waiter.Write, lim, try)
+	w, err := l.record(me, waiter.ForWriting, lim, try)
 	if w == nil {
 		return err
 	}
@@ -269,7 +269,7 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 // have none, and have waited as long.
 func (l *RWMutex) stall(w *waiter.Waiter, now int64) error {
 	if !w.Bounded {
-		return l.failStall(waiter.Write, w.Head.Quiet(now))
+		return l.failStall(waiter.ForWriting, w.Head.Quiet(now))
 	}
 	w.Head.Again()
 	for b := queue.Next(w); b != nil; b = queue.Next(b) {
@@ -290,9 +290,9 @@ func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
 func (l *RWMutex) readSlow(lim *park.Limit) error {
 	me := readers.Here()
 	if l.owner() == me.ID {
-		return failSelf(l.info(), true, false)
+		return failSelf(&l.rw.Owned, waiter.ForReading, false)
 	}
-	w, err := l.record(me, waiter.Read, lim, func() bool { return l.gate().TryRead(me) })
+	w, err := l.record(me, waiter.ForReading, lim, func() bool { return l.gate().TryRead(me) })
 	if w == nil {
 		return err
 	}
@@ -384,7 +384,7 @@ func (l *RWMutex) lead(w *waiter.Waiter, drained *bool) error {
 		return nil
 	}
 	if !w.Bounded {
-		return l.failStall(waiter.Read, w.Head.Quiet(now))
+		return l.failStall(waiter.ForReading, w.Head.Quiet(now))
 	}
 	w.Head.Again()
 	l.gate().Each(w, func(b *waiter.Waiter) { l.tell(w, b, now) })

@@ -121,9 +121,10 @@ func (l *Mutex) awaitRecord(lim *park.Limit) (*waiter.Waiter, error) {
 func (l *Mutex) deadlock(w *waiter.Waiter) error { return findDeadlock(w, &l.word) }
 
 func findDeadlock(w *waiter.Waiter, word *asm.Owned) error {
-	for _, cycle := range waitgraph.Cycles(w, word) {
-		err := newDeadlock(cycle)
-		victim := cycle[0]
+	cycles := waitgraph.Cycles(w, word)
+	for i := range cycles {
+		err := newDeadlock(cycles[i])
+		victim := cycles[i][0]
 		if victim.Waiter == w {
 			return failDeadlock(err)
 		}

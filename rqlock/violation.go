@@ -1,6 +1,7 @@
 package rqlock
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,9 +14,9 @@ import (
 var onViolation atomic.Pointer[func(error)]
 
 // OnViolation sets a function to be told of [*DeadlockError] and [*TimeoutError] errors, by
-// the goroutine that gets the error, when it has left the lock's queue. nil turns it off.
-// OnViolation returns the function that was set before, or nil, so that a program can chain
-// the two or put it back.
+// the goroutine that gets the error, when it has left the lock's queue; with build tag
+// rqlocktrace also of each [*OrderError]. nil turns it off. OnViolation returns the function
+// that was set before, or nil, so that a program can chain the two or put it back.
 //
 // f may do anything, also what fails in its turn: it is not told of what its own goroutine
 // brings about while it runs, nor of other violations on a lock about which it is being told.
@@ -68,9 +69,9 @@ func reportViolation(err error) {
 	if f == nil {
 		return
 	}
-	w, unreported := violation(err)
-	me, lock := asm.CurrentGoid(), w.Lock.Addr
-	if !beginReport(me, w, unreported) {
+	lock, stack, unreported := violation(err)
+	me := asm.CurrentGoid()
+	if !beginReport(me, lock, stack, unreported) {
 		events.Count(events.Unreported)
 		return
 	}
@@ -83,22 +84,24 @@ func reportViolation(err error) {
 	(*f)(err)
 }
 
-// violation returns the wait that failed, and where the error has its count.
-func violation(err error) (w *Wait, unreported *uint64) {
+// violation returns which lock it was, and where, and where the error has its count.
+func violation(err error) (lock uintptr, stack []runtime.Frame, unreported *uint64) {
 	switch err := err.(type) {
 	case *DeadlockError:
-		return &err.Cycle[0], &err.Unreported
+		return err.Cycle[0].Lock.Addr, err.Cycle[0].Stack, &err.Unreported
 	case *TimeoutError:
-		return &err.Wait, &err.Unreported
+		return err.Wait.Lock.Addr, err.Wait.Stack, &err.Unreported
+	case *OrderError:
+		return err.Locks[1].Addr, err.Orders[0].Then, &err.Unreported
 	}
 	panic("rqlock: no violation: " + err.Error())
 }
 
-// beginReport reports whether the goroutine may tell of its wait now.
-func beginReport(me uint64, w *Wait, unreported *uint64) bool {
-	p := place{lock: w.Lock.Addr}
-	if len(w.Stack) > 1 {
-		p.file, p.line = w.Stack[1].File, w.Stack[1].Line // the call of an exported method
+// beginReport reports whether the goroutine may tell of it now.
+func beginReport(me uint64, lock uintptr, stack []runtime.Frame, unreported *uint64) bool {
+	p := place{lock: lock}
+	if len(stack) > 1 {
+		p.file, p.line = stack[1].File, stack[1].Line // the call of an exported method
 	}
 	reports.mu.Lock()
 	defer reports.mu.Unlock()

@@ -10,3 +10,20 @@ func lockFused(l *Mutex) (err error)
 // unlockFused does what UnlockOwned does. If somebody may be asleep, unlockWake does the
 // rest, and if the current goroutine is not the owner, unlockForeign.
 func unlockFused(l *Mutex)
+
+// rlockFused does what ReadLock does. If the slot is taken, rlockContended does the rest,
+// and if the slot is not enough, rlockClaimed.
+func rlockFused(l *RWMutex) (err error)
+
+// runlockFused does what ReadUnlock does. If the owner may be asleep, runlockWake does the
+// rest, and if the slot has something else, runlockOther.
+func runlockFused(l *RWMutex)
+
+// wlockFused does what WriteLock does. If that fails, wlockContended does the rest, and if
+// there may be readers, wlockReaders.
+func wlockFused(l *RWMutex) (err error)
+
+// wunlockFused does what WriteUnlock does. If somebody may be asleep, wunlockWake does the
+// rest, if the current goroutine is not the owner, wunlockForeign, and if readers wait,
+// wunlockAdmit.
+func wunlockFused(l *RWMutex)

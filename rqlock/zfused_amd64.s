@@ -61,3 +61,163 @@ wake:
 
 foreign:
 	JMP ·unlockForeign(SB)
+
+// rlockFused does what ReadLock does. If the slot is taken, rlockContended does the rest,
+// and if the slot is not enough, rlockClaimed.
+//
+// func rlockFused(l *RWMutex) (err error)
+TEXT ·rlockFused(SB), NOSPLIT, $0-24
+	MOVQ l+0(FP), CX
+	MOVQ (TLS), AX
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	MOVQ AX, DX
+	SHRQ $0x07, DX
+	XORQ AX, DX
+	ANDQ ·readerTable+8(SB), DX
+	ADDQ ·readerTable+0(SB), DX
+	MOVQ 152(AX), BX
+
+	// 0,0 -> lock,0 -> lock,id
+	// LOCK keeps the claim before the looks below: a writer that does not find it is found.
+	XORL     AX, AX
+	LOCK
+	CMPXCHGQ CX, (DX)
+	JNE      refused
+	MOVQ     BX, 24(DX)
+
+	// Is there an owner?
+	CMPQ (CX), $0x00
+	JNE  claimed
+
+	// Must readers be counted? The top bit of Readers is its sign.
+	CMPL 16(CX), $0x00
+	JGE  claimed
+	MOVQ $0x00000000, err_itable+8(FP)
+	MOVQ $0x00000000, err_data+16(FP)
+	RET
+
+refused:
+	JMP ·rlockContended(SB)
+
+claimed:
+	JMP ·rlockClaimed(SB)
+
+// runlockFused does what ReadUnlock does. If the owner may be asleep, runlockWake does the
+// rest, and if the slot has something else, runlockOther.
+//
+// func runlockFused(l *RWMutex)
+TEXT ·runlockFused(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+	MOVQ (TLS), CX
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	MOVQ CX, DX
+	SHRQ $0x07, DX
+	XORQ CX, DX
+	ANDQ ·readerTable+8(SB), DX
+	ADDQ ·readerTable+0(SB), DX
+	MOVQ 152(CX), CX
+
+	// Nobody else can give this goroutine a slot, or take it away.
+	CMPQ AX, (DX)
+	JNE  other
+	CMPQ CX, 24(DX)
+	JNE  other
+
+	// lock,id -> lock,0 -> 0,0
+	// No fence and no LOCK: TSO keeps the section's accesses before these stores.
+	MOVQ $0x00000000, 24(DX)
+	MOVQ $0x00000000, (DX)
+
+	// Does the owner wait for readers? TSO lets this load be done while the stores are still
+	// in the store buffer, so it can miss an owner that says so now. That owner looks at the
+	// slot again once the buffer has drained.
+	CMPL 24(AX), $0x00
+	JNE  wake
+	RET
+
+wake:
+	JMP ·runlockWake(SB)
+
+other:
+	JMP ·runlockOther(SB)
+
+// wlockFused does what WriteLock does. If that fails, wlockContended does the rest, and if
+// there may be readers, wlockReaders.
+//
+// func wlockFused(l *RWMutex) (err error)
+TEXT ·wlockFused(SB), NOSPLIT, $0-24
+	MOVQ l+0(FP), CX
+	MOVQ (TLS), AX
+	MOVQ 152(AX), DX
+
+	// Is the lock closed? Look first: a newcomer that took it, and gave it back once it had
+	// looked, could stop in between, and the waiter that has closed it would starve. The mark
+	// is the top bit of Sleeper, which is in the byte at 15.
+	TESTB $0x80, 15(CX)
+	JNE   held
+
+	// 0 -> id
+	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
+	// forwarded to it soon after, and it would wait until the store is in the cache.
+	XORL     AX, AX
+	LOCK
+	CMPXCHGQ DX, (CX)
+	JNE      held
+
+	// May there be readers? LOCK keeps the exchange before this look: a reader that does not
+	// find the owner is found.
+	CMPL 16(CX), $0x00
+	JNE  readers
+	MOVQ $0x00000000, err_itable+8(FP)
+	MOVQ $0x00000000, err_data+16(FP)
+	RET
+
+held:
+	JMP ·wlockContended(SB)
+
+readers:
+	JMP ·wlockReaders(SB)
+
+// wunlockFused does what WriteUnlock does. If somebody may be asleep, wunlockWake does the
+// rest, if the current goroutine is not the owner, wunlockForeign, and if readers wait,
+// wunlockAdmit.
+//
+// func wunlockFused(l *RWMutex)
+TEXT ·wunlockFused(SB), NOSPLIT, $0-8
+	MOVQ l+0(FP), AX
+
+	// Nobody else can make this goroutine the owner, or end its ownership.
+	MOVQ (TLS), CX
+	MOVQ 152(CX), CX
+	CMPQ CX, (AX)
+	JNE  foreign
+
+	// Do readers wait? Then the caller has them in before it lets go of the lock.
+	CMPL 20(AX), $0x00
+	JNE  admit
+
+	// id -> 0
+	// No fence and no LOCK: TSO keeps the section's accesses before this store.
+	MOVQ $0x00000000, (AX)
+
+	// Does anybody sleep? TSO lets this load be done while the store is still in the store
+	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
+	// once the buffer has drained. A locked instruction here would cost more than all the rest.
+	CMPL 12(AX), $0x00
+	JNE  wake
+
+	// Has a reader begun to wait meanwhile? It looks at the owner again, too, as a sleeper does.
+	CMPL 20(AX), $0x00
+	JNE  wake
+	RET
+
+wake:
+	JMP ·wunlockWake(SB)
+
+foreign:
+	JMP ·wunlockForeign(SB)
+
+admit:
+	JMP ·wunlockAdmit(SB)

@@ -38,16 +38,31 @@ func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 		}
 		maps.Copy(all, files)
 	}
-	f := c.newFile("!(" + strings.ReplaceAll(fusedConstraint, "!race", "!race && ("+c.archTerms()+")") + ")")
-	f.ImportName(asmPackage, "asm")
+	constraint := "!(" + strings.ReplaceAll(fusedConstraint, "!race", "!race && ("+c.archTerms()+")") + ")"
+	inGoFiles := map[string]*jen.File{} // one for each kind of lock, as the model copies them apart
 	for _, u := range fused {
+		name := "zfused_go.go"
+		if lock := strings.TrimPrefix(u.On[0], "l."); lock != "word" {
+			name = "z" + lock + "fused_go.go"
+		}
+		f := inGoFiles[name]
+		if f == nil {
+			f = c.newFile(constraint)
+			f.ImportName(asmPackage, "asm")
+			inGoFiles[name] = f
+		}
 		document(f, u.Doc...)
 		f.Add(function(u.Name, u.Sig).Block(inGo(u)...))
 		f.Line()
 	}
-	files, err := file("zfused_go.go", f)
-	maps.Copy(all, files)
-	return all, err
+	for name, f := range inGoFiles {
+		files, err := file(name, f)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(all, files)
+	}
+	return all, nil
 }
 
 // inGo does what a fused fast path does, by the public function.

@@ -39,7 +39,7 @@ func TestFusedInGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if src := string(files["zfused_go.go"]); !strings.Contains(src, tt.want) {
+		if src := string(files["zfused_go.go"]) + string(files["zrwfused_go.go"]); !strings.Contains(src, tt.want) {
 			t.Errorf("%s: want\n%s\nin\n%s", tt.path.Fast, tt.want, src)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/proc"
 )
 
@@ -36,7 +37,9 @@ func New[T any](shards int) *List[T] {
 	if shards <= 0 {
 		shards = runtime.GOMAXPROCS(0)
 	}
-	return &List[T]{shards: make([]shard[T], shards)}
+	l := &List[T]{shards: make([]shard[T], shards)}
+	attributes.NameEach(l.shards, "freelist.List.shards")
+	return l
 }
 
 // Push adds n, which must be in no list. It never fails: if a shard cannot be locked, it

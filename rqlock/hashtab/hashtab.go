@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
@@ -67,10 +68,12 @@ func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 		panic(fmt.Sprintf("hashtab: room for %d elements: must be positive", limit))
 	}
 	logBuckets := bits.Len(uint(limit-1)/2 | 1) // one or two elements each if the map is full
-	return &Map[K, V]{
+	m := &Map[K, V]{
 		seed: maphash.MakeSeed(), secret: secretOf[K](), buckets: make([]bucket[K, V], 1<<logBuckets),
 		keys: words.LayoutOf[K](), values: words.LayoutOf[V](), limit: int64(limit),
 	}
+	attributes.NameEach(m.buckets, "hashtab.Map.buckets")
+	return m
 }
 
 // Len returns the number of elements, including those that other goroutines are about to

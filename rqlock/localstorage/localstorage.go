@@ -73,6 +73,7 @@ type cell[O, V any] struct {
 	m       *Map[O, V]
 	owner   weak.Pointer[O]
 	cleanup runtime.Cleanup
+	named   atomic.Bool // the lock has a name, as it was waited for: most never are
 }
 
 // New returns an empty map. The function owner returns the Owner of an object, always the
@@ -275,8 +276,13 @@ func (m *Map[O, V]) enter(o *O, add bool) (*cell[O, V], *box[V], error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := c.lock.Lock(); err != nil {
-			return nil, nil, err
+		if !c.lock.TryLock() {
+			if !c.named.Swap(true) {
+				c.lock.SetName("localstorage.Map")
+			}
+			if err := c.lock.Lock(); err != nil {
+				return nil, nil, err
+			}
 		}
 		if old := c.value.Load(); old != &m.gone {
 			return c, old, nil

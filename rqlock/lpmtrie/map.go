@@ -35,6 +35,7 @@ func New[V any](bits, capacity int) *Map[V] {
 	}
 	m := &Map[V]{bits: bits}
 	m.writers.init(capacity)
+	m.writers.lock.SetName("lpmtrie.Map")
 	m.trie.init()
 	return m
 }

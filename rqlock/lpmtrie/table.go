@@ -23,6 +23,7 @@ type Table[V any] struct {
 func NewTable[V any](capacity int) *Table[V] {
 	t := new(Table[V])
 	t.writers.init(capacity)
+	t.writers.lock.SetName("lpmtrie.Table")
 	t.v4.init()
 	t.v6.init()
 	return t

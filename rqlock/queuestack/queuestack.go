@@ -31,7 +31,9 @@ type Queue[T any] struct {
 // NewQueue returns an empty queue for up to capacity values. It allocates memory for all of
 // them; later nothing is allocated. It panics if capacity is not positive.
 func NewQueue[T any](capacity int) *Queue[T] {
-	return &Queue[T]{makeRing[T](capacity)}
+	q := &Queue[T]{makeRing[T](capacity)}
+	q.ring.lock.SetName("queuestack.Queue")
+	return q
 }
 
 // Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.
@@ -60,7 +62,9 @@ type Stack[T any] struct {
 // NewStack returns an empty stack for up to capacity values. It allocates memory for all of
 // them; later nothing is allocated. It panics if capacity is not positive.
 func NewStack[T any](capacity int) *Stack[T] {
-	return &Stack[T]{makeRing[T](capacity)}
+	s := &Stack[T]{makeRing[T](capacity)}
+	s.ring.lock.SetName("queuestack.Stack")
+	return s
 }
 
 // Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.

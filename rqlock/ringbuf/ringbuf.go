@@ -77,10 +77,12 @@ func New(size int) *Ring {
 		panic(fmt.Sprintf("ringbuf: size of %d bytes: must be a power of two from %d to %d", size, MinSize, MaxSize))
 	}
 	words := make([]atomic.Uint64, 2*(size/headerSize))
-	return &Ring{
+	r := &Ring{
 		words: words, bytes: unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*headerSize),
 		size: uint64(size), shift: bits.TrailingZeros(uint(size)), wakeup: make(chan struct{}, 1),
 	}
+	r.lock.SetName("ringbuf.Ring")
+	return r
 }
 
 // Size returns the size of the ring in bytes.

@@ -70,22 +70,24 @@ var Sources = []Source{
 // replaced has the packages that have a twin in the model, and the twins' names. Of a
 // package that is copied, the copy itself is the twin.
 var replaced = map[string]string{
-	library + "asm":  "asm",
-	rooms + "wait":   "wait",
-	rooms + "park":   "park",
-	rooms + "events": "events",
-	rooms + "report": "report",
-	"sync/atomic":    "atomic",
-	"sync":           "sync",
-	"time":           "time",
-	"runtime":        "runtime",
-	"context":        "context",
+	library + "asm":   "asm",
+	rooms + "wait":    "wait",
+	rooms + "park":    "park",
+	rooms + "events":  "events",
+	rooms + "report":  "report",
+	rooms + "readers": "readers",
+	rooms + "gate":    "gate",
+	"sync/atomic":     "atomic",
+	"sync":            "sync",
+	"time":            "time",
+	"runtime":         "runtime",
+	"context":         "context",
 }
 
 // quiet says which twins touch no shared memory, and which functions and methods differ
 // in that from the rest of their twin.
 var quiet = map[string]bool{
-	"wait": true, "events": true, "report": true, "time": true, "time.Sleep": false,
+	"wait": true, "events": true, "report": true, "readers": true, "gate": true, "time": true, "time.Sleep": false,
 	"asm.CurrentG": true, "asm.CurrentGoid": true, "asm.CPURelax": true,
 	"context.Cause": true, "context.Done": true, "context.Deadline": true, "park.Init": true,
 }

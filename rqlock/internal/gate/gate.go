@@ -372,6 +372,7 @@ func (l *Lock) wake(head *waiter.Waiter) {
 			atomic.StoreUint32(&l.First, 0)
 		}
 		w.Leads = false
+		w.Unlocked()
 		w.Stage.Store(waiter.Admitted)
 		w.Signal()
 	}
@@ -600,11 +601,19 @@ func (l *Lock) Read() bool {
 	return n != 0
 }
 
-// EachReader calls f for those who hold l for reading, until it returns false.
+// EachReader calls f for those who hold l for reading, once for each, until it returns false.
 func (l *Lock) EachReader(f func(id uint64) bool) {
-	if atomic.LoadUint32(&l.Readers) != 0 {
-		readers.Each(l.name(), f)
+	if atomic.LoadUint32(&l.Readers) == 0 {
+		return
 	}
+	seen := map[uint64]bool{} // one that reads again may have another slot
+	readers.Each(l.name(), func(id uint64) bool {
+		if seen[id] {
+			return true
+		}
+		seen[id] = true
+		return f(id)
+	})
 }
 
 // Free reports whether l is as new, but for the mark that its readers are in rows. It is for

@@ -3,7 +3,6 @@ package goid
 
 import (
 	"bytes"
-	"fmt"
 	"runtime"
 	"strconv"
 	"strings"
@@ -50,12 +49,13 @@ func States(ids []uint64, f func(i int, state string, stack []runtime.Frame)) {
 		dumps.buf = make([]byte, 4*n)
 		n = runtime.Stack(dumps.buf, true)
 	}
+	found := statesIn(dumps.buf[:n], ids)
 	for i, id := range ids {
-		state, stack := stateIn(dumps.buf[:n], id)
-		if state == "" && n < len(dumps.buf) { // the whole dump
-			state = Ended
+		g, ok := found[id]
+		if !ok && n < len(dumps.buf) { // the whole dump
+			g.state = Ended
 		}
-		f(i, state, stack)
+		f(i, g.state, framesOf(g.calls))
 	}
 	end := clock.Now()
 	dumps.next = end + 100*(end-start)
@@ -71,19 +71,32 @@ func Fresh() {
 	dumps.mu.Unlock()
 }
 
-// stateIn finds a goroutine's state and stack in a dump.
-func stateIn(dump []byte, id uint64) (state string, stack []runtime.Frame) {
-	head := fmt.Appendf(nil, "goroutine %d [", id)
-	at := 0
-	if !bytes.HasPrefix(dump, head) {
-		at = bytes.Index(dump, append([]byte("\n\n"), head...)) + 2
-		if at < 2 {
-			return "", nil
+// A goroutine is one of a dump.
+type goroutine struct{ state, calls string }
+
+// statesIn finds goroutines in a dump.
+func statesIn(dump []byte, ids []uint64) map[uint64]goroutine {
+	found := make(map[uint64]goroutine, len(ids))
+	for _, id := range ids {
+		found[id] = goroutine{}
+	}
+	for left := len(found); left > 0 && len(dump) > 0; {
+		var text []byte
+		text, dump, _ = bytes.Cut(dump, []byte("\n\n"))
+		head, calls, _ := bytes.Cut(text, []byte("]:\n"))
+		number, state, ok := bytes.Cut(bytes.TrimPrefix(head, []byte("goroutine ")), []byte(" ["))
+		id, err := strconv.ParseUint(string(number), 10, 64)
+		if g, wanted := found[id]; ok && err == nil && wanted && g.state == "" {
+			found[id] = goroutine{string(state), string(calls)}
+			left--
 		}
 	}
-	text, _, _ := bytes.Cut(dump[at+len(head):], []byte("\n\n"))
-	what, calls, _ := bytes.Cut(text, []byte("]:\n"))
-	return string(what), framesOf(string(calls))
+	for id, g := range found {
+		if g.state == "" {
+			delete(found, id)
+		}
+	}
+	return found
 }
 
 // framesOf reads the calls of a traceback: a line for the function, with its arguments, and

@@ -2,6 +2,7 @@ package goid
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -47,13 +48,13 @@ func TestState(t *testing.T) {
 	}
 }
 
-// TestStateIn: a goroutine is found by its whole id.
-func TestStateIn(t *testing.T) {
+// TestStatesIn: goroutines are found by their whole ids.
+func TestStatesIn(t *testing.T) {
 	const dump = "goroutine 12 [running]:\nf\n\ngoroutine 1 [chan receive, 2 minutes]:\ng\n\ngoroutine 123 [select]:\nh\n"
-	for id, want := range map[uint64]string{12: "running", 1: "chan receive, 2 minutes", 123: "select", 2: "", 23: ""} {
-		if got, _ := stateIn([]byte(dump), id); got != want {
-			t.Errorf("goroutine %d is %q, want %q", id, got, want)
-		}
+	got := statesIn([]byte(dump), []uint64{12, 1, 123, 2, 23})
+	want := map[uint64]goroutine{12: {"running", "f"}, 1: {"chan receive, 2 minutes", "g"}, 123: {"select", "h\n"}}
+	if !maps.Equal(got, want) {
+		t.Errorf("found %v, want %v", got, want)
 	}
 }
 

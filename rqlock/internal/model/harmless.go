@@ -38,6 +38,7 @@ var harmless = map[string]string{
 	"slowpath.go: acquireSlow without if w.Durable()":                                        "there are no bubbles here: TestBubbleLimits",
 	"queue.go: Park without if park.Bubbles()":                                               "there are no bubbles here: TestBehindBubble",
 
+	"waitgraph.go: End without waited(w)":         "the profile is not copied: TestDelays",
 	"slowpath.go: lockSlow without if err != nil": "what is done with an error is not copied, but for a context's cause",
 
 	// The code does the same by other means, or cannot do it more weakly.

@@ -3,6 +3,8 @@
 package park
 
 import (
+	"context"
+	"runtime/trace"
 	"sync/atomic"
 	"time"
 
@@ -72,6 +74,7 @@ func (p *Parker) Signal() (left bool) {
 
 // Wait parks the caller until there is a token, and takes it.
 func (p *Parker) Wait() {
+	defer region()()
 	if i := p.inside.Load(); i != nil {
 		i.wait(Forever, nil)
 		return
@@ -81,6 +84,7 @@ func (p *Parker) Wait() {
 
 // WaitFor parks the caller until it takes a token, d has passed or done is closed.
 func (p *Parker) WaitFor(d time.Duration, done <-chan struct{}) {
+	defer region()()
 	if i := p.inside.Load(); i != nil {
 		i.wait(d, done)
 		return
@@ -96,6 +100,14 @@ func (p *Parker) WaitFor(d time.Duration, done <-chan struct{}) {
 	case <-done:
 	}
 	p.timer.Stop()
+}
+
+// region begins a region of a trace, if there is one, and returns what ends it.
+func region() func() {
+	if !trace.IsEnabled() {
+		return func() {}
+	}
+	return trace.StartRegion(context.Background(), "rqlock: parked").End
 }
 
 // Pause sleeps for d, which no token cuts short.

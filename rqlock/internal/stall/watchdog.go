@@ -1,6 +1,7 @@
 package stall
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -8,8 +9,10 @@ import (
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/delays"
 	"github.com/rqlock/rqlock/rqlock/internal/events"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
+	"github.com/rqlock/rqlock/rqlock/internal/report"
 )
 
 // The watchdog looks after the heads of queues that sleep: it counts the steps of the
@@ -37,16 +40,45 @@ type Sleeper struct {
 	reader *uint64 // it is the owner, and waits until this slot does not name the lock; nil = until the lock has no owner
 	at     int     // in the watchdog's list
 
-	woken atomic.Bool // an owner is about to wake the head, or has done so
-	free  int64       // since when the lock was free at each look, though nobody has woken the head; 0 = it was not
+	woken   atomic.Bool                     // an owner is about to wake the head, or has done so
+	by      atomic.Pointer[[]runtime.Frame] // the stack of that owner's unlock, while delays are added up
+	granted atomic.Int64                    // when the one before was granted the lock, while delays are added up
+
+	free int64 // since when the lock was free at each look, though nobody has woken the head; 0 = it was not
 }
 
 // Asleep comes before the head says that it sleeps.
-func (s *Sleeper) Asleep() { s.woken.Store(false) }
+func (s *Sleeper) Asleep() {
+	s.woken.Store(false)
+	s.by.Store(nil)
+}
 
 // Woken comes before an owner wakes the head: then it is not the watchdog's any more, though
 // either may not run for a while.
-func (s *Sleeper) Woken() { s.woken.Store(true) }
+func (s *Sleeper) Woken() {
+	s.Unlocked()
+	s.woken.Store(true)
+}
+
+// Unlocked notes that the caller's unlock ends the wait, if delays are added up.
+func (s *Sleeper) Unlocked() {
+	if delays.Rate() > 0 {
+		by := report.Caller()
+		s.by.Store(&by)
+	}
+}
+
+// Granted notes when the waiter ahead was granted the lock.
+func (s *Sleeper) Granted(at int64) { s.granted.Store(at) }
+
+// Grant returns that time, or 0, and the stack of the unlock that has woken s since it fell
+// asleep, or nil.
+func (s *Sleeper) Grant() (before int64, by []runtime.Frame) {
+	if p := s.by.Swap(nil); p != nil {
+		by = *p
+	}
+	return s.granted.Swap(0), by
+}
 
 // newWatch makes the timer while the program starts, so that it belongs to nobody.
 func newWatch() *watch {

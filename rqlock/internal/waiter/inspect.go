@@ -113,3 +113,15 @@ func Leaks() (found []string) {
 	}
 	return found
 }
+
+// Numbers returns how many records belong to a goroutine that waits, and how many there are.
+// Records that are given back, or taken, meanwhile may be counted or not.
+func Numbers() (waiting, made int) {
+	n := Made()
+	for i := range n {
+		if At(i+1).Lock.Load() != nil {
+			waiting++
+		}
+	}
+	return waiting, int(n)
+}

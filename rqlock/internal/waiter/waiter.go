@@ -48,41 +48,13 @@ type Edge struct {
 	Since   atomic.Int64              // when the wait began, on stall's clock
 	Bounded bool                      // a stall does not end the wait: the caller gave a limit, or waits in a bubble
 
-	Kind   atomic.Uint32   // of the wait, a Kind; changes before the edge appears
+	Kind   KindWord        // of the wait; changes before the edge appears
 	Reader readers.Reader  // the goroutine, as one that reads
 	Reads  readers.Blocked // what it holds for reading
 
 	home, bucket, slot uint32       // where the edge stands in the table
 	Where              report.Stack // where the goroutine waits
 }
-
-// A Kind says what the goroutine waits for.
-type Kind = uint32
-
-const (
-	Mutex Kind = iota // a lock that has one holder at most
-	Write             // to write what a reader-writer lock guards
-	Read              // to read it
-)
-
-// A Reading is the position of a reader that waits at a lock which is closed to readers. It
-// is package gate's, and changes only with the mutex held that guards the lock's readers.
-type Reading struct {
-	Stage  atomic.Uint32
-	After  uint32 // index of the record behind; the last one's is that of the first
-	Before uint32 // index of the record before
-	Leads  bool   // it is the one that looks for stalls
-	Again  bool   // it is an owner that waits for readers, and must look at all slots once more
-
-	Scan readers.Scan // where that owner is. It alone uses it
-}
-
-// Stages of a reader.
-const (
-	NotListed uint32 = iota
-	Listed           // it waits
-	Admitted         // it holds the lock, and has not noticed yet
-)
 
 // A Verdict tells a waiter, in one of its waits, that it must give up: as the victim of a
 // cycle, or if Err is nil because of a stall.

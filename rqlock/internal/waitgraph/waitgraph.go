@@ -10,7 +10,6 @@
 package waitgraph
 
 import (
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -25,7 +24,7 @@ import (
 
 // Begin publishes that goroutine id, whose record is w, waits for l with this limit.
 func Begin(w *waiter.Waiter, id uint64, l *asm.Owned, lim *park.Limit) {
-	BeginKind(w, id, l, waiter.Mutex, lim)
+	BeginKind(w, id, l, waiter.ForMutex, lim)
 }
 
 // BeginKind is Begin for a wait of any kind.
@@ -50,6 +49,7 @@ func BeginKind(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim 
 
 // End takes the edge back.
 func End(w *waiter.Waiter) {
+	waited(w)
 	w.Edge.Lock.Store(nil)
 	w.Reads.Leave()
 	w.Remove()
@@ -67,7 +67,12 @@ type Step struct {
 }
 
 // Reads reports whether the goroutine of next holds the lock of s for reading.
-func (s Step) Reads(next Step) bool { return s.Kind != waiter.Mutex && s.Lock.Owner.Load() != next.ID }
+func (s Step) Reads(next Step) bool {
+	return s.Kind != waiter.ForMutex && s.Lock.Owner.Load() != next.ID
+}
+
+// A Cycle is a deadlock.
+type Cycle []Step
 
 // stepOf returns the wait of the record's goroutine. It fails if that waits for nothing, or
 // is going to give up, or has got what it waits for.
@@ -77,7 +82,7 @@ func stepOf(w *waiter.Waiter) (Step, bool) {
 	s.ID = w.ID.Load()
 	s.Kind = w.Kind.Load()
 	s.Lock = w.Edge.Lock.Load() // acquire: pairs with Begin [edge]
-	if s.Lock == nil || s.Kind == waiter.Read && w.Stage.Load() == waiter.Admitted {
+	if s.Lock == nil || s.Kind == waiter.ForReading && w.In() {
 		return s, false
 	}
 	v := w.Verdict.Load()
@@ -96,16 +101,16 @@ func (s Step) owner() (next Step, holds, ok bool) {
 		return Step{}, false, false
 	}
 	next, ok = stepOf(w)
-	return next, next.Lock != s.Lock || s.Kind == waiter.Mutex, ok && next.ID == id
+	return next, next.Lock != s.Lock || s.Kind == waiter.ForMutex, ok && next.ID == id
 }
 
 // heldBy reports whether next's goroutine holds the lock of s, which it cannot let go while
 // it waits.
 func (s Step) heldBy(next Step) bool {
 	if s.Lock.Owner.Load() == next.ID {
-		return next.Lock != s.Lock || s.Kind == waiter.Mutex
+		return next.Lock != s.Lock || s.Kind == waiter.ForMutex
 	}
-	return s.Kind == waiter.Write && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
+	return s.Kind == waiter.ForWriting && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
 
 // name is what package readers knows the lock by.
@@ -130,36 +135,6 @@ type branch struct {
 	own int
 }
 
-// spare has the walks that are not in use. What they have grown to they keep.
-var spare struct {
-	mu    sync.Mutex
-	walks []*walk
-}
-
-func newWalk(start Step) *walk {
-	spare.mu.Lock()
-	defer spare.mu.Unlock()
-	if len(spare.walks) == 0 {
-		return &walk{start: start}
-	}
-	last := len(spare.walks) - 1
-	k := spare.walks[last]
-	spare.walks = spare.walks[:last]
-	k.start = start
-	return k
-}
-
-// free gives k back, without what it knows of locks, which may be garbage soon.
-func (k *walk) free() {
-	k.start, k.skipped = Step{}, k.skipped[:0]
-	clear(k.path[:min(k.longest, cap(k.path))])
-	clear(k.next[:min(k.longest, cap(k.next))])
-	k.longest = 0
-	spare.mu.Lock()
-	defer spare.mu.Unlock()
-	spare.walks = append(spare.walks, k)
-}
-
 // pass reports whether the walk comes to the record for the first time.
 func (k *walk) pass(index uint32) bool {
 	if int(index) >= len(k.seen) {
@@ -176,10 +151,10 @@ func (k *walk) pass(index uint32) bool {
 // enter makes s the end of the path, and notes where one can go from there.
 func (k *walk) enter(s Step) {
 	k.path = append(k.path, branch{s, len(k.next)})
-	if next, holds, ok := s.owner(); ok && (holds || k.past && s.Kind == waiter.Read) {
+	if next, holds, ok := s.owner(); ok && (holds || k.past && s.Kind == waiter.ForReading) {
 		k.next = append(k.next, next)
 	}
-	if s.Kind == waiter.Write {
+	if s.Kind == waiter.ForWriting {
 		k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
 		for _, index := range k.blocked {
 			if next, ok := stepOf(waiter.At(index)); ok {
@@ -218,7 +193,7 @@ func (k *walk) find(past bool) []branch {
 // there is none, it is a deadlock: each goroutine has been in the same wait since the walk
 // came to it, and held what the one before waits for when that was looked at again. As it
 // cannot let go while it waits, all edges stood at once, between the two loops (G4).
-func changed(path []Step) int {
+func changed(path Cycle) int {
 	for i := range path {
 		if next := (i + 1) % len(path); !path[i].heldBy(path[next]) {
 			return next
@@ -238,7 +213,7 @@ func changed(path []Step) int {
 //
 // Cycles has readers in that wait for a writer which waits for readers, if that would close a
 // cycle (R5).
-func Cycles(w *waiter.Waiter, l *asm.Owned) (found [][]Step) {
+func Cycles(w *waiter.Waiter, l *asm.Owned) (found []Cycle) {
 	start := Step{Waiter: w, ID: w.ID.Load(), Epoch: w.Epoch, Kind: w.Kind.Load(), Lock: l}
 	if start.alone() {
 		return nil
@@ -248,7 +223,7 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found [][]Step) {
 	// Who is not as the walk found it has moved on. If it waits again, it publishes that later
 	// than w, and finds what cycles it closes. So the walk need not go there again.
 	for path := k.find(false); path != nil; path = k.find(false) {
-		cycle := make([]Step, len(path))
+		cycle := make(Cycle, len(path))
 		for i := range path {
 			cycle[i] = path[i].Step
 		}
@@ -262,7 +237,7 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found [][]Step) {
 		last := victim(cycle)
 		cycle = append(cycle[last:], cycle[:last]...)
 		if cycle[0].Waiter == w {
-			return [][]Step{cycle}
+			return []Cycle{cycle}
 		}
 		found = append(found, cycle)
 		k.skipped = append(k.skipped, cycle[0].Waiter.Index)
@@ -281,7 +256,7 @@ func (s Step) alone() bool {
 	if _, _, ok := s.owner(); ok {
 		return false
 	}
-	return s.Kind != waiter.Write || !readers.IsBlocked(name(s.Lock), 0)
+	return s.Kind != waiter.ForWriting || !readers.IsBlocked(name(s.Lock), 0)
 }
 
 // dissolve has a reader of the path in that waits for a writer which waits for readers. If
@@ -289,7 +264,7 @@ func (s Step) alone() bool {
 func (k *walk) dissolve(path []branch) bool {
 	tried := len(k.skipped)
 	for i, s := range path {
-		if next := path[(i+1)%len(path)]; s.Kind != waiter.Read || s.Lock != next.Lock {
+		if next := path[(i+1)%len(path)]; s.Kind != waiter.ForReading || s.Lock != next.Lock {
 			continue
 		}
 		if gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch) {
@@ -304,7 +279,7 @@ func (k *walk) dissolve(path []branch) bool {
 }
 
 // victim returns the index in the cycle of the waiter that came last.
-func victim(cycle []Step) int {
+func victim(cycle Cycle) int {
 	last := 0
 	for i := range cycle {
 		if later(cycle[i].Waiter, cycle[last].Waiter) {

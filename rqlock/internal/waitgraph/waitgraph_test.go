@@ -269,7 +269,7 @@ func TestReaders(t *testing.T) {
 			w := waiter.New(reader(i).ID)
 			all[i] = w
 			next := locks[(i+1)%n].Word()
-			BeginKind(w, reader(i).ID, next, waiter.Write, nil)
+			BeginKind(w, reader(i).ID, next, waiter.ForWriting, nil)
 			if begun < n-1 && n > 100 {
 				continue
 			}
@@ -331,7 +331,7 @@ func TestFan(t *testing.T) {
 		Begin(all[i], reader(i).ID, m, nil)
 	}
 	w := waiter.New(1)
-	BeginKind(w, 1, l.Word(), waiter.Write, nil)
+	BeginKind(w, 1, l.Word(), waiter.ForWriting, nil)
 	if found := Cycles(w, l.Word()); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
 		t.Errorf("found %v", found)
 	}

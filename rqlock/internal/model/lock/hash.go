@@ -89,3 +89,35 @@ func hashSteps(steps []Step) uint64 {
 	}
 	return h
 }
+
+func hashCycle(c Cycle) uint64 { return hashSteps(c) }
+
+func hashCycles(cycles []Cycle) uint64 {
+	h := uint64(len(cycles))
+	for _, c := range cycles {
+		h = h*1000003 + hashCycle(c)
+	}
+	return h
+}
+
+func hashBranchs(path []branch) uint64 {
+	h := uint64(len(path))
+	for _, b := range path {
+		h = (h*1000003+hashStep(b.Step))*31 + uint64(b.own)
+	}
+	return h
+}
+
+// hashWalkPtr hashes what the rest of a walk depends on.
+func hashWalkPtr(k *walk) uint64 {
+	h := hashStep(k.start)*31 + hashBool(k.past) + hashBranchs(k.path)*7 + hashSteps(k.next)*11
+	for _, index := range k.skipped {
+		h = h*1000003 + uint64(index)
+	}
+	for index, round := range k.seen {
+		if round == k.round {
+			h = h*31 + uint64(index)
+		}
+	}
+	return h
+}

@@ -99,7 +99,7 @@ func (l *Mutex) failStall(time.Duration) error {
 	return errStall
 }
 
-func newDeadlock(cycle []Step) *DeadlockError {
+func newDeadlock(cycle Cycle) *DeadlockError {
 	e := &DeadlockError{}
 	for _, s := range cycle {
 		e.Threads = append(e.Threads, int(s.ID)-1)
@@ -119,6 +119,35 @@ func (l *Mutex) badAssert(uint64) {
 type BadCopy struct{}
 
 func (l *Mutex) badCopy() { panic(BadCopy{}) }
+
+// A Kind is a waiter.Kind. Here are waits for a Mutex alone.
+type Kind uint32
+
+const (
+	ForMutex Kind = iota
+	ForWriting
+	ForReading
+)
+
+// A KindWord is a waiter.KindWord.
+type KindWord struct{}
+
+// Load is KindWord.Load.
+func (*KindWord) Load() Kind { return ForMutex }
+
+// Store is KindWord.Store.
+func (*KindWord) Store(Kind) {}
+
+// Reading is waiter.Reading.
+type Reading struct{}
+
+// In is Reading.In.
+func (*Reading) In() bool { return false }
+
+// newWalk is the original's, without spare ones.
+func newWalk(start Step) *walk { return &walk{start: start} }
+
+func (k *walk) free() {}
 
 // clock has the cache line that a reader of the original's clock reads.
 var clock [8]uint64
@@ -224,5 +253,14 @@ func Wanted(site mc.Site, _ bool) *Waiter {
 	mc.Pause(site)
 	return nil
 }
+
+// Where locks are taken is recorded with a build tag only.
+
+func (l *Mutex) took(err error) error { return err }
+func (l *Mutex) tried(ok bool) bool   { return ok }
+func (l *Mutex) gives()               {}
+
+// waited is told of waits for a profile.
+func waited(*Waiter) {}
 
 func handOut(*Waiter) bool { return false }

@@ -9,10 +9,10 @@ import (
 )
 
 func unlockWake(_ mc.Site, l *Mutex) {
-	mc.Enter(64)
+	mc.Enter(65)
 	defer mc.Leave()
-	if mc.Keep(56) {
-		Wake(mc.Mark(65, hashMutexPtr(l)), &l.word)
+	if mc.Keep(55) {
+		Wake(mc.Mark(66, hashMutexPtr(l)), &l.word)
 	}
 }
 

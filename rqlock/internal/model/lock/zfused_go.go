@@ -10,24 +10,24 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) (err error) {
-	mc.Enter(65)
+	mc.Enter(66)
 	defer mc.Leave()
-	if mc.Keep(57) && (asm.LockOwned(mc.Mark(66, hashMutexPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(56) && (asm.LockOwned(mc.Mark(67, hashMutexPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mc.Mark(67, hashMutexPtr(l), hashError(err)), l)
+	return lockContended(mc.Mark(68, hashMutexPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(67)
+	mc.Enter(68)
 	defer mc.Leave()
-	switch asm.UnlockOwned(mc.Mark(68, hashMutexPtr(l)), &l.word) {
+	switch asm.UnlockOwned(mc.Mark(69, hashMutexPtr(l)), &l.word) {
 	case asm.WakeDue:
-		if mc.Keep(58) {
-			unlockWake(mc.Mark(69, hashMutexPtr(l)), l)
+		if mc.Keep(57) {
+			unlockWake(mc.Mark(70, hashMutexPtr(l)), l)
 		}
 	case asm.NotOwner:
-		if mc.Keep(59) {
+		if mc.Keep(58) {
 			unlockForeign(l)
 		}
 	}

@@ -19,7 +19,7 @@ type Mutex struct {
 func (l *Mutex) Lock(_ mc.Site) error {
 	mc.Enter(0)
 	defer mc.Leave()
-	return lockFused(mc.Mark(1, hashMutexPtr(l)), l)
+	return l.took(lockFused(mc.Mark(1, hashMutexPtr(l)), l))
 }
 
 func lockContended(_ mc.Site, l *Mutex) error {
@@ -31,32 +31,33 @@ func lockContended(_ mc.Site, l *Mutex) error {
 func (l *Mutex) TryLock(_ mc.Site) bool {
 	mc.Enter(2)
 	defer mc.Leave()
-	return asm.LockOwned(mc.Mark(3, hashMutexPtr(l)), &l.word)
+	return l.tried(asm.LockOwned(mc.Mark(3, hashMutexPtr(l)), &l.word))
 }
 
 func (l *Mutex) LockTimeout(_ mc.Site, d time.Duration) error {
 	mc.Enter(3)
 	defer mc.Leave()
 	if mc.Keep(1) && (asm.LockOwned(mc.Mark(4, hashMutexPtr(l), uint64(d)), &l.word)) {
-		return nil
+		return l.took(nil)
 	}
 	lim := Within(d)
-	return l.lockSlow(mc.Mark(5, hashMutexPtr(l), hashLimit(lim)), &lim)
+	return l.took(l.lockSlow(mc.Mark(5, hashMutexPtr(l), hashLimit(lim)), &lim))
 }
 
 func (l *Mutex) LockContext(_ mc.Site, ctx context.Context) error {
 	mc.Enter(5)
 	defer mc.Leave()
 	if mc.Keep(2) && (asm.LockOwned(mc.Mark(6, hashMutexPtr(l), hashContext(ctx)), &l.word)) {
-		return nil
+		return l.took(nil)
 	}
 	lim := Until(ctx)
-	return l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashLimit(lim)), &lim)
+	return l.took(l.lockSlow(mc.Mark(7, hashMutexPtr(l), hashLimit(lim)), &lim))
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
 	mc.Enter(7)
 	defer mc.Leave()
+	l.gives()
 	if mc.Keep(3) {
 		unlockFused(mc.Mark(8, hashMutexPtr(l)), l)
 	}

@@ -17,7 +17,10 @@ import (
 func (l *Mutex) lockSlow(_ mc.Site, lim *Limit) error {
 	mc.Enter(9)
 	defer mc.Leave()
-	err := l.acquireSlow(mc.Mark(10, hashMutexPtr(l), hashLimitPtr(lim)), lim)
+	return conclude(l.acquireSlow(mc.Mark(10, hashMutexPtr(l), hashLimitPtr(lim)), lim), lim)
+}
+
+func conclude(err error, lim *Limit) error {
 
 	if cancelled, ok := err.(*contextError); ok {
 		if cancelled.cause = lim.Cause(); mc.Keep(6) && (cancelled.cause == nil) {
@@ -131,31 +134,37 @@ func (l *Mutex) awaitRecord(_ mc.Site, lim *Limit) (*Waiter, error) {
 func (l *Mutex) deadlock(_ mc.Site, w *Waiter) error {
 	mc.Enter(31)
 	defer mc.Leave()
-	cycle := Cycle(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w)), w, &l.word)
-	if mc.Keep(27) && (cycle == nil) {
-		return nil
-	}
-	err := newDeadlock(cycle)
-	if victim := cycle[0]; mc.Keep(29) && (victim.Waiter != w) {
-		if mc.Keep(28) {
-			Convict(mc.Mark(33, hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})
+	return findDeadlock(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w)), w, &l.word)
+}
+
+func findDeadlock(_ mc.Site, w *Waiter, word *asm.Owned) error {
+	mc.Enter(32)
+	defer mc.Leave()
+	cycles := Cycles(mc.Mark(33, hashWaiterPtr(w), hashOwnedPtr(word)), w, word)
+	for i := range cycles {
+		err := newDeadlock(cycles[i])
+		victim := cycles[i][0]
+		if mc.Keep(27) && (victim.Waiter == w) {
+			return failDeadlock(err)
 		}
-		return nil
+		if mc.Keep(28) {
+			Convict(mc.Mark(34, hashWaiterPtr(w), hashCycles(cycles), uint64(i), hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})
+		}
 	}
-	return failDeadlock(err)
+	return nil
 }
 
 func (l *Mutex) awaitHead(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(33)
+	mc.Enter(34)
 	defer mc.Leave()
-	for isHead := Spin(mc.Mark(34, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w); !isHead; isHead = Park(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim) {
+	for isHead := Spin(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w); !isHead; isHead = Park(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim) {
 		mc.Forget()
-		if err := l.reason(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim); mc.Keep(32) && (err != nil) {
-			if mc.Keep(30) {
-				End(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+		if err := l.reason(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim); mc.Keep(31) && (err != nil) {
+			if mc.Keep(29) {
+				End(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
-			if mc.Keep(31) {
-				Abandon(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
+			if mc.Keep(30) {
+				Abandon(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
 		}
@@ -164,90 +173,90 @@ func (l *Mutex) awaitHead(_ mc.Site, w *Waiter, lim *Limit) error {
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(38)
+	mc.Enter(39)
 	defer mc.Leave()
 	b := wait.Backoff{}
-	if mc.Keep(33) {
-		w.Head.Inherit(w.Since.Load(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
+	if mc.Keep(32) {
+		w.Head.Inherit(w.Since.Load(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
 	}
 	for {
 		mc.Forget()
-		if mc.Keep(37) && (l.owner(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(41, 0, w.ID.Load(42))) {
+		if mc.Keep(36) && (l.owner(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(42, 0, w.ID.Load(43))) {
+			if mc.Keep(33) {
+				Open(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+			}
 			if mc.Keep(34) {
-				Open(mc.Mark(43, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+				End(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w)), w)
 			}
 			if mc.Keep(35) {
-				End(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w)), w)
-			}
-			if mc.Keep(36) {
-				Leave(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+				Leave(mc.Mark(46, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
 			}
 			return nil
 		}
-		now := w.Head.Look(mc.Mark(46, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), &l.word)
-		if mc.Keep(40) && (!*mc.Read(&w.Head.Closed) && now-w.Since.Load(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
-			if mc.Keep(38) {
-				Close(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), &l.word, w)
+		now := w.Head.Look(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), &l.word)
+		if mc.Keep(39) && (!*mc.Read(&w.Head.Closed) && now-w.Since.Load(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
+			if mc.Keep(37) {
+				Close(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), &l.word, w)
 			}
-			if mc.Keep(39) {
+			if mc.Keep(38) {
 				b = wait.Backoff{}
 			}
 		}
-		err := l.reason(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, lim)
-		if mc.Keep(42) && (err == nil && w.Head.Stalled(&l.word, now)) {
-			if mc.Keep(41) {
-				err = l.stall(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
+		err := l.reason(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, lim)
+		if mc.Keep(41) && (err == nil && w.Head.Stalled(&l.word, now)) {
+			if mc.Keep(40) {
+				err = l.stall(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
 			}
 		}
-		if mc.Keep(45) && (err != nil) {
-			if mc.Keep(43) {
-				End(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+		if mc.Keep(44) && (err != nil) {
+			if mc.Keep(42) {
+				End(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
-			if mc.Keep(44) {
-				Leave(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
+			if mc.Keep(43) {
+				Leave(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
 		}
-		if mc.Keep(46) {
-			l.pause(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
+		if mc.Keep(45) {
+			l.pause(mc.Mark(54, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
 		}
 		wait.Relax(b.Pauses())
 	}
 }
 
 func (l *Mutex) pause(_ mc.Site, w *Waiter, b *wait.Backoff, lim *Limit) {
-	mc.Enter(53)
+	mc.Enter(54)
 	defer mc.Leave()
 	switch d := b.Next(); {
 	case d == 0:
-		if mc.Keep(47) {
-			runtime.Gosched(mc.Mark(54))
+		if mc.Keep(46) {
+			runtime.Gosched(mc.Mark(55))
 		}
 	case d < wait.Long || !*mc.Read(&w.Head.Closed):
-		if mc.Keep(48) {
-			w.Sleep(mc.Mark(55, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), d, lim)
+		if mc.Keep(47) {
+			w.Sleep(mc.Mark(56, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), d, lim)
 		}
 	default:
-		if mc.Keep(49) {
-			Sleep(mc.Mark(56, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w, lim)
+		if mc.Keep(48) {
+			Sleep(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w, lim)
 		}
 	}
 }
 
 func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
-	mc.Enter(56)
+	mc.Enter(57)
 	defer mc.Leave()
-	if mc.Keep(50) && (!*mc.Read(&w.Bounded)) {
+	if mc.Keep(49) && (!*mc.Read(&w.Bounded)) {
 		return l.failStall(w.Head.Quiet(now))
 	}
-	if mc.Keep(51) {
+	if mc.Keep(50) {
 		w.Head.Again()
 	}
-	for b := Next(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), w); b != nil; b = Next(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b)), b) {
-		if waited := now - b.Since.Load(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b))); mc.Keep(53) && (!*mc.Read(&b.Bounded) && waited >= Timeout(&l.word)) {
+	for b := Next(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), w); b != nil; b = Next(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b)), b) {
+		if waited := now - b.Since.Load(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b))); mc.Keep(52) && (!*mc.Read(&b.Bounded) && waited >= Timeout(&l.word)) {
 			quiet := min(w.Head.Quiet(now), time.Duration(waited))
-			if mc.Keep(52) {
-				Convict(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b), uint64(quiet)), b, &Verdict{Epoch: atomic.LoadUint32(61, &b.Epoch), Quiet: quiet})
+			if mc.Keep(51) {
+				Convict(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b), uint64(quiet)), b, &Verdict{Epoch: atomic.LoadUint32(62, &b.Epoch), Quiet: quiet})
 			}
 		}
 	}
@@ -255,21 +264,21 @@ func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
 }
 
 func (l *Mutex) reason(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(61)
+	mc.Enter(62)
 	defer mc.Leave()
-	if v := Convicted(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w); mc.Keep(55) && (v != nil) {
-		if mc.Keep(54) && (v.Err == nil) {
+	if v := Convicted(mc.Mark(63, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w); mc.Keep(54) && (v != nil) {
+		if mc.Keep(53) && (v.Err == nil) {
 			return l.failStall(v.Quiet)
 		}
 		return failDeadlock(v.Err)
 	}
-	return l.reached(mc.Mark(63, hashMutexPtr(l), hashLimitPtr(lim)), lim)
+	return l.reached(mc.Mark(64, hashMutexPtr(l), hashLimitPtr(lim)), lim)
 }
 
 func (l *Mutex) reached(_ mc.Site, lim *Limit) error {
-	mc.Enter(63)
+	mc.Enter(64)
 	defer mc.Leave()
-	switch lim.Reached(mc.Mark(64, hashMutexPtr(l), hashLimitPtr(lim))) {
+	switch lim.Reached(mc.Mark(65, hashMutexPtr(l), hashLimitPtr(lim))) {
 	case Cancelled:
 		return l.failContext()
 	case Passed:

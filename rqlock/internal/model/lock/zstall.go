@@ -18,47 +18,70 @@ type Head struct {
 }
 
 func (h *Head) Begin(owner uint64) {
-	if mc.Keep(178) {
+	if mc.Keep(215) {
 		*mc.Write(&h.Closed), *mc.Write(&h.owner) = true, owner
 	}
-	if mc.Keep(179) {
+	if mc.Keep(216) {
 		h.grant()
 	}
 }
 
 func (h *Head) grant() {
-	if mc.Keep(180) {
+	if mc.Keep(217) {
 		*mc.Write(&h.quiet), *mc.Write(&h.steps) = Now(), 0
 	}
 }
 
 func (h *Head) Inherit(since int64) {
-	if late := since - *mc.Read(&h.quiet); mc.Keep(182) && (late > 0) {
-		if mc.Keep(181) {
+	if late := since - *mc.Read(&h.quiet); mc.Keep(219) && (late > 0) {
+		if mc.Keep(218) {
 			*mc.Write(&h.quiet), *mc.Write(&h.steps) = since, max(*mc.Read(&h.steps)-late, 0)
 		}
 	}
 }
 
 func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
-	mc.Enter(190)
+	mc.Enter(204)
 	defer mc.Leave()
-	if mc.Keep(183) {
+	if mc.Keep(220) {
 		now = Now()
 	}
-	if owner := l.Owner.Load(mc.Mark(191, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(186) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
-		if mc.Keep(184) {
+	if owner := l.Owner.Load(mc.Mark(205, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(223) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
+		if mc.Keep(221) {
 			*mc.Write(&h.owner) = owner
 		}
-		if mc.Keep(185) {
+		if mc.Keep(222) {
 			h.grant()
 		}
 	}
 	return now
 }
 
+func (h *Head) Took(owner uint64) {
+	if mc.Keep(225) && (*mc.Read(&h.Closed) && *mc.Read(&h.owner) != 0) {
+		if mc.Keep(224) {
+			h.grant()
+		}
+	}
+	if mc.Keep(226) {
+		*mc.Write(&h.owner) = owner
+	}
+}
+
+func (h *Head) GaveBack() {
+	if mc.Keep(227) {
+		*mc.Write(&h.owner) = 0
+	}
+}
+
+func (h *Head) Granted() {
+	if mc.Keep(228) {
+		h.grant()
+	}
+}
+
 func (h *Head) Stalled(l *asm.Owned, now int64) bool {
-	if mc.Keep(187) && (!*mc.Read(&h.Closed)) {
+	if mc.Keep(229) && (!*mc.Read(&h.Closed)) {
 		return false
 	}
 	timeout := Timeout(l)
@@ -68,17 +91,17 @@ func (h *Head) Stalled(l *asm.Owned, now int64) bool {
 func (h *Head) Quiet(now int64) time.Duration { return time.Duration(now - *mc.Read(&h.quiet)) }
 
 func (h *Head) Again() {
-	if mc.Keep(188) {
+	if mc.Keep(230) {
 		*mc.Write(&h.steps) = 0
 	}
 }
 
 func (h *Head) count(timeout, now, length int64) (next int64) {
-	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(189) && (left > 0) {
+	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(231) && (left > 0) {
 		return left
 	}
 	step := max(timeout/200, int64(time.Millisecond)/4)
-	if mc.Keep(190) {
+	if mc.Keep(232) {
 		*mc.Write(&h.steps) += min(length, step)
 	}
 	return step

@@ -10,6 +10,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/model/report"
 	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
@@ -20,6 +21,7 @@ type Waiter struct {
 	Parker
 	Edge
 	Sleeper
+	Reading
 }
 
 type Node struct {
@@ -39,6 +41,10 @@ type Edge struct {
 	Verdict atomic.Pointer[Verdict]
 	Since   atomic.Int64
 	Bounded bool
+
+	Kind   KindWord
+	Reader readers.Reader
+	Reads  readers.Blocked
 
 	home, bucket, slot uint32
 	Where              report.Stack
@@ -74,96 +80,96 @@ func At(index uint32) *Waiter {
 }
 
 func New(_ mc.Site, id uint64) *Waiter {
-	mc.Enter(69)
+	mc.Enter(70)
 	defer mc.Leave()
-	if w := edges[hash(id)&edgeMask].takeSpare(mc.Mark(70, uint64(id))); mc.Keep(60) && (w != nil) {
+	if w := edges[hash(id)&edgeMask].takeSpare(mc.Mark(71, uint64(id))); mc.Keep(59) && (w != nil) {
 		return w
 	}
 	for {
-		if w := registry.free.pop(mc.Mark(71)); mc.Keep(61) && (w != nil) {
+		if w := registry.free.pop(mc.Mark(72)); mc.Keep(60) && (w != nil) {
 			return w
 		}
-		if mc.Keep(62) && (!makeChunk(mc.Mark(72))) {
-			return anySpare(mc.Mark(73))
+		if mc.Keep(61) && (!makeChunk(mc.Mark(73))) {
+			return anySpare(mc.Mark(74))
 		}
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(73)
+	mc.Enter(74)
 	defer mc.Leave()
-	if mc.Keep(63) {
-		registry.mu.Lock(mc.Mark(74))
+	if mc.Keep(62) {
+		registry.mu.Lock(mc.Mark(75))
 	}
-	defer registry.mu.Unlock(mc.Mark(75))
-	if mc.Keep(64) && (registry.free.any(mc.Mark(76))) {
+	defer registry.mu.Unlock(mc.Mark(76))
+	if mc.Keep(63) && (registry.free.any(mc.Mark(77))) {
 		return true
 	}
-	if mc.Keep(65) && (*mc.Read(&registry.made) >= Most) {
+	if mc.Keep(64) && (*mc.Read(&registry.made) >= Most) {
 		return false
 	}
 	c := new(chunk)
 	_, bubble := Read()
-	if mc.Keep(66) {
-		registry.chunks[*mc.Read(&registry.made)/chunkSize].Store(mc.Mark(77, hashChunkPtr(c), hashBool(bubble)), c)
+	if mc.Keep(65) {
+		registry.chunks[*mc.Read(&registry.made)/chunkSize].Store(mc.Mark(78, hashChunkPtr(c), hashBool(bubble)), c)
 	}
 	for i := range c {
 		w := &c[i].Waiter
-		if mc.Keep(67) {
+		if mc.Keep(66) {
 			w.Index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
-		if mc.Keep(68) && (!bubble) {
+		if mc.Keep(67) && (!bubble) {
 			w.Parker.Begin(false, nil)
 		}
 	}
-	if mc.Keep(69) {
-		atomic.StoreUint32(mc.Mark(78, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
+	if mc.Keep(68) {
+		atomic.StoreUint32(mc.Mark(79, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
 	}
 	for i := range c {
-		if mc.Keep(70) {
-			registry.free.push(mc.Mark(79, hashChunkPtr(c), uint64(i)), &c[i].Waiter)
+		if mc.Keep(69) {
+			registry.free.push(mc.Mark(80, hashChunkPtr(c), uint64(i)), &c[i].Waiter)
 		}
 	}
 	return true
 }
 
 func (w *Waiter) Free(_ mc.Site) {
-	mc.Enter(79)
+	mc.Enter(80)
 	defer mc.Leave()
-	if mc.Keep(71) && (handOut(w)) {
+	if mc.Keep(70) && (handOut(w)) {
 		return
 	}
-	if mc.Keep(73) && (!asm.TryCmpxchgRelease32(mc.Mark(80, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.Index)) {
-		if mc.Keep(72) {
-			registry.free.push(mc.Mark(81, hashWaiterPtr(w)), w)
+	if mc.Keep(72) && (!asm.TryCmpxchgRelease32(mc.Mark(81, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.Index)) {
+		if mc.Keep(71) {
+			registry.free.push(mc.Mark(82, hashWaiterPtr(w)), w)
 		}
 	}
 }
 
 func (b *bucket) takeSpare(_ mc.Site) *Waiter {
-	mc.Enter(81)
+	mc.Enter(82)
 	defer mc.Leave()
-	index := asm.Xchg32AcqRel(mc.Mark(82, hashBucketPtr(b)), &b.spare, 0)
-	if mc.Keep(74) && (index == 0) {
+	index := asm.Xchg32AcqRel(mc.Mark(83, hashBucketPtr(b)), &b.spare, 0)
+	if mc.Keep(73) && (index == 0) {
 		return nil
 	}
 	return At(index)
 }
 
 func Made(_ mc.Site) uint32 {
-	mc.Enter(82)
+	mc.Enter(83)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(83), &registry.made)
+	return atomic.LoadUint32(mc.Mark(84), &registry.made)
 }
 
 func anySpare(_ mc.Site) *Waiter {
-	mc.Enter(83)
+	mc.Enter(84)
 	defer mc.Leave()
 	for i := range edges[:edgeMask+1] {
-		if mc.Keep(75) && (asm.LoadRelaxed32(mc.Mark(84, uint64(i)), &edges[i].spare) == 0) {
+		if mc.Keep(74) && (asm.LoadRelaxed32(mc.Mark(85, uint64(i)), &edges[i].spare) == 0) {
 			continue
 		}
-		if w := edges[i].takeSpare(mc.Mark(85, uint64(i))); mc.Keep(76) && (w != nil) {
+		if w := edges[i].takeSpare(mc.Mark(86, uint64(i))); mc.Keep(75) && (w != nil) {
 			return w
 		}
 	}
@@ -175,36 +181,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(85)
+	mc.Enter(86)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(86, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(87, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *Waiter) {
-	mc.Enter(86)
+	mc.Enter(87)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(87, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mc.Keep(77) {
-			asm.StoreRelaxed32(mc.Mark(88, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(88, hashFreeListPtr(l), hashWaiterPtr(w)))
+		if mc.Keep(76) {
+			asm.StoreRelaxed32(mc.Mark(89, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.nextFree, uint32(top))
 		}
-		if mc.Keep(78) && (l.top.CompareAndSwap(mc.Mark(89, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.Index))) {
+		if mc.Keep(77) && (l.top.CompareAndSwap(mc.Mark(90, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.Index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *Waiter {
-	mc.Enter(89)
+	mc.Enter(90)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(90, hashFreeListPtr(l)))
-		if mc.Keep(79) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(91, hashFreeListPtr(l)))
+		if mc.Keep(78) && (uint32(top) == 0) {
 			return nil
 		}
 		w := At(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(91, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.nextFree)
-		if mc.Keep(80) && (l.top.CompareAndSwap(mc.Mark(92, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(92, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.nextFree)
+		if mc.Keep(79) && (l.top.CompareAndSwap(mc.Mark(93, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

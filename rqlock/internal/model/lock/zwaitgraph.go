@@ -5,21 +5,31 @@
 package lock
 
 import (
-	"slices"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
+	"github.com/rqlock/rqlock/rqlock/internal/model/gate"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+	"github.com/rqlock/rqlock/rqlock/internal/model/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
 func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, lim *Limit) {
-	mc.Enter(163)
+	mc.Enter(164)
+	defer mc.Leave()
+	if mc.Keep(153) {
+		BeginKind(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), hashLimitPtr(lim)), w, id, l, ForMutex, lim)
+	}
+}
+
+func BeginKind(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, kind Kind, lim *Limit) {
+	mc.Enter(165)
 	defer mc.Leave()
 	now, bubble := Read()
 	wait.Refresh(now)
 	if mc.Keep(154) {
-		w.Since.Store(mc.Mark(164, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
+		w.Since.Store(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
 	}
 	w.Parker.Begin(bubble, lim)
 	if mc.Keep(155) {
@@ -27,28 +37,38 @@ func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, lim *Limit) {
 	}
 	w.Where.Record()
 	if mc.Keep(156) {
-		atomic.AddUint32(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), &w.Epoch, 1)
+		atomic.AddUint32(mc.Mark(167, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), &w.Epoch, 1)
 	}
 	if mc.Keep(157) {
-		w.ID.Store(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l)), id)
+		w.ID.Store(mc.Mark(168, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), id)
 	}
+	w.Kind.Store(kind)
 	if mc.Keep(158) {
-		w.Insert(mc.Mark(167, hashWaiterPtr(w), hashOwnedPtr(l)))
+		w.Reader = readers.Here()
 	}
 	if mc.Keep(159) {
+		w.Reader.ID = id
+	}
+	if mc.Keep(160) {
+		w.Insert(mc.Mark(169, hashWaiterPtr(w), hashOwnedPtr(l)))
+	}
+	w.Reads.Enter(w.Reader, w.Index)
+	if mc.Keep(161) {
 
-		w.Lock.Store(mc.Mark(168, hashWaiterPtr(w), hashOwnedPtr(l)), l)
+		w.Edge.Lock.Store(mc.Mark(170, hashWaiterPtr(w), hashOwnedPtr(l)), l)
 	}
 }
 
 func End(_ mc.Site, w *Waiter) {
-	mc.Enter(168)
+	mc.Enter(170)
 	defer mc.Leave()
-	if mc.Keep(160) {
-		w.Lock.Store(mc.Mark(169, hashWaiterPtr(w)), nil)
+	waited(w)
+	if mc.Keep(162) {
+		w.Edge.Lock.Store(mc.Mark(171, hashWaiterPtr(w)), nil)
 	}
-	if mc.Keep(161) {
-		w.Remove(mc.Mark(170, hashWaiterPtr(w)))
+	w.Reads.Leave()
+	if mc.Keep(163) {
+		w.Remove(mc.Mark(172, hashWaiterPtr(w)))
 	}
 	w.Parker.End()
 }
@@ -57,104 +77,269 @@ type Step struct {
 	Waiter *Waiter
 	ID     uint64
 	Epoch  uint32
+	Kind   Kind
 	Lock   *asm.Owned
 }
 
-func (s Step) next(_ mc.Site) (Step, bool) {
-	mc.Enter(170)
+func (s Step) Reads(_ mc.Site, next Step) bool {
+	mc.Enter(172)
 	defer mc.Leave()
-	id := s.Lock.Owner.Load(mc.Mark(171, hashStep(s)))
-	if mc.Keep(162) && (id == 0) {
-		return Step{}, false
-	}
-	w := Lookup(mc.Mark(172, uint64(id)), id)
-	if mc.Keep(163) && (w == nil) {
-		return Step{}, false
-	}
+	return s.Kind != ForMutex && s.Lock.Owner.Load(mc.Mark(173, hashStep(s), hashStep(next))) != next.ID
+}
 
-	n := Step{Waiter: w, ID: id, Epoch: atomic.LoadUint32(mc.Mark(173, uint64(id), hashWaiterPtr(w)), &w.Epoch)}
+type Cycle []Step
+
+func stepOf(_ mc.Site, w *Waiter) (Step, bool) {
+	mc.Enter(173)
+	defer mc.Leave()
+
+	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(174, hashWaiterPtr(w)), &w.Epoch)}
 	if mc.Keep(164) {
-		n.Lock = w.Lock.Load(mc.Mark(174, uint64(id), hashWaiterPtr(w), hashStep(n)))
+		s.ID = w.ID.Load(mc.Mark(175, hashWaiterPtr(w), hashStep(s)))
 	}
-	return n, n.Lock != nil && w.ID.Load(mc.Mark(175, uint64(id), hashWaiterPtr(w), hashStep(n))) == id
+	if mc.Keep(165) {
+		s.Kind = w.Kind.Load()
+	}
+	if mc.Keep(166) {
+		s.Lock = w.Edge.Lock.Load(mc.Mark(176, hashWaiterPtr(w), hashStep(s)))
+	}
+	if mc.Keep(167) && (s.Lock == nil || s.Kind == ForReading && w.In()) {
+		return s, false
+	}
+	v := w.Verdict.Load(mc.Mark(177, hashWaiterPtr(w), hashStep(s)))
+	return s, v == nil || v.Epoch != s.Epoch
 }
 
-func closes(_ mc.Site, start Step) int {
-	mc.Enter(175)
-	defer mc.Leave()
-
-	s, mark := start, start
-	for n, limit := 1, 8; ; n++ {
-		next, ok := s.next(mc.Mark(176, hashStep(start), hashStep(s), hashStep(mark), uint64(n), uint64(limit)))
-		switch {
-		case !ok:
-			return 0
-		case next.Waiter == start.Waiter:
-			return n
-		case next.Waiter == mark.Waiter:
-			return 0
-		}
-		if mc.Keep(166) && (n == limit) {
-			if mc.Keep(165) {
-				mark, limit = next, 2*limit
-			}
-		}
-		if mc.Keep(167) {
-			s = next
-		}
-	}
-}
-
-func path(_ mc.Site, start Step, n int) []Step {
-	mc.Enter(176)
-	defer mc.Leave()
-	steps := make([]Step, 1, n)
-	if mc.Keep(168) {
-		steps[0] = start
-	}
-	for {
-		next, ok := steps[len(steps)-1].next(mc.Mark(177, hashStep(start), uint64(n), hashSteps(steps)))
-		switch back := next.Waiter == start.Waiter; {
-		case !ok || back != (len(steps) == n):
-			return nil
-		case back:
-			return steps
-		}
-		if mc.Keep(169) {
-			steps = append(steps, next)
-		}
-	}
-}
-
-func Cycle(_ mc.Site, w *Waiter, l *asm.Owned) []Step {
+func (s Step) owner(_ mc.Site) (next Step, holds, ok bool) {
 	mc.Enter(177)
 	defer mc.Leave()
-	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(178, hashWaiterPtr(w), hashOwnedPtr(l))), Epoch: *mc.Read(&w.Epoch), Lock: l}
-	n := closes(mc.Mark(179, hashStep(start)), start)
-	if mc.Keep(170) && (n == 0) {
-		return nil
+	id := s.Lock.Owner.Load(mc.Mark(178, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
+	if mc.Keep(168) && (id == 0) {
+		return Step{}, false, false
 	}
-	cycle := path(mc.Mark(180, hashStep(start), uint64(n)), start, n)
-	if mc.Keep(171) && (cycle == nil || !confirms(mc.Mark(181, hashStep(start), hashSteps(cycle)), start, cycle)) {
-		return nil
+	w := Lookup(mc.Mark(179, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
+	if mc.Keep(169) && (w == nil) {
+		return Step{}, false, false
 	}
-	last := victim(mc.Mark(182, hashSteps(cycle)), cycle)
-	return append(cycle[last:], cycle[:last]...)
+	if mc.Keep(170) {
+		next, ok = stepOf(mc.Mark(180, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
+	}
+	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id
 }
 
-func confirms(_ mc.Site, start Step, cycle []Step) bool {
-	mc.Enter(182)
+func (s Step) heldBy(_ mc.Site, next Step) bool {
+	mc.Enter(180)
 	defer mc.Leave()
-	return slices.Equal(path(mc.Mark(183, hashStep(start), hashSteps(cycle)), start, len(cycle)), cycle)
+	if mc.Keep(171) && (s.Lock.Owner.Load(mc.Mark(181, hashStep(s), hashStep(next))) == next.ID) {
+		return next.Lock != s.Lock || s.Kind == ForMutex
+	}
+	return s.Kind == ForWriting && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
 
-func victim(_ mc.Site, cycle []Step) int {
+func name(l *asm.Owned) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
+
+type walk struct {
+	start   Step
+	past    bool
+	skipped []uint32
+	round   uint32
+	seen    []uint32
+	path    []branch
+	next    []Step
+	blocked []uint32
+	longest int
+}
+
+type branch struct {
+	Step
+	own int
+}
+
+func (k *walk) pass(index uint32) bool {
+	if mc.Keep(174) && (int(index) >= len(k.seen)) {
+		if mc.Keep(172) {
+			k.seen = append(k.seen, make([]uint32, int(index)+1-len(k.seen))...)
+		}
+		if mc.Keep(173) {
+			k.seen = k.seen[:cap(k.seen)]
+		}
+	}
+	if mc.Keep(175) && (k.seen[index] == k.round) {
+		return false
+	}
+	if mc.Keep(176) {
+		k.seen[index] = k.round
+	}
+	return true
+}
+
+func (k *walk) enter(_ mc.Site, s Step) {
+	mc.Enter(181)
+	defer mc.Leave()
+	if mc.Keep(177) {
+		k.path = append(k.path, branch{s, len(k.next)})
+	}
+	if next, holds, ok := s.owner(mc.Mark(182, hashWalkPtr(k), hashStep(s))); mc.Keep(179) && (ok && (holds || k.past && s.Kind == ForReading)) {
+		if mc.Keep(178) {
+			k.next = append(k.next, next)
+		}
+	}
+	if mc.Keep(183) && (s.Kind == ForWriting) {
+		if mc.Keep(180) {
+			k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
+		}
+		for _, index := range k.blocked {
+			if next, ok := stepOf(mc.Mark(183, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(182) && (ok) {
+				if mc.Keep(181) {
+					k.next = append(k.next, next)
+				}
+			}
+		}
+	}
+	if mc.Keep(184) {
+		k.longest = max(k.longest, len(k.path), len(k.next))
+	}
+}
+
+func (k *walk) find(_ mc.Site, past bool) []branch {
 	mc.Enter(183)
+	defer mc.Leave()
+	if mc.Keep(185) {
+		k.past = past
+	}
+	if mc.Keep(186) {
+		k.path, k.next = k.path[:0], k.next[:0]
+	}
+	if k.round++; mc.Keep(188) && (k.round == 0) {
+		clear(k.seen)
+		if mc.Keep(187) {
+			k.round = 1
+		}
+	}
+	for _, index := range k.skipped {
+		if mc.Keep(189) {
+			k.pass(index)
+		}
+	}
+	for k.enter(mc.Mark(184, hashWalkPtr(k)), k.start); len(k.path) > 0; {
+		if end := len(k.next); end == k.path[len(k.path)-1].own {
+			if mc.Keep(190) {
+				k.path = k.path[:len(k.path)-1]
+			}
+			continue
+		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
+			return k.path
+		} else if k.next = k.next[:end-1]; mc.Keep(192) && (k.pass(next.Waiter.Index)) {
+			if mc.Keep(191) {
+				k.enter(mc.Mark(185, hashWalkPtr(k), hashStep(next)), next)
+			}
+		}
+	}
+	return nil
+}
+
+func changed(_ mc.Site, path Cycle) int {
+	mc.Enter(185)
+	defer mc.Leave()
+	for i := range path {
+		if next := (i + 1) % len(path); mc.Keep(193) && (!path[i].heldBy(mc.Mark(186, hashCycle(path), uint64(i), uint64(next)), path[next])) {
+			return next
+		}
+	}
+	for i, s := range path {
+		if now, ok := stepOf(mc.Mark(187, uint64(i), hashStep(s)), s.Waiter); mc.Keep(194) && (!ok || now != s) {
+			return i
+		}
+	}
+	return -1
+}
+
+func Cycles(_ mc.Site, w *Waiter, l *asm.Owned) (found []Cycle) {
+	mc.Enter(187)
+	defer mc.Leave()
+	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(188, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(), Lock: l}
+	if mc.Keep(195) && (start.alone(mc.Mark(189, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
+		return nil
+	}
+	k := newWalk(start)
+	defer k.free()
+
+	for path := k.find(mc.Mark(190, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); path != nil; path = k.find(mc.Mark(191, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
+		cycle := make(Cycle, len(path))
+		for i := range path {
+			if mc.Keep(196) {
+				cycle[i] = path[i].Step
+			}
+		}
+		if i := changed(mc.Mark(192, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(199) && (i >= 0) {
+			if mc.Keep(197) && (cycle[i].Waiter == w) {
+				return found
+			}
+			if mc.Keep(198) {
+				k.skipped = append(k.skipped, cycle[i].Waiter.Index)
+			}
+			continue
+		}
+		last := victim(mc.Mark(193, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
+		if mc.Keep(200) {
+			cycle = append(cycle[last:], cycle[:last]...)
+		}
+		if mc.Keep(201) && (cycle[0].Waiter == w) {
+			return []Cycle{cycle}
+		}
+		if mc.Keep(202) {
+			found = append(found, cycle)
+		}
+		if mc.Keep(203) {
+			k.skipped = append(k.skipped, cycle[0].Waiter.Index)
+		}
+	}
+	for path := k.find(mc.Mark(194, hashCycles(found), hashWalkPtr(k)), true); path != nil && k.dissolve(path); path = k.find(mc.Mark(195, hashCycles(found), hashWalkPtr(k)), true) {
+	}
+	return found
+}
+
+func HolderWaits(_ mc.Site, l *asm.Owned, kind Kind) bool {
+	mc.Enter(195)
+	defer mc.Leave()
+	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(196, hashOwnedPtr(l), uint64(kind)))
+}
+
+func (s Step) alone(_ mc.Site) bool {
+	mc.Enter(196)
+	defer mc.Leave()
+	if _, _, ok := s.owner(mc.Mark(197, hashStep(s))); mc.Keep(204) && (ok) {
+		return false
+	}
+	return s.Kind != ForWriting || !readers.IsBlocked(name(s.Lock), 0)
+}
+
+func (k *walk) dissolve(path []branch) bool {
+	tried := len(k.skipped)
+	for i, s := range path {
+		if next := path[(i+1)%len(path)]; mc.Keep(205) && (s.Kind != ForReading || s.Lock != next.Lock) {
+			continue
+		}
+		if mc.Keep(206) && (gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch)) {
+			return s.Waiter != k.start.Waiter
+		}
+		if mc.Keep(207) && (s.Waiter == k.start.Waiter) {
+			return false
+		}
+		if mc.Keep(208) {
+			k.skipped = append(k.skipped, s.Waiter.Index)
+		}
+	}
+	return len(k.skipped) > tried
+}
+
+func victim(_ mc.Site, cycle Cycle) int {
+	mc.Enter(197)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(173) && (later(mc.Mark(184, hashSteps(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
-			if mc.Keep(172) {
+		if mc.Keep(210) && (later(mc.Mark(198, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
+			if mc.Keep(209) {
 				last = i
 			}
 		}
@@ -163,23 +348,23 @@ func victim(_ mc.Site, cycle []Step) int {
 }
 
 func later(_ mc.Site, a, b *Waiter) bool {
-	mc.Enter(184)
+	mc.Enter(198)
 	defer mc.Leave()
-	sa, sb := a.Since.Load(mc.Mark(185, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(186)
+	sa, sb := a.Since.Load(mc.Mark(199, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(200)
 	return sa > sb || sa == sb && a.Index > b.Index
 }
 
 func Convict(_ mc.Site, w *Waiter, v *Verdict) {
-	mc.Enter(186)
+	mc.Enter(200)
 	defer mc.Leave()
 	for {
-		old := w.Verdict.Load(mc.Mark(187, hashWaiterPtr(w), hashVerdictPtr(v)))
-		if mc.Keep(174) && (old != nil && old.Epoch == v.Epoch) {
+		old := w.Verdict.Load(mc.Mark(201, hashWaiterPtr(w), hashVerdictPtr(v)))
+		if mc.Keep(211) && (old != nil && old.Epoch == v.Epoch) {
 			return
 		}
-		if mc.Keep(176) && (w.Verdict.CompareAndSwap(mc.Mark(188, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(175) {
-				w.Signal(mc.Mark(189, hashWaiterPtr(w)))
+		if mc.Keep(213) && (w.Verdict.CompareAndSwap(mc.Mark(202, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(212) {
+				w.Signal(mc.Mark(203, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -187,9 +372,9 @@ func Convict(_ mc.Site, w *Waiter, v *Verdict) {
 }
 
 func Convicted(_ mc.Site, w *Waiter) *Verdict {
-	mc.Enter(189)
+	mc.Enter(203)
 	defer mc.Leave()
-	if v := w.Verdict.Load(mc.Mark(190, hashWaiterPtr(w))); mc.Keep(177) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
+	if v := w.Verdict.Load(mc.Mark(204, hashWaiterPtr(w))); mc.Keep(214) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
 		return v
 	}
 	return nil

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(248)
+	mc.Enter(262)
 	defer mc.Leave()
-	if mc.Keep(247) && (!asm.LockFast(mc.Mark(249, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(246) {
-			lockContended(mc.Mark(250, hashMutexPtr(l)), l)
+	if mc.Keep(289) && (!asm.LockFast(mc.Mark(263, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(288) {
+			lockContended(mc.Mark(264, hashMutexPtr(l)), l)
 		}
 	}
 }

@@ -52,50 +52,50 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(233)
+	mc.Enter(247)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(234)); mc.Keep(233) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(248)); mc.Keep(275) && (n != nil) {
 			return n
 		}
-		if mc.Keep(234) && (!makeChunk(mc.Mark(235))) {
+		if mc.Keep(276) && (!makeChunk(mc.Mark(249))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(235)
+	mc.Enter(249)
 	defer mc.Leave()
-	if mc.Keep(235) {
-		arena.free.push(mc.Mark(236, hashNodePtr(n)), n)
+	if mc.Keep(277) {
+		arena.free.push(mc.Mark(250, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(236)
+	mc.Enter(250)
 	defer mc.Leave()
-	if mc.Keep(236) {
-		arena.mu.Lock(mc.Mark(237))
+	if mc.Keep(278) {
+		arena.mu.Lock(mc.Mark(251))
 	}
-	defer arena.mu.Unlock(mc.Mark(238))
-	if mc.Keep(237) && (arena.free.any(mc.Mark(239))) {
+	defer arena.mu.Unlock(mc.Mark(252))
+	if mc.Keep(279) && (arena.free.any(mc.Mark(253))) {
 		return true
 	}
-	if mc.Keep(238) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(280) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(239) {
-		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(240, hashChunkPtr(c)), c)
+	if mc.Keep(281) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(254, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(240) {
+		if mc.Keep(282) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(241) {
-			c[i].free(mc.Mark(241, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(283) {
+			c[i].free(mc.Mark(255, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mc.Read(&arena.made)++
@@ -107,36 +107,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(241)
+	mc.Enter(255)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(242, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(256, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(242)
+	mc.Enter(256)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(243, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(242) {
-			asm.StoreRelaxed32(mc.Mark(244, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(257, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(284) {
+			asm.StoreRelaxed32(mc.Mark(258, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
-		if mc.Keep(243) && (l.top.CompareAndSwap(mc.Mark(245, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(285) && (l.top.CompareAndSwap(mc.Mark(259, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(245)
+	mc.Enter(259)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(246, hashFreeListPtr(l)))
-		if mc.Keep(244) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(260, hashFreeListPtr(l)))
+		if mc.Keep(286) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(247, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
-		if mc.Keep(245) && (l.top.CompareAndSwap(mc.Mark(248, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(261, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
+		if mc.Keep(287) && (l.top.CompareAndSwap(mc.Mark(262, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

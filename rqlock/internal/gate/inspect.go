@@ -1,0 +1,50 @@
+package gate
+
+import (
+	"sync/atomic"
+
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+)
+
+// What reports ask. The answers may be old by the time that they arrive.
+
+// Watcher returns the record of the one that waits for l and looks for stalls, apart from the
+// head of the queue that waits for the owner: the owner that waits for readers, or the reader
+// that has waited longest. 0 = none.
+func (l *Lock) Watcher() uint32 {
+	if index := atomic.LoadUint32(&l.Drainer); index != 0 {
+		return index
+	}
+	return atomic.LoadUint32(&l.First)
+}
+
+// Waiting returns how many readers wait in the list.
+func (l *Lock) Waiting() (n int) {
+	if atomic.LoadUint32(&l.First) == 0 {
+		return 0
+	}
+	mu := l.mutex()
+	mu.Lock()
+	defer mu.Unlock()
+	index := atomic.LoadUint32(&l.First)
+	if index == 0 || !l.lists(waiter.At(index)) {
+		return 0
+	}
+	head := waiter.At(index)
+	for w := head; w != nil; w = after(w, head) {
+		n++
+	}
+	return n
+}
+
+// Since returns since when l has been granted to nobody, as far as the reader w knows, whose
+// goroutine calls it and waits for l. It is 0 if another one looks for stalls.
+func (l *Lock) Since(w *waiter.Waiter) int64 {
+	mu := l.mutex()
+	mu.Lock()
+	defer mu.Unlock()
+	if !w.Leads {
+		return 0
+	}
+	return w.Head.Since()
+}

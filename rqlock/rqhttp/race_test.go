@@ -1,0 +1,5 @@
+//go:build race
+
+package rqhttp
+
+const raceEnabled = true
