@@ -22,7 +22,7 @@ func TestClosedLock(t *testing.T) {
 		t.Errorf("one who does not wait: %v, owner %d", e, l.owner())
 	}
 	w := waiter.New(asm.CurrentGoid())
-	waitgraph.Begin(w, asm.CurrentGoid(), &l.word, nil)
+	waitgraph.Begin(w, asm.CurrentGoid(), &l.word, waiter.ForMutex, nil)
 	if queue.Enter(&l.word, w) != queue.AtHead {
 		t.Error("the first waiter is not the head")
 	}

@@ -71,7 +71,7 @@ func (l *RWMutex) record(me readers.Reader, kind waiter.Kind, lim *park.Limit, t
 			return nil, err
 		}
 	}
-	waitgraph.BeginKind(w, me.ID, &l.rw.Owned, kind, lim)
+	waitgraph.Begin(w, me.ID, &l.rw.Owned, kind, lim)
 	return w, nil
 }
 

@@ -53,7 +53,7 @@ func (l *Mutex) acquireSlow(lim *park.Limit) error {
 			return err
 		}
 	}
-	waitgraph.Begin(w, me, &l.word, lim)
+	waitgraph.Begin(w, me, &l.word, waiter.ForMutex, lim)
 	if err := l.deadlock(w); err != nil {
 		waitgraph.End(w)
 		w.Free()

@@ -34,17 +34,15 @@ var harmless = map[string]string{
 	"waitgraph.go: Begin without w.Since.Store(now)":                 "closes the lock too early",
 	"table.go: Insert without w.home = hash(w.ID.Load()) & edgeMask": "all edges are in one bucket here: TestFullBucket",
 
-	"slowpath.go: lockSlow without if cancelled.cause = lim.Cause(); cancelled.cause == nil": "every context here has a cause: TestSilentContext",
+	"slowpath.go: conclude without if cancelled.cause = lim.Cause(); cancelled.cause == nil": "every context here has a cause: TestSilentContext",
 	"slowpath.go: acquireSlow without if w.Durable()":                                        "there are no bubbles here: TestBubbleLimits",
 	"queue.go: Park without if park.Bubbles()":                                               "there are no bubbles here: TestBehindBubble",
 
-	"waitgraph.go: End without waited(w)":         "the profile is not copied: TestDelays",
-	"slowpath.go: lockSlow without if err != nil": "what is done with an error is not copied, but for a context's cause",
+	"slowpath.go: conclude without if err != nil": "what is done with an error is not copied, but for a context's cause",
 
 	// The code does the same by other means, or cannot do it more weakly.
-	"waitgraph.go: next without if id == 0":                                             "no edge has goroutine 0",
+	"waitgraph.go: owner without if id == 0":                                            "no edge has goroutine 0",
 	"stall.go: Stalled without if !h.Closed":                                            "no step is counted before it is closed",
-	"waitgraph.go: Cycle without if n == 0":                                             "path finds out, too; closes only saves it the list",
 	"waitgraph.go: Convict without if old != nil && old.Epoch == v.Epoch":               "the second verdict says the same as the first",
 	"waiter.go: takeSpare asm.Xchg32AcqRel(&b.spare, 0) acquire, not acq_rel":           "it leaves nothing to read; the table has no weaker exchange",
 	"queue.go: Close asm.Xchg32AcqRel(&l.Sleeper, asm.ClosedMask) acquire, not acq_rel": "it leaves nothing else to read; the table has no weaker exchange",

@@ -87,7 +87,7 @@ func (m mutant) tooStrong() bool { return strings.HasSuffix(m.name, ", not seq_c
 // unlocks and then looks who sleeps, and a head that says that it sleeps and then looks at
 // the lock, one must find what the other has stored.
 var needed = []string{
-	"waitgraph.go: Begin w.Lock.Store(l) acq_rel, not seq_cst",
+	"waitgraph.go: Begin w.Edge.Lock.Store(l) acq_rel, not seq_cst",
 	"queue.go: Sleep atomic.SwapUint32(&l.Sleeper, said) acq_rel, not seq_cst",
 	"zfused_go.go: unlockFused asm.UnlockOwned(&l.word)/look acq_rel, not seq_cst",
 }
@@ -99,7 +99,7 @@ var shownBy = map[string]string{
 	"stall.go: Inherit without h.quiet, h.steps = since, max(h.steps-late, 0)":        "stall/inherited",
 	"stall.go: Look without h.owner = owner":                                          "stall/passed",
 	"stall.go: Look without h.grant()":                                                "no stall/try",
-	"waitgraph.go: Cycle without if cycle == nil || !confirms(start, cycle)":          "flicker",
+	"waitgraph.go: Cycles without if i := changed(cycle); i >= 0":                     "flicker",
 	"stall.go: Look without if owner := l.Owner.Load(); h.Closed && owner != h.owner": "no stall/try",
 }
 

@@ -22,13 +22,9 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
-// Begin publishes that goroutine id, whose record is w, waits for l with this limit.
-func Begin(w *waiter.Waiter, id uint64, l *asm.Owned, lim *park.Limit) {
-	BeginKind(w, id, l, waiter.ForMutex, lim)
-}
-
-// BeginKind is Begin for a wait of any kind.
-func BeginKind(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim *park.Limit) {
+// Begin publishes that goroutine id, whose record is w, waits for l in this way, with this
+// limit.
+func Begin(w *waiter.Waiter, id uint64, l *asm.Owned, kind waiter.Kind, lim *park.Limit) {
 	now, bubble := clock.Read()
 	wait.Refresh(now)
 	w.Since.Store(now)

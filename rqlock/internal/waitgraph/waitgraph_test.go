@@ -48,7 +48,7 @@ func (r *ring) next(i int) *asm.Owned { return &r.locks[(i+1)%len(r.locks)] }
 // begin has the goroutine wait.
 func (r *ring) begin(i int) {
 	r.records[i] = waiter.New(r.ids[i])
-	Begin(r.records[i], r.ids[i], r.next(i), nil)
+	Begin(r.records[i], r.ids[i], r.next(i), waiter.ForMutex, nil)
 }
 
 // end has it wait no longer.
@@ -148,7 +148,7 @@ func TestForeignCycle(t *testing.T) {
 				r.begin(i)
 			}
 			w := waiter.New(1 << 40)
-			Begin(w, 1<<40, &r.locks[0], nil)
+			Begin(w, 1<<40, &r.locks[0], waiter.ForMutex, nil)
 			if cycle := cycleOf(w, &r.locks[0]); cycle != nil {
 				t.Errorf("a cycle of %d that the waiter is not part of", len(cycle))
 			}
@@ -269,7 +269,7 @@ func TestReaders(t *testing.T) {
 			w := waiter.New(reader(i).ID)
 			all[i] = w
 			next := locks[(i+1)%n].Word()
-			BeginKind(w, reader(i).ID, next, waiter.ForWriting, nil)
+			Begin(w, reader(i).ID, next, waiter.ForWriting, nil)
 			if begun < n-1 && n > 100 {
 				continue
 			}
@@ -328,10 +328,10 @@ func TestFan(t *testing.T) {
 	for i := range n {
 		slots[i] = reader(i).Claim(name)
 		all[i] = waiter.New(reader(i).ID)
-		Begin(all[i], reader(i).ID, m, nil)
+		Begin(all[i], reader(i).ID, m, waiter.ForMutex, nil)
 	}
 	w := waiter.New(1)
-	BeginKind(w, 1, l.Word(), waiter.ForWriting, nil)
+	Begin(w, 1, l.Word(), waiter.ForWriting, nil)
 	if found := Cycles(w, l.Word()); len(found) != 1 || len(found[0]) != 2 || found[0][0].Waiter != w {
 		t.Errorf("found %v", found)
 	}

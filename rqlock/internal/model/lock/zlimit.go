@@ -37,7 +37,7 @@ func (lim *Limit) Cause() error { return context.Cause(lim.ctx) }
 const Forever = time.Duration(1<<63 - 1)
 
 func (lim *Limit) remaining() time.Duration {
-	if mc.Keep(233) && (lim.deadline.IsZero()) {
+	if mc.Keep(232) && (lim.deadline.IsZero()) {
 		return Forever
 	}
 	return time.Until(lim.deadline)
@@ -52,12 +52,12 @@ const (
 )
 
 func (lim *Limit) Reached(_ mc.Site) Reason {
-	mc.Enter(205)
+	mc.Enter(204)
 	defer mc.Leave()
 	switch {
 	case lim == nil:
 		return None
-	case isClosed(mc.Mark(206, hashLimitPtr(lim)), lim.done):
+	case isClosed(mc.Mark(205, hashLimitPtr(lim)), lim.done):
 		return Cancelled
 	case !lim.deadline.IsZero() && lim.remaining() <= 0:
 		return Passed
@@ -66,32 +66,32 @@ func (lim *Limit) Reached(_ mc.Site) Reason {
 }
 
 func (p *Parker) Park(_ mc.Site, lim *Limit) {
-	mc.Enter(206)
+	mc.Enter(205)
 	defer mc.Leave()
-	if mc.Keep(235) && (lim == nil) {
-		if mc.Keep(234) {
-			p.Wait(mc.Mark(207, hashParkerPtr(p)))
+	if mc.Keep(234) && (lim == nil) {
+		if mc.Keep(233) {
+			p.Wait(mc.Mark(206, hashParkerPtr(p)))
 		}
 		return
 	}
-	if mc.Keep(236) {
-		p.WaitFor(mc.Mark(208, hashParkerPtr(p), hashLimitPtr(lim)), lim.remaining(), lim.done)
+	if mc.Keep(235) {
+		p.WaitFor(mc.Mark(207, hashParkerPtr(p), hashLimitPtr(lim)), lim.remaining(), lim.done)
 	}
 }
 
 func (p *Parker) Sleep(_ mc.Site, d time.Duration, lim *Limit) {
-	mc.Enter(208)
+	mc.Enter(207)
 	defer mc.Leave()
 	switch {
 	case p.Bubble():
 		yield()
 	case lim == nil:
-		if mc.Keep(237) {
-			p.WaitFor(mc.Mark(209, hashParkerPtr(p), uint64(d)), d, nil)
+		if mc.Keep(236) {
+			p.WaitFor(mc.Mark(208, hashParkerPtr(p), uint64(d)), d, nil)
 		}
 	default:
-		if mc.Keep(238) {
-			p.WaitFor(mc.Mark(210, hashParkerPtr(p), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
+		if mc.Keep(237) {
+			p.WaitFor(mc.Mark(209, hashParkerPtr(p), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *Limit) error {
 		}
 	}
 	if mc.Keep(13) {
-		Begin(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, &l.word, lim)
+		Begin(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, &l.word, ForMutex, lim)
 	}
 	if err := l.deadlock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w); mc.Keep(16) && (err != nil) {
 		if mc.Keep(14) {

@@ -15,60 +15,52 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
-func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, lim *Limit) {
+func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, kind Kind, lim *Limit) {
 	mc.Enter(164)
-	defer mc.Leave()
-	if mc.Keep(153) {
-		BeginKind(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), hashLimitPtr(lim)), w, id, l, ForMutex, lim)
-	}
-}
-
-func BeginKind(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, kind Kind, lim *Limit) {
-	mc.Enter(165)
 	defer mc.Leave()
 	now, bubble := Read()
 	wait.Refresh(now)
-	if mc.Keep(154) {
-		w.Since.Store(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
+	if mc.Keep(153) {
+		w.Since.Store(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
 	}
 	w.Parker.Begin(bubble, lim)
-	if mc.Keep(155) {
+	if mc.Keep(154) {
 		*mc.Write(&w.Bounded) = bubble || lim.Bounded()
 	}
 	w.Where.Record()
-	if mc.Keep(156) {
-		atomic.AddUint32(mc.Mark(167, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), &w.Epoch, 1)
+	if mc.Keep(155) {
+		atomic.AddUint32(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), &w.Epoch, 1)
 	}
-	if mc.Keep(157) {
-		w.ID.Store(mc.Mark(168, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), id)
+	if mc.Keep(156) {
+		w.ID.Store(mc.Mark(167, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), id)
 	}
 	w.Kind.Store(kind)
-	if mc.Keep(158) {
+	if mc.Keep(157) {
 		w.Reader = readers.Here()
 	}
-	if mc.Keep(159) {
+	if mc.Keep(158) {
 		w.Reader.ID = id
 	}
-	if mc.Keep(160) {
-		w.Insert(mc.Mark(169, hashWaiterPtr(w), hashOwnedPtr(l)))
+	if mc.Keep(159) {
+		w.Insert(mc.Mark(168, hashWaiterPtr(w), hashOwnedPtr(l)))
 	}
 	w.Reads.Enter(w.Reader, w.Index)
-	if mc.Keep(161) {
+	if mc.Keep(160) {
 
-		w.Edge.Lock.Store(mc.Mark(170, hashWaiterPtr(w), hashOwnedPtr(l)), l)
+		w.Edge.Lock.Store(mc.Mark(169, hashWaiterPtr(w), hashOwnedPtr(l)), l)
 	}
 }
 
 func End(_ mc.Site, w *Waiter) {
-	mc.Enter(170)
+	mc.Enter(169)
 	defer mc.Leave()
 	waited(w)
-	if mc.Keep(162) {
-		w.Edge.Lock.Store(mc.Mark(171, hashWaiterPtr(w)), nil)
+	if mc.Keep(161) {
+		w.Edge.Lock.Store(mc.Mark(170, hashWaiterPtr(w)), nil)
 	}
 	w.Reads.Leave()
-	if mc.Keep(163) {
-		w.Remove(mc.Mark(172, hashWaiterPtr(w)))
+	if mc.Keep(162) {
+		w.Remove(mc.Mark(171, hashWaiterPtr(w)))
 	}
 	w.Parker.End()
 }
@@ -82,55 +74,55 @@ type Step struct {
 }
 
 func (s Step) Reads(_ mc.Site, next Step) bool {
-	mc.Enter(172)
+	mc.Enter(171)
 	defer mc.Leave()
-	return s.Kind != ForMutex && s.Lock.Owner.Load(mc.Mark(173, hashStep(s), hashStep(next))) != next.ID
+	return s.Kind != ForMutex && s.Lock.Owner.Load(mc.Mark(172, hashStep(s), hashStep(next))) != next.ID
 }
 
 type Cycle []Step
 
 func stepOf(_ mc.Site, w *Waiter) (Step, bool) {
-	mc.Enter(173)
+	mc.Enter(172)
 	defer mc.Leave()
 
-	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(174, hashWaiterPtr(w)), &w.Epoch)}
-	if mc.Keep(164) {
-		s.ID = w.ID.Load(mc.Mark(175, hashWaiterPtr(w), hashStep(s)))
+	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(173, hashWaiterPtr(w)), &w.Epoch)}
+	if mc.Keep(163) {
+		s.ID = w.ID.Load(mc.Mark(174, hashWaiterPtr(w), hashStep(s)))
 	}
-	if mc.Keep(165) {
+	if mc.Keep(164) {
 		s.Kind = w.Kind.Load()
 	}
-	if mc.Keep(166) {
-		s.Lock = w.Edge.Lock.Load(mc.Mark(176, hashWaiterPtr(w), hashStep(s)))
+	if mc.Keep(165) {
+		s.Lock = w.Edge.Lock.Load(mc.Mark(175, hashWaiterPtr(w), hashStep(s)))
 	}
-	if mc.Keep(167) && (s.Lock == nil || s.Kind == ForReading && w.In()) {
+	if mc.Keep(166) && (s.Lock == nil || s.Kind == ForReading && w.In()) {
 		return s, false
 	}
-	v := w.Verdict.Load(mc.Mark(177, hashWaiterPtr(w), hashStep(s)))
+	v := w.Verdict.Load(mc.Mark(176, hashWaiterPtr(w), hashStep(s)))
 	return s, v == nil || v.Epoch != s.Epoch
 }
 
 func (s Step) owner(_ mc.Site) (next Step, holds, ok bool) {
-	mc.Enter(177)
+	mc.Enter(176)
 	defer mc.Leave()
-	id := s.Lock.Owner.Load(mc.Mark(178, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
-	if mc.Keep(168) && (id == 0) {
+	id := s.Lock.Owner.Load(mc.Mark(177, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
+	if mc.Keep(167) && (id == 0) {
 		return Step{}, false, false
 	}
-	w := Lookup(mc.Mark(179, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
-	if mc.Keep(169) && (w == nil) {
+	w := Lookup(mc.Mark(178, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
+	if mc.Keep(168) && (w == nil) {
 		return Step{}, false, false
 	}
-	if mc.Keep(170) {
-		next, ok = stepOf(mc.Mark(180, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
+	if mc.Keep(169) {
+		next, ok = stepOf(mc.Mark(179, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
 	}
 	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id
 }
 
 func (s Step) heldBy(_ mc.Site, next Step) bool {
-	mc.Enter(180)
+	mc.Enter(179)
 	defer mc.Leave()
-	if mc.Keep(171) && (s.Lock.Owner.Load(mc.Mark(181, hashStep(s), hashStep(next))) == next.ID) {
+	if mc.Keep(170) && (s.Lock.Owner.Load(mc.Mark(180, hashStep(s), hashStep(next))) == next.ID) {
 		return next.Lock != s.Lock || s.Kind == ForMutex
 	}
 	return s.Kind == ForWriting && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
@@ -156,82 +148,82 @@ type branch struct {
 }
 
 func (k *walk) pass(index uint32) bool {
-	if mc.Keep(174) && (int(index) >= len(k.seen)) {
-		if mc.Keep(172) {
+	if mc.Keep(173) && (int(index) >= len(k.seen)) {
+		if mc.Keep(171) {
 			k.seen = append(k.seen, make([]uint32, int(index)+1-len(k.seen))...)
 		}
-		if mc.Keep(173) {
+		if mc.Keep(172) {
 			k.seen = k.seen[:cap(k.seen)]
 		}
 	}
-	if mc.Keep(175) && (k.seen[index] == k.round) {
+	if mc.Keep(174) && (k.seen[index] == k.round) {
 		return false
 	}
-	if mc.Keep(176) {
+	if mc.Keep(175) {
 		k.seen[index] = k.round
 	}
 	return true
 }
 
 func (k *walk) enter(_ mc.Site, s Step) {
-	mc.Enter(181)
+	mc.Enter(180)
 	defer mc.Leave()
-	if mc.Keep(177) {
+	if mc.Keep(176) {
 		k.path = append(k.path, branch{s, len(k.next)})
 	}
-	if next, holds, ok := s.owner(mc.Mark(182, hashWalkPtr(k), hashStep(s))); mc.Keep(179) && (ok && (holds || k.past && s.Kind == ForReading)) {
-		if mc.Keep(178) {
+	if next, holds, ok := s.owner(mc.Mark(181, hashWalkPtr(k), hashStep(s))); mc.Keep(178) && (ok && (holds || k.past && s.Kind == ForReading)) {
+		if mc.Keep(177) {
 			k.next = append(k.next, next)
 		}
 	}
-	if mc.Keep(183) && (s.Kind == ForWriting) {
-		if mc.Keep(180) {
+	if mc.Keep(182) && (s.Kind == ForWriting) {
+		if mc.Keep(179) {
 			k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
 		}
 		for _, index := range k.blocked {
-			if next, ok := stepOf(mc.Mark(183, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(182) && (ok) {
-				if mc.Keep(181) {
+			if next, ok := stepOf(mc.Mark(182, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(181) && (ok) {
+				if mc.Keep(180) {
 					k.next = append(k.next, next)
 				}
 			}
 		}
 	}
-	if mc.Keep(184) {
+	if mc.Keep(183) {
 		k.longest = max(k.longest, len(k.path), len(k.next))
 	}
 }
 
 func (k *walk) find(_ mc.Site, past bool) []branch {
-	mc.Enter(183)
+	mc.Enter(182)
 	defer mc.Leave()
-	if mc.Keep(185) {
+	if mc.Keep(184) {
 		k.past = past
 	}
-	if mc.Keep(186) {
+	if mc.Keep(185) {
 		k.path, k.next = k.path[:0], k.next[:0]
 	}
-	if k.round++; mc.Keep(188) && (k.round == 0) {
+	if k.round++; mc.Keep(187) && (k.round == 0) {
 		clear(k.seen)
-		if mc.Keep(187) {
+		if mc.Keep(186) {
 			k.round = 1
 		}
 	}
 	for _, index := range k.skipped {
-		if mc.Keep(189) {
+		if mc.Keep(188) {
 			k.pass(index)
 		}
 	}
-	for k.enter(mc.Mark(184, hashWalkPtr(k)), k.start); len(k.path) > 0; {
+	for k.enter(mc.Mark(183, hashWalkPtr(k)), k.start); len(k.path) > 0; {
 		if end := len(k.next); end == k.path[len(k.path)-1].own {
-			if mc.Keep(190) {
+			if mc.Keep(189) {
 				k.path = k.path[:len(k.path)-1]
 			}
 			continue
 		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
 			return k.path
-		} else if k.next = k.next[:end-1]; mc.Keep(192) && (k.pass(next.Waiter.Index)) {
-			if mc.Keep(191) {
-				k.enter(mc.Mark(185, hashWalkPtr(k), hashStep(next)), next)
+		} else if k.next = k.next[:end-1]; mc.Keep(191) && (k.pass(next.Waiter.Index)) {
+			if mc.Keep(190) {
+				k.enter(mc.Mark(184, hashWalkPtr(k), hashStep(next)), next)
 			}
 		}
 	}
@@ -239,15 +231,15 @@ func (k *walk) find(_ mc.Site, past bool) []branch {
 }
 
 func changed(_ mc.Site, path Cycle) int {
-	mc.Enter(185)
+	mc.Enter(184)
 	defer mc.Leave()
 	for i := range path {
-		if next := (i + 1) % len(path); mc.Keep(193) && (!path[i].heldBy(mc.Mark(186, hashCycle(path), uint64(i), uint64(next)), path[next])) {
+		if next := (i + 1) % len(path); mc.Keep(192) && (!path[i].heldBy(mc.Mark(185, hashCycle(path), uint64(i), uint64(next)), path[next])) {
 			return next
 		}
 	}
 	for i, s := range path {
-		if now, ok := stepOf(mc.Mark(187, uint64(i), hashStep(s)), s.Waiter); mc.Keep(194) && (!ok || now != s) {
+		if now, ok := stepOf(mc.Mark(186, uint64(i), hashStep(s)), s.Waiter); mc.Keep(193) && (!ok || now != s) {
 			return i
 		}
 	}
@@ -255,60 +247,60 @@ func changed(_ mc.Site, path Cycle) int {
 }
 
 func Cycles(_ mc.Site, w *Waiter, l *asm.Owned) (found []Cycle) {
-	mc.Enter(187)
+	mc.Enter(186)
 	defer mc.Leave()
-	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(188, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(), Lock: l}
-	if mc.Keep(195) && (start.alone(mc.Mark(189, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
+	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(187, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(), Lock: l}
+	if mc.Keep(194) && (start.alone(mc.Mark(188, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
 		return nil
 	}
 	k := newWalk(start)
 	defer k.free()
 
-	for path := k.find(mc.Mark(190, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); path != nil; path = k.find(mc.Mark(191, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
+	for path := k.find(mc.Mark(189, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); path != nil; path = k.find(mc.Mark(190, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
 		cycle := make(Cycle, len(path))
 		for i := range path {
-			if mc.Keep(196) {
+			if mc.Keep(195) {
 				cycle[i] = path[i].Step
 			}
 		}
-		if i := changed(mc.Mark(192, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(199) && (i >= 0) {
-			if mc.Keep(197) && (cycle[i].Waiter == w) {
+		if i := changed(mc.Mark(191, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(198) && (i >= 0) {
+			if mc.Keep(196) && (cycle[i].Waiter == w) {
 				return found
 			}
-			if mc.Keep(198) {
+			if mc.Keep(197) {
 				k.skipped = append(k.skipped, cycle[i].Waiter.Index)
 			}
 			continue
 		}
-		last := victim(mc.Mark(193, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
-		if mc.Keep(200) {
+		last := victim(mc.Mark(192, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
+		if mc.Keep(199) {
 			cycle = append(cycle[last:], cycle[:last]...)
 		}
-		if mc.Keep(201) && (cycle[0].Waiter == w) {
+		if mc.Keep(200) && (cycle[0].Waiter == w) {
 			return []Cycle{cycle}
 		}
-		if mc.Keep(202) {
+		if mc.Keep(201) {
 			found = append(found, cycle)
 		}
-		if mc.Keep(203) {
+		if mc.Keep(202) {
 			k.skipped = append(k.skipped, cycle[0].Waiter.Index)
 		}
 	}
-	for path := k.find(mc.Mark(194, hashCycles(found), hashWalkPtr(k)), true); path != nil && k.dissolve(path); path = k.find(mc.Mark(195, hashCycles(found), hashWalkPtr(k)), true) {
+	for path := k.find(mc.Mark(193, hashCycles(found), hashWalkPtr(k)), true); path != nil && k.dissolve(path); path = k.find(mc.Mark(194, hashCycles(found), hashWalkPtr(k)), true) {
 	}
 	return found
 }
 
 func HolderWaits(_ mc.Site, l *asm.Owned, kind Kind) bool {
-	mc.Enter(195)
+	mc.Enter(194)
 	defer mc.Leave()
-	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(196, hashOwnedPtr(l), uint64(kind)))
+	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(195, hashOwnedPtr(l), uint64(kind)))
 }
 
 func (s Step) alone(_ mc.Site) bool {
-	mc.Enter(196)
+	mc.Enter(195)
 	defer mc.Leave()
-	if _, _, ok := s.owner(mc.Mark(197, hashStep(s))); mc.Keep(204) && (ok) {
+	if _, _, ok := s.owner(mc.Mark(196, hashStep(s))); mc.Keep(203) && (ok) {
 		return false
 	}
 	return s.Kind != ForWriting || !readers.IsBlocked(name(s.Lock), 0)
@@ -317,16 +309,16 @@ func (s Step) alone(_ mc.Site) bool {
 func (k *walk) dissolve(path []branch) bool {
 	tried := len(k.skipped)
 	for i, s := range path {
-		if next := path[(i+1)%len(path)]; mc.Keep(205) && (s.Kind != ForReading || s.Lock != next.Lock) {
+		if next := path[(i+1)%len(path)]; mc.Keep(204) && (s.Kind != ForReading || s.Lock != next.Lock) {
 			continue
 		}
-		if mc.Keep(206) && (gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch)) {
+		if mc.Keep(205) && (gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch)) {
 			return s.Waiter != k.start.Waiter
 		}
-		if mc.Keep(207) && (s.Waiter == k.start.Waiter) {
+		if mc.Keep(206) && (s.Waiter == k.start.Waiter) {
 			return false
 		}
-		if mc.Keep(208) {
+		if mc.Keep(207) {
 			k.skipped = append(k.skipped, s.Waiter.Index)
 		}
 	}
@@ -334,12 +326,12 @@ func (k *walk) dissolve(path []branch) bool {
 }
 
 func victim(_ mc.Site, cycle Cycle) int {
-	mc.Enter(197)
+	mc.Enter(196)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(210) && (later(mc.Mark(198, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
-			if mc.Keep(209) {
+		if mc.Keep(209) && (later(mc.Mark(197, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
+			if mc.Keep(208) {
 				last = i
 			}
 		}
@@ -348,23 +340,23 @@ func victim(_ mc.Site, cycle Cycle) int {
 }
 
 func later(_ mc.Site, a, b *Waiter) bool {
-	mc.Enter(198)
+	mc.Enter(197)
 	defer mc.Leave()
-	sa, sb := a.Since.Load(mc.Mark(199, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(200)
+	sa, sb := a.Since.Load(mc.Mark(198, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(199)
 	return sa > sb || sa == sb && a.Index > b.Index
 }
 
 func Convict(_ mc.Site, w *Waiter, v *Verdict) {
-	mc.Enter(200)
+	mc.Enter(199)
 	defer mc.Leave()
 	for {
-		old := w.Verdict.Load(mc.Mark(201, hashWaiterPtr(w), hashVerdictPtr(v)))
-		if mc.Keep(211) && (old != nil && old.Epoch == v.Epoch) {
+		old := w.Verdict.Load(mc.Mark(200, hashWaiterPtr(w), hashVerdictPtr(v)))
+		if mc.Keep(210) && (old != nil && old.Epoch == v.Epoch) {
 			return
 		}
-		if mc.Keep(213) && (w.Verdict.CompareAndSwap(mc.Mark(202, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(212) {
-				w.Signal(mc.Mark(203, hashWaiterPtr(w)))
+		if mc.Keep(212) && (w.Verdict.CompareAndSwap(mc.Mark(201, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(211) {
+				w.Signal(mc.Mark(202, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -372,9 +364,9 @@ func Convict(_ mc.Site, w *Waiter, v *Verdict) {
 }
 
 func Convicted(_ mc.Site, w *Waiter) *Verdict {
-	mc.Enter(203)
+	mc.Enter(202)
 	defer mc.Leave()
-	if v := w.Verdict.Load(mc.Mark(204, hashWaiterPtr(w))); mc.Keep(214) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
+	if v := w.Verdict.Load(mc.Mark(203, hashWaiterPtr(w))); mc.Keep(213) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
 		return v
 	}
 	return nil

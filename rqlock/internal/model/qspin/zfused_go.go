@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(262)
+	mc.Enter(261)
 	defer mc.Leave()
-	if mc.Keep(289) && (!asm.LockFast(mc.Mark(263, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(288) {
-			lockContended(mc.Mark(264, hashMutexPtr(l)), l)
+	if mc.Keep(288) && (!asm.LockFast(mc.Mark(262, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(287) {
+			lockContended(mc.Mark(263, hashMutexPtr(l)), l)
 		}
 	}
 }

@@ -16,32 +16,32 @@ type Mutex struct {
 }
 
 func (l *Mutex) Lock(_ mc.Site) {
-	mc.Enter(210)
+	mc.Enter(209)
 	defer mc.Leave()
-	if mc.Keep(239) {
-		lockFused(mc.Mark(211, hashMutexPtr(l)), l)
+	if mc.Keep(238) {
+		lockFused(mc.Mark(210, hashMutexPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Mutex) {
-	mc.Enter(211)
+	mc.Enter(210)
 	defer mc.Leave()
-	if mc.Keep(240) {
-		l.lockSlow(mc.Mark(212, hashMutexPtr(l)))
+	if mc.Keep(239) {
+		l.lockSlow(mc.Mark(211, hashMutexPtr(l)))
 	}
 }
 
 func (l *Mutex) TryLock(_ mc.Site) bool {
-	mc.Enter(212)
+	mc.Enter(211)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(213, hashMutexPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(212, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
-	mc.Enter(213)
+	mc.Enter(212)
 	defer mc.Leave()
-	if mc.Keep(241) {
-		asm.UnlockRelease(mc.Mark(214, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(240) {
+		asm.UnlockRelease(mc.Mark(213, hashMutexPtr(l)), &l.word.Val)
 	}
 }
 

@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(214)
+	mc.Enter(213)
 	defer mc.Leave()
-	if mc.Keep(242) && (l.spin(mc.Mark(215, hashMutexPtr(l)))) {
+	if mc.Keep(241) && (l.spin(mc.Mark(214, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(216, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(244) && (n == nil) {
-		if mc.Keep(243) {
+	n := newNode(mc.Mark(215, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(243) && (n == nil) {
+		if mc.Keep(242) {
 
-			l.awaitLock(mc.Mark(217, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(216, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(246) && (!l.enqueue(mc.Mark(218, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(245) {
-			n.awaitHead(mc.Mark(219, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(245) && (!l.enqueue(mc.Mark(217, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(244) {
+			n.awaitHead(mc.Mark(218, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(247) {
-		l.awaitLock(mc.Mark(220, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(246) {
+		l.awaitLock(mc.Mark(219, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(248) {
-		l.handOff(mc.Mark(221, hashMutexPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(247) {
+		l.handOff(mc.Mark(220, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(221)
+	mc.Enter(220)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(249) && (asm.LoadRelaxed32(mc.Mark(222, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(223)) {
+		if mc.Keep(248) && (asm.LoadRelaxed32(mc.Mark(221, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(222)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(223)
+	mc.Enter(222)
 	defer mc.Leave()
-	if mc.Keep(250) {
-		asm.StoreRelaxed32(mc.Mark(224, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(249) {
+		asm.StoreRelaxed32(mc.Mark(223, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(251) {
-		asm.StoreRelaxed32(mc.Mark(225, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(250) {
+		asm.StoreRelaxed32(mc.Mark(224, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(226, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(252) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(225, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(251) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(254) && (asm.Xchg32AcqRel(mc.Mark(227, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(253) {
+	if mc.Keep(253) && (asm.Xchg32AcqRel(mc.Mark(226, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(252) {
 
-			prev.free(mc.Mark(228, hashNodePtr(prev)))
+			prev.free(mc.Mark(227, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(228)
+	mc.Enter(227)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(229, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(256) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(230, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(255) {
-			n.Wait(mc.Mark(231, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(228, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(255) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(229, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(254) {
+			n.Wait(mc.Mark(230, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(257) {
-		asm.LoadAcquire32(mc.Mark(232, hashNodePtr(n)), &n.state)
+	if mc.Keep(256) {
+		asm.LoadAcquire32(mc.Mark(231, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(232)
+	mc.Enter(231)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(258) && (asm.LoadRelaxed32(mc.Mark(233, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(234, closed)) {
+		if mc.Keep(257) && (asm.LoadRelaxed32(mc.Mark(232, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(233, closed)) {
 			return
 		}
-		if mc.Keep(262) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(259) {
+		if mc.Keep(261) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(258) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(235, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(234, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(261) && (closed) {
-				if mc.Keep(260) {
+			if mc.Keep(260) && (closed) {
+				if mc.Keep(259) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(263) {
-				time.Sleep(mc.Mark(236, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(262) {
+				time.Sleep(mc.Mark(235, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(264) {
-				runtime.Gosched(mc.Mark(237, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(263) {
+				runtime.Gosched(mc.Mark(236, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(237)
+	mc.Enter(236)
 	defer mc.Leave()
-	if mc.Keep(265) && (!closed) {
-		return l.TryLock(mc.Mark(238, hashMutexPtr(l)))
+	if mc.Keep(264) && (!closed) {
+		return l.TryLock(mc.Mark(237, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(266) && (asm.XchgLockedAcquire(mc.Mark(239, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(265) && (asm.XchgLockedAcquire(mc.Mark(238, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(267) {
-		asm.ClearPendingRelaxed(mc.Mark(240, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(266) {
+		asm.ClearPendingRelaxed(mc.Mark(239, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(240)
+	mc.Enter(239)
 	defer mc.Leave()
 
-	if mc.Keep(269) && (asm.TryCmpxchgTailRelaxed(mc.Mark(241, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(268) {
-			n.free(mc.Mark(242, hashNodePtr(n)))
+	if mc.Keep(268) && (asm.TryCmpxchgTailRelaxed(mc.Mark(240, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(267) {
+			n.free(mc.Mark(241, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(243, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(270) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(242, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(269) && (next == 0) {
 		return
 	}
-	if mc.Keep(271) {
-		n.free(mc.Mark(244, hashNodePtr(n), uint64(next)))
+	if mc.Keep(270) {
+		n.free(mc.Mark(243, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(272) {
-		nodeAt(next).promote(mc.Mark(245, uint64(next)))
+	if mc.Keep(271) {
+		nodeAt(next).promote(mc.Mark(244, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(245)
+	mc.Enter(244)
 	defer mc.Leave()
-	if mc.Keep(274) && (asm.Xchg32AcqRel(mc.Mark(246, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(273) {
-			n.Signal(mc.Mark(247, hashNodePtr(n)))
+	if mc.Keep(273) && (asm.Xchg32AcqRel(mc.Mark(245, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(272) {
+			n.Signal(mc.Mark(246, hashNodePtr(n)))
 		}
 	}
 }
