@@ -60,7 +60,7 @@ lint: ## gofmt and staticcheck, also of what the build tag purego selects
 	$(STATICCHECK) -tags purego ./asm/... ./rqlock/...
 	cd $(BENCH) && $(STATICCHECK) ./...
 
-bench: ## rqlock beside other locks: tables, plots and data in docs/bench (10 minutes; the machine must be quiet)
+bench: ## rqlock beside other locks: tables, plots and data in docs/bench (12 minutes; the machine must be quiet)
 	$(GO) run -C $(BENCH) -tags lockdep ./rqbench -o ../../../docs/bench $(if $(MACHINE),-machine $(MACHINE))
 
 bench-containers: ## the containers beside sync.Map, xsync, bart and others: docs/bench/containers.md (5 minutes; the machine must be quiet)
