@@ -43,8 +43,9 @@ func (c *crossing) run(rnd *rand.Rand) {
 	var read, done sync.WaitGroup
 	crossed := make(chan struct{}) // closed when the readers may go on
 	read.Add(len(c.locks))
+	pick, limited := ways(rnd), rnd.IntN(3) == 0
 	for i, l := range c.locks {
-		by, next := methods[rnd.IntN(len(methods))], side{c.locks[(i+1)%len(c.locks)], true}
+		by, next := pick(), side{c.locks[(i+1)%len(c.locks)], true}
 		done.Go(func() {
 			defer c.rescue()
 			first := side{l, true}
@@ -57,15 +58,14 @@ func (c *crossing) run(rnd *rand.Rand) {
 			c.readers[i] = c.visit(next, by)
 			first.release()
 		})
-		limit := method(lock)
-		if rnd.IntN(3) == 0 {
-			d := about(rnd, time.Millisecond)
-			limit = func(l Locker) error { return l.LockTimeout(d) }
+		write := pick()
+		if limit := about(rnd, time.Millisecond); limited {
+			write = func(l Locker) error { return l.LockTimeout(limit) }
 		}
 		done.Go(func() {
 			defer c.rescue()
 			read.Wait()
-			c.writers[i] = c.visit(writing(l), limit)
+			c.writers[i] = c.visit(writing(l), write)
 		})
 	}
 	read.Wait()

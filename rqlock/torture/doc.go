@@ -29,6 +29,8 @@
 //     of the cycle.
 //   - Readers that read two locks each, and would wait for one another because a writer waits
 //     for each of the locks, are let in, and so are then the writers (a crossing).
+//   - A cycle or a crossing in which all wait for ever makes no progress, as in a third of
+//     them no stall ends a wait.
 //   - While a lock is held for too long, each of its waiters gets a stall, and nobody
 //     else. Afterwards the lock works again.
 //   - A goroutine that ends while it holds a lock is the one whom each timeout of the

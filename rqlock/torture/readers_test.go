@@ -3,10 +3,13 @@ package torture
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // A wrongRW is an rqlock.RWMutex some of whose methods are others.
@@ -195,5 +198,102 @@ func TestReads(t *testing.T) {
 	s := run(t, k, Params{Writers: 1, Reads: 20}, func(s Stats) bool { return s.Total+s.Reads >= 100_000 })
 	if n := s.Total + s.Reads; s.Err() != nil || s.Reads < n/6 || s.Reads > n/4 { // the deviation is 1 in 800
 		t.Errorf("%d of %d read; %v", s.Reads, n, s.Failures)
+	}
+}
+
+// A blind lock finds no deadlock, and lets no reader in past a writer that waits. A wait
+// without a limit of its own ends after a while, as if the lock had stalled.
+type blind struct {
+	*rqlock.RWMutex
+	writers *atomic.Int32 // that wait
+	timeout time.Duration
+	over    <-chan struct{} // ends all waits
+}
+
+func (b blind) poll(try func() bool, limit time.Duration) error {
+	for start := time.Now(); !try(); {
+		select {
+		case <-b.over:
+			return rqlock.ErrTimeout
+		case <-time.After(b.timeout / 100):
+		}
+		if waited := time.Since(start); waited > limit {
+			return &rqlock.TimeoutError{Stall: limit == b.timeout, Wait: rqlock.Wait{For: waited}}
+		}
+	}
+	return nil
+}
+
+func (b blind) write(limit time.Duration) error {
+	b.writers.Add(1)
+	defer b.writers.Add(-1)
+	return b.poll(b.TryLock, limit)
+}
+
+func (b blind) read(limit time.Duration) error {
+	return b.poll(func() bool { return b.writers.Load() == 0 && b.TryRLock() }, limit)
+}
+
+func (b blind) Lock() error                        { return b.write(b.timeout) }
+func (b blind) LockContext(context.Context) error  { return b.write(b.timeout) }
+func (b blind) LockTimeout(d time.Duration) error  { return b.write(d) }
+func (b blind) RLock() error                       { return b.read(b.timeout) }
+func (b blind) RLockContext(context.Context) error { return b.read(b.timeout) }
+func (b blind) RLockTimeout(d time.Duration) error { return b.read(d) }
+
+// TestBlind: if a cycle is not found, or a crossing not dissolved, stalls may end that, but not
+// each time: then the run fails.
+func TestBlind(t *testing.T) {
+	const timeout = 20 * time.Millisecond
+	for name, p := range map[string]Params{
+		"cycles":    {Cycles: time.Millisecond, CycleMax: 2},
+		"crossings": {Crossings: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			over := make(chan struct{})
+			k := Kind{Name: "blind", Resilient: true, Readers: true, New: func() Locker { return blind{new(rqlock.RWMutex), new(atomic.Int32), timeout, over} }}
+			p.Writers, p.StallTimeout, p.HangAfter = 1, timeout, 200*time.Millisecond
+			hung := func(f Failure) bool { return f.What == "no progress" }
+			s := run(t, k, p, func(s Stats) bool { return slices.ContainsFunc(s.Failures, hung) })
+			t.Cleanup(func() { close(over) }) // before run's
+			if i := slices.IndexFunc(s.Failures, hung); i < 0 || !strings.HasPrefix(s.Failures[i].First, name) {
+				t.Errorf("failures: %.2000v\nwant no progress of %s", s.Failures, name)
+			}
+		})
+	}
+}
+
+// A noting lock notes which of its methods are called.
+type noting struct {
+	busted
+	called map[string]bool
+}
+
+func (n noting) Lock() error                       { n.called["Lock"] = true; return nil }
+func (n noting) LockTimeout(time.Duration) error   { n.called["LockTimeout"] = true; return nil }
+func (n noting) LockContext(context.Context) error { n.called["LockContext"] = true; return nil }
+
+// TestWays: in about a third of all cases nobody's wait has an end, and in the others each
+// method is used.
+func TestWays(t *testing.T) {
+	rnd := seed.Rand(t)
+	endless := 0
+	for range 300 {
+		n := noting{called: map[string]bool{}}
+		pick := ways(rnd)
+		for range 100 {
+			if err := pick()(n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch {
+		case n.called["LockTimeout"] && len(n.called) == 1:
+			endless++
+		case len(n.called) != len(methods):
+			t.Errorf("only %v", n.called)
+		}
+	}
+	if endless < 50 || endless > 150 { // the deviation is 8
+		t.Errorf("in %d of 300 cases nobody's wait has an end", endless)
 	}
 }

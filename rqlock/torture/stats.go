@@ -138,7 +138,7 @@ func (s Stats) Lines() []string {
 			d.LongHolds, d.Pauses, d.Shuffles, d.Respawns, d.Collections, d.Procs, d.Storms, d.Chains, d.Stops))
 	}
 	if e := s.Events; e != nil {
-		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d  rescued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued, e.Rescued))
+		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d  rescued: %d  admitted: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued, e.Rescued, e.Admitted))
 	}
 	if len(s.CycleSizes) > 0 {
 		line := "Cycles of size, reported/made:"
