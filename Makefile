@@ -60,7 +60,7 @@ lint: ## gofmt and staticcheck, also of what the build tag purego selects
 	$(STATICCHECK) -tags purego ./asm/... ./rqlock/...
 	cd $(BENCH) && $(STATICCHECK) ./...
 
-bench: ## rqlock beside other locks: tables, plots and data in docs/bench (10 minutes; the machine must be quiet)
+bench: ## rqlock beside other locks: tables, plots and data in docs/bench (12 minutes; the machine must be quiet)
 	$(GO) run -C $(BENCH) -tags lockdep ./rqbench -o ../../../docs/bench $(if $(MACHINE),-machine $(MACHINE))
 
 bench-containers: ## the containers beside sync.Map, xsync, bart and others: docs/bench/containers.md (5 minutes; the machine must be quiet)
@@ -70,10 +70,12 @@ bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
 
 T ?= 60s
-torture: ## torture the lock for T; then a lock that excludes nobody, which must fail
+torture: ## torture each of the two locks for T; then locks that are broken on purpose, which must fail
 	$(GO) run ./rqlock/cmd/rqtorture -duration $(T)
-	@echo "$(GO) run ./rqlock/cmd/rqtorture -lock busted (must fail)"
-	@$(GO) run ./rqlock/cmd/rqtorture -lock busted -duration 1s 2>&1 | grep -q 'End of test: FAILURE'
+	$(GO) run ./rqlock/cmd/rqtorture -lock rqlock-rw -duration $(T)
+	@for lock in busted busted-readers busted-writers busted-crossing; do \
+		echo "$(GO) run ./rqlock/cmd/rqtorture -lock $$lock (must fail)"; \
+		$(GO) run ./rqlock/cmd/rqtorture -lock $$lock -fail-fast -duration 30s 2>&1 | grep -q 'End of test: FAILURE' || exit 1; done
 
 EACH ?= 1s
 torture-tests: ## torture tests of primitives and lock, and litmus tests, EACH for so long

@@ -17,7 +17,7 @@ func (r *Runner) injectChains() {
 	for r.sleep(about(rnd, r.p.Chains)) {
 		n := 2 + rnd.IntN(r.p.ChainMax-1)
 		r.disturbed.chains.Add(1)
-		c := &chain{Runner: r, locks: locks[:n+1], links: make([]link, n)}
+		c := r.newChain(locks[:n+1], rnd)
 		c.run(rnd)
 		c.judge()
 		r.chainSteps.Add(1)
@@ -29,9 +29,21 @@ func (r *Runner) injectChains() {
 // one first.
 type chain struct {
 	*Runner
-	locks []*instance
+	holds []side // and the last one's lock, which is released
+	wants []side
 	links []link
 	turn  atomic.Int64
+}
+
+// newChain returns a chain of one goroutine fewer than there are locks.
+func (r *Runner) newChain(locks []*instance, rnd *rand.Rand) *chain {
+	c := &chain{Runner: r, links: make([]link, len(locks)-1)}
+	for i, l := range locks {
+		if c.holds = append(c.holds, r.pick(l, rnd)); i > 0 {
+			c.wants = append(c.wants, r.against(c.holds[i], rnd))
+		}
+	}
+	return c
 }
 
 // A link is what a goroutine of a chain got.
@@ -41,7 +53,7 @@ type link struct {
 }
 
 func (c *chain) run(rnd *rand.Rand) {
-	first := c.locks[len(c.links)]
+	first := c.holds[len(c.links)]
 	if !c.acquireFree(first) {
 		return
 	}
@@ -54,15 +66,15 @@ func (c *chain) run(rnd *rand.Rand) {
 		}
 		done.Go(func() {
 			defer c.rescue()
-			ok := c.acquireFree(c.locks[i])
+			ok := c.acquireFree(c.holds[i])
 			hold.Done()
 			if !ok {
 				return
 			}
 			hold.Wait()
 			k := &c.links[i]
-			k.outcome = c.visitAnd(c.locks[i+1], by, func() { k.turn = c.turn.Add(1) })
-			c.locks[i].release()
+			k.outcome = c.visitAnd(c.wants[i], by, func() { k.turn = c.turn.Add(1) })
+			c.holds[i].release()
 		})
 	}
 	hold.Wait()

@@ -76,12 +76,12 @@ func (r *Runner) sleep(d time.Duration) bool {
 
 // disturbed is a Disturbed that is being counted.
 type disturbed struct {
-	longHolds, pauses, shuffles, respawns, collections, procs, storms, chains, stops atomic.Int64
+	longHolds, pauses, shuffles, respawns, collections, procs, storms, chains, stops, downgrades atomic.Int64
 }
 
 func (d *disturbed) load() Disturbed {
 	return Disturbed{
 		d.longHolds.Load(), d.pauses.Load(), d.shuffles.Load(), d.respawns.Load(), d.collections.Load(), d.procs.Load(),
-		d.storms.Load(), d.chains.Load(), d.stops.Load(),
+		d.storms.Load(), d.chains.Load(), d.stops.Load(), d.downgrades.Load(),
 	}
 }

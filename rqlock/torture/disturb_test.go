@@ -299,12 +299,30 @@ func TestHeld(t *testing.T) {
 		want bool
 	}{
 		{"free", func(*history) {}, false},
-		{"held now", func(h *history) { h.granted(now - long) }, true},
-		{"held now, for less", func(h *history) { h.granted(now - short) }, false},
+		{"held now", func(h *history) { h.granted(now-long, false) }, true},
+		{"held now, for less", func(h *history) { h.granted(now-short, false) }, false},
 		{"was held", func(h *history) { h.holders.Add(1); h.released(now - long) }, true},
 		{"was held for less", func(h *history) { h.holders.Add(1); h.released(now - short) }, false},
-		{"is being released", func(h *history) { h.granted(now - long); h.releasing() }, true},
+		{"is being released", func(h *history) { h.granted(now-long, false); h.releasing(false) }, true},
 		{"was held, before the wait", func(h *history) { h.note(&h.holds, span{now - 5*long, now - 3*long}) }, false},
+		{"read by one after the other", func(h *history) {
+			h.granted(now-long, true)
+			h.granted(now-short, true)
+			h.releasing(true)
+			h.released(now - long)
+			h.granted(now-short, true)
+		}, true},
+		{"read, and then written", func(h *history) {
+			h.granted(now-long, true)
+			h.released(now - short)
+			h.granted(now-short, false)
+		}, false},
+		{"read, after a writer that is still leaving", func(h *history) {
+			h.granted(now-long, false)
+			h.lastWrite.Store(now - short)
+			h.granted(now-long, true)
+		}, false},
+		{"written, and then read by the writer", func(h *history) { h.granted(now-long, false); h.downgrading(); h.granted(now-short, true) }, true},
 		{"was held before the wait, and in it", func(h *history) { h.note(&h.holds, span{now - 5*long, now - long}) }, true},
 	} {
 		h := new(history)

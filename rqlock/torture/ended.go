@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func (r *Runner) injectEnds() {
 // what the goroutine leaves, but not the lock.
 type ending struct {
 	*Runner
-	l              *instance
+	held           side
 	how            func()
 	owner          uint64
 	wrong          atomic.Bool
@@ -40,7 +41,7 @@ type ending struct {
 }
 
 func (r *Runner) newEnding(l *instance, rnd *rand.Rand) *ending {
-	return &ending{Runner: r, l: l, how: ends[rnd.IntN(len(ends))], waiters: rnd.IntN(3), heirs: 1 + rnd.IntN(4)}
+	return &ending{Runner: r, held: r.pick(l, rnd), how: ends[rnd.IntN(len(ends))], waiters: rnd.IntN(3), heirs: 1 + rnd.IntN(4)}
 }
 
 // ends are the ways in which a goroutine ends. After a panic it ends as soon as the panic
@@ -65,7 +66,7 @@ func (e *ending) run(rnd *rand.Rand) bool {
 				owner <- 0
 			}
 		}()
-		if !e.acquireFree(e.l) {
+		if !e.acquireFree(e.held) {
 			owner <- 0
 			return
 		}
@@ -90,20 +91,20 @@ func (e *ending) run(rnd *rand.Rand) bool {
 	close(hold)
 	<-over
 	for range e.heirs {
-		trespass, want := rnd.IntN(4), e.want(rnd, true)
+		trespass, as, want := rnd.IntN(4), e.pick(e.held.instance, rnd), e.want(rnd, true)
 		all.Go(func() {
 			defer e.rescue()
 			switch trespass {
 			case 0:
-				e.tryLock()
+				e.tryLock(as)
 			case 1:
-				e.unlock()
+				e.unlock(as)
 			}
 			want()
 		}) //rqvet:ignore leak if it is granted, the test has failed
 	}
 	all.Wait()
-	e.tryLock()
+	e.tryLock(e.against(e.held, rnd))
 	return !e.wrong.Load()
 }
 
@@ -112,35 +113,44 @@ func (e *ending) fail(what, format string, args ...any) {
 	e.Runner.fail(what, format, args...)
 }
 
-// tryLock must fail.
-func (e *ending) tryLock() {
-	if e.l.TryLock() {
+// tryLock must fail, unless it reads what the goroutine that has ended read.
+func (e *ending) tryLock(s side) {
+	switch began := nanotime(); {
+	case !s.locker().TryLock():
+	case s.excludes(e.held):
 		e.fail("a lock was granted whose owner has ended", "by TryLock")
+	default:
+		s.granted(began, s.reads)
+		e.section(s, func() {})
 	}
 } //rqvet:ignore leak if it is granted, the test has failed
 
 // unlock must panic.
-func (e *ending) unlock() {
+func (e *ending) unlock(s side) {
 	defer func() {
 		if recover() == nil {
 			e.fail("a goroutine unlocked what another one held", "which has ended")
 		}
 	}()
-	e.l.Unlock()
+	s.locker().Unlock()
 }
 
 // want returns an acquisition, which must fail, together with the judgement of its error.
 // Without a limit of its own a stall ends it, and otherwise the limit.
 func (e *ending) want(rnd *rand.Rand, heir bool) func() {
-	by, limit := methods[rnd.IntN(unlimited)], time.Duration(0)
+	s, by, limit := e.pick(e.held.instance, rnd), methods[rnd.IntN(unlimited)], time.Duration(0)
 	if rnd.IntN(3) == 0 {
 		limit = about(rnd, e.p.StallTimeout)
 		by = func(l Locker) error { return l.LockTimeout(limit) }
 	}
 	return func() {
-		wait, err := e.l.acquire(by)
+		wait, err := s.acquire(by)
 		e.returned.count(err)
-		e.judge(outcome{e.l, wait, err}, limit, heir && limit == 0)
+		if err == nil && !s.excludes(e.held) {
+			e.section(s, func() {})
+			return
+		}
+		e.judge(outcome{s.instance, wait, err}, limit, heir && limit == 0)
 	}
 }
 
@@ -162,11 +172,12 @@ func (e *ending) judge(o outcome, limit time.Duration, late bool) {
 		return
 	}
 	holders := timeout.Wait.Holders
-	if len(holders) != 1 || holders[0].Goroutine != e.owner {
+	i := slices.IndexFunc(holders, func(h rqlock.Holder) bool { return h.Goroutine == e.owner && h.Reads == e.held.reads })
+	if i < 0 || !e.held.reads && len(holders) > 1 {
 		e.fail("a timeout named another holder than the goroutine that has ended", "%d: %v", e.owner, o.err)
 		return
 	}
-	switch state := holders[0].State; {
+	switch state := holders[i].State; {
 	case state == "ended":
 		e.lookedUp.Add(1)
 	case state != "" && late && !alive(e.owner):

@@ -14,9 +14,16 @@ import (
 // Nobody can tell exactly when a lock is granted and released. A gap, from one grant to
 // the next, and a hold may come out longer than they were, but never shorter: a stall
 // that none of them covers was not real.
+//
+// Many readers hold a lock at a time. If none of them is granted it for a while, then it is
+// one goroutine that holds it as long as anybody does. So a hold is the time from the first
+// reader's grant to the last one's release.
 type history struct {
 	lastRelease atomic.Int64 // just before it
+	lastWrite   atomic.Int64 // just before a writer's last release
 	lastGrant   atomic.Int64 // not after it
+	holdBegan   atomic.Int64 // not after the grant to the first of those who hold the lock
+	shared      atomic.Bool  // the last grant was to a reader
 	holders     atomic.Int32 // not fewer than there are
 	mu          sync.Mutex
 	gaps, holds []span // the last maxSpans ones of minSpan and more
@@ -46,26 +53,46 @@ var start = time.Now()
 func nanotime() int64 { return int64(time.Since(start)) }
 
 // granted notes that the lock was granted to the caller, which began to wait then.
-func (h *history) granted(began int64) {
-	h.holders.Add(1)
+func (h *history) granted(began int64, reads bool) {
+	first := h.holders.Add(1) == 1
 	now, last := nanotime(), h.lastGrant.Load()
 	h.note(&h.gaps, span{last, now})
-	h.lastGrant.Store(max(began, h.lastRelease.Load()))
+	if !reads {
+		h.shared.Store(false)
+		granted := max(began, h.lastRelease.Load())
+		h.holdBegan.Store(granted)
+		h.lastGrant.Store(granted)
+		return
+	}
+	granted := max(began, h.lastWrite.Load()) // other readers may have released it since
+	if afterWriter := !h.shared.Swap(true); first || afterWriter {
+		h.holdBegan.Store(granted)
+	}
+	h.lastGrant.Store(max(last, granted))
 }
 
-// releasing notes that the caller is about to release the lock, and returns when it was
-// granted.
-func (h *history) releasing() (granted int64) {
-	now, granted := nanotime(), h.lastGrant.Load()
-	h.note(&h.holds, span{granted, now})
+// releasing notes that the caller is about to release the lock, and returns when the hold
+// began.
+func (h *history) releasing(reads bool) (began int64) {
+	now, began := nanotime(), h.holdBegan.Load()
+	h.note(&h.holds, span{began, now})
 	h.lastRelease.Store(now)
-	return granted
+	if !reads {
+		h.lastWrite.Store(now)
+	}
+	return began
 }
 
-// released notes that the caller has released the lock, which was granted to it then. It
-// may not have run for a while since releasing.
-func (h *history) released(granted int64) {
-	h.note(&h.holds, span{granted, nanotime()})
+// downgrading notes that the caller, a writer, is about to become a reader.
+func (h *history) downgrading() {
+	h.lastWrite.Store(nanotime())
+	h.shared.Store(true)
+}
+
+// released notes that the caller has released the lock, the hold of which began then. It may
+// not have run for a while since releasing.
+func (h *history) released(began int64) {
+	h.note(&h.holds, span{began, nanotime()})
 	h.holders.Add(-1)
 }
 
@@ -96,7 +123,7 @@ func (h *history) idle(wait span, d time.Duration) (long []span) {
 
 // held reports whether one goroutine may have held the lock for d, and still in the wait.
 func (h *history) held(wait span, d time.Duration) bool {
-	if h.holders.Load() > 0 && wait.to-h.lastGrant.Load() >= int64(d) {
+	if h.holders.Load() > 0 && wait.to-h.holdBegan.Load() >= int64(d) {
 		return true
 	}
 	h.mu.Lock()

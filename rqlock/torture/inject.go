@@ -37,12 +37,38 @@ func (r *Runner) injectCycles() {
 // bystanders, which hold nothing and wait for one of the locks.
 type cycle struct {
 	*Runner
-	locks               []*instance
+	parties             []party
 	waiters, bystanders []outcome
 }
 
+// A party is a goroutine that holds a lock, and wants one.
+type party struct {
+	holds, wants side
+	goroutine    uint64
+}
+
 func (r *Runner) newCycle(locks []*instance, rnd *rand.Rand) *cycle {
-	return &cycle{Runner: r, locks: locks, waiters: make([]outcome, len(locks)), bystanders: make([]outcome, rnd.IntN(4))}
+	c := &cycle{Runner: r, waiters: make([]outcome, len(locks)), bystanders: make([]outcome, rnd.IntN(4))}
+	for _, l := range locks {
+		c.parties = append(c.parties, party{holds: r.pick(l, rnd)})
+	}
+	for i := range c.parties {
+		c.parties[i].wants = r.against(c.next(i).holds, rnd)
+	}
+	return c
+}
+
+func (c *cycle) next(i int) *party { return &c.parties[(i+1)%len(c.parties)] }
+
+// picksReads decides whether to read a lock or to write.
+func (r *Runner) picksReads(rnd *rand.Rand) bool { return r.kind.Readers && rnd.IntN(2) == 0 }
+
+// pick picks a side of a lock.
+func (r *Runner) pick(l *instance, rnd *rand.Rand) side { return side{l, r.picksReads(rnd)} }
+
+// against picks a side that must wait while the lock is held as it is.
+func (r *Runner) against(held side, rnd *rand.Rand) side {
+	return side{held.instance, !held.reads && r.picksReads(rnd)}
 }
 
 // An outcome is the outcome of an acquisition.
@@ -68,35 +94,37 @@ func (o outcome) realStall(r *Runner) bool {
 // run forms the cycle, and ends when every acquisition has an outcome.
 func (c *cycle) run(rnd *rand.Rand) {
 	var hold, done sync.WaitGroup
-	hold.Add(len(c.locks))
-	for i, l := range c.locks {
-		by := methods[rnd.IntN(len(methods))]
+	hold.Add(len(c.parties))
+	pick := ways(rnd)
+	for i := range c.parties {
+		p, by := &c.parties[i], pick()
 		done.Go(func() {
 			defer c.rescue()
-			ok := c.acquireFree(l)
+			p.goroutine = goroutineID()
+			ok := c.acquireFree(p.holds)
 			hold.Done()
 			if !ok {
 				return
 			}
 			hold.Wait()
-			c.waiters[i] = c.visit(c.locks[(i+1)%len(c.locks)], by)
-			l.release()
+			c.waiters[i] = c.visit(p.wants, by)
+			p.holds.release()
 		})
 	}
 	for i := range c.bystanders {
-		l := c.locks[rnd.IntN(len(c.locks))]
+		s := c.pick(c.parties[rnd.IntN(len(c.parties))].holds.instance, rnd)
 		done.Go(func() {
 			defer c.rescue()
 			hold.Wait()
-			c.bystanders[i] = c.visit(l, lock)
+			c.bystanders[i] = c.visit(s, lock)
 		})
 	}
 	done.Wait()
 }
 
 // acquireFree acquires a lock that nobody else wants.
-func (r *Runner) acquireFree(l *instance) bool {
-	_, err := l.acquire(lock)
+func (r *Runner) acquireFree(s side) bool {
+	_, err := s.acquire(lock)
 	r.returned.count(err)
 	if err != nil {
 		r.fail("acquiring a free lock failed", "%v", err)
@@ -114,25 +142,36 @@ var methods = []method{
 
 const unlimited = 2 // methods
 
-// visit acquires l for one section.
-func (r *Runner) visit(l *instance, by method) outcome { return r.visitAnd(l, by, runtime.Gosched) }
+// ways returns a function that picks the methods of goroutines of which a lock must not let all
+// wait for ever. In some cases no stall ends any of their waits. So they hang if it does.
+func ways(rnd *rand.Rand) func() method {
+	if rnd.IntN(3) == 0 {
+		return func() method { return methods[unlimited] }
+	}
+	return func() method { return methods[rnd.IntN(len(methods))] }
+}
+
+// visit acquires a lock for one section.
+func (r *Runner) visit(s side, by method) outcome { return r.visitAnd(s, by, runtime.Gosched) }
 
 // visitAnd does something in the section, too.
-func (r *Runner) visitAnd(l *instance, by method, do func()) outcome {
-	wait, err := l.acquire(by)
+func (r *Runner) visitAnd(s side, by method, do func()) outcome {
+	wait, err := s.acquire(by)
 	r.returned.count(err)
 	if err == nil {
-		r.section(l, do)
+		r.section(s, do)
 	}
-	return outcome{l, wait, err}
+	return outcome{s.instance, wait, err}
 }
 
 // section is a section of a lock that the caller has acquired, and ends it.
-func (r *Runner) section(l *instance, do func()) {
-	r.visits.Add(1)
-	a, b := l.enter()
+func (r *Runner) section(s side, do func()) {
+	if !s.reads {
+		r.visits.Add(1)
+	}
+	in := r.begin(s)
 	do()
-	r.leave(section{l, a, b})
+	r.leave(in)
 }
 
 // judge reports whether the cycle had one victim, whose error has all of the cycle, and
@@ -140,13 +179,17 @@ func (r *Runner) section(l *instance, do func()) {
 // complete, there may be no victim, and the cycle does not count.
 func (c *cycle) judge() bool {
 	victims, wrong, stalls := 0, 0, 0
-	for _, o := range c.waiters {
+	for i, o := range c.waiters {
 		switch {
 		case o.l == nil:
 			wrong++ // its first acquisition failed, which is counted
 		case o.err == nil:
 		case isCycle(o.err, len(c.waiters)):
 			victims++
+			if !c.told(i, o.err) {
+				wrong++
+				c.fail("the error of a cycle has other parties", "than goroutines %d, from number %d on: %v", c.goroutines(), i, o.err)
+			}
 		case o.realStall(c.Runner):
 			stalls++
 		default:
@@ -177,6 +220,31 @@ func (c *cycle) judge() bool {
 	return victims == 1 && wrong == 0
 }
 
+// told reports whether an error has all parties of the cycle, in their order and from party
+// i on: what each waits for, and in which way, and who holds that.
+func (c *cycle) told(i int, err error) bool {
+	var deadlock *rqlock.DeadlockError
+	errors.As(err, &deadlock)
+	locks := map[uintptr]bool{}
+	for k, w := range deadlock.Cycle {
+		i := (i + k) % len(c.parties)
+		p, next := c.parties[i], c.next(i)
+		if w.Goroutine != p.goroutine || w.Read != p.wants.reads || len(w.Holders) != 1 || w.More > 0 ||
+			w.Holders[0].Goroutine != next.goroutine || w.Holders[0].Reads != next.holds.reads || locks[w.Lock.Addr] {
+			return false
+		}
+		locks[w.Lock.Addr] = true
+	}
+	return true
+}
+
+func (c *cycle) goroutines() (ids []uint64) {
+	for _, p := range c.parties {
+		ids = append(ids, p.goroutine)
+	}
+	return ids
+}
+
 // injectStalls has a holder keep a lock for too long, again and again.
 func (r *Runner) injectStalls() {
 	rnd := r.random(-2, 0)
@@ -190,30 +258,38 @@ func (r *Runner) injectStalls() {
 }
 
 // stall holds a lock until all its waiters have given up. It reports whether each of
-// them got a stall, and the lock works again.
+// them got a stall, and the lock works again. If the holder reads, others who read may be
+// granted the lock, too.
 func (r *Runner) stall(l *instance, rnd *rand.Rand) bool {
-	if !r.acquireFree(l) {
+	held := r.pick(l, rnd)
+	if !r.acquireFree(held) {
 		return false
 	}
-	outcomes := make([]outcome, 1+rnd.IntN(4))
+	wanted, outcomes := []side{r.against(held, rnd)}, make([]outcome, 1+rnd.IntN(4))
+	for len(wanted) < len(outcomes) {
+		wanted = append(wanted, r.pick(l, rnd))
+	}
 	var waiters sync.WaitGroup
 	for i := range outcomes {
 		by := methods[rnd.IntN(unlimited)]
 		waiters.Go(func() {
 			defer r.rescue()
-			outcomes[i] = r.visit(l, by)
+			outcomes[i] = r.visit(wanted[i], by)
 		})
 	}
 	waiters.Wait()
-	l.release()
+	held.release()
 	ok := true
-	for _, o := range outcomes {
+	for i, o := range outcomes {
+		if o.err == nil && !wanted[i].excludes(held) {
+			continue
+		}
 		if !o.realStall(r) {
 			r.fail("a waiter did not get an injected stall", "%v (nil: it was granted the lock)", o.err)
 			ok = false
 		}
 	}
-	if o := r.visit(l, lock); o.err != nil {
+	if o := r.visit(writing(l), lock); o.err != nil {
 		r.fail("the lock failed after a stall", "%v", o.err)
 		return false
 	}

@@ -4,6 +4,7 @@ package torture
 // history of its grants.
 type instance struct {
 	Locker
+	readers Locker // the lock as its readers use it, or nil
 	counters
 	history
 	_ [64]byte
@@ -11,7 +12,10 @@ type instance struct {
 
 func newInstance(k Kind) *instance {
 	l := &instance{Locker: k.New(), counters: new(plainCounters)}
-	if _, ok := l.Locker.(busted); ok {
+	if k.Readers {
+		l.readers = readLocker{l.Locker.(RWLocker)}
+	}
+	if _, ok := l.Locker.(busted); ok || k.broken {
 		l.counters = new(hiddenCounters)
 	}
 	return l
@@ -20,33 +24,60 @@ func newInstance(k Kind) *instance {
 // A method is a method of Locker that acquires the lock.
 type method func(Locker) error
 
-// acquire acquires l, and returns how long that took.
-func (l *instance) acquire(by method) (wait span, err error) {
+// A side is a lock as a goroutine holds it: for writing, as all do that hold a lock without
+// readers, or for reading.
+type side struct {
+	*instance
+	reads bool
+}
+
+func writing(l *instance) side { return side{l, false} }
+
+// excludes reports whether two goroutines cannot hold these sides of one lock at a time.
+func (s side) excludes(other side) bool { return !s.reads || !other.reads }
+
+func (s side) locker() Locker {
+	if s.reads {
+		return s.readers
+	}
+	return s.Locker
+}
+
+// acquire acquires the lock, and returns how long that took.
+func (s side) acquire(by method) (wait span, err error) {
 	wait.from = nanotime()
-	if err = by(l.Locker); err == nil {
-		l.granted(wait.from)
+	if err = by(s.locker()); err == nil {
+		s.granted(wait.from, s.reads)
 	}
 	wait.to = nanotime()
 	return wait, err
 }
 
-// release releases l.
-func (l *instance) release() {
-	granted := l.releasing()
-	l.Unlock()
-	l.released(granted)
+// release releases the lock.
+func (s side) release() {
+	granted := s.releasing(s.reads)
+	s.locker().Unlock()
+	s.released(granted)
 }
 
 // Counters are what a critical section changes. One is incremented when the section
 // begins. The other is loaded then, and stored when the section ends. So of two
 // sections that overlap one finds the first counter changed, or the second misses one.
+// A reader finds both equal, and unchanged when its section ends.
 type counters interface {
 	enter() (a, b int64)
 	leave(a, b int64) (alone bool)
+	look() (a, b int64)
 	sections() int64
 }
 
-type plainCounters struct{ a, b int64 }
+// The counters are in lines of their own: a reader may see one of them change before the
+// other.
+type plainCounters struct {
+	a int64
+	_ [120]byte
+	b int64
+}
 
 func (c *plainCounters) enter() (a, b int64) {
 	c.a++
@@ -58,6 +89,8 @@ func (c *plainCounters) leave(a, b int64) (alone bool) {
 	c.b = b + 1
 	return alone
 }
+
+func (c *plainCounters) look() (a, b int64) { return c.a, c.b }
 
 func (c *plainCounters) sections() int64 { return c.b }
 
@@ -77,3 +110,6 @@ func (c *hiddenCounters) leave(a, b int64) (alone bool) {
 	c.b = b + 1
 	return alone
 }
+
+//go:norace
+func (c *hiddenCounters) look() (a, b int64) { return c.a, c.b }

@@ -21,6 +21,18 @@ type Locker interface {
 	Unlock()
 }
 
+// An RWLocker is a lock that has readers, too. It has the methods of [rqlock.RWMutex];
+// [PlainRW] adds those that a lock like sync.RWMutex lacks. If it is resilient, a reader
+// may read again, and if it has a method Downgrade, that is called.
+type RWLocker interface {
+	Locker
+	RLock() error
+	RLockTimeout(time.Duration) error
+	RLockContext(context.Context) error
+	TryRLock() bool
+	RUnlock()
+}
+
 // A Kind is a kind of lock.
 type Kind struct {
 	Name string // a word that begins each line of the output
@@ -31,9 +43,13 @@ type Kind struct {
 	// does not hold it.
 	Resilient bool
 
+	// Readers says that the lock has readers: New returns an [RWLocker].
+	Readers bool
+
 	New func() Locker // returns a lock that is free
 
 	missing string // why this program does not have the lock
+	broken  bool   // on purpose, so that the race detector is not to look
 }
 
 // Kinds lists the locks that this package knows.
@@ -42,7 +58,12 @@ var Kinds = []Kind{
 	{Name: "purego", Doc: "rqlock.Mutex without assembly", Resilient: true, New: newMutex, missing: noPurego},
 	{Name: "qspin", Doc: "the same queue without resilience", New: func() Locker { return Plain(new(qspin.Mutex)) }},
 	{Name: "mutex", Doc: "sync.Mutex", New: func() Locker { return Plain(new(sync.Mutex)) }},
-	{Name: "busted", Doc: "excludes nobody, so that it must fail", New: func() Locker { return busted{} }},
+	{Name: "busted", Doc: "excludes nobody, so that it must fail", New: func() Locker { return busted{} }, broken: true},
+	{Name: "rqlock-rw", Doc: "rqlock.RWMutex, as this program has been built", Resilient: true, Readers: true, New: func() Locker { return new(rqlock.RWMutex) }},
+	{Name: "rwmutex", Doc: "sync.RWMutex", Readers: true, New: func() Locker { return PlainRW(new(sync.RWMutex)) }},
+	{Name: "busted-readers", Doc: "excludes no readers, so that it must fail", Readers: true, New: func() Locker { return PlainRW(new(bustedReaders)) }, broken: true},
+	{Name: "busted-writers", Doc: "excludes no writers from writers, so that it must fail", Readers: true, New: newBustedWriters, broken: true},
+	{Name: "busted-crossing", Doc: "takes a cycle through waiting writers for a deadlock, so that it must fail", Resilient: true, Readers: true, New: newBustedCrossing},
 }
 
 func newMutex() Locker { return new(rqlock.Mutex) }
@@ -66,6 +87,11 @@ func (k Kind) check() error {
 		return fmt.Errorf("lock %s: %s", k.Name, k.missing)
 	case k.New == nil:
 		return fmt.Errorf("lock %s: New is nil: it must return a lock", k.Name)
+	case !k.Readers:
+		return nil
+	}
+	if _, ok := k.New().(RWLocker); !ok {
+		return fmt.Errorf("lock %s: New returns no RWLocker: Readers must be false", k.Name)
 	}
 	return nil
 }
@@ -91,6 +117,51 @@ func (p plain) LockTimeout(time.Duration) error   { return p.Lock() }
 func (p plain) LockContext(context.Context) error { return p.Lock() }
 func (p plain) TryLock() bool                     { return p.l.TryLock() }
 func (p plain) Unlock()                           { p.l.Unlock() }
+
+// PlainRW is Plain for a lock that has readers.
+func PlainRW(l interface {
+	sync.Locker
+	TryLock() bool
+	RLock()
+	TryRLock() bool
+	RUnlock()
+}) RWLocker {
+	return plainRW{Plain(l), Plain(readSide{l})}
+}
+
+// plainRW is a lock as its writers and as its readers use it.
+type plainRW struct {
+	Locker
+	readers Locker
+}
+
+func (p plainRW) RLock() error                         { return p.readers.Lock() }
+func (p plainRW) RLockTimeout(d time.Duration) error   { return p.readers.LockTimeout(d) }
+func (p plainRW) RLockContext(c context.Context) error { return p.readers.LockContext(c) }
+func (p plainRW) TryRLock() bool                       { return p.readers.TryLock() }
+func (p plainRW) RUnlock()                             { p.readers.Unlock() }
+
+// readSide is a plain lock as its readers use it.
+type readSide struct {
+	l interface {
+		RLock()
+		TryRLock() bool
+		RUnlock()
+	}
+}
+
+func (s readSide) Lock()         { s.l.RLock() }
+func (s readSide) TryLock() bool { return s.l.TryRLock() }
+func (s readSide) Unlock()       { s.l.RUnlock() }
+
+// readLocker is a lock as its readers use it.
+type readLocker struct{ l RWLocker }
+
+func (r readLocker) Lock() error                         { return r.l.RLock() }
+func (r readLocker) LockTimeout(d time.Duration) error   { return r.l.RLockTimeout(d) }
+func (r readLocker) LockContext(c context.Context) error { return r.l.RLockContext(c) }
+func (r readLocker) TryLock() bool                       { return r.l.TryRLock() }
+func (r readLocker) Unlock()                             { r.l.RUnlock() }
 
 // busted is a lock that excludes nobody.
 type busted struct{}

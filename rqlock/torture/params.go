@@ -2,7 +2,6 @@ package torture
 
 import (
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"reflect"
@@ -40,9 +39,13 @@ type Params struct {
 	Chains        time.Duration `help:"mean time between two chains, of goroutines each of which waits for the next one"`
 	ChainMax      int           `help:"most goroutines in a chain (0 = 100)"`
 	Stops         time.Duration `help:"mean time between two stops of the process, by SIGSTOP and SIGCONT"`
+	Crossings     time.Duration `help:"mean time between two crossings, of readers that wait for one another only through writers that wait"`
 	SelfDeadlocks int           `help:"in one of so many sections, lock again what is held"`
 	Limits        int           `help:"give one of so many acquisitions a short limit: a timeout, or a context that is cancelled"`
 	TryLocks      int           `help:"make one of so many acquisitions by TryLock"`
+	Reads         int           `help:"of 100 acquisitions so many read, if the lock has readers"`
+	Recursions    int           `help:"in one of so many sections that read, read again"`
+	Downgrades    int           `help:"turn one of so many sections that write into one that reads"`
 
 	StallTimeout time.Duration `help:"rqlock's stall timeout (0 = its default)"`
 	HangAfter    time.Duration `help:"fail if a writer makes no progress for so long (0 = 10s, or 20 stall timeouts if that is more)"`
@@ -83,6 +86,12 @@ func Defaults(k Kind) Params {
 		p.Ends, p.Stops = time.Second, 10*time.Second
 		p.SelfDeadlocks, p.Limits = 100, 20
 	}
+	if k.Readers {
+		p.Reads = 70
+	}
+	if k.Readers && k.Resilient {
+		p.Crossings, p.Recursions, p.Downgrades = 20*time.Millisecond, 10, 20
+	}
 	return p
 }
 
@@ -112,8 +121,12 @@ func (p Params) complete(k Kind) (Params, error) {
 	switch {
 	case p.HangAfter < 100*time.Millisecond:
 		return p, fmt.Errorf("hang-after is %v: must be 100ms at least", p.HangAfter)
-	case k.Name == "busted" && p.Writers == 1:
-		return p, errors.New("writers is 1: even busted excludes nobody from one writer")
+	case k.broken && p.Writers == 1:
+		return p, fmt.Errorf("writers is 1: even %s excludes nobody from one writer", k.Name)
+	case p.Reads > 100:
+		return p, fmt.Errorf("reads is %d: must be 100 at most", p.Reads)
+	case !k.Readers && (p.Reads > 0 || p.Recursions > 0 || p.Downgrades > 0 || p.Crossings > 0):
+		return p, fmt.Errorf("%s has no readers: reads, recursions, downgrades and crossings must be 0", k.Name)
 	case p.Nested > p.Locks:
 		return p, fmt.Errorf("nested is %d, but there are %d locks: a writer takes each once", p.Nested, p.Locks)
 	case p.Cycles > 0 && p.CycleMax < 2:
@@ -124,6 +137,8 @@ func (p Params) complete(k Kind) (Params, error) {
 		return p, fmt.Errorf("stall-timeout is %v: must be 10ms at least", p.StallTimeout)
 	case !k.Resilient && (p.Cycles > 0 || p.Stalls > 0 || p.Ends > 0 || p.Stops > 0 || p.SelfDeadlocks > 0 || p.Limits > 0):
 		return p, fmt.Errorf("%s reports no deadlock and no timeout: cycles, stalls, ends, stops, self-deadlocks and limits must be 0", k.Name)
+	case !k.Resilient && (p.Crossings > 0 || p.Recursions > 0):
+		return p, fmt.Errorf("%s hangs if a reader reads again while a writer waits: crossings and recursions must be 0", k.Name)
 	}
 	return p, nil
 }

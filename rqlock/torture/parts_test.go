@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -68,6 +69,102 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// TestReaderSections: of a reader's section and a writer's that overlap, the reader's finds it,
+// whichever begins first. Sections of readers may overlap.
+func TestReaderSections(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		do   func(r *Runner, w, x, y side)
+		want string
+	}{
+		{"one after the other", func(r *Runner, w, x, y side) {
+			r.finish(r.begin(w))
+			r.finish(r.begin(x))
+			r.finish(r.begin(w))
+		}, ""},
+		{"two readers", func(r *Runner, w, x, y side) {
+			a := r.begin(x)
+			b := r.begin(y)
+			r.finish(a)
+			r.finish(b)
+		}, ""},
+		{"a reader in a writer's", func(r *Runner, w, x, y side) {
+			a := r.begin(w)
+			r.finish(r.begin(x))
+			r.finish(a)
+		}, overlapped},
+		{"a writer in a reader's", func(r *Runner, w, x, y side) {
+			a := r.begin(x)
+			r.finish(r.begin(w))
+			r.finish(a)
+		}, overlapped},
+		{"a writer comes while there is a reader", func(r *Runner, w, x, y side) {
+			a := r.begin(x)
+			r.begin(w)
+			r.finish(a)
+		}, overlapped},
+		{"a writer leaves while there is a reader", func(r *Runner, w, x, y side) {
+			a := r.begin(w)
+			b := r.begin(x)
+			r.finish(a)
+			r.finish(b)
+		}, overlapped},
+	} {
+		r := runner(t, Params{})
+		for _, cs := range []counters{new(plainCounters), new(hiddenCounters)} {
+			l := r.newInstance()
+			l.counters = cs
+			test.do(r, writing(l), side{l, true}, side{l, true})
+			if failed(r) != test.want {
+				t.Errorf("%s: %q, want %q", test.name, failed(r), test.want)
+			}
+		}
+	}
+}
+
+// TestSides: cycles and chains hold locks in both ways, and want them in both, but never in
+// ways that would not wait. A lock without readers is never read.
+func TestSides(t *testing.T) {
+	rnd := seed.Rand(t)
+	for _, name := range []string{"rqlock", "rqlock-rw"} {
+		k, err := KindNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := New(k, Params{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		locks := []*instance{newInstance(k), newInstance(k), newInstance(k)}
+		seen := map[string]bool{}
+		note := func(what string, held, wanted side) {
+			seen[fmt.Sprint(what, held.reads, wanted.reads)] = true
+			if held.instance != wanted.instance || held.locker() == nil || wanted.locker() == nil {
+				t.Errorf("%s, %s: one holds %+v, and another waits for %+v", name, what, held, wanted)
+			}
+		}
+		for range 200 {
+			c := r.newCycle(locks, rnd)
+			for i, p := range c.parties {
+				note("cycle", c.next(i).holds, p.wants)
+			}
+			h := r.newChain(locks, rnd)
+			for i, wanted := range h.wants {
+				note("chain", h.holds[i+1], wanted)
+			}
+		}
+		want := map[string]bool{"cyclefalse false": true, "chainfalse false": true}
+		if k.Readers {
+			for _, what := range []string{"cycle", "chain"} {
+				want[what+"true false"], want[what+"false true"] = true, true
+			}
+		}
+		if !maps.Equal(seen, want) {
+			t.Errorf("%s: %v, want %v", name, seen, want)
+		}
+	}
+}
+
 // TestCounters: of two sections that overlap, one finds it or one is missing.
 func TestCounters(t *testing.T) {
 	for _, s := range []counters{new(plainCounters), new(hiddenCounters)} {
@@ -88,7 +185,20 @@ func TestCounters(t *testing.T) {
 // fails.
 func TestJudgeCycle(t *testing.T) {
 	const timeout = time.Second
-	cycle2 := &rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 2)}
+	// Goroutine 1 reads and wants to write, 2 writes and wants to write: the second's error.
+	parties := func() []rqlock.Wait {
+		return []rqlock.Wait{
+			{Goroutine: 2, Lock: rqlock.LockInfo{Addr: 1}, Holders: []rqlock.Holder{{Goroutine: 1, Reads: true}}},
+			{Goroutine: 1, Lock: rqlock.LockInfo{Addr: 2}, Holders: []rqlock.Holder{{Goroutine: 2}}},
+		}
+	}
+	cycle2 := &rqlock.DeadlockError{Cycle: parties()}
+	changed := func(change func(waits []rqlock.Wait)) []error {
+		waits := parties()
+		change(waits)
+		return []error{nil, &rqlock.DeadlockError{Cycle: waits}}
+	}
+	const otherParties = "the error of a cycle has other parties"
 	stall := &rqlock.TimeoutError{Stall: true, Wait: rqlock.Wait{For: timeout}}
 	for _, test := range []struct {
 		name                string
@@ -97,12 +207,20 @@ func TestJudgeCycle(t *testing.T) {
 		want                string
 		made, prevented     int64
 	}{
-		{"as it must be", []error{cycle2, nil}, []error{nil}, true, "", 1, 0},
+		{"as it must be", []error{nil, cycle2}, []error{nil}, true, "", 1, 0},
+		{"from another party on", []error{cycle2, nil}, nil, false, otherParties, 1, 0},
+		{"another goroutine", changed(func(w []rqlock.Wait) { w[1].Goroutine = 3 }), nil, false, otherParties, 1, 0},
+		{"another holder", changed(func(w []rqlock.Wait) { w[1].Holders[0].Goroutine = 3 }), nil, false, otherParties, 1, 0},
+		{"a holder that writes", changed(func(w []rqlock.Wait) { w[0].Holders[0].Reads = false }), nil, false, otherParties, 1, 0},
+		{"no holder", changed(func(w []rqlock.Wait) { w[0].Holders = nil }), nil, false, otherParties, 1, 0},
+		{"more holders", changed(func(w []rqlock.Wait) { w[0].More = 1 }), nil, false, otherParties, 1, 0},
+		{"a waiter that reads", changed(func(w []rqlock.Wait) { w[0].Read = true }), nil, false, otherParties, 1, 0},
+		{"one lock twice", changed(func(w []rqlock.Wait) { w[1].Lock = w[0].Lock }), nil, false, otherParties, 1, 0},
 		{"no victim", []error{nil, nil}, nil, false, "a cycle had no victim, or several", 1, 0},
-		{"two victims", []error{cycle2, cycle2}, nil, false, "a cycle had no victim, or several", 1, 0},
+		{"two victims", []error{cycle2, cycle2}, nil, false, otherParties + "; a cycle had no victim, or several", 1, 0},
 		{"another cycle", []error{&rqlock.DeadlockError{Cycle: make([]rqlock.Wait, 3)}, nil}, nil, false, "wrong error in a cycle; a cycle had no victim, or several", 1, 0},
-		{"another error besides", []error{cycle2, context.Canceled}, nil, false, "wrong error in a cycle", 1, 0},
-		{"a bystander", []error{cycle2, nil}, []error{nil, cycle2}, false, "a bystander of a cycle failed", 1, 0},
+		{"another error besides", []error{context.Canceled, cycle2}, nil, false, "wrong error in a cycle", 1, 0},
+		{"a bystander", []error{nil, cycle2}, []error{nil, cycle2}, false, "a bystander of a cycle failed", 1, 0},
 		{"a real stall, and no cycle", []error{stall, nil}, nil, false, "", 0, 1},
 		{"a real stall, and a cycle", []error{stall, cycle2}, nil, true, "", 1, 0},
 		{"a real stall of a bystander", []error{nil, cycle2}, []error{stall}, true, "", 1, 0},
@@ -110,6 +228,7 @@ func TestJudgeCycle(t *testing.T) {
 		r := runner(t, Params{StallTimeout: timeout})
 		l := r.newInstance()
 		l.lastGrant.Store(nanotime() - int64(time.Hour)) // so each stall is real
+		l.holdBegan.Store(l.lastGrant.Load())
 		l.holders.Store(1)
 		outcomes := func(errs []error) (os []outcome) {
 			for _, err := range errs {
@@ -117,7 +236,8 @@ func TestJudgeCycle(t *testing.T) {
 			}
 			return os
 		}
-		c := &cycle{Runner: r, waiters: outcomes(test.waiters), bystanders: outcomes(test.bystanders)}
+		l1, l2 := r.newInstance(), r.newInstance()
+		c := &cycle{Runner: r, parties: []party{{side{l1, true}, writing(l2), 1}, {writing(l2), writing(l1), 2}}, waiters: outcomes(test.waiters), bystanders: outcomes(test.bystanders)}
 		r.cycles.made.Add(1)
 		r.sizes[2].made.Add(1)
 		ok := c.judge()

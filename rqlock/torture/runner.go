@@ -22,23 +22,24 @@ type Runner struct {
 	failures failures
 
 	locks  []*instance // the writers'
-	others struct {    // those of cycles, stalls, storms, chains and stops
+	others struct {    // those of cycles, stalls, storms, chains, stops and crossings
 		sync.Mutex
 		locks []*instance
 	}
-	visits      atomic.Int64 // sections of others
+	visits      atomic.Int64 // sections of others that write
 	tallies     []tally
 	cycles      injected
 	sizes       []injected // cycles of so many goroutines
 	stalls      injected
 	ends        injected
+	crossings   injected
 	lookedUp    atomic.Int64
 	otherStalls atomic.Int64 // real stalls of others
 	prevented   atomic.Int64
 	stops       stops
 	skipped     skipped
 
-	cycleSteps, endSteps, stormSteps, chainSteps, stopSteps atomic.Int64 // progress of those that inject
+	cycleSteps, endSteps, stormSteps, chainSteps, stopSteps, crossingSteps atomic.Int64 // progress of those that inject
 
 	started  time.Time
 	before   rqlock.Events
@@ -109,7 +110,7 @@ func (r *Runner) Run(ctx context.Context) Stats {
 		run   func()
 	}{
 		{r.p.Cycles, r.injectCycles}, {r.p.Stalls, r.injectStalls}, {r.p.Ends, r.injectEnds},
-		{r.p.Storms, r.injectStorms}, {r.p.Chains, r.injectChains}, {r.p.Stops, r.injectStops}, {r.p.Stutter, r.stutter},
+		{r.p.Storms, r.injectStorms}, {r.p.Chains, r.injectChains}, {r.p.Stops, r.injectStops}, {r.p.Crossings, r.injectCrossings}, {r.p.Stutter, r.stutter},
 		{r.p.Shuffle, r.shuffle}, {r.p.GC, r.collect}, {r.p.Procs, r.changeProcs},
 	} {
 		if extra.every > 0 {
@@ -244,7 +245,7 @@ func (r *Runner) watchdogs() (ds []*watchdog) {
 		steps *atomic.Int64
 	}{
 		{"cycles", r.p.Cycles, &r.cycleSteps}, {"stalls", r.p.Stalls, &r.stalls.made}, {"ends", r.p.Ends, &r.endSteps},
-		{"storms", r.p.Storms, &r.stormSteps}, {"chains", r.p.Chains, &r.chainSteps}, {"stops", r.p.Stops, &r.stopSteps},
+		{"storms", r.p.Storms, &r.stormSteps}, {"chains", r.p.Chains, &r.chainSteps}, {"stops", r.p.Stops, &r.stopSteps}, {"crossings", r.p.Crossings, &r.crossingSteps},
 	} {
 		if part.every > 0 {
 			// One that is made lasts for three stall timeouts at most.
@@ -359,6 +360,13 @@ func (r *Runner) Stats() Stats {
 		if i == 0 || n < s.Min {
 			s.Min = n
 		}
+		n = t.reads.Load()
+		s.Reads += n
+		s.MaxReads = max(s.MaxReads, n)
+		if i == 0 || n < s.MinReads {
+			s.MinReads = n
+		}
+		s.Recursions.add(&t.recursions)
 		s.TryLocks.add(&t.tryLocks)
 		s.Deadlines.add(&t.deadlines)
 		s.Cancelled.add(&t.cancelled)
@@ -373,6 +381,7 @@ func (r *Runner) Stats() Stats {
 	s.Cycles.add(&r.cycles)
 	s.Stalls.add(&r.stalls)
 	s.Ends.add(&r.ends)
+	s.Crossings.add(&r.crossings)
 	s.LookedUp = r.lookedUp.Load()
 	s.NotRun = r.skipped.list()
 	for n := range r.sizes {

@@ -22,6 +22,10 @@ type Stats struct {
 	Min     int64         `json:"min"`
 	Fail    int64         `json:"fail"` // failures of the lock, of all kinds
 
+	Reads    int64 `json:"reads"` // acquisitions for reading; the total has the others
+	MaxReads int64 `json:"max_reads"`
+	MinReads int64 `json:"min_reads"`
+
 	TryLocks   Tried `json:"try_locks"` // acquisitions that may fail
 	Deadlines  Tried `json:"deadlines"`
 	Cancelled  Tried `json:"cancelled"`
@@ -36,6 +40,9 @@ type Stats struct {
 	Ends          Injected         `json:"ends"`        // of goroutines that held a lock
 	LookedUp      int64            `json:"looked_up"`   // timeouts that say that such a goroutine has ended; most come too soon after another
 	CycleSizes    map[int]Injected `json:"cycle_sizes"` // cycles of so many goroutines
+
+	Recursions Injected `json:"recursions"` // of readers that read again; reported are those that were let in
+	Crossings  Injected `json:"crossings"`  // reported are those in which all readers were let in
 
 	Waits  Histogram      `json:"waits"`
 	Events *rqlock.Events `json:"events,omitempty"` // of the run, if the lock is resilient
@@ -73,6 +80,7 @@ type Disturbed struct {
 	Storms      int64 `json:"storms"` // of calls of TryLock
 	Chains      int64 `json:"chains"` // of goroutines that wait for one another
 	Stops       int64 `json:"stops"`  // of the process
+	Downgrades  int64 `json:"downgrades"`
 }
 
 // A Failure is what went wrong, once or more often.
@@ -93,7 +101,7 @@ func (s Stats) Err() error {
 			text += "\n" + f.String()
 		}
 		return errors.New(text)
-	case s.Total == 0:
+	case s.Total+s.Reads == 0:
 		return errors.New("torture: the lock was never acquired")
 	}
 	return nil
@@ -109,9 +117,15 @@ func (s Stats) Lines() []string {
 		failed = "!!!"
 	}
 	lines := []string{strings.TrimRight(fmt.Sprintf("Writes:  Total: %d  Max/Min: %d/%d %s  Fail: %d %s", s.Total, s.Max, s.Min, uneven, s.Fail, failed), " ")}
+	if s.Reads > 0 {
+		lines = append(lines, fmt.Sprintf("Reads:   Total: %d  Max/Min: %d/%d", s.Reads, s.MaxReads, s.MinReads))
+	}
 	if s.SelfDeadlocks.Made+s.Cycles.Made+s.Stalls.Made+s.Ends.Made > 0 {
 		lines = append(lines, fmt.Sprintf("Injected, reported/made:  self-deadlocks: %v  cycles: %v  stalls: %v  ends: %v, looked up: %d",
 			s.SelfDeadlocks, s.Cycles, s.Stalls, s.Ends, s.LookedUp))
+	}
+	if s.Recursions.Made+s.Crossings.Made+s.Disturbed.Downgrades > 0 {
+		lines = append(lines, fmt.Sprintf("Readers, let in/made:  recursions: %v  crossings: %v  downgrades: %d", s.Recursions, s.Crossings, s.Disturbed.Downgrades))
 	}
 	if s.TryLocks.Times+s.Deadlines.Times+s.Cancelled.Times > 0 {
 		lines = append(lines, fmt.Sprintf("Limited, failed/tried:  deadline: %v  cancelled: %v  try-lock: %v", s.Deadlines, s.Cancelled, s.TryLocks))
@@ -124,7 +138,7 @@ func (s Stats) Lines() []string {
 			d.LongHolds, d.Pauses, d.Shuffles, d.Respawns, d.Collections, d.Procs, d.Storms, d.Chains, d.Stops))
 	}
 	if e := s.Events; e != nil {
-		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d  rescued: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued, e.Rescued))
+		lines = append(lines, fmt.Sprintf("Events:  spun: %d  queued: %d  parked: %d  closed: %d  unqueued: %d  rescued: %d  admitted: %d", e.Spun, e.Queued, e.Parked, e.Closed, e.Unqueued, e.Rescued, e.Admitted))
 	}
 	if len(s.CycleSizes) > 0 {
 		line := "Cycles of size, reported/made:"
@@ -165,9 +179,9 @@ var lengths = map[int]string{7: "128ns", 10: "1µs", 13: "8µs", 17: "131µs", 2
 
 // A tally has what one writer counts, and those that replace it.
 type tally struct {
-	acquired, realStalls           atomic.Int64
+	acquired, reads, realStalls    atomic.Int64
 	tryLocks, deadlines, cancelled tried
-	selfDeadlocks                  injected
+	selfDeadlocks, recursions      injected
 	waits                          [len(Histogram{})]atomic.Int64
 	pinned                         atomic.Bool // the writer is to lock itself to a thread
 	_                              [64]byte
@@ -179,7 +193,7 @@ func (t *tally) waited(d time.Duration) {
 
 // steps grows while the writer makes progress.
 func (t *tally) steps() int64 {
-	return t.acquired.Load() + t.realStalls.Load() + t.tryLocks.failed.Load() + t.deadlines.failed.Load() + t.cancelled.failed.Load()
+	return t.acquired.Load() + t.reads.Load() + t.realStalls.Load() + t.tryLocks.failed.Load() + t.deadlines.failed.Load() + t.cancelled.failed.Load()
 }
 
 // tried is a Tried that is being counted.

@@ -36,17 +36,18 @@ var stopPatterns = []stopPattern{{1, 3, 2}, {9, 1, 8}}
 // stopInSection has the process stopped while a lock is held, which others wait for. They
 // must go on waiting. It returns an error if the process cannot be stopped.
 func (r *Runner) stopInSection(l *instance, s *stopper, p stopPattern, rnd *rand.Rand) error {
-	if !r.acquireFree(l) {
+	held := r.pick(l, rnd)
+	if !r.acquireFree(held) {
 		return nil
 	}
 	timeout := min(r.p.StallTimeout, 5*time.Second)
 	outcomes := make([]outcome, 1+rnd.IntN(3))
 	var waiters sync.WaitGroup
 	for i := range outcomes {
-		by := methods[rnd.IntN(unlimited)]
+		s, by := r.pick(l, rnd), methods[rnd.IntN(unlimited)]
 		waiters.Go(func() {
 			defer r.rescue()
-			outcomes[i] = r.visit(l, by)
+			outcomes[i] = r.visit(s, by)
 		})
 	}
 	time.Sleep(about(rnd, min(timeout/20, 5*time.Millisecond))) // the waiters park
@@ -56,7 +57,7 @@ func (r *Runner) stopInSection(l *instance, s *stopper, p stopPattern, rnd *rand
 		time.Sleep(timeout / 200)
 	}
 	time.Sleep(timeout / 50) // the waiters look
-	l.release()
+	held.release()
 	waiters.Wait()
 	r.stopSteps.Add(1)
 	for _, o := range outcomes {

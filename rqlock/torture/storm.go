@@ -29,9 +29,10 @@ func (r *Runner) storm(l *instance, rnd *rand.Rand) {
 		callers.Go(func() {
 			defer r.rescue()
 			for n := i; !over.Load() && !r.stopping.Load(); n++ {
-				if began := nanotime(); l.TryLock() {
-					l.granted(began)
-					r.section(l, func() {})
+				s := side{l, r.kind.Readers && n%2 == 0}
+				if began := nanotime(); s.locker().TryLock() {
+					s.granted(began, s.reads)
+					r.section(s, func() {})
 				}
 				if n%16 == 0 {
 					runtime.Gosched() // or the waiters hardly ever run
@@ -40,14 +41,14 @@ func (r *Runner) storm(l *instance, rnd *rand.Rand) {
 		}) //rqvet:ignore leak section unlocks it
 	}
 	for range 2 + rnd.IntN(3) {
-		by := lock
+		s, by := r.pick(l, rnd), lock
 		if r.kind.Resilient {
 			by = methods[rnd.IntN(len(methods))]
 		}
 		waiters.Go(func() {
 			defer r.rescue()
 			for n := 0; n < stormGrants && !r.stopping.Load(); n++ {
-				switch o := r.visit(l, by); {
+				switch o := r.visit(s, by); {
 				case o.err == nil:
 				case o.realStall(r):
 					r.otherStalls.Add(1)

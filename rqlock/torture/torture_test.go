@@ -43,6 +43,9 @@ func short(k Kind) Params {
 		p.Ends, p.Stops = 10*time.Millisecond, 50*time.Millisecond
 		p.Limits, p.TryLocks = 3, 5
 	}
+	if k.Readers && k.Resilient {
+		p.Crossings = 5 * time.Millisecond
+	}
 	return p
 }
 
@@ -83,11 +86,17 @@ func everything(k Kind, s Stats) bool {
 		s.Deadlines.Failed == 0 || s.Cancelled.Failed == 0 || s.Events.Queued == 0) {
 		return false
 	}
+	if k.Readers && s.Reads == 0 || k.Readers && k.Resilient && (s.Recursions.Reported == 0 || s.Crossings.Made == 0 || s.Disturbed.Downgrades == 0) {
+		return false
+	}
+	if k.Name == "rqlock-rw" && s.Events.Admitted == 0 {
+		return false // no crossing was one
+	}
 	d := s.Disturbed
 	return s.TryLocks.Times > 0 && d.Pauses > 0 && d.Shuffles > 0 && d.Respawns > 0 && d.Collections > 0 && d.Procs > 0 && d.Storms > 0 && d.Chains > 0
 }
 
-// TestTortureKinds: every lock passes but the busted one.
+// TestTortureKinds: every lock passes but the busted ones.
 func TestTortureKinds(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
 	for _, k := range Kinds {
@@ -101,7 +110,7 @@ func TestTortureKinds(t *testing.T) {
 				}
 				return
 			}
-			busted := k.Name == "busted"
+			busted := strings.HasPrefix(k.Name, "busted")
 			s := run(t, k, short(k), func(s Stats) bool {
 				return everything(k, s) && (busted && s.Fail > 0 || s.Elapsed >= atLeast())
 			})
@@ -371,10 +380,10 @@ func TestHistory(t *testing.T) {
 		l := newInstance(Kinds[0])
 		l.lastGrant.Store(now)
 		l.lastRelease.Store(at(test.released))
-		l.granted(at(test.began))
+		l.granted(at(test.began), false)
 		if test.again > 0 {
 			l.lastRelease.Store(now)
-			l.granted(at(test.again))
+			l.granted(at(test.again), false)
 		}
 		if got := len(l.idle(span{at(test.since), now}, test.d)) > 0; got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
@@ -385,18 +394,19 @@ func TestHistory(t *testing.T) {
 // TestRelease: a lock that is granted after a release was held until the release.
 func TestRelease(t *testing.T) {
 	l := newInstance(Kinds[0])
-	if _, err := l.acquire(lock); err != nil {
+	if _, err := writing(l).acquire(lock); err != nil {
 		t.Fatal(err)
 	}
 	before := nanotime()
-	l.release()
-	l.granted(before - int64(time.Hour))
+	writing(l).release()
+	l.granted(before-int64(time.Hour), false)
 	if got := l.lastGrant.Load(); got < before {
 		t.Errorf("the last grant was %v before the release", time.Duration(before-got))
 	}
 	if !l.TryLock() {
-		t.Error("release does not release the lock")
+		t.Fatal("release does not release the lock")
 	}
+	l.Unlock()
 }
 
 // TestWatchdog: time without a step counts, but not while writers pause.
@@ -451,7 +461,7 @@ func TestPaused(t *testing.T) {
 
 // TestParams: parameters that make no sense are refused, in one line that names one.
 func TestParams(t *testing.T) {
-	const rqlock, mutex, busted = 0, 3, 4
+	const rqlock, mutex, busted, rwlock, rwmutex, bustedReaders = 0, 3, 4, 5, 6, 7
 	for want, test := range map[string]struct {
 		kind int
 		Params
@@ -466,13 +476,21 @@ func TestParams(t *testing.T) {
 		"writers is 1: even busted excludes nobody from one writer":                                                  {busted, Params{Writers: 1}},
 		"writers is 100001: must be 100000 at most":                                                                  {rqlock, Params{Writers: 100_001}},
 		"churn is 24h0m0.000000001s: must be 24h0m0s at most":                                                        {rqlock, Params{Churn: 24*time.Hour + 1}},
+		"reads is 101: must be 100 at most":                                                                          {rwlock, Params{Reads: 101}},
+		"rqlock has no readers: reads, recursions, downgrades and crossings must be 0":                               {rqlock, Params{Reads: 1}},
+		"mutex has no readers: reads, recursions, downgrades and crossings must be 0":                                {mutex, Params{Crossings: 1}},
+		"rwmutex hangs if a reader reads again while a writer waits: crossings and recursions must be 0":             {rwmutex, Params{Recursions: 1}},
+		"writers is 1: even busted-readers excludes nobody from one writer":                                          {bustedReaders, Params{Writers: 1}},
 		"hang-after is 1ns: must be 100ms at least":                                                                  {rqlock, Params{HangAfter: 1}},
 	} {
 		if _, err := New(Kinds[test.kind], test.Params); err == nil || err.Error() != want {
 			t.Errorf("New(%+v): %v, want %s", test.Params, err, want)
 		}
 	}
-	if _, err := KindNamed("spin"); err == nil || err.Error() != `no lock "spin": want one of rqlock, purego, qspin, mutex, busted` {
+	if _, err := KindNamed("spin"); err == nil || err.Error() != `no lock "spin": want one of rqlock, purego, qspin, mutex, busted, rqlock-rw, rwmutex, busted-readers, busted-writers, busted-crossing` {
+		t.Error(err)
+	}
+	if _, err := New(Kind{Name: "one", Readers: true, New: newMutex}, Params{}); err == nil || err.Error() != "lock one: New returns no RWLocker: Readers must be false" {
 		t.Error(err)
 	}
 	if _, err := New(Kind{Name: "none"}, Params{}); err == nil || err.Error() != "lock none: New is nil: it must return a lock" {
@@ -497,16 +515,20 @@ func TestLines(t *testing.T) {
 	s.Deadlines = Tried{Times: 3, Failed: 1}
 	s.RealStalls = 8
 	s.Ends, s.LookedUp = Injected{2, 2}, 1
+	s.Reads, s.MaxReads, s.MinReads = 40, 22, 18
+	s.Recursions, s.Crossings, s.Disturbed.Downgrades = Injected{7, 6}, Injected{5, 4}, 3
 	s.Disturbed.Pauses, s.Disturbed.Stops = 4, 3
 	s.Events = &rqlock.Events{Queued: 5, Rescued: 1}
 	s.NotRun = map[string]string{"stops": "it is not to"}
 	want := []string{
 		"Writes:  Total: 30  Max/Min: 21/9 ???  Fail: 2 !!!",
+		"Reads:   Total: 40  Max/Min: 22/18",
 		"Injected, reported/made:  self-deadlocks: 0/0  cycles: 5/6  stalls: 0/0  ends: 2/2, looked up: 1",
+		"Readers, let in/made:  recursions: 6/7  crossings: 4/5  downgrades: 3",
 		"Limited, failed/tried:  deadline: 1/3  cancelled: 0/0  try-lock: 0/0",
 		"Not injected:  real stalls: 8  cycles prevented by them: 0",
 		"Disturbed:  long holds: 0  pauses: 4  shuffles: 0  respawns: 0  collections: 0  procs: 0  storms: 0  chains: 0  stops: 3",
-		"Events:  spun: 0  queued: 5  parked: 0  closed: 0  unqueued: 0  rescued: 1",
+		"Events:  spun: 0  queued: 5  parked: 0  closed: 0  unqueued: 0  rescued: 1  admitted: 0",
 		"Cycles of size, reported/made:  2: 3/4  3: 2/2",
 		"Not run:  stops: it is not to",
 		"Waits:   <128ns: 5  <8µs: 6  longer: 7",

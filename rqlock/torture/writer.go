@@ -21,7 +21,7 @@ type writer struct {
 // A section is a critical section: a lock that is held, and what its counters were when
 // the section began.
 type section struct {
-	*instance
+	side
 	a, b int64
 }
 
@@ -72,31 +72,85 @@ func (w *writer) round() {
 
 // enter acquires a lock and begins a section, which lasts until the end of the round.
 func (w *writer) enter(l *instance) bool {
-	wait, ok := w.acquire(l)
+	s := side{l, w.rnd.IntN(100) < w.p.Reads}
+	wait, ok := w.acquire(s)
 	if !ok {
 		return false
 	}
 	w.waited(time.Duration(wait.length()))
-	w.acquired.Add(1)
-	a, b := l.enter()
-	w.held = append(w.held, section{l, a, b})
+	if s.reads {
+		w.reads.Add(1)
+	} else {
+		w.acquired.Add(1)
+	}
+	w.held = append(w.held, w.begin(s))
 	w.hold()
 	if w.oneIn(w.p.SelfDeadlocks) {
-		w.lockAgain(l)
+		w.lockAgain(s)
+	}
+	if s.reads && w.oneIn(w.p.Recursions) {
+		w.recursions.made.Add(1)
+		if w.readAgain(s, 1+w.rnd.IntN(3)) {
+			w.recursions.reported.Add(1)
+		}
 	}
 	return true
 }
 
-// leave ends a section, which no other may overlap, and releases the lock.
-func (r *Runner) leave(s section) {
-	if !s.counters.leave(s.a, s.b) {
-		r.fail("two sections overlapped", "the counters of a lock changed in a section")
+// leave ends a section and releases the lock, or turns it into a section that reads before.
+func (w *writer) leave(s section) {
+	if l, ok := s.Locker.(interface{ Downgrade() }); ok && !s.reads && w.oneIn(w.p.Downgrades) {
+		w.finish(s)
+		s.downgrading()
+		l.Downgrade()
+		w.disturbed.downgrades.Add(1)
+		written := s.a
+		if s = w.begin(side{s.instance, true}); s.a != written {
+			w.fail("a writer came in while another one became a reader", "the counters of a lock changed in Downgrade")
+		}
+		w.work(w.about(w.p.Section))
 	}
+	w.Runner.leave(s)
+}
+
+// begin begins a section of a lock that the caller has acquired.
+func (r *Runner) begin(s side) section {
+	if !s.reads {
+		a, b := s.enter()
+		return section{s, a, b}
+	}
+	a, b := s.look()
+	if a != b {
+		r.fail(overlapped, "a reader found the counters of a lock %d and %d", a, b)
+	}
+	return section{s, a, b}
+}
+
+// finish ends a section. The caller still holds the lock.
+func (r *Runner) finish(s section) {
+	switch {
+	case !s.reads:
+		if !s.counters.leave(s.a, s.b) {
+			r.fail("two sections overlapped", "the counters of a lock changed in a section")
+		}
+	default:
+		if a, b := s.look(); a != s.a || b != s.b {
+			r.fail(overlapped, "the counters of a lock changed while it was read")
+		}
+	}
+}
+
+// overlapped is the failure of a lock that had a reader and a writer at a time.
+const overlapped = "a section of a reader and one of a writer overlapped"
+
+// leave ends a section, and releases the lock.
+func (r *Runner) leave(s section) {
+	r.finish(s)
 	s.release()
 }
 
 // acquire acquires a lock by a random method, and judges the error.
-func (w *writer) acquire(l *instance) (wait span, ok bool) {
+func (w *writer) acquire(s side) (wait span, ok bool) {
 	by, tried, expected := lock, (*tried)(nil), error(nil)
 	switch {
 	case w.oneIn(w.p.TryLocks):
@@ -114,9 +168,9 @@ func (w *writer) acquire(l *instance) (wait span, ok bool) {
 	if tried != nil {
 		tried.times.Add(1)
 	}
-	wait, err := l.acquire(by)
+	wait, err := s.acquire(by)
 	if err != nil {
-		w.judge(outcome{l, wait, err}, tried, expected)
+		w.judge(outcome{s.instance, wait, err}, tried, expected)
 	}
 	return wait, err == nil
 }
@@ -155,15 +209,11 @@ func (w *writer) judge(o outcome, tried *tried, expected error) {
 	}
 }
 
-// lockAgain locks what the writer holds.
-func (w *writer) lockAgain(l *instance) {
+// lockAgain locks what the writer holds. If that is for reading, it locks for writing.
+func (w *writer) lockAgain(s side) {
 	w.selfDeadlocks.made.Add(1)
-	var err error
-	if w.rnd.IntN(2) == 0 {
-		err = l.Lock()
-	} else {
-		err = l.LockTimeout(time.Hour)
-	}
+	again := side{s.instance, !s.reads && w.picksReads(w.rnd)}
+	err := methods[w.rnd.IntN(len(methods))](again.locker())
 	w.returned.count(err)
 	if isCycle(err, 1) {
 		w.selfDeadlocks.reported.Add(1)
@@ -171,6 +221,25 @@ func (w *writer) lockAgain(l *instance) {
 	}
 	w.fail("locking a held lock again was no deadlock", "%v", err)
 }
+
+// readAgain reads what the writer reads, in sections of so many levels. It reports whether it
+// was let in at once each time, whoever waits.
+func (w *writer) readAgain(s side, levels int) bool {
+	by := append(methods, tryLock, atOnce)[w.rnd.IntN(len(methods)+2)]
+	err := by(s.readers)
+	w.returned.count(err)
+	if err != nil {
+		w.fail("a reader was not let in again", "%v", err)
+		return false
+	}
+	w.work(w.about(w.p.Section))
+	ok := levels == 1 || w.readAgain(s, levels-1)
+	s.readers.Unlock()
+	return ok
+}
+
+// atOnce gives up at once if it must wait.
+func atOnce(l Locker) error { return l.LockTimeout(1) }
 
 // isCycle reports whether err is a deadlock of n goroutines.
 func isCycle(err error, n int) bool {

@@ -5,6 +5,7 @@
 // Other examples, of which the first one must fail:
 //
 //	rqtorture -lock busted               # this lock excludes nobody
+//	rqtorture -lock rqlock-rw -reads 95  # the reader-writer lock, with few writers
 //	rqtorture -fail-fast -duration 0     # until something fails
 //	go run -race ./rqlock/cmd/rqtorture  # and the race detector watches
 //	go run -tags purego ./rqlock/cmd/rqtorture -lock purego

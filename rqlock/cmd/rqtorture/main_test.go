@@ -148,6 +148,22 @@ func TestBusted(t *testing.T) {
 	}
 }
 
+// TestReaders: a lock with readers is read and written, as often as asked for.
+func TestReaders(t *testing.T) {
+	cmd := command(t, "-lock", "rqlock-rw", "-reads", "90", "-duration", "30s", "-stat-interval", "10ms", "-seed", fmt.Sprint(seed.Of(t)),
+		"-stalls", "0", "-ends", "0", "-stops", "0", "-long-hold", "0")
+	all := strings.Join(interrupted(t, cmd, 3, "Reads:"), "\n")
+	for _, want := range []string{
+		`^rqlock-rw-torture:--- Start of test: .* reads=90 `, `\nrqlock-rw-torture: Reads:   Total: \d+  Max/Min: \d+/\d+\n`,
+		`\nrqlock-rw-torture: Readers, let in/made:  recursions: \d+/\d+  crossings: \d+/\d+  downgrades: \d+\n`,
+		`\nrqlock-rw-torture:--- End of test: SUCCESS: `,
+	} {
+		if !regexp.MustCompile(want).MatchString(all) {
+			t.Errorf("no %s\n%s", want, all)
+		}
+	}
+}
+
 // TestLost: a result that cannot be written is no success.
 func TestLost(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -183,7 +199,7 @@ func TestHelp(t *testing.T) {
 	if code != 0 || errs != "" {
 		t.Errorf("exit code %d, stderr %q", code, errs)
 	}
-	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  -stall-timeout duration\n    \t", "\n  -ends duration\n    \t", "\n  -storms duration\n    \t",
+	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  rqlock-rw ", "\n  -reads int\n    \t", "\n  -crossings duration\n    \t", "\n  -stall-timeout duration\n    \t", "\n  -ends duration\n    \t", "\n  -storms duration\n    \t",
 		"\n  -chains duration\n    \t", "\n  -stops duration\n    \t", "\n  -lock name\n", "\n  -fail-fast\n    \t"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q\n%s", want, out)

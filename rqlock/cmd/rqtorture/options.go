@@ -65,13 +65,15 @@ Rqtorture tortures a lock: many goroutines acquire a few locks and nest them, wh
 goroutines are replaced, the garbage collector runs and GOMAXPROCS changes. Deadlocks
 and stalls are injected; the lock must report each one exactly as it happened. Now and
 then goroutines end while they hold a lock, storm it by TryLock, or wait in a long
-chain, and the process is stopped for a while.
+chain, and the process is stopped for a while. If the lock has readers, all of that is
+done by readers and by writers, and readers read again and wait in a ring that only
+waiting writers close, where they must be let in.
 The exit code is 0 if nothing failed, 1 if something did, 2 if a flag is wrong.
 
 Locks:
 `)
 	for _, k := range torture.Kinds {
-		fmt.Printf("  %-8s %s\n", k.Name, k.Doc)
+		fmt.Printf("  %-15s %s\n", k.Name, k.Doc)
 	}
 	fmt.Print(`
 Flags (0 turns off what a flag is for, unless it says otherwise; the defaults are those

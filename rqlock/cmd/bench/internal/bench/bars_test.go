@@ -32,6 +32,10 @@ func TestBars(t *testing.T) {
 		{"grid", gridTable, 0.5, 2, 4},
 		{"failure", failureTable, 0.5, 1000, 3},
 		{"waits", sleepersTable, 0.5, 1e5, 1},
+		{"rwpairs", rwPairsTable, 0.3, 3, 6},
+		{"rwgrid", rwGridTable, 0.5, 2, 3},
+		{"rwwait", rwWaitTable, 0.5, 2, 1},
+		{"rwfailure", rwFailureTable, 0.5, 2, 3},
 	} {
 		for by, want := range map[float64]string{c.fast: keptWord, c.slow: missedWord} {
 			notes := strings.Join(c.table(scaled(c.part, by)).notes, "\n")
@@ -50,7 +54,7 @@ func TestBars(t *testing.T) {
 func TestBarsAtEdge(t *testing.T) {
 	ratio := func(part, cell, unit string, x float64, notes func(*Report) table) string {
 		r := &Report{Runs: 10}
-		for lock, v := range map[string]float64{rq: x, mutex: 1} {
+		for lock, v := range map[string]float64{rq: x, mutex: 1, rwBase: 1, peerRW: 1, rqMutex: 1} {
 			s := make(series, r.Runs)
 			for i := range s {
 				s[i] = v
@@ -58,8 +62,10 @@ func TestBarsAtEdge(t *testing.T) {
 			r.Results = append(r.Results, Result{part, cell, lock, unit, 1, s})
 		}
 		t := notes(r)
-		last := t.rows[0][len(t.rows[0])-1]
-		return strings.Join(append(t.notes, last), "\n")
+		for _, row := range t.rows {
+			t.notes = append(t.notes, row[len(row)-1])
+		}
+		return strings.Join(t.notes, "\n")
 	}
 	for _, c := range []struct {
 		part, cell, unit string
@@ -79,6 +85,18 @@ func TestBarsAtEdge(t *testing.T) {
 		{"waits", waitCell("crowd", 100_000), "cpu-ns", sleepersTable, 3, "3.00: "},
 		{"waits", waitCell("asleep", 1000), "cpu-%", sleepersTable, 0.5, "0.50: "},
 		{"waits", waitCell("asleep", 1000), "wakeups/s", sleepersTable, 50, "50.0: "},
+		{"rwpairs", pairCell("read"), nsPerOp, rwPairsTable, 1.25, "RUnlock: rqlock/rwmutex: %.2f (bar 1.25: "},
+		{"rwpairs", pairCell("read"), minNsPerOp, rwPairsTable, 1, "RUnlock: rqlock/rwmutex, the fastest pairs: %.2f (bar 1.00: "},
+		{"rwpairs", pairCell("read"), nsPerOp, rwPairsTable, 1.2, "RUnlock: rqlock/xsync: %.2f (bar 1.20: "},
+		{"rwpairs", pairCell("write"), nsPerOp, rwPairsTable, 0.6, "Unlock: rqlock/rwmutex: %.2f (bar 0.60: "},
+		{"rwpairs", pairCell("readers"), nsPerOp, rwPairsTable, 0.35, "goroutines: rqlock/rwmutex: %.2f (bar 0.35: "},
+		{"rwpairs", pairCell("readers"), nsPerOp, rwPairsTable, 1.2, "goroutines: rqlock/xsync: %.2f (bar 1.20: "},
+		{"rwgrid", rwGrid()[0].String(), nsPerOp, rwGridTable, 1.35, "one goroutine, worst: %.2f (bar 1.35: "},
+		{"rwgrid", rwGrid()[10].String(), nsPerOp, rwGridTable, 0.8, "geometric mean %.2f (bar 0.80: "},
+		{"rwwait", rwWaitCell, longUnit, rwWaitTable, 1, "p99.9: %.2f (bar 1.00: "},
+		{"rwfailure", "case=lock-reading", nsPerOp, rwFailureTable, 2, "Lock while reading: RWMutex/Mutex: %.2f (bar 2.00: "},
+		{"rwfailure", "case=rlock-writing", nsPerOp, rwFailureTable, 2, "RLock while writing: RWMutex/Mutex: %.2f (bar 2.00: "},
+		{"rwfailure", "case=cycle2", nsPerOp, rwFailureTable, 2, "through readers: RWMutex/Mutex: %.2f (bar 2.00: "},
 	} {
 		for x, word := range map[float64]string{c.bar * 0.99: keptWord, c.bar * 1.01: missedWord} {
 			says := c.says + word
@@ -118,14 +136,15 @@ func TestWhollyAbove(t *testing.T) {
 		part, cell string
 		table      func(*Report) table
 		bar        float64
-		of         int
+		of, skip   int // skip: columns at the end that have other bars
 	}{
-		{"gomutex", cell, goMutexTable, 1.05, 21},
-		{"grid", grid()[3].String(), gridTable, 1.10, 24},
+		{"gomutex", cell, goMutexTable, 1.05, 21, 0},
+		{"grid", grid()[3].String(), gridTable, 1.10, 24, 4},
+		{"rwgrid", rwGrid()[11].String(), rwGridTable, 1.15, 32, 0},
 	} {
 		for _, by := range []float64{0.99, 1.01} {
 			r := sample()
-			theirs := r.Results.runs(c.part, c.cell, mutex, nsPerOp)
+			theirs := r.Results.runs(c.part, c.cell, baseOf(c.part), nsPerOp)
 			for i := range theirs {
 				r.Results.runs(c.part, c.cell, rq, nsPerOp)[i] = theirs[i] * c.bar * by
 			}
@@ -136,7 +155,7 @@ func TestWhollyAbove(t *testing.T) {
 			tb := c.table(r)
 			marks := 0
 			for _, row := range tb.rows {
-				marks += strings.Count(strings.Join(row[:len(row)-4], " "), "!") // the grid's last columns have other bars
+				marks += strings.Count(strings.Join(row[:len(row)-c.skip], " "), "!")
 			}
 			if notes := strings.Join(tb.notes, "\n"); !strings.Contains(notes, want) || (marks > 0) != (by > 1) {
 				t.Errorf("%s: no %q, or %d marks:\n%s", c.part, want, marks, notes)

@@ -31,8 +31,8 @@ func (r *Report) csv() ([]byte, error) {
 	return b.Bytes(), w.Error()
 }
 
-// benchNames are the names of the parts in the format of go test -bench. The distribution of
-// waits has none, and is left out there.
+// benchNames are the names of the parts in the format of go test -bench. Distributions of
+// waits have none, and are left out there.
 var benchNames = map[string]string{
 	"uncontended": "Uncontended",
 	"gomutex":     "GoMutex",
@@ -43,6 +43,10 @@ var benchNames = map[string]string{
 	"memory":      "Memory",
 	"kernel":      "Kernel",
 	"waits":       "Waits",
+	"rwpairs":     "RWPairs",
+	"rwgrid":      "RWContended",
+	"rwwait":      "RWWait",
+	"rwfailure":   "RWFailure",
 }
 
 // benchstat returns a line for each run, as go test -bench -count prints them. benchstat
@@ -102,7 +106,7 @@ func (r *Report) benchLine(rs Results, run int) *benchfmt.Result {
 // benchProcs is GOMAXPROCS of a measurement.
 func benchProcs(r Result, procs int) string {
 	switch r.Part {
-	case "gomutex", "grid", "wait", "fairness":
+	case "gomutex", "grid", "wait", "fairness", "rwpairs", "rwgrid", "rwwait":
 		return field(r.Cell, "procs")
 	case "memory":
 		return strconv.Itoa(fewProcs)

@@ -64,7 +64,7 @@ var figures = []figure{
 	{what: "their cells wholly above 1.05", of: func(r *Report) float64 { return r.numberAbove("gomutex", goCellBar) }, show: whole, bar: 0},
 	{what: "2 to 4,096 goroutines (24 cells), geometric mean", of: (*Report).gridMean, show: fraction, bar: gridBar},
 	{what: "their cells wholly above 1.10", of: func(r *Report) float64 { return r.numberAbove("grid", gridCellBar) }, show: whole, bar: 0},
-	{what: "p99.9 of the wait, 16 goroutines", of: (*Report).longWaitRatio, show: fraction, bar: waitBar},
+	{what: "p99.9 of the wait, 16 goroutines", of: func(r *Report) float64 { return r.longWaitRatio("wait", fewCell, rq) }, show: fraction, bar: waitBar},
 	{what: "fairness, slowest/fastest of 16 goroutines (1 is fair)", of: func(r *Report) float64 { return r.fairness(rq) }, show: fraction, bar: math.NaN()},
 	{what: "unwinding a chain of 50 to 10,000 locks, slowest", of: func(r *Report) float64 { return r.worstWait("unwind-ns") }, show: fraction, bar: 3},
 	{what: "hand-off of 1 to 1,000 unrelated locks, p99, slowest", of: func(r *Report) float64 { return r.worstWait("p99-ns") }, show: fraction, bar: 3},
@@ -73,6 +73,19 @@ var figures = []figure{
 	{what: "100,000 waiters at one lock, CPU time", of: func(r *Report) float64 { return r.worstWait("cpu-ns") }, show: fraction, bar: 3},
 	{what: "self-deadlock, in uncontended pairs of sync.Mutex", of: func(r *Report) float64 { return r.failurePairs("self").median() }, show: number, bar: 300},
 	{what: "cycle of two, in uncontended pairs of sync.Mutex", of: func(r *Report) float64 { return r.failurePairs("cycle2").median() }, show: number, bar: 2000},
+	{what: "RWMutex: a pair of reads", of: func(r *Report) float64 { return r.rwPairRatios("read", rwBase).median() }, show: fraction, bar: pairCases[0].bar},
+	{what: "RWMutex: the same, the fastest pairs", of: func(r *Report) float64 { return r.rwPairMinima("read", rq, rwBase) }, show: fraction, bar: pairCases[0].minima},
+	{what: "RWMutex: the same by xsync.RBMutex's", of: func(r *Report) float64 { return r.rwPairRatios("read", peerRW).median() }, show: fraction, bar: pairCases[0].xsync},
+	{what: "RWMutex: a pair of writes", of: func(r *Report) float64 { return r.rwPairRatios("write", rwBase).median() }, show: fraction, bar: pairCases[1].bar},
+	{what: "RWMutex: reads by two goroutines", of: func(r *Report) float64 { return r.rwPairRatios("readers", rwBase).median() }, show: fraction, bar: pairCases[2].bar},
+	{what: "RWMutex: the same by xsync.RBMutex's", of: func(r *Report) float64 { return r.rwPairRatios("readers", peerRW).median() }, show: fraction, bar: pairCases[2].xsync},
+	{what: "RWMutex: 1 to 4,096 goroutines (40 cells), geometric mean", of: (*Report).rwGridMean, show: fraction, bar: rwGridBar},
+	{what: "RWMutex: the worst cell of one goroutine", of: (*Report).rwWorstAlone, show: fraction, bar: rwAloneBar},
+	{what: "RWMutex: other cells wholly above 1.15", of: func(r *Report) float64 { return r.numberAbove("rwgrid", rwCellBar) }, show: whole, bar: 0},
+	{what: "RWMutex: p99.9 of a writer's wait, 16 readers", of: func(r *Report) float64 { return r.longWaitRatio("rwwait", rwWaitCell, rq) }, show: fraction, bar: waitBar},
+	{what: "RWMutex: Lock while reading, by a self-deadlock of Mutex", of: func(r *Report) float64 { return r.rwFailureRatios("lock-reading").median() }, show: fraction, bar: rwFailureBar},
+	{what: "RWMutex: RLock while writing, by a self-deadlock of Mutex", of: func(r *Report) float64 { return r.rwFailureRatios("rlock-writing").median() }, show: fraction, bar: rwFailureBar},
+	{what: "RWMutex: cycle of two through readers, by Mutex's", of: func(r *Report) float64 { return r.rwFailureRatios("cycle2").median() }, show: fraction, bar: rwFailureBar},
 }
 
 // numberAbove counts the cells above the bar. It is NaN if there are none at all.
@@ -129,8 +142,9 @@ where it runs, writes the page of its kind, and this one.
 |---|{{range .Kinds}}---:|{{end}}---:|
 {{range .Rows}}|{{range .}} {{.}} |{{end}}
 {{end}}
-Where nothing else is said, a figure is rqlock's time by sync.Mutex's in the same run: below 1,
-rqlock is faster. A ! is beyond its bar, and a - was not measured, as by an older rqbench.
+Where nothing else is said, a figure is rqlock's time by sync.Mutex's in the same run, or
+RWMutex's by sync.RWMutex's: below 1, rqlock is faster. A ! is beyond its bar, and a - was not
+measured, as by an older rqbench.
 `))
 
 // index returns the page that lists the kinds of machine with their main figures.

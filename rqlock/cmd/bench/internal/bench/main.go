@@ -3,6 +3,7 @@
 //
 //	go run -C rqlock/cmd/bench ./rqbench                # everything, some minutes
 //	go run -C rqlock/cmd/bench ./rqbench -only grid     # one part
+//	go run -C rqlock/cmd/bench ./rqbench -only rw       # the reader-writer lock's, a minute
 //	go run -C rqlock/cmd/bench ./rqbench -only waits -cell case=chain -runs 7
 //	go run -C rqlock/cmd/bench ./rqbench -locks rqlock,mutex -runs 3
 //	go run -C rqlock/cmd/bench ./rqbench -o ../../../docs/bench    # a page, plots and data of
@@ -15,6 +16,7 @@
 //	work, measure, kernel          one run of one lock
 //	gomutex, waits, empty, usage   the same: Go's benchmarks; sleeping and waking
 //	session, parts, failure        paired runs of all locks
+//	rw, rwtables                   the same of reader-writer locks, and their tables
 //	results, published             results, and those that were published for the kernel
 //	table, tables                  results as tables
 //	formats                        results as JSON, CSV and for benchstat
@@ -86,8 +88,8 @@ func parse(args []string, help io.Writer) (*options, error) {
 	fs.IntVar(&o.runs, "runs", 10, "paired `runs` that each ratio is the median of")
 	fs.DurationVar(&o.time, "time", 30*time.Millisecond, "`length` of a run")
 	fs.DurationVar(&o.fairTime, "fair", 2*time.Second, "`length` of a run that measures fairness")
-	fs.StringVar(&o.cell, "cell", "", "of gomutex, grid and waits, only the cells whose name has this `text`, as in procs=2/bench=Slack, procs=2/g=16/in=50/out=200 or case=chain/n=50")
-	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+" (default all)")
+	fs.StringVar(&o.cell, "cell", "", "of gomutex, grid, waits, rwpairs and rwgrid, only the cells whose name has this `text`, as in procs=2/bench=Slack, procs=2/g=16/in=50/out=200 or case=chain/n=50")
+	only := fs.String("only", "", "`parts` to run, of "+strings.Join(partNames(), ",")+", or rw for those of reader-writer locks (default all)")
 	locks := fs.String("locks", "", "`locks` to measure, of "+strings.Join(names(contenders()), ",")+" (default all)")
 	fs.StringVar(&o.dir, "o", "", "`directory` with a folder for each kind of machine: write a page with plots, and all data, into that of -machine, and the list of machines; like all paths, relative to the folder that go run -C sets")
 	fs.StringVar(&o.machine, "machine", "", "`kind` of machine, as in amd-epyc-zen3 (default: what the processor says, here "+thisMachine().Kind+")")
@@ -133,6 +135,9 @@ func (o *options) complete(args []string, only, locks string) (err error) {
 			return fmt.Errorf("-%s: another flag writes to %s", out.flag, out.path)
 		}
 	}
+	if only == rwParts {
+		only = strings.Join(slices.DeleteFunc(partNames(), func(n string) bool { return !strings.HasPrefix(n, rwParts) }), ",")
+	}
 	ps, err := choose("-only", only, partNames())
 	if err != nil {
 		return err
@@ -148,7 +153,7 @@ func (o *options) complete(args []string, only, locks string) (err error) {
 	}
 	o.locks = named(ls...)
 	o.machine = cmp.Or(o.machine, thisMachine().Kind)
-	if o.wanted(situationCells())+len(o.cells())+o.wanted(waitCells()) == 0 {
+	if o.wanted(situationCells())+len(o.cells())+o.wanted(waitCells())+o.wanted(rwPairCells())+len(o.rwCells()) == 0 {
 		return fmt.Errorf("-cell: no cell has %q in its name", o.cell)
 	}
 	if o.steps() == 0 {
@@ -156,6 +161,9 @@ func (o *options) complete(args []string, only, locks string) (err error) {
 	}
 	return nil
 }
+
+// rwParts stands for the parts of reader-writer locks, whose names begin with it.
+const rwParts = "rw"
 
 // steps counts what there is to measure.
 func (o *options) steps() (n int) {

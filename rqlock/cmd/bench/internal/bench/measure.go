@@ -47,13 +47,18 @@ const minRounds, minSlowRounds = 200, 50
 
 // calibrate returns the rounds of each goroutine with which a run of k takes about d.
 func (c cell) calibrate(k contender, d time.Duration) int {
+	return calibrated(c.g, d, func(n int) time.Duration { return c.run(k.new(), n) })
+}
+
+// calibrated returns the rounds of each of g goroutines with which run takes about d.
+func calibrated(g int, d time.Duration, run func(n int) time.Duration) int {
 	for n := minSlowRounds / 2; ; n *= 2 {
-		t := c.run(k.new(), n)
+		t := run(n)
 		if t < d/4 {
 			continue
 		}
 		least := minRounds
-		if t > time.Duration(n*c.g)*500 {
+		if t > time.Duration(n*g)*500 {
 			least = minSlowRounds
 		}
 		return max(least, int(float64(n)*float64(d)/float64(t)))

@@ -47,6 +47,66 @@ func TestContenders(t *testing.T) {
 	}
 }
 
+// TestShared: all loops of each contender that has readers read, or write.
+func TestShared(t *testing.T) {
+	readers, writers := newMix(100), newMix(0)
+	for name, fresh := range rwLocks {
+		l := fresh()
+		for _, c := range []struct {
+			loop   string
+			f      func()
+			writes bool
+		}{
+			{"reads", func() { l.reads(1) }, false},
+			{"mixed reads", func() { l.mixed(1, 0, 7, readers) }, false},
+			{"read", func() { l.read(func() {}) }, false},
+			{"writes", func() { l.writes(1) }, true},
+			{"mixed writes", func() { l.mixed(1, 0, 7, writers) }, true},
+		} {
+			var done chan struct{}
+			check := func(beside string, waits bool) {
+				done = make(chan struct{})
+				go func() { c.f(); close(done) }()
+				patience := 20 * time.Millisecond
+				if !waits {
+					patience = 10 * time.Second
+				}
+				select {
+				case <-done:
+					if waits {
+						t.Errorf("%s: %s went on beside a %s", name, c.loop, beside)
+					}
+				case <-time.After(patience):
+					if !waits {
+						t.Errorf("%s: %s waited for a %s", name, c.loop, beside)
+					}
+				}
+			}
+			l.Lock()
+			check("writer", true)
+			l.Unlock()
+			<-done
+			l.read(func() { check("reader", c.writes) })
+			<-done
+		}
+	}
+}
+
+// TestMix: of a mix, as many sections write as it says.
+func TestMix(t *testing.T) {
+	for _, reads := range shares {
+		writes := 0
+		for _, w := range newMix(reads).writes {
+			if w {
+				writes++
+			}
+		}
+		if want := len(mix{}.writes) * (100 - reads) / 100; writes != want {
+			t.Errorf("%d %% reads: %d writes, want %d", reads, writes, want)
+		}
+	}
+}
+
 // TestDetectors: the detectors of deadlocks are switched on. They allocate at each
 // acquisition.
 func TestDetectors(t *testing.T) {

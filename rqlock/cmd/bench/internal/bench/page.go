@@ -36,7 +36,8 @@ var pageTemplate = template.Must(template.New("page").Parse(`# Locks, measured: 
 
 ` + "`make bench`" + ` has written this page ({{.Machine.Date}}). The locks take turns: each round measures
 each of them once, and begins with another one. Times are medians of {{.Runs}} runs of about {{.Time}}.
-Ratios are medians of the rounds' ratios. If a ratio of times is below 1, rqlock is faster.
+Ratios are medians of the rounds' ratios. If a ratio of times is below 1, rqlock is faster. In the
+tables of reader-writer locks, rqlock is its RWMutex, else its Mutex.
 
 | machine | |
 |---|---|
@@ -81,7 +82,9 @@ limit, and good locks are close together. On the right there is none, which show
 hand-off costs.`,
 	"wait-cdf": `A curve that ends further left has shorter longest waits. The point of a curve at 0.1 % is the
 lock's p99.9.`,
-	"fairness": `1 is fair: all goroutines acquired the lock equally often.`,
+	"fairness":      `1 is fair: all goroutines acquired the lock equally often.`,
+	"rw-throughput": `More is better. On the left nobody writes, and on the right every other section does.`,
+	"rw-wait-cdf":   `A curve that ends further left has shorter longest waits of the writer.`,
 	"tax": `On the left, rqlock beside the same queued lock without owner, deadlock detection and timeouts.
 On the right, the same for the kernel's benchmarks, here and as published for its rqspinlock
 and qspinlock. Left of 1, resilience costs throughput. Ranges are cut off at 0.5 and 1.7.`,

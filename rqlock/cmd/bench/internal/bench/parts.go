@@ -27,6 +27,10 @@ var parts = []part{
 	{"memory", func(s *session) int { return len(s.locks) }, (*session).memory, memoryTable},
 	{"kernel", func(s *session) int { return s.runs * len(s.kernelLocks()) * len(kernelCells()) }, (*session).kernel, kernelTable},
 	{"waits", func(s *session) int { return s.runs * len(s.waitLocks()) * s.wanted(waitCells()) }, (*session).sleepers, sleepersTable},
+	{"rwpairs", (*session).rwPairSteps, (*session).rwPairs, rwPairsTable},
+	{"rwgrid", func(s *session) int { return s.runs * len(s.shared()) * len(s.rwCells()) }, (*session).rwContended, rwGridTable},
+	{"rwwait", func(s *session) int { return s.runs * len(s.shared()) }, (*session).rwWaits, rwWaitTable},
+	{"rwfailure", (*session).rwFailureSteps, (*session).rwFailures, rwFailureTable},
 }
 
 func partNames() (names []string) {
@@ -49,20 +53,21 @@ func (s *session) uncontended() Results {
 
 // pairs measures pairs of Lock and Unlock in batches. The fastest batch is a result of its
 // own, as whatever else the machine does disturbs it the least.
-func (s *session) pairs(c contender) outcome {
-	const batch = 10_000
-	l := c.new()
-	l.pairs(1) // allocates what is allocated once
+func (s *session) pairs(c contender) outcome { return s.batches(10_000, c.new().pairs) }
+
+// batches measures operations that f does as many of as it is told.
+func (s *session) batches(batch int, f func(n int)) outcome {
+	f(1) // allocates what is allocated once
 	ops, fastest := 0, time.Duration(math.MaxInt64)
 	start := time.Now()
 	for last := start; last.Sub(start) < s.time; ops += batch {
-		l.pairs(batch)
+		f(batch)
 		now := time.Now()
 		fastest = min(fastest, now.Sub(last))
 		last = now
 	}
 	o := perOp(time.Since(start), ops)
-	o.values = append(o.values, value{minNsPerOp, float64(fastest.Nanoseconds()) / batch})
+	o.values = append(o.values, value{minNsPerOp, float64(fastest.Nanoseconds()) / float64(batch)})
 	return o
 }
 
@@ -114,11 +119,16 @@ var quantiles = func() (qs []float64) {
 	return append(qs, 1-1e-5, 1-1e-6)
 }()
 
-// longWaits measures how long acquisitions wait. Some quantiles are results of the part
-// "wait". All of them together are the part "curve".
+// longWaits measures how long acquisitions wait.
 func (s *session) longWaits() Results {
-	rs := s.paired("wait", fewCell, s.runs, s.locks, func(c contender) outcome {
-		ds := waits(c.new(), 10*s.time)
+	return s.waitQuantiles("wait", fewCell, s.locks, func(c contender) []time.Duration { return waits(c.new(), 10*s.time) })
+}
+
+// waitQuantiles measures waits, which it gets sorted. Some quantiles are results of the part.
+// All of them together are the part that is its curve.
+func (s *session) waitQuantiles(part, cell string, cs []contender, waits func(contender) []time.Duration) Results {
+	rs := s.paired(part, cell, s.runs, cs, func(c contender) outcome {
+		ds := waits(c)
 		at := func(q float64) float64 { return float64(quantile(ds, q).Nanoseconds()) }
 		o := outcome{len(ds), []value{{"p50-ns", at(0.5)}, {"p99-ns", at(0.99)}, {"p99.9-ns", at(0.999)}, {"max-ns", at(1)}}}
 		for _, q := range quantiles {
@@ -128,14 +138,16 @@ func (s *session) longWaits() Results {
 	})
 	for i := range rs {
 		if strings.HasPrefix(rs[i].Unit, "q=") {
-			rs[i].Part, rs[i].Cell, rs[i].Unit = curve, rs[i].Cell+"/"+rs[i].Unit, "ns"
+			rs[i].Part, rs[i].Cell, rs[i].Unit = curves[part], rs[i].Cell+"/"+rs[i].Unit, "ns"
 		}
 	}
 	return rs
 }
 
-// curve is the part that has the distribution of waits.
-const curve = "curve"
+// curve and rwCurve are the parts that have the distributions of waits.
+const curve, rwCurve = "curve", "rwcurve"
+
+var curves = map[string]string{"wait": curve, "rwwait": rwCurve}
 
 // curveUnit is the unit of a quantile before it becomes a result of the part "curve".
 func curveUnit(q float64) string { return fmt.Sprintf("q=%.7g", q) }

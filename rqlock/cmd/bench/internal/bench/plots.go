@@ -34,6 +34,7 @@ func (r *Report) pictures() (ps []picture, err error) {
 		make func(*Report) (picture, error)
 	}{
 		{"grid", throughputPicture}, {curve, waitPicture}, {"fairness", fairnessPicture}, {"grid", taxPicture},
+		{"rwgrid", rwThroughputPicture}, {rwCurve, rwWaitPicture},
 	} {
 		if !r.Results.has(p.part) {
 			continue
@@ -172,15 +173,34 @@ func addLine(p *plot.Plot, lock string, xys plotter.XYs, points bool) error {
 // throughputPicture shows acquisitions over goroutines, with some work in sections and
 // between them, and with none.
 func throughputPicture(r *Report) (picture, error) {
-	pic := picture{name: "throughput", title: "Throughput over goroutines", width: 11 * vg.Inch, height: 5 * vg.Inch}
-	for _, kind := range []struct{ in, out, title string }{
-		{"50", "200", "50 ns in the section, 200 ns between"},
-		{"0", "0", "nothing in the section, nothing between"},
-	} {
+	return r.throughputs("grid", picture{name: "throughput", title: "Throughput over goroutines", width: 11 * vg.Inch, height: 5 * vg.Inch}, []throughputPlot{
+		{"50 ns in the section, 200 ns between", map[string]string{"in": "50", "out": "200"}},
+		{"nothing in the section, nothing between", map[string]string{"in": "0", "out": "0"}},
+	})
+}
+
+// rwThroughputPicture shows the same of reader-writer locks, with few writers and with many.
+func rwThroughputPicture(r *Report) (picture, error) {
+	var ps []throughputPlot
+	for _, reads := range shares {
+		ps = append(ps, throughputPlot{fmt.Sprintf("%d %% read, 50 ns in the section", reads), map[string]string{"in": "50", "reads": strconv.Itoa(reads)}})
+	}
+	return r.throughputs("rwgrid", picture{name: "rw-throughput", title: "Throughput of reader-writer locks", width: 16 * vg.Inch, height: 5 * vg.Inch}, ps)
+}
+
+// A throughputPlot shows the cells of a grid that have these fields.
+type throughputPlot struct {
+	title  string
+	fields map[string]string
+}
+
+// throughputs adds plots of a grid to a picture.
+func (r *Report) throughputs(part string, pic picture, ps []throughputPlot) (picture, error) {
+	for _, kind := range ps {
 		p := newPlot(kind.title, "goroutines (GOMAXPROCS 2)", "million acquisitions a second")
 		drawn := false
-		for _, lock := range r.Results.locks("grid") {
-			xys := r.throughput(lock, kind.in, kind.out)
+		for _, lock := range r.Results.locks(part) {
+			xys := r.throughput(part, lock, kind.fields)
 			if len(xys) == 0 {
 				continue
 			}
@@ -203,16 +223,25 @@ func throughputPicture(r *Report) (picture, error) {
 }
 
 // throughput returns a lock's curve in million acquisitions a second.
-func (r *Report) throughput(lock, in, out string) (xys plotter.XYs) {
-	for _, cell := range r.Results.cells("grid") {
-		if field(cell, "procs") != "2" || field(cell, "in") != in || field(cell, "out") != out {
+func (r *Report) throughput(part, lock string, fields map[string]string) (xys plotter.XYs) {
+	for _, cell := range r.Results.cells(part) {
+		if field(cell, "procs") != "2" || !hasFields(cell, fields) {
 			continue
 		}
 		g, _ := strconv.Atoi(field(cell, "g"))
-		xys = append(xys, plotter.XY{X: float64(g), Y: 1e3 / r.Results.runs("grid", cell, lock, nsPerOp).median()})
+		xys = append(xys, plotter.XY{X: float64(g), Y: 1e3 / r.Results.runs(part, cell, lock, nsPerOp).median()})
 	}
 	slices.SortFunc(xys, func(a, b plotter.XY) int { return int(a.X - b.X) })
 	return xys
+}
+
+func hasFields(cell string, fields map[string]string) bool {
+	for key, value := range fields {
+		if field(cell, key) != value {
+			return false
+		}
+	}
+	return true
 }
 
 // ticksAt has ticks at the given values only.
@@ -226,10 +255,20 @@ func ticksAt(values ...float64) plot.ConstantTicks {
 
 // waitPicture shows for each time the share of acquisitions that waited for longer.
 func waitPicture(r *Report) (picture, error) {
-	pic := picture{name: "wait-cdf", title: "How long they wait", width: 9 * vg.Inch, height: 5 * vg.Inch}
-	p := newPlot(fmt.Sprintf("acquisitions that waited longer (1 - F): %d goroutines, section %v, GOMAXPROCS %d", few, section, fewProcs), "wait", "")
-	for _, lock := range r.Results.locks(curve) {
-		if err := addLine(p, lock, r.tail(lock), false); err != nil {
+	return r.waitCurves(curve, picture{name: "wait-cdf", title: "How long they wait"}, fmt.Sprintf("%d goroutines, section %v", few, section))
+}
+
+// rwWaitPicture shows the same of a writer among readers.
+func rwWaitPicture(r *Report) (picture, error) {
+	return r.waitCurves(rwCurve, picture{name: "rw-wait-cdf", title: "How long a writer waits"}, fmt.Sprintf("a writer and %d readers, sections %v", few, section))
+}
+
+// waitCurves adds a plot of waits to a picture.
+func (r *Report) waitCurves(part string, pic picture, who string) (picture, error) {
+	pic.width, pic.height = 9*vg.Inch, 5*vg.Inch
+	p := newPlot(fmt.Sprintf("acquisitions that waited longer (1 - F): %s, GOMAXPROCS %d", who, fewProcs), "wait", "")
+	for _, lock := range r.Results.locks(part) {
+		if err := addLine(p, lock, r.tail(part, lock), false); err != nil {
 			return pic, err
 		}
 	}
@@ -243,9 +282,9 @@ func waitPicture(r *Report) (picture, error) {
 }
 
 // tail returns the complementary distribution of a lock's waits, as far as there are samples.
-func (r *Report) tail(lock string) (xys plotter.XYs) {
+func (r *Report) tail(part, lock string) (xys plotter.XYs) {
 	for _, res := range r.Results {
-		if res.Part != curve || res.Lock != lock {
+		if res.Part != part || res.Lock != lock {
 			continue
 		}
 		q, _ := strconv.ParseFloat(field(res.Cell, "q"), 64)

@@ -48,6 +48,9 @@ func sample() *Report {
 		add("fairness", fewCell, lock, evenness, 1/x)
 		add("memory", "", lock, "B", x)
 		add("memory", "", lock, "allocs/op", x)
+		if rwLocks[lock] != nil {
+			addShared(add, lock, x)
+		}
 		if kernelLocks[lock] != nil {
 			for _, cell := range kernelCells() {
 				add("kernel", cell, lock, opsPerS, x)
@@ -60,6 +63,15 @@ func sample() *Report {
 		add("failure", "case="+f.name, mutex, nsPerOp, 10)
 		add("failure", "case="+f.name, mutex, minNsPerOp, 9)
 	}
+	for _, p := range pairCases {
+		add("rwpairs", p.cell(), empty, nsPerOp, 5)
+	}
+	for _, f := range rwFailureCases {
+		for i, lock := range []string{rq, rqMutex, mutex} {
+			add("rwfailure", "case="+f.name, lock, nsPerOp, float64(100/(i+1)))
+			add("rwfailure", "case="+f.name, lock, minNsPerOp, float64(90/(i+1)))
+		}
+	}
 	for _, w := range waitCases {
 		for _, n := range w.ns {
 			for i, lock := range []string{rq, mutex} {
@@ -70,6 +82,25 @@ func sample() *Report {
 		}
 	}
 	return r
+}
+
+// addShared adds what is measured of a reader-writer lock.
+func addShared(add func(part, cell, lock, unit string, v float64), lock string, x float64) {
+	for _, p := range pairCases {
+		add("rwpairs", p.cell(), lock, nsPerOp, x)
+		if p.g == 1 {
+			add("rwpairs", p.cell(), lock, minNsPerOp, x-1)
+		}
+	}
+	for _, c := range rwGrid() {
+		add("rwgrid", c.String(), lock, nsPerOp, x)
+	}
+	for _, unit := range []string{"p50-ns", "p99-ns", longUnit, "max-ns"} {
+		add("rwwait", rwWaitCell, lock, unit, 100*x)
+	}
+	for j, q := range quantiles {
+		add(rwCurve, rwWaitCell+"/"+curveUnit(q), lock, "ns", x*float64(j+1))
+	}
 }
 
 var waitUnitsOf = map[string][]string{
@@ -140,7 +171,7 @@ func TestBenchstat(t *testing.T) {
 	}
 	written := 0
 	for _, r := range want.Results {
-		if r.Part != curve {
+		if r.Part != curve && r.Part != rwCurve {
 			written += len(r.Runs)
 		}
 	}
@@ -187,7 +218,7 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"throughput", "wait-cdf", "fairness", "tax"} {
+	for _, name := range []string{"throughput", "wait-cdf", "fairness", "tax", "rw-throughput", "rw-wait-cdf"} {
 		img, err := png.Decode(bytes.NewReader(files[name+".png"]))
 		if err != nil {
 			t.Errorf("%s.png: %v", name, err)
@@ -281,6 +312,7 @@ func TestUse(t *testing.T) {
 		{[]string{"-only", "kernel", "-locks", "mutex"}, 2, "-locks"},
 		{[]string{"-only", "waits", "-locks", "qspin"}, 2, "-locks"},
 		{[]string{"-only", "gomutex", "-cell", "case=chain"}, 2, "-cell"},
+		{[]string{"-only", "rw", "-locks", "qspin"}, 2, "-locks"},
 		{[]string{"-machine", "../x"}, 2, `"../x"`},
 		{[]string{"-machine", "Xeon"}, 2, `"Xeon"`},
 		{[]string{"-index"}, 2, "-o"},
@@ -329,7 +361,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("the list does not have the machine: %v\n%s", err, list)
 	}
 	got := filesOf(t, filepath.Join(dir, "abacus"))
-	want := []string{"README.md", "fairness.png", "fairness.svg", "results.csv", "results.json", "results.txt", "tax.png", "tax.svg", "throughput.png", "throughput.svg", "wait-cdf.png", "wait-cdf.svg"}
+	want := []string{"README.md", "fairness.png", "fairness.svg", "results.csv", "results.json", "results.txt", "rw-throughput.png", "rw-throughput.svg", "rw-wait-cdf.png", "rw-wait-cdf.svg", "tax.png", "tax.svg", "throughput.png", "throughput.svg", "wait-cdf.png", "wait-cdf.svg"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("files %v, want %v", got, want)
 	}

@@ -52,7 +52,7 @@ const (
 	gridBar        = 0.75 // geometric mean of the grid, by sync.Mutex
 	gridCellBar    = 1.10 // no cell of it wholly above
 	goCellBar      = 1.05 // no cell of Go's benchmarks wholly above
-	waitBar        = 1    // p99.9 of the waits, by sync.Mutex's
+	waitBar        = 1    // p99.9 of the waits, by sync.Mutex's or sync.RWMutex's
 )
 
 // goBars are those of the geometric mean of Go's benchmarks at each GOMAXPROCS.
@@ -70,8 +70,8 @@ func (r *Report) intervalName() string {
 	return "95 % interval"
 }
 
-// above returns the cells of a part in which the interval of rqlock's ratios to sync.Mutex
-// lies wholly above the bar, and how many cells there are.
+// above returns the cells of a part in which the interval of rqlock's ratios lies wholly
+// above the bar, and how many cells there are.
 func (r *Report) above(part string, bar float64) (cells []string, of int) {
 	for _, cell := range r.Results.cells(part) {
 		s := r.ratios(part, cell, rq)
@@ -86,14 +86,23 @@ func (r *Report) above(part string, bar float64) (cells []string, of int) {
 	return cells, of
 }
 
-// ratios are those of a lock to sync.Mutex in a cell, round by round.
+// baseOf is the lock that the others of a part are compared with.
+func baseOf(part string) string {
+	switch part {
+	case "rwpairs", "rwgrid", "rwwait":
+		return rwBase
+	}
+	return mutex
+}
+
+// ratios are those of a lock to the part's base in a cell, round by round.
 func (r *Report) ratios(part, cell, lock string) series {
-	return r.Results.runs(part, cell, lock, nsPerOp).by(r.Results.runs(part, cell, mutex, nsPerOp))
+	return r.Results.runs(part, cell, lock, nsPerOp).by(r.Results.runs(part, cell, baseOf(part), nsPerOp))
 }
 
 // aboveNote says which cells lie above their bar.
 func (r *Report) aboveNote(part string, bar float64) string {
-	what := fmt.Sprintf("rqlock/mutex: cells with an interval wholly above %.2f", bar)
+	what := fmt.Sprintf("rqlock/%s: cells with an interval wholly above %.2f", baseOf(part), bar)
 	cells, of := r.above(part, bar)
 	switch {
 	case of == 0:
@@ -227,27 +236,32 @@ func plainNote(what string, s series) string {
 func measured(s series) bool { return len(s) > 0 && !slices.ContainsFunc(s, math.IsNaN) }
 
 func waitTable(r *Report) table {
-	cell := fewCell
-	runs := func(lock, unit string) series { return r.Results.runs("wait", cell, lock, unit) }
-	t := table{
-		title: fmt.Sprintf("Wait for the lock, %d goroutines, section %v, GOMAXPROCS %d", few, section, fewProcs), left: 1,
-		head: []string{"lock", "median", "p99", "p99.9", "longest", "p99.9 of mutex's"},
-	}
-	for _, name := range r.Results.locks("wait") {
-		row := []string{name}
-		for _, unit := range []string{"p50-ns", "p99-ns", "p99.9-ns", "max-ns"} {
-			row = append(row, duration(runs(name, unit).median()))
-		}
-		t.rows = append(t.rows, append(row, fraction(ratio(runs(name, "p99.9-ns"), runs(mutex, "p99.9-ns")))))
-	}
-	t.notes = []string{ratioNote("rqlock/mutex, p99.9", r.longWaitRatio(), waitBar)}
+	t := r.waitTableOf("wait", fewCell)
+	t.title = fmt.Sprintf("Wait for the lock, %d goroutines, section %v, GOMAXPROCS %d", few, section, fewProcs)
 	return t
 }
 
-// longWaitRatio is that of the waits which only one in a thousand exceeds.
-func (r *Report) longWaitRatio() float64 {
-	runs := func(lock string) series { return r.Results.runs("wait", fewCell, lock, "p99.9-ns") }
-	return ratio(runs(rq), runs(mutex))
+// waitTableOf is the table, without its title, of a part that measures waits.
+func (r *Report) waitTableOf(part, cell string) table {
+	base := baseOf(part)
+	t := table{left: 1, head: []string{"lock", "median", "p99", "p99.9", "longest", "p99.9 of " + base + "'s"}}
+	for _, name := range r.Results.locks(part) {
+		row := []string{name}
+		for _, unit := range []string{"p50-ns", "p99-ns", longUnit, "max-ns"} {
+			row = append(row, duration(r.Results.runs(part, cell, name, unit).median()))
+		}
+		t.rows = append(t.rows, append(row, fraction(r.longWaitRatio(part, cell, name))))
+	}
+	t.notes = []string{ratioNote("rqlock/"+base+", p99.9", r.longWaitRatio(part, cell, rq), waitBar)}
+	return t
+}
+
+// longUnit is the unit of the wait that one in a thousand exceeds.
+const longUnit = "p99.9-ns"
+
+// longWaitRatio is that of a lock's long waits to those of the part's base.
+func (r *Report) longWaitRatio(part, cell, lock string) float64 {
+	return ratio(r.Results.runs(part, cell, lock, longUnit), r.Results.runs(part, cell, baseOf(part), longUnit))
 }
 
 func (r *Report) fairness(lock string) float64 {

@@ -26,7 +26,7 @@ var all = []contender{
 		new: func() lock { return new(qspinLock) }},
 	{name: "mutex", what: "Go's mutex", from: "sync", size: sizeof[sync.Mutex](),
 		new: func() lock { return new(mutexLock) }},
-	{name: "rwmutex", what: "Go's reader/writer lock, write side", from: "sync", size: sizeof[sync.RWMutex](),
+	{name: "rwmutex", what: "Go's reader/writer lock; beside mutexes, its write side", from: "sync", size: sizeof[sync.RWMutex](),
 		new: func() lock { return new(rwmutexLock) }},
 	{name: "trylock-sleep", what: "sync.Mutex.TryLock, and a sleep of 50 us while it fails", from: "written here", size: sizeof[sleepMutex](),
 		new: func() lock { return new(sleepLock) }},
@@ -38,7 +38,7 @@ var all = []contender{
 		new: func() lock { return &chanOneLock{l: make(chan struct{}, 1)} }},
 	{name: "channel-ctx", what: "a channel of one, selected together with a context", from: "written here", size: 8 + hchanSize,
 		new: func() lock { return &chanCtxLock{l: newCtxChan()} }},
-	{name: "xsync", what: "reader-biased lock RBMutex, write side", from: "github.com/puzpuzpuz/xsync/v4", size: sizeof[xsync.RBMutex](),
+	{name: "xsync", what: "reader-biased lock RBMutex, which gives readers a token; beside mutexes, its write side", from: "github.com/puzpuzpuz/xsync/v4", size: sizeof[xsync.RBMutex](),
 		new: func() lock { return &xsyncLock{l: xsync.NewRBMutex()} }},
 	{name: "gvisor", what: "Mutex, a wrapper of sync.Mutex", from: "gvisor.dev/gvisor/pkg/sync", size: sizeof[gsync.Mutex](),
 		new: func() lock { return new(gvisorLock) }},
@@ -54,6 +54,13 @@ var all = []contender{
 var kernelLocks = map[string]func() kernelLock{
 	"rqlock": func() kernelLock { return new(rqKernel) },
 	"qspin":  func() kernelLock { return new(qspinKernel) },
+}
+
+// rwLocks are the contenders that have readers, too.
+var rwLocks = map[string]func() rwLock{
+	"rqlock":  func() rwLock { return new(rqRW) },
+	"rwmutex": func() rwLock { return new(rwmutexRW) },
+	"xsync":   func() rwLock { return &xsyncRW{l: xsync.NewRBMutex()} },
 }
 
 type rqLock struct {
@@ -229,6 +236,66 @@ func (k *rqKernel) fileLock(inode *rqLock, locks *fileLocks, w *writer, stop *at
 		x.l.Unlock()
 	}
 	return ops
+}
+
+type rqRW struct {
+	_ line
+	l rqlock.RWMutex
+	_ line
+}
+
+func (x *rqRW) Lock() {
+	if err := x.l.Lock(); err != nil {
+		panic(err)
+	}
+}
+
+func (x *rqRW) Unlock() {
+	x.l.Unlock()
+}
+
+func (x *rqRW) writes(n int) {
+	for range n {
+		if err := x.l.Lock(); err != nil {
+			panic(err)
+		}
+		x.l.Unlock()
+	}
+}
+
+func (x *rqRW) reads(n int) {
+	for range n {
+		if err := x.l.RLock(); err != nil {
+			panic(err)
+		}
+		x.l.RUnlock()
+	}
+}
+
+func (x *rqRW) mixed(n, in, from int, m *mix) {
+	for i := range n {
+		if m.writes[(from+i)%len(m.writes)] {
+			if err := x.l.Lock(); err != nil {
+				panic(err)
+			}
+			work(in)
+			x.l.Unlock()
+		} else {
+			if err := x.l.RLock(); err != nil {
+				panic(err)
+			}
+			work(in)
+			x.l.RUnlock()
+		}
+	}
+}
+
+func (x *rqRW) read(section func()) {
+	if err := x.l.RLock(); err != nil {
+		panic(err)
+	}
+	section()
+	x.l.RUnlock()
 }
 
 type qspinLock struct {
@@ -492,6 +559,54 @@ func (x *rwmutexLock) visits(own *local, n int) {
 		own.accounts.move()
 		x.l.Unlock()
 	}
+}
+
+type rwmutexRW struct {
+	_ line
+	l sync.RWMutex
+	_ line
+}
+
+func (x *rwmutexRW) Lock() {
+	x.l.Lock()
+}
+
+func (x *rwmutexRW) Unlock() {
+	x.l.Unlock()
+}
+
+func (x *rwmutexRW) writes(n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+	}
+}
+
+func (x *rwmutexRW) reads(n int) {
+	for range n {
+		x.l.RLock()
+		x.l.RUnlock()
+	}
+}
+
+func (x *rwmutexRW) mixed(n, in, from int, m *mix) {
+	for i := range n {
+		if m.writes[(from+i)%len(m.writes)] {
+			x.l.Lock()
+			work(in)
+			x.l.Unlock()
+		} else {
+			x.l.RLock()
+			work(in)
+			x.l.RUnlock()
+		}
+	}
+}
+
+func (x *rwmutexRW) read(section func()) {
+	x.l.RLock()
+	section()
+	x.l.RUnlock()
 }
 
 type sleepLock struct {
@@ -864,6 +979,54 @@ func (x *xsyncLock) visits(own *local, n int) {
 		own.accounts.move()
 		x.l.Unlock()
 	}
+}
+
+type xsyncRW struct {
+	_ line
+	l *xsync.RBMutex
+	_ line
+}
+
+func (x *xsyncRW) Lock() {
+	x.l.Lock()
+}
+
+func (x *xsyncRW) Unlock() {
+	x.l.Unlock()
+}
+
+func (x *xsyncRW) writes(n int) {
+	for range n {
+		x.l.Lock()
+		x.l.Unlock()
+	}
+}
+
+func (x *xsyncRW) reads(n int) {
+	for range n {
+		token := x.l.RLock()
+		x.l.RUnlock(token)
+	}
+}
+
+func (x *xsyncRW) mixed(n, in, from int, m *mix) {
+	for i := range n {
+		if m.writes[(from+i)%len(m.writes)] {
+			x.l.Lock()
+			work(in)
+			x.l.Unlock()
+		} else {
+			token := x.l.RLock()
+			work(in)
+			x.l.RUnlock(token)
+		}
+	}
+}
+
+func (x *xsyncRW) read(section func()) {
+	token := x.l.RLock()
+	section()
+	x.l.RUnlock(token)
 }
 
 type gvisorLock struct {

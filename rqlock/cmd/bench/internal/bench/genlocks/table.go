@@ -12,6 +12,9 @@ type row struct {
 	Lock, Unlock string   // statements on x.l
 	Size         string   // in bytes, unless it is the type's
 	Kernel       bool     // has the kernel's benchmarks, too
+	Shared       string   // the type of l that has readers, too
+	RLock        string   // statements on x.l of readers
+	RUnlock      string
 }
 
 const (
@@ -26,6 +29,7 @@ var table = []row{
 		Imports: []string{`"github.com/rqlock/rqlock/rqlock"`},
 		Type:    "rqlock.Mutex", Lock: "if err := x.l.Lock(); err != nil {\npanic(err)\n}", Unlock: "x.l.Unlock()",
 		Kernel: true,
+		Shared: "rqlock.RWMutex", RLock: "if err := x.l.RLock(); err != nil {\npanic(err)\n}", RUnlock: "x.l.RUnlock()",
 	},
 	{
 		Name: "qspin", ID: "qspin", What: "the same queued lock without owner, detection and timeouts", From: "rqlock/internal/qspin",
@@ -34,7 +38,11 @@ var table = []row{
 		Kernel: true,
 	},
 	plain("mutex", "mutex", "Go's mutex", "sync", "sync.Mutex"),
-	plain("rwmutex", "rwmutex", "Go's reader/writer lock, write side", "sync", "sync.RWMutex"),
+	{
+		Name: "rwmutex", ID: "rwmutex", What: "Go's reader/writer lock; beside mutexes, its write side", From: "sync",
+		Type: "sync.RWMutex", Lock: "x.l.Lock()", Unlock: "x.l.Unlock()",
+		Shared: "sync.RWMutex", RLock: "x.l.RLock()", RUnlock: "x.l.RUnlock()",
+	},
 	plain("trylock-sleep", "sleep", "sync.Mutex.TryLock, and a sleep of 50 us while it fails", here, "sleepMutex"),
 	plain("cas-gosched", "cas", "compare-and-exchange, and runtime.Gosched while it fails", here, "casSpin"),
 	{
@@ -51,9 +59,10 @@ var table = []row{
 		Type: "ctxChan", New: "newCtxChan()", Lock: "if err := x.l.Lock(); err != nil {\npanic(err)\n}", Unlock: "x.l.Unlock()", Size: "8 + hchanSize",
 	},
 	{
-		Name: "xsync", ID: "xsync", What: "reader-biased lock RBMutex, write side", From: "github.com/puzpuzpuz/xsync/v4",
+		Name: "xsync", ID: "xsync", What: "reader-biased lock RBMutex, which gives readers a token; beside mutexes, its write side", From: "github.com/puzpuzpuz/xsync/v4",
 		Imports: []string{`"github.com/puzpuzpuz/xsync/v4"`},
 		Type:    "*xsync.RBMutex", New: "xsync.NewRBMutex()", Lock: "x.l.Lock()", Unlock: "x.l.Unlock()", Size: "sizeof[xsync.RBMutex]()",
+		Shared: "*xsync.RBMutex", RLock: "token := x.l.RLock()", RUnlock: "x.l.RUnlock(token)",
 	},
 	plain("gvisor", "gvisor", "Mutex, a wrapper of sync.Mutex", "gvisor.dev/gvisor/pkg/sync", "gsync.Mutex", gosync),
 	{
