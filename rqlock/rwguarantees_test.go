@@ -517,7 +517,7 @@ func TestRWStall(t *testing.T) {
 	go func() { // ends without RUnlock
 		must(t, l.RLock())
 		ended <- asm.CurrentGoid()
-	}()
+	}() //rqvet:ignore leak it is what the test is about
 	gone := <-ended
 	ids := []uint64{gone}
 	for i := range n {
@@ -816,11 +816,11 @@ func TestRWAllocs(t *testing.T) {
 			wg.Go(func() {
 				for range rounds {
 					if i%2 == 0 {
-						l.RLock()
+						l.RLock() //rqvet:ignore ignorederr an error is one more failure of the test
 						time.Sleep(10 * time.Microsecond)
 						l.RUnlock()
 					} else {
-						l.Lock()
+						l.Lock() //rqvet:ignore ignorederr an error is one more failure of the test
 						time.Sleep(10 * time.Microsecond)
 						l.Unlock()
 					}
@@ -1014,11 +1014,11 @@ func raceChild(l *RWMutex, kind string) {
 			runtime.Gosched()
 		}
 		if read {
-			l.RLock()
+			l.RLock() //rqvet:ignore ignorederr the race detector is asked
 			x++
 			l.RUnlock()
 		} else {
-			l.Lock()
+			l.Lock() //rqvet:ignore ignorederr the race detector is asked
 			x++
 			if kind == "downgraded" {
 				l.Downgrade()
@@ -1031,11 +1031,11 @@ func raceChild(l *RWMutex, kind string) {
 	}
 	var wg sync.WaitGroup
 	if kind == "waited" {
-		l.Lock()
+		l.Lock() //rqvet:ignore ignorederr the race detector is asked
 		x++
 		for range 1 {
 			wg.Go(func() {
-				l.RLock()
+				l.RLock() //rqvet:ignore ignorederr the race detector is asked
 				x++
 				l.RUnlock()
 			})
@@ -1195,7 +1195,7 @@ func TestRWStale(t *testing.T) {
 			if got := l.TryRLock(); got != want {
 				t.Errorf("TryRLock says %v, want %v", got, want)
 			}
-			return nil
+			return nil //rqvet:ignore leak what is held is looked at below
 		})
 	}
 	stale()

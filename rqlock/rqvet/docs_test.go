@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/imports"
 
 	"github.com/rqlock/rqlock/rqlock/rqvet"
@@ -43,7 +44,7 @@ func TestPages(t *testing.T) {
 			write(t, name, string(src))
 		}
 	}
-	got, _ := analyze(t, dir, false, "./...")
+	got, _ := analyze(t, withBlocks(t), dir, false, "./...")
 	for _, rule := range rqvet.Rules {
 		wrong := got["rqvet.test/wrong/"+string(rule)]
 		if len(wrong) == 0 {
@@ -64,6 +65,16 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s: the right code heldForCaller: %s", rule, d.Message)
 		}
 	}
+}
+
+// withBlocks is the analyzer with the rule that works on request.
+func withBlocks(t *testing.T) *analysis.Analyzer {
+	t.Helper()
+	a := rqvet.New()
+	if err := a.Flags.Set("blocks", "true"); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // TestIndex checks that the index links to every page, and that there are no others.
@@ -108,7 +119,7 @@ func module(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for name, replacer := range map[string]*strings.Replacer{
-		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root)),
+		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root), "./stub", filepath.ToSlash(root)+"/rqlock/rqvet/testdata/stub"),
 		"go.sum": strings.NewReplacer(),
 	} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))

@@ -17,13 +17,16 @@ const (
 	CopyLock     Rule = "copylock"     // a lock copied
 	LockOrder    Rule = "lockorder"    // two locks acquired in both orders (ABBA)
 	BadLock      Rule = "badlock"      // a nil lock, or one made from unsafe.Pointer
-	BadIgnore    Rule = "badignore"    // an ignore comment without rule or reason
+	Upgrade      Rule = "upgrade"      // a lock held for reading acquired for writing
+	BadRecord    Rule = "record"       // a reserved record not finished, or finished twice
+	Blocks       Rule = "blocks"       // a call that may block while a lock is held; on request
+	BadIgnore    Rule = "badignore"    // an ignore comment without rule or reason, or without use
 )
 
 // Rules lists every rule, in the order of the documentation.
 var Rules = []Rule{
 	IgnoredError, Unheld, Leak, SelfDeadlock, WrongUnlock, EarlyDefer,
-	BlockPinned, CopyLock, LockOrder, BadLock, BadIgnore,
+	BlockPinned, CopyLock, LockOrder, BadLock, Upgrade, BadRecord, Blocks, BadIgnore,
 }
 
 const docs = "https://github.com/rqlock/rqlock/blob/main/docs/rqvet/"
