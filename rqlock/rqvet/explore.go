@@ -41,6 +41,8 @@ type walk struct {
 	kept        []keptLock
 	hasUnlocker map[unlockable]bool
 	reached     map[*ssa.BasicBlock]*reached
+	live        map[*ssa.Function]*liveness
+	nothing     *state                   // that knows nothing
 	byValue     map[*ssa.BasicBlock]bool // branches that some path decides by what a variable holds
 	toggled     map[*path]bool           // locks that are unlocked where such a branch says so, and were not locked
 	unlocks     map[token.Pos]unlockSite
@@ -51,7 +53,7 @@ type walk struct {
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
 		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{},
-		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
+		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
 		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
 }
@@ -96,7 +98,7 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	base, outerBase := len(begin.defers), w.base
 	w.base = base
 	defer func() { w.base = outerBase }()
-	visited := map[*ssa.BasicBlock]*visits{}
+	visited := make([]visits, len(fn.Blocks))
 	var exits []exit
 	work := []point{{block: fn.Blocks[0], state: begin}}
 	for len(work) > 0 && !w.broken {
@@ -104,14 +106,12 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 		work = work[:len(work)-1]
 		if p.index == 0 {
 			w.prune(fn, p)
-			if visited[p.block] == nil {
-				visited[p.block] = &visits{keys: map[fingerprint]bool{}, count: map[fingerprint]int{}, joined: map[fingerprint]*state{}}
-			}
-			if p.state = w.visit(visited[p.block], p.state); p.state == nil {
+			here := &visited[p.block.Index]
+			if p.state = w.visit(here, p.state); p.state == nil {
 				continue
 			}
 			w.steps++
-			if len(visited[p.block].count) > maxStates || w.steps > maxSteps {
+			if len(here.groups) > maxStates || w.steps > maxSteps {
 				w.broken = true
 				break
 			}
@@ -123,30 +123,44 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	return w.distinct(exits)
 }
 
-// visits are the states that have come to a block.
-type visits struct {
-	keys   map[fingerprint]bool
-	count  map[fingerprint]int    // by lockKey
-	joined map[fingerprint]*state // by lockKey: what all states after the first maxKnown know
+// visits are the states that have come to a block, by the locks that they hold.
+type visits struct{ groups []*group }
+
+// group is the states in which the same is held.
+type group struct {
+	locks  fingerprint
+	keys   []fingerprint
+	joined *state // what all states after the first maxKnown know
+}
+
+// of is the group of the states that hold the same.
+func (v *visits) of(locks fingerprint) *group {
+	for _, g := range v.groups {
+		if g.locks == locks {
+			return g
+		}
+	}
+	g := &group{locks: locks}
+	v.groups = append(v.groups, g)
+	return g
 }
 
 // visit returns the state to go on with. It is nil if an equal state has come to the
 // block before. If many have come that hold the same locks, it is what they have in
 // common.
 func (w *walk) visit(v *visits, s *state) *state {
-	locks := s.lockKey()
-	if v.count[locks] >= maxKnown {
-		if old := v.joined[locks]; old != nil {
-			s.join(old)
+	g := v.of(s.lockKey())
+	if len(g.keys) >= maxKnown {
+		if g.joined != nil {
+			s.join(g.joined)
 		}
-		v.joined[locks] = s.clone()
+		g.joined = s.clone()
 	}
 	key := w.key(s)
-	if v.keys[key] {
+	if slices.Contains(g.keys, key) {
 		return nil
 	}
-	v.keys[key] = true
-	v.count[locks]++
+	g.keys = append(g.keys, key)
 	return s
 }
 
@@ -203,7 +217,12 @@ func (w *walk) renew(s *state, v ssa.Value) {
 	case *ssa.Phi, *ssa.Extract:
 		return
 	}
-	w.forget(s, w.c.root(v))
+	if !w.liveness(w.fn).again[v.(ssa.Instruction).Block().Index] {
+		return
+	}
+	if root := w.c.paths.known(v); root != nil {
+		w.forget(s, root)
+	}
 	delete(s.env, v)
 }
 
@@ -536,12 +555,13 @@ func (w *walk) distinct(exits []exit) []exit {
 // liveness has, for each block of a function, the values that are still used.
 type liveness struct {
 	in    map[*ssa.BasicBlock]map[ssa.Value]bool
+	again []bool        // by block: a path may come to it more than once
 	tests map[*path]int // by condition: how many branches depend on it
 }
 
 // prune drops what s knows of values that are not used any more.
 func (w *walk) prune(fn *ssa.Function, p point) {
-	live := w.c.liveness(fn).in[p.block]
+	live := w.liveness(fn).in[p.block]
 	for v := range p.state.env {
 		if v.Parent() == fn && !live[v] {
 			if _, free := v.(*ssa.FreeVar); !free {
@@ -551,12 +571,12 @@ func (w *walk) prune(fn *ssa.Function, p point) {
 	}
 }
 
-func (c *checker) liveness(fn *ssa.Function) *liveness {
-	if l := c.live[fn]; l != nil {
+func (w *walk) liveness(fn *ssa.Function) *liveness {
+	if l := w.live[fn]; l != nil {
 		return l
 	}
-	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[*path]int{}}
-	c.live[fn] = l
+	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[*path]int{}, again: cyclic(fn)}
+	w.live[fn] = l
 	for _, b := range fn.Blocks {
 		l.in[b] = map[ssa.Value]bool{}
 	}
@@ -573,15 +593,24 @@ func (c *checker) liveness(fn *ssa.Function) *liveness {
 			}
 		}
 	}
-	plain, empty := &walk{c: c, fn: fn}, newState()
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			if cond, ok := instr.(*ssa.If); ok {
-				l.tests[plain.testName(empty, cond.Cond)]++
+				l.tests[w.testName(w.nothing, cond.Cond)]++
 			}
 		}
 	}
 	return l
+}
+
+// cyclic says of each block of a function whether a path leads back to it. A deferred function,
+// or one that is called in a loop, begins anew each time.
+func cyclic(fn *ssa.Function) []bool {
+	all := make([]bool, len(fn.Blocks))
+	for _, b := range fn.Blocks {
+		all[b.Index] = fn.Parent() != nil || reaches(b, b)
+	}
+	return all
 }
 
 // use marks a value that b uses. The path of a value is found through its operands at

@@ -54,10 +54,17 @@ const (
 // value gets a name of its own instead.
 const maxSize = 16
 
-// paths is a package's table of paths.
+// paths is a package's table of paths. Those that mean something in one function only are in a
+// scope, which ends when the function has been followed.
 type paths struct {
-	all  map[pathKey]*path
-	next int
+	all    map[pathKey]*path
+	next   int
+	scopes []*scope // of functions, each of which is followed for the one before it
+}
+
+type scope struct {
+	paths  map[pathKey]*path
+	values map[ssa.Value]*path // the paths of values that nothing else names
 }
 
 type pathKey struct {
@@ -69,22 +76,35 @@ type pathKey struct {
 
 func newPaths() *paths { return &paths{all: map[pathKey]*path{}} }
 
+// begin begins the scope of a function.
+func (t *paths) begin() {
+	t.scopes = append(t.scopes, &scope{map[pathKey]*path{}, map[ssa.Value]*path{}})
+}
+
+// end ends the scope that has begun last.
+func (t *paths) end() { t.scopes = t.scopes[:len(t.scopes)-1] }
+
+func (t *paths) scope() *scope { return t.scopes[len(t.scopes)-1] }
+
 func (t *paths) get(k pathKey) *path {
-	if p := t.all[k]; p != nil {
+	here := k.kind == rootValue || k.from != nil && k.from.here || k.other != nil && k.other.here
+	all := t.all
+	if here {
+		all = t.scope().paths
+	}
+	if p := all[k]; p != nil {
 		return p
 	}
 	t.next++
-	p := &path{Kind: k.kind, N: k.n, Name: k.name, Pkg: k.pkg, From: k.from, Other: k.other, table: t, id: t.next, size: 1}
-	p.here = k.kind == rootValue
+	p := &path{Kind: k.kind, N: k.n, Name: k.name, Pkg: k.pkg, From: k.from, Other: k.other, table: t, id: t.next, size: 1, here: here}
 	p.elem = k.kind == stepElem && k.other.Kind != rootConstant
-	for _, o := range []*path{k.from, k.other} {
+	for _, o := range [...]*path{k.from, k.other} {
 		if o != nil {
 			p.size += o.size
-			p.here = p.here || o.here
 			p.elem = p.elem || o.elem
 		}
 	}
-	t.all[k] = p
+	all[k] = p
 	return p
 }
 
@@ -97,11 +117,19 @@ func (t *paths) captured(name string) *path { return t.get(pathKey{kind: rootCap
 func (t *paths) constant(text string) *path { return t.get(pathKey{kind: rootConstant, name: text}) }
 
 // of is the path of a value that nothing else names.
-func (t *paths) of(v ssa.Value, number int) *path {
-	p := t.get(pathKey{kind: rootValue, n: number})
-	p.value = v
+func (t *paths) of(v ssa.Value) *path {
+	values := t.scope().values
+	p := values[v]
+	if p == nil {
+		p = t.get(pathKey{kind: rootValue, n: len(values) + 1})
+		p.value = v
+		values[v] = p
+	}
 	return p
 }
+
+// known is the path of a value if it has one already.
+func (t *paths) known(v ssa.Value) *path { return t.scope().values[v] }
 
 func (t *paths) call(name string, args []*path) *path {
 	var list *path

@@ -49,7 +49,6 @@ type checker struct {
 	prog  *ssa.Program
 	paths *paths
 
-	ids      map[ssa.Value]uint64
 	classIDs map[class]uint64
 	typeIDs  map[types.Type]uint64
 
@@ -57,7 +56,6 @@ type checker struct {
 	summaries map[*ssa.Function]*summary // nil until the function has been followed
 	imported  map[*types.Func]*summary   // of other packages; nil if there is none
 	results   map[*ssa.Function]*result
-	live      map[*ssa.Function]*liveness
 	explored  map[*ssa.Function]bool // closures that were followed from their call site
 	written   map[*ssa.Function]map[string]bool
 	computes  map[*ssa.Function]bool
@@ -106,9 +104,9 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 	}
 	c := &checker{
 		pass: pass, opts: opts, prog: src.Pkg.Prog, paths: newPaths(),
-		ids: map[ssa.Value]uint64{}, classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
+		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
 		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
-		live: map[*ssa.Function]*liveness{}, explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
+		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
 		computes: map[*ssa.Function]bool{}, recursive: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
 		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
 		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},

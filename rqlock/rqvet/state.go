@@ -309,7 +309,7 @@ func (s *state) lockKey() fingerprint {
 func (w *walk) key(s *state) fingerprint {
 	f := s.lockKey()
 	for v, known := range s.env {
-		w.addVal(&f, 3, w.c.number(v), known)
+		w.addVal(&f, 3, w.c.root(v).number(), known)
 	}
 	for p, known := range s.mem {
 		w.addVal(&f, 4, p.number(), known)
@@ -331,9 +331,7 @@ func (w *walk) addVal(f *fingerprint, kind, key uint64, v val) {
 	f.add(kind, key, uint64(v.known), v.path.number(), v.lock.number(), bit(v.num.ok), uint64(v.num.n), w.c.typeNumber(v.object))
 }
 
-// number tells the values of a package apart.
-func (c *checker) number(v ssa.Value) uint64 { return numberIn(c.ids, v) }
-
+// classNumber tells the classes of a package apart.
 func (c *checker) classNumber(k class) uint64 { return numberIn(c.classIDs, k) }
 
 func (c *checker) typeNumber(t types.Type) uint64 {

@@ -287,6 +287,8 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 	if !c.concernsLocks(fn) {
 		return &summary{Returns: true, Copies: c.copiesThrough(fn)}
 	}
+	c.paths.begin()
+	defer c.paths.end()
 	w := c.newWalk(fn)
 	w.nothingHeld = nothingHeld
 	exits := w.explore(fn, newState())

@@ -63,7 +63,7 @@ type number struct {
 }
 
 // root is the name of a value that nothing else names.
-func (c *checker) root(v ssa.Value) *path { return c.paths.of(v, int(c.number(v))) }
+func (c *checker) root(v ssa.Value) *path { return c.paths.of(v) }
 
 // path is the path of v.
 func (w *walk) path(s *state, v ssa.Value) *path {
@@ -414,8 +414,8 @@ func (w *walk) assume(s *state, cond ssa.Value, holds known) {
 // program, or tested more than once, or about a parameter or a field, of which callers may know
 // more.
 func (w *walk) worthRemembering(cond ssa.Value) bool {
-	name := w.testName(newState(), cond)
-	if w.c.liveness(w.fn).tests[name] > 1 {
+	name := w.testName(w.nothing, cond)
+	if w.liveness(w.fn).tests[name] > 1 {
 		return true
 	}
 	switch v := cond.(type) {
