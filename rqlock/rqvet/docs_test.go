@@ -84,8 +84,8 @@ func TestIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rule := range rqvet.Rules {
-		if link := fmt.Sprintf("[%s](%s.md)", rule, rule); !strings.Contains(string(index), link) {
-			t.Errorf("the index has no %s", link)
+		if line := fmt.Sprintf("| [%s](%s.md) | %s |\n", rule, rule, rule.Summary()); !strings.Contains(string(index), line) {
+			t.Errorf("the index has no %s", line)
 		}
 	}
 	pages, err := filepath.Glob(filepath.Join(docs, "*.md"))

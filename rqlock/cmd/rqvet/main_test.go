@@ -217,6 +217,60 @@ func TestJSONBroken(t *testing.T) {
 	}
 }
 
+// TestSARIF tests what code scanning reads of -sarif.
+func TestSARIF(t *testing.T) {
+	t.Parallel()
+	dir := module(t, "p/p.go", right, "q/q.go", wrong)
+	out, both, code := in(t, dir, command, "-sarif", "./...")
+	if code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, both)
+	}
+	var log struct {
+		Version string
+		Runs    []struct {
+			Tool struct {
+				Driver struct {
+					Rules []struct{ ID, HelpURI string }
+				}
+			}
+			Results []struct {
+				RuleID, Level string
+				Message       struct{ Text string }
+				Locations     []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine, StartColumn int }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &log); err != nil || log.Version != "2.1.0" || len(log.Runs) != 1 {
+		t.Fatalf("%v in\n%s", err, out)
+	}
+	known := map[string]bool{}
+	for _, r := range log.Runs[0].Tool.Driver.Rules {
+		known[r.ID] = strings.HasSuffix(r.HelpURI, "/"+r.ID+".md")
+	}
+	found := map[string]int{}
+	for _, r := range log.Runs[0].Results {
+		at := r.Locations[0].PhysicalLocation
+		if !known[r.RuleID] || r.Message.Text == "" || at.ArtifactLocation.URI != "q/q.go" || at.Region.StartLine == 0 || at.Region.StartColumn == 0 {
+			t.Errorf("%+v", r)
+		}
+		found[r.RuleID]++
+	}
+	if found["leak"] != 1 || found["selfdeadlock"] != 1 {
+		t.Errorf("found %v, want one leak and one selfdeadlock", found)
+	}
+	if _, out, code := in(t, dir, command, "-sarif", "./nowhere"); code != 1 || out == "" {
+		t.Errorf("exit code %d for a package that is none, and %q", code, out)
+	}
+	if out, both, code := in(t, dir, command, "-sarif", "./p"); code != 0 || !strings.Contains(out, `"results": []`) {
+		t.Errorf("exit code %d without findings:\n%s", code, both)
+	}
+}
+
 // diagnostic is what users of -json read.
 type diagnostic struct {
 	Category, Posn, Message string
