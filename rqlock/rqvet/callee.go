@@ -90,9 +90,7 @@ func (w *walk) giveUpUnclear(s *state, possible []outcome, call *ssa.CallCommon)
 // dependsOnState reports whether a condition of the outcome is about what is stored, not only
 // about parameters.
 func (o outcome) dependsOnState() bool {
-	return slices.ContainsFunc(o.When, func(c condition) bool {
-		return c.Name.dependsOnState()
-	})
+	return o.Chosen || slices.ContainsFunc(o.When, func(c condition) bool { return c.Name.dependsOnState() })
 }
 
 // holdOf is what an outcome does to a lock.
@@ -162,7 +160,7 @@ func (w *walk) applyOutcome(s *state, outcome outcome, call *ssa.CallCommon, val
 			case now.hold == held && e.Hold == held && !w.mayBeAnother(now, e.Path):
 				return false // the callee cannot have acquired it
 			case now.hold != undecided && now.hold != held:
-				l := lockState{hold: e.Hold, readers: e.Readers, pos: pos, pinned: e.Pinned, record: e.Record, any: t.any, by: calleeID(call), class: t.class, name: t.name}
+				l := lockState{hold: e.Hold, readers: e.Readers, pos: pos, pinned: e.Pinned, record: e.Record, any: t.any, later: e.Later, by: calleeID(call), class: t.class, name: t.name}
 				if instr, ok := value.(ssa.Instruction); ok {
 					l.block = instr.Block()
 				}

@@ -22,8 +22,11 @@ func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 	if !call.IsInvoke() {
 		// Perhaps a closure of this function, from a variable. Its summary may not be
 		// known yet.
-		s.opaque = true
+		s.opaque = s.opaque || call.Signature().Results().Len() > 0
 		for _, fn := range closuresOf(w.top) {
+			if fn == w.top {
+				continue
+			}
 			for class := range onlyUnlocks(fn) {
 				w.mayUnlock(s, class)
 			}

@@ -14,6 +14,7 @@ import (
 // unlocks such locks for the function.
 type keptLock struct {
 	class   class
+	each    bool   // in each iteration of a loop
 	keeper  string // the function's id
 	never   bool   // nobody calls the function, so nobody unlocks
 	finding finding
@@ -68,13 +69,24 @@ func (w *walk) checkHeld(exits []exit, e exit, lock *path) {
 		w.found = append(w.found, w.leak(e, l))
 	case w.nothingHeld && !l.any, w.ownVariable(l.base), w.mixed(exits, e, lock), w.toggled[lock]:
 		w.found = append(w.found, w.leak(e, l))
+	case w.neverReleases(l), lock.here && w.iterations.released[l.pos]:
+		w.found = append(w.found, w.leak(e, l))
 	case lockingName.MatchString(w.top.Name()), w.top.Parent() != nil, w.public(l):
 	case !l.class.known() && !(w.c.unreachable(w.top) && lock.root().Kind == rootParameter):
 	default:
 		f := w.leak(e, l)
 		f.message += "; if it locks for its caller, its name should say so (lock, acquire)"
-		w.kept = append(w.kept, keptLock{l.class, w.id(), w.c.unreachable(w.top), f})
+		w.kept = append(w.kept, keptLock{l.class, false, w.id(), w.c.unreachable(w.top), f})
 	}
+}
+
+// neverReleases reports whether the function has a release of such a lock that no path comes to.
+func (w *walk) neverReleases(l lockState) (found bool) {
+	if !l.class.known() || w.iterations.released[l.pos] || l.block == nil || l.block.Parent() != w.top || w.deferred(l.class) {
+		return false
+	}
+	eachLockCall(w.top, func(m method, class class) { found = found || m.op == releases && class == l.class })
+	return found && !w.releasedHere[l.class]
 }
 
 // unreachable reports whether the package never uses a function that others cannot use.
@@ -181,13 +193,23 @@ func (w *walk) failsHolding(exits []exit, e exit, lock *path) bool {
 	return false
 }
 
-// failure is what is known of the error that e returns last.
+// failure is what is known of the error that e returns last: not nil is a failure. If a function
+// returns true or false, too, and no error, false is one.
 func (e exit) failure() known {
-	n := len(e.results)
-	if n == 0 || !isError(e.values[n-1].Type()) {
-		return nothing
+	last := nothing
+	for i, r := range e.results {
+		switch t := e.values[i].Type(); {
+		case isError(t) && r.known != isNil:
+			return r.known
+		case isError(t) && last == nothing:
+			last = isNil
+		case isBool(t) && r.known == isTrue:
+			last = isNil
+		case isBool(t) && r.known == isFalse:
+			last = notNil
+		}
 	}
-	return e.results[n-1].known
+	return last
 }
 
 // keptBy reports whether the lock that e holds may be held at the other exit, too, or
@@ -247,13 +269,14 @@ func (w *walk) public(l lockState) bool {
 // unlockable is a class of locks, or a function that acquires one for its caller, by its id.
 type unlockable struct {
 	class class
+	each  bool // of all elements, in a loop
 	id    string
 }
 
 // reportKept reports the locks that functions keep and nobody unlocks.
 func (c *checker) reportKept(all []keptLock) {
 	for _, k := range all {
-		if k.never || !c.hasUnlocker[unlockable{class: k.class}] && !c.hasUnlocker[unlockable{id: k.keeper}] {
+		if k.never || !c.hasUnlocker[unlockable{class: k.class, each: k.each}] && !c.hasUnlocker[unlockable{id: k.keeper}] {
 			c.report(k.finding)
 		}
 	}

@@ -31,29 +31,30 @@ type walk struct {
 	at          *ssa.BasicBlock
 	broken      bool // too many paths: nothing is reported
 
-	found       []finding
-	acquires    map[*path]acquisition
-	orders      map[class]order
-	blocks      blockReason
-	pairs       []pair
-	callbacks   map[int][]effect // by parameter: what is held when it is called
-	edges       []edge
-	kept        []keptLock
-	hasUnlocker map[unlockable]bool
-	reached     map[*ssa.BasicBlock]*reached
-	live        map[*ssa.Function]*liveness
-	nothing     *state                   // that knows nothing
-	byValue     map[*ssa.BasicBlock]bool // branches that some path decides by what a variable holds
-	toggled     map[*path]bool           // locks that are unlocked where such a branch says so, and were not locked
-	unlocks     map[token.Pos]unlockSite
-	iterations  iterations
-	nils        map[token.Pos]bool // by operation: the lock is nil on each path so far
+	found        []finding
+	acquires     map[*path]acquisition
+	orders       map[class]order
+	blocks       blockReason
+	pairs        []pair
+	callbacks    map[int][]effect // by parameter: what is held when it is called
+	edges        []edge
+	kept         []keptLock
+	hasUnlocker  map[unlockable]bool
+	reached      map[*ssa.BasicBlock]*reached
+	live         map[*ssa.Function]*liveness
+	nothing      *state                   // that knows nothing
+	byValue      map[*ssa.BasicBlock]bool // branches that some path decides by what a variable holds
+	releasedHere map[class]bool           // of which some path has come to a release
+	toggled      map[*path]bool           // locks that are unlocked where such a branch says so, and were not locked
+	unlocks      map[token.Pos]unlockSite
+	iterations   iterations
+	nils         map[token.Pos]bool // by operation: the lock is nil on each path so far
 }
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
 		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{},
-		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
+		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, releasedHere: map[class]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
 		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
 }
@@ -245,7 +246,13 @@ func (w *walk) branch(b *ssa.BasicBlock, instr *ssa.If, s *state) []point {
 	case isFalse:
 		return []point{w.enter(b, b.Succs[1], s)}
 	}
+	if w.mustEnter(s, b) {
+		w.assume(s, instr.Cond, isTrue)
+		return []point{w.enter(b, b.Succs[0], s)}
+	}
 	yes, no := s, s.clone()
+	w.chosen(yes, b, instr.Cond, isTrue)
+	w.chosen(no, b, instr.Cond, isFalse)
 	w.assume(yes, instr.Cond, isTrue)
 	w.assume(no, instr.Cond, isFalse)
 	return []point{w.enter(b, b.Succs[1], no), w.enter(b, b.Succs[0], yes)}

@@ -2,6 +2,7 @@ package rqvet
 
 import (
 	"go/token"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -22,8 +23,9 @@ type reached struct {
 	modes map[string]modes
 }
 
-// modes says how often a lock was held, of the times that a branch was reached.
-type modes struct{ writing, reading int }
+// modes says how often a lock was held, and could not be acquired, of the times that a branch was
+// reached. Who has not got the lock knows that by the error.
+type modes struct{ writing, reading, failed int }
 
 // choose records how a path has come to the branch at the end of b, and whether it can decide it.
 // That matters only if the branch may be about a lock.
@@ -44,11 +46,13 @@ func (w *walk) choose(s *state, b *ssa.BasicBlock, cond ssa.Value, is known) {
 			here[l.name] = modes{reading: 1}
 		case l.hold == held:
 			here[l.name] = modes{writing: 1}
+		case l.hold == failed && here[l.name] == modes{}:
+			here[l.name] = modes{failed: 1}
 		}
 	}
 	for name, m := range here {
 		all := r.modes[name]
-		r.modes[name] = modes{all.writing + m.writing, all.reading + m.reading}
+		r.modes[name] = modes{all.writing + m.writing, all.reading + m.reading, all.failed + m.failed}
 	}
 	name := w.testName(s, cond)
 	switch {
@@ -74,7 +78,54 @@ func (w *walk) dominators(b *ssa.BasicBlock) []*ssa.BasicBlock {
 func (w *walk) ambiguous(lock string, forks []*ssa.BasicBlock) bool {
 	for _, b := range forks {
 		r := w.reached[b]
-		if m, ok := r.modes[lock]; ok && m.writing != r.times && m.reading != r.times {
+		m := r.modes[lock]
+		if times := r.times - m.failed; m.writing+m.reading > 0 && m.writing != times && m.reading != times {
+			return true
+		}
+	}
+	return false
+}
+
+// chosen records what a path has chosen at a branch that it could not decide, if callers do not
+// know the condition: what a method has returned, or a map has said.
+func (w *walk) chosen(s *state, b *ssa.BasicBlock, cond ssa.Value, holds known) {
+	name := w.testName(s, cond)
+	if name.here && !isFresh(cond) && w.eval(s, cond).lock == nil && !isLoop(b) && w.c.leadsToLock(b) {
+		s.given[name] = holds
+	}
+}
+
+// leadsToLock reports whether a lock is acquired on one side only of the branch at the end of b.
+func (c *checker) leadsToLock(b *ssa.BasicBlock) bool {
+	if is, ok := c.leads[b]; ok {
+		return is
+	}
+	sides := [2]bool{}
+	for i, side := range b.Succs {
+		for _, op := range b.Parent().Blocks {
+			if a, _ := c.operates(op); a && len(side.Preds) == 1 && side.Dominates(op) {
+				sides[i] = true
+			}
+		}
+	}
+	c.leads[b] = sides[0] != sides[1]
+	return c.leads[b]
+}
+
+// isLoop reports whether the branch at the end of b decides whether a loop goes on.
+func isLoop(b *ssa.BasicBlock) bool {
+	return strings.HasSuffix(b.Comment, ".loop") || b.Succs[0].Comment == "rangeint.body"
+}
+
+// mustEnter reports whether a path has come to a loop for the first time that acquires locks. It
+// is taken for granted that the loop runs, because what comes after it often depends on that.
+func (w *walk) mustEnter(s *state, b *ssa.BasicBlock) bool {
+	if !isLoop(b) || slices.Contains(s.entered, b) {
+		return false
+	}
+	for _, op := range b.Parent().Blocks {
+		if acquire, release := w.c.operates(op); acquire && !release && b.Succs[0].Dominates(op) {
+			s.entered = append(s.entered, b)
 			return true
 		}
 	}
@@ -120,7 +171,6 @@ func (c *checker) sideDecides(b, side, other *ssa.BasicBlock) bool {
 	if len(side.Preds) != 1 {
 		return false
 	}
-	loop := strings.HasSuffix(b.Comment, ".loop")
 	acquire, release := false, false
 	for _, op := range b.Parent().Blocks {
 		if !side.Dominates(op) {
@@ -132,7 +182,7 @@ func (c *checker) sideDecides(b, side, other *ssa.BasicBlock) bool {
 		}
 		acquire, release = acquire || a, release || r
 	}
-	return release && !acquire || acquire && !loop
+	return release && !acquire || acquire && !isLoop(b)
 }
 
 // operates reports whether a block acquires or releases a lock, or calls what may.

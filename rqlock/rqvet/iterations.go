@@ -71,7 +71,7 @@ func (w *walk) checkIterations() {
 		if !w.iterations.released[pos] || lockingName.MatchString(w.top.Name()) {
 			continue
 		}
-		w.kept = append(w.kept, keptLock{l.class, w.id(), false, finding{rule: Leak, pos: pos,
+		w.kept = append(w.kept, keptLock{l.class, true, w.id(), false, finding{rule: Leak, pos: pos,
 			message: l.name + " is still held when the next iteration of the loop acquires another: unlock it on each path, before a continue, too"}})
 	}
 }

@@ -13,6 +13,7 @@ type target struct {
 	class  class
 	name   string    // for messages
 	base   ssa.Value // what its address starts from
+	from   *path     // the pointer to it, if it was loaded: what it would be if nothing had been stored there
 	any    bool      // any goroutine may release it
 	record bool
 }
@@ -23,6 +24,9 @@ func (w *walk) target(s *state, lock ssa.Value, m method) (target, method) {
 	t := target{
 		path: w.lockPath(s, lock, m), class: lockClass(lock), name: lockName(lock), base: base(lock),
 		any: anyGoroutine(lock.Type()) || plainInterface(lock.Type()), record: m.record,
+	}
+	if load, ok := lock.(*ssa.UnOp); ok && load.Op == token.MUL {
+		t.from = w.path(s, load.X).load()
 	}
 	if lock, ok := t.path.From, t.path.Kind == stepReader; ok {
 		t.path, m.read = lock, true
@@ -290,6 +294,7 @@ type occurrence struct {
 
 // release is a call of Unlock or of a variant of it, deferred if d is not nil.
 func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer) {
+	w.releasedHere[t.class] = true
 	old := s.locks[t.path]
 	now := lockState{hold: released, pos: pos, pinned: m.pinned, record: t.record, any: t.any, class: t.class, name: t.name, base: t.base}
 	now.readers = one(m.read)
@@ -321,7 +326,7 @@ func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer
 			return
 		}
 		if w.callerMayHold(s, t) {
-			if w.indexDiffers(s, t, pos) {
+			if w.indexDiffers(s, t, pos) || t.from != t.path && s.locks[t.from].hold == held && w.otherHeld(s, t, pos) {
 				return
 			}
 			now.callers = true
@@ -355,6 +360,7 @@ func (w *walk) noteUnlocker(s *state, t target) {
 	}
 	if !own {
 		w.hasUnlocker[unlockable{class: t.class}] = true
+		w.hasUnlocker[unlockable{class: t.class, each: t.path.elem}] = true
 	}
 	if t.path.Kind == stepLock {
 		for class := range w.c.inInterface {

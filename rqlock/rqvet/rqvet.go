@@ -59,9 +59,9 @@ type checker struct {
 	explored  map[*ssa.Function]bool // closures that were followed from their call site
 	written   map[*ssa.Function]map[string]bool
 	computes  map[*ssa.Function]bool
-	following []*ssa.Function        // each calls the next
-	recursive map[*ssa.Function]bool // call themselves, perhaps through others
-	used      map[*ssa.Function]bool // by the package, in whatever way
+	following []*ssa.Function                   // each calls the next
+	cycles    map[*ssa.Function][]*ssa.Function // by function: those that call each other and it
+	used      map[*ssa.Function]bool            // by the package, in whatever way
 	byName    map[string][]*ssa.Function
 
 	// What is known of its variables and types.
@@ -71,6 +71,7 @@ type checker struct {
 	implementations map[*types.Named]types.Type
 
 	decides     map[*ssa.BasicBlock]bool // by a branch's block: it may be about a lock
+	leads       map[*ssa.BasicBlock]bool // by a branch's block: it leads to an acquisition
 	hasUnlocker map[unlockable]bool
 	edges       []edge
 	findings    []finding
@@ -107,10 +108,10 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
 		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
 		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
-		computes: map[*ssa.Function]bool{}, recursive: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
+		computes: map[*ssa.Function]bool{}, cycles: map[*ssa.Function][]*ssa.Function{}, used: map[*ssa.Function]bool{},
 		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
 		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},
-		decides: map[*ssa.BasicBlock]bool{}, hasUnlocker: map[unlockable]bool{},
+		decides: map[*ssa.BasicBlock]bool{}, leads: map[*ssa.BasicBlock]bool{}, hasUnlocker: map[unlockable]bool{},
 	}
 	c.checkFunctions(src.SrcFuncs)
 	c.checkOrder()
@@ -120,8 +121,7 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 }
 
 // checkFunctions follows every function of the package, callees first. Then it follows
-// the closures that were not followed from a call site, and once more those functions that call
-// each other, now that all are known.
+// the closures that were not followed from a call site.
 func (c *checker) checkFunctions(funcs []*ssa.Function) {
 	for _, fn := range funcs {
 		c.byName[fn.Name()] = append(c.byName[fn.Name()], fn)
@@ -138,13 +138,6 @@ func (c *checker) checkFunctions(funcs []*ssa.Function) {
 	for _, fn := range funcs {
 		if fn.Parent() != nil && !c.explored[fn] {
 			c.summarize(fn)
-		}
-	}
-	for range 2 { // so that each of them knows what the others acquire
-		for _, fn := range funcs {
-			if c.recursive[fn] {
-				c.summaries[fn] = c.follow(fn, beginsProgram(fn))
-			}
 		}
 	}
 	c.exportSummaries()

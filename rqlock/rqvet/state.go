@@ -59,6 +59,7 @@ type state struct {
 	lost      map[class]lockState // held by the name that an earlier iteration of a loop gave it
 	opaque    bool                // a function was called of which nothing is known
 	defers    []deferred
+	entered   []*ssa.BasicBlock // the loops that it was taken for granted would run
 	forks     []*ssa.BasicBlock // the branches that this path could not decide; see forks.go
 }
 
@@ -73,7 +74,7 @@ func (s *state) clone() *state {
 	return &state{
 		locks: maps.Clone(s.locks), env: maps.Clone(s.env), mem: maps.Clone(s.mem), conds: maps.Clone(s.conds),
 		given: maps.Clone(s.given), stored: maps.Clone(s.stored), uncertain: maps.Clone(s.uncertain), lost: maps.Clone(s.lost),
-		opaque: s.opaque, defers: slices.Clone(s.defers), forks: slices.Clip(s.forks),
+		opaque: s.opaque, defers: slices.Clone(s.defers), entered: slices.Clip(s.entered), forks: slices.Clip(s.forks),
 	}
 }
 
@@ -321,6 +322,9 @@ func (w *walk) key(s *state) fingerprint {
 		f.add(6, p.number(), uint64(k))
 	}
 	f.add(10, bit(s.opaque))
+	for _, b := range s.entered {
+		f.add(11, uint64(b.Index), uint64(b.Parent().Pos()))
+	}
 	for class := range s.uncertain {
 		f.add(7, w.c.classNumber(class))
 	}

@@ -34,6 +34,7 @@ type outcome struct {
 	Locks     []effect
 	Sets      []setting // what it stores that callers may test: flags, nil, numbers
 	Uncertain []class
+	Chosen    bool // by a condition that callers do not know
 }
 
 // condition is a condition, by its path, and its value.
@@ -60,6 +61,7 @@ type effect struct {
 	Pinned  bool
 	Record  bool
 	Any     bool // any goroutine may release it
+	Later   bool // something else releases it later
 }
 
 // acquisition is a lock that a function acquires, as its caller left it.
@@ -244,7 +246,9 @@ func (c *checker) summarize(fn *ssa.Function) *summary {
 	if sum, ok := c.summaries[fn]; ok {
 		if i := slices.Index(c.following, fn); i >= 0 { // they call each other
 			for _, other := range c.following[i:] {
-				c.recursive[other] = true
+				if !slices.Contains(c.cycles[fn], other) {
+					c.cycles[fn] = append(c.cycles[fn], other)
+				}
 			}
 		}
 		return sum
@@ -253,7 +257,18 @@ func (c *checker) summarize(fn *ssa.Function) *summary {
 	c.following = append(c.following, fn)
 	c.summaries[fn] = c.follow(fn, beginsProgram(fn))
 	c.following = c.following[:len(c.following)-1]
+	c.followAgain(c.cycles[fn])
 	return c.summaries[fn]
+}
+
+// followAgain follows functions that call each other until each knows what the others acquire. A
+// lock goes round the whole cycle in as many steps as it has functions, but seldom through all.
+func (c *checker) followAgain(cycle []*ssa.Function) {
+	for range min(len(cycle), 3) {
+		for _, fn := range slices.Backward(cycle) {
+			c.summaries[fn] = c.follow(fn, beginsProgram(fn))
+		}
+	}
 }
 
 // summarizeGoroutine follows the body of a goroutine.
@@ -482,9 +497,13 @@ func (w *walk) outcome(e exit, heldForCaller map[*path]bool) outcome {
 			}
 			continue
 		}
-		out.Locks = append(out.Locks, effect{at, l.class, l.name, l.hold, l.readers, l.pinned, l.record, l.any})
+		out.Locks = append(out.Locks, effect{at, l.class, l.name, l.hold, l.readers, l.pinned, l.record, l.any, l.later})
 	}
 	for _, name := range sortedPaths(e.state.given) {
+		if name.here {
+			out.Chosen = true
+			continue
+		}
 		out.When = append(out.When, condition{name, e.state.given[name]})
 	}
 	out.Uncertain = sortedClasses(uncertain)
@@ -552,7 +571,7 @@ func (w *walk) noteAcquisition(s *state, t target, m method) {
 func (s *state) flags() []condition {
 	var all []condition
 	for _, name := range sortedPaths(s.given) {
-		if !name.has(isSynthetic) {
+		if !name.here && !name.has(isSynthetic) {
 			all = append(all, condition{name, s.given[name]})
 		}
 	}
