@@ -335,7 +335,9 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 		w.store(s, instr)
 	case *ssa.Send:
 		w.escape(s, instr.X)
-		w.mayBlock(s, instr.Pos(), otherWait, "a send on a channel")
+		if !hasRoom(instr) {
+			w.mayBlock(s, instr.Pos(), otherWait, "a send on a channel")
+		}
 	case *ssa.Select:
 		if instr.Blocking {
 			w.mayBlock(s, instr.Pos(), otherWait, "a select without default")
@@ -353,6 +355,25 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 	case *ssa.Go:
 		w.goCall(s, instr)
 	}
+}
+
+// hasRoom reports whether a send is the first to a channel with room, which the block has made.
+func hasRoom(send *ssa.Send) bool {
+	ch, ok := send.Chan.(*ssa.MakeChan)
+	if !ok {
+		return false
+	}
+	size, ok := ch.Size.(*ssa.Const)
+	n := number{}
+	if ok {
+		n = constantInt(size)
+	}
+	for _, ref := range *ch.Referrers() {
+		if other, ok := ref.(*ssa.Send); ok && other != send {
+			return false
+		}
+	}
+	return n.ok && n.n > 0 && send.Block() == ch.Block()
 }
 
 // keep remembers the value of a comparison that tells whether a lock was acquired.

@@ -16,7 +16,7 @@ func (c *checker) checkCopies() {
 	pass := *c.pass
 	pass.Analyzer = copylock.Analyzer
 	pass.Report = func(d analysis.Diagnostic) {
-		if !slices.ContainsFunc(kinds, func(k kind) bool { return !k.record && strings.Contains(d.Message, k.pkg+"."+k.name) }) {
+		if !c.namesLock(d.Message) {
 			return
 		}
 		what := strings.NewReplacer(syncPackage+".", "sync.", lockPackage+".", "rqlock.").Replace(d.Message)
@@ -24,6 +24,25 @@ func (c *checker) checkCopies() {
 		c.report(finding{rule: CopyLock, pos: d.Pos, end: d.End, message: what + ": a copy is another lock; use a pointer"})
 	}
 	copylock.Analyzer.Run(&pass) // reports only
+}
+
+// namesLock reports whether a message of copylocks is about one of this library's locks: it names
+// the lock's type, or ends with that of a struct that embeds one.
+func (c *checker) namesLock(message string) bool {
+	if slices.ContainsFunc(kinds, func(k kind) bool { return !k.record && strings.Contains(message, k.pkg+"."+k.name) }) {
+		return true
+	}
+	name := message[strings.LastIndexByte(message, ' ')+1:]
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 {
+		return false
+	}
+	for _, p := range append(c.pass.Pkg.Imports(), c.pass.Pkg) {
+		if obj := p.Scope().Lookup(name[dot+1:]); p.Path() == name[:dot] && obj != nil {
+			return holdsLock(obj.Type())
+		}
+	}
+	return false
 }
 
 // checkMoves reports copies that vet's copylocks does not report: through a channel, by

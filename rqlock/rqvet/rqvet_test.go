@@ -26,11 +26,21 @@ func TestRules(t *testing.T) {
 	}
 	var patterns []string
 	for _, dir := range dirs {
-		if name := dir.Name(); dir.IsDir() && name != "own" && name != "stub" {
+		if name := dir.Name(); dir.IsDir() && name != "own" && name != "stub" && name != "blocks" {
 			patterns = append(patterns, "./"+name+"/...")
 		}
 	}
 	analysistest.RunWithSuggestedFixes(expectations{t}, analysistest.TestData(), rqvet.Analyzer, patterns...)
+}
+
+// TestBlocks has the rule that works on request only.
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	analysistest.Run(expectations{t}, analysistest.TestData(), withBlocks(t), "./blocks")
+	findings, position := analyze(t, rqvet.Analyzer, "testdata", false, "./blocks")
+	for _, d := range findings["rqvet.test/blocks"] {
+		t.Errorf("without the flag: %s: %s", position(d), d.Message)
+	}
 }
 
 // expectations does not ask of testdata to write down facts, which are tested by what
