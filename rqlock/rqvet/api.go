@@ -47,13 +47,16 @@ func blockingCall(fn *types.Func) blockReason {
 	}
 	why := otherWait
 	switch {
-	case printing(pkg):
-		why = printWait
+	case printing(pkg), isShort(fn.Name()):
+		why = shortWait
 	case lockingCall(pkg + "." + name):
 		why = lockWait
 	}
 	return blockReason{why, fn.Pkg().Name() + "." + name}
 }
+
+// isShort matches the names of functions of files and connections that seldom wait.
+var isShort = oneOf("Close Stat Lstat Seek SetDeadline SetReadDeadline SetWriteDeadline LocalAddr RemoteAddr SetKeepAlive SetNoDelay SyscallConn Addr File Fd")
 
 // printing matches the packages whose functions print or log.
 var printing = oneOf("fmt log log/slog")

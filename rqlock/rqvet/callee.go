@@ -1,7 +1,6 @@
 package rqvet
 
 import (
-	"fmt"
 	"go/token"
 	"go/types"
 	"slices"
@@ -14,7 +13,7 @@ import (
 // applySummary goes on once for each outcome of the callee.
 func (w *walk) applySummary(s *state, sum *summary, call *ssa.CallCommon, value ssa.Value, pos token.Pos) []*state {
 	if b := sum.Blocks; b.What != "" {
-		w.mayBlock(s, pos, b.Why, fmt.Sprintf("%s, which calls %s,", calleeName(call), b.What))
+		w.mayBlockIn(s, pos, b, calleeName(call))
 	}
 	for _, acquired := range sum.Acquires {
 		w.acquiredByCallee(s, acquired, call, pos)

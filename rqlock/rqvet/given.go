@@ -358,7 +358,7 @@ func (w *walk) callsFunction(s *state, f *called, there []effect, pos token.Pos,
 		}
 	}
 	if b := f.sum.Blocks; b.What != "" {
-		w.mayBlock(s, pos, b.Why, name+", which calls "+b.What+",")
+		w.mayBlockIn(s, pos, b, name)
 	}
 }
 
@@ -537,7 +537,10 @@ func (w *walk) droppedGuards(s *state, sum *summary, call *ssa.CallCommon, value
 		if value != nil && usesResult(value, g.Result) {
 			continue
 		}
-		w.report(Leak, pos, "the function that %s returns is dropped, which would unlock %s: call it, or defer it (defer %s(…)())", calleeName(call), g.Lock, calleeName(call))
+		f := w.report(Leak, pos, "the function that %s returns is dropped, which would unlock %s: call it, or defer it (defer %s(…)())", calleeName(call), g.Lock, calleeName(call))
+		if value == nil && call.Signature().Results().Len() == 1 {
+			f.fixes = w.c.fixGuard(pos)
+		}
 	}
 }
 

@@ -577,14 +577,23 @@ const (
 	lockWait  wait = iota + 1 // for a lock
 	otherWait                 // for a channel, a timer, a file: for as long as it likes
 	panicWait                 // a panic, which must not happen while a lock is pinned
-	printWait                 // to print or log: seldom for long
+	shortWait                 // to print, to log, or for a system call that seldom lasts
 )
 
 // mayBlock reports an operation that may block while a pinned lock is held, or any if the rule
 // blocks is on.
 func (w *walk) mayBlock(s *state, pos token.Pos, why wait, what string) {
+	w.mayBlockIn(s, pos, blockReason{why, what}, "")
+}
+
+// mayBlockIn is mayBlock for a call, by its name, of what leads to an operation that may block.
+func (w *walk) mayBlockIn(s *state, pos token.Pos, b blockReason, callee string) {
+	why, what := b.Why, b.What
 	if old := w.blocks; why != panicWait && (old.What == "" || old.Why != otherWait && why == otherWait) {
-		w.blocks = blockReason{why, what}
+		w.blocks = b
+	}
+	if callee != "" {
+		what = callee + ", which leads to " + what + ","
 	}
 	if l, ok := s.pinned(); ok {
 		w.report(BlockPinned, pos, "%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",

@@ -136,51 +136,47 @@ func (s *summary) trivial() bool {
 		len(s.Calls) == 0 && len(s.Guards) == 0 && len(s.Literals) == 0 && len(s.Copies) == 0 && s.Blocks == blockReason{} && s.Returns
 }
 
-// adopt makes the paths of a summary, which was a fact, those of a table.
-func (s *summary) adopt(t *paths) {
-	conditions := func(all []condition) {
-		for i := range all {
-			all[i].Name = t.adopt(all[i].Name)
-		}
+// adopted is the summary, which was a fact, with paths of a table. The fact stays as it is: it may
+// be another package's, which is analyzed at the same time.
+func (s *summary) adopted(t *paths) *summary {
+	a := *s
+	a.Outcomes = each(s.Outcomes, func(o *outcome) {
+		o.When, o.Locks = adoptConditions(t, o.When), adoptEffects(t, o.Locks)
+		o.Sets = each(o.Sets, func(set *setting) { set.At = t.adopt(set.At) })
+	})
+	a.Acquires = adoptAcquisitions(t, s.Acquires)
+	a.Orders = each(s.Orders, func(o *order) { o.Path, o.When = t.adopt(o.Path), adoptConditions(t, o.When) })
+	a.Pairs = each(s.Pairs, func(p *pair) { p.From.Path, p.To.Path = t.adopt(p.From.Path), t.adopt(p.To.Path) })
+	a.Calls = adoptCallbacks(t, s.Calls)
+	a.Literals = each(s.Literals, func(l *literal) {
+		l.Acquires, l.Calls = adoptAcquisitions(t, l.Acquires), adoptCallbacks(t, l.Calls)
+	})
+	return &a
+}
+
+func adoptConditions(t *paths, all []condition) []condition {
+	return each(all, func(c *condition) { c.Name = t.adopt(c.Name) })
+}
+
+func adoptEffects(t *paths, all []effect) []effect {
+	return each(all, func(e *effect) { e.Path = t.adopt(e.Path) })
+}
+
+func adoptAcquisitions(t *paths, all []acquisition) []acquisition {
+	return each(all, func(a *acquisition) { a.Path, a.When = t.adopt(a.Path), adoptConditions(t, a.When) })
+}
+
+func adoptCallbacks(t *paths, all []callback) []callback {
+	return each(all, func(c *callback) { c.Held = adoptEffects(t, c.Held) })
+}
+
+// each returns a copy of a list to whose elements f has been applied.
+func each[T any](all []T, f func(*T)) []T {
+	all = slices.Clone(all)
+	for i := range all {
+		f(&all[i])
 	}
-	effects := func(all []effect) {
-		for i := range all {
-			all[i].Path = t.adopt(all[i].Path)
-		}
-	}
-	for i := range s.Outcomes {
-		o := &s.Outcomes[i]
-		conditions(o.When)
-		effects(o.Locks)
-		for j := range o.Sets {
-			o.Sets[j].At = t.adopt(o.Sets[j].At)
-		}
-	}
-	acquisitions := func(all []acquisition) {
-		for i := range all {
-			all[i].Path = t.adopt(all[i].Path)
-			conditions(all[i].When)
-		}
-	}
-	acquisitions(s.Acquires)
-	for i := range s.Orders {
-		s.Orders[i].Path = t.adopt(s.Orders[i].Path)
-		conditions(s.Orders[i].When)
-	}
-	for i := range s.Pairs {
-		p := &s.Pairs[i]
-		p.From.Path, p.To.Path = t.adopt(p.From.Path), t.adopt(p.To.Path)
-	}
-	callbacks := func(all []callback) {
-		for i := range all {
-			effects(all[i].Held)
-		}
-	}
-	callbacks(s.Calls)
-	for i := range s.Literals {
-		acquisitions(s.Literals[i].Acquires)
-		callbacks(s.Literals[i].Calls)
-	}
+	return all
 }
 
 func (s *summary) classes() []class {
@@ -233,7 +229,7 @@ func (c *checker) summaryOfObject(obj *types.Func) *summary {
 	}
 	sum := new(summary)
 	if obj.Pkg() != nil && c.pass.ImportObjectFact(obj.Origin(), sum) {
-		sum.adopt(c.paths)
+		sum = sum.adopted(c.paths)
 	} else {
 		sum = nil
 	}

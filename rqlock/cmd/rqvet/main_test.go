@@ -98,6 +98,39 @@ func Pinned() error {
 	l.Unlock()
 	return nil
 }
+
+var rw rqlock.RWMutex
+
+func Read() error {
+	if err := rw.RLock(); err != nil {
+		return err
+	}
+	defer rw.Unlock()
+	return nil
+}
+
+func Write() error {
+	if err := rw.Lock(); err != nil {
+		return err
+	}
+	rw.RUnlock()
+	return nil
+}
+
+func guard() func() {
+	if err := l.Lock(); err != nil {
+		panic(err)
+	}
+	return l.Unlock
+}
+
+func Guarded() {
+	defer guard()
+}
+
+func Unneeded() error {
+	return nil //rqvet:ignore leak there was one
+}
 `
 
 const broken = "package b\n\nvar x int = \"\"\n"
@@ -342,6 +375,10 @@ func TestFix(t *testing.T) {
 		"if err := l.Lock(); err != nil {\n\t\treturn 0, err\n\t}\n",
 		"\t\treturn err\n\t}\n\tdefer l.Unlock()\n\treturn nil\n",
 		"l.UnlockPinned()",
+		"defer rw.RUnlock()",
+		"\trw.Unlock()\n",
+		"defer guard()()",
+		"func Unneeded() error {\n\treturn nil\n}",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("no %q in\n%s", want, text)

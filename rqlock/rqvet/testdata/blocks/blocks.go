@@ -60,7 +60,7 @@ func (h *hub) files(name string) ([]byte, error) {
 func (h *hub) throughCallee() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.pause() // want `pause, which calls time.Sleep, may block.*blocks`
+	h.pause() // want `pause, which leads to time.Sleep, may block.*blocks`
 }
 
 func (h *hub) pause() { time.Sleep(time.Second) }
