@@ -77,7 +77,7 @@ func (w *walk) giveUpUnclear(s *state, possible []outcome, call *ssa.CallCommon)
 				continue
 			}
 			for _, e := range slices.Concat(x.Locks, y.Locks) {
-				if x.holdOf(e.Path) != y.holdOf(e.Path) {
+				if x.does(e.Path) != y.does(e.Path) {
 					lock, _ := w.translateLock(s, e.Path, call)
 					s.giveUp(lock)
 				}
@@ -92,14 +92,17 @@ func (o outcome) dependsOnState() bool {
 	return o.Chosen || slices.ContainsFunc(o.When, func(c condition) bool { return c.Name.dependsOnState() })
 }
 
-// holdOf is what an outcome does to a lock.
-func (o outcome) holdOf(lock *path) hold {
+// does is what an outcome does to a lock.
+func (o outcome) does(lock *path) (does struct {
+	hold hold
+	read bool
+}) {
 	for _, e := range o.Locks {
 		if e.Path == lock && e.Hold != failed {
-			return e.Hold
+			does.hold, does.read = e.Hold, e.Readers > 0
 		}
 	}
-	return 0
+	return does
 }
 
 // ignoredResult reports whether nothing uses a result that tells what is held.

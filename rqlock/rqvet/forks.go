@@ -87,11 +87,17 @@ func (w *walk) ambiguous(lock string, forks []*ssa.BasicBlock) bool {
 }
 
 // chosen records what a path has chosen at a branch that it could not decide, if callers do not
-// know the condition: what a method has returned, or a map has said.
+// know the condition: what a method has returned, a map has said, or a counter has come to.
 func (w *walk) chosen(s *state, b *ssa.BasicBlock, cond ssa.Value, holds known) {
 	name := w.testName(s, cond)
-	if name.here && !isFresh(cond) && w.eval(s, cond).lock == nil && !isLoop(b) && w.c.leadsToLock(b) {
+	if isFresh(cond) || w.eval(s, cond).lock != nil || isLoop(b) || !w.c.leadsToLock(b) {
+		return
+	}
+	switch {
+	case name.here:
 		s.given[name] = holds
+	case !s.atBeginning(name): // of what the function has stored
+		s.given[w.c.root(cond)] = holds
 	}
 }
 

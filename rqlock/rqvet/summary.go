@@ -523,7 +523,11 @@ func (w *walk) forCaller(e exit, lock *path) *path {
 func (w *walk) sets(e exit) []setting {
 	var all []setting
 	for _, at := range sortedPaths(e.state.mem) {
-		if is := e.state.mem[at]; at.portable() && (is.known != nothing && is.known != notNil || is.num.ok) {
+		is := e.state.mem[at]
+		if is.known == nothing && is.path != nil {
+			is.known = e.state.conds[is.path]
+		}
+		if at.portable() && (is.known != nothing && is.known != notNil || is.num.ok) {
 			all = append(all, setting{at, is.known, is.num.n, is.num.ok})
 		}
 	}

@@ -423,6 +423,8 @@ func (w *walk) worthRemembering(cond ssa.Value) bool {
 		return v.Op == token.MUL || v.Op == token.NOT && w.worthRemembering(v.X)
 	case *ssa.Parameter, *ssa.Field, *ssa.Phi:
 		return true
+	case *ssa.Call:
+		return name.Kind == opCall
 	case *ssa.BinOp:
 		return name.portable() && (isParameter(v.X) || isParameter(v.Y) || !isErrorCheck(v) && (isState(v.X) || isState(v.Y)))
 	}
