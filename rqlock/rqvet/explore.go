@@ -357,23 +357,52 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 	}
 }
 
-// hasRoom reports whether a send is the first to a channel with room, which the block has made.
+// hasRoom reports whether a send goes to a channel that the function has made, with more room than
+// sends lead to this one.
 func hasRoom(send *ssa.Send) bool {
-	ch, ok := send.Chan.(*ssa.MakeChan)
-	if !ok {
+	ch := madeChannel(send.Chan)
+	if ch == nil {
 		return false
 	}
 	size, ok := ch.Size.(*ssa.Const)
-	n := number{}
-	if ok {
-		n = constantInt(size)
+	if !ok || reaches(send.Block(), send.Block()) && !reaches(ch.Block(), ch.Block()) {
+		return false
 	}
-	for _, ref := range *ch.Referrers() {
-		if other, ok := ref.(*ssa.Send); ok && other != send {
-			return false
+	before := int64(0)
+	eachInstr(send.Parent(), func(instr ssa.Instruction) {
+		other, ok := instr.(*ssa.Send)
+		if ok && other != send && madeChannel(other.Chan) == ch && (other.Block() == send.Block() && other.Pos() < send.Pos() || reaches(other.Block(), send.Block())) {
+			before++
 		}
+	})
+	room := constantInt(size)
+	return room.ok && before < room.n
+}
+
+// madeChannel is where a channel is made, if that is in the function; else nil.
+func madeChannel(v ssa.Value) *ssa.MakeChan {
+	switch v := v.(type) {
+	case *ssa.MakeChan:
+		return v
+	case *ssa.ChangeType:
+		return madeChannel(v.X)
+	case *ssa.UnOp: // of a variable that a closure has captured
+		alloc, ok := v.X.(*ssa.Alloc)
+		if !ok {
+			return nil
+		}
+		var made *ssa.MakeChan
+		for _, ref := range *alloc.Referrers() {
+			if st, ok := ref.(*ssa.Store); ok && st.Addr == alloc {
+				if made != nil {
+					return nil
+				}
+				made, _ = st.Val.(*ssa.MakeChan)
+			}
+		}
+		return made
 	}
-	return n.ok && n.n > 0 && send.Block() == ch.Block()
+	return nil
 }
 
 // keep remembers the value of a comparison that tells whether a lock was acquired.

@@ -589,7 +589,8 @@ func (w *walk) mayBlock(s *state, pos token.Pos, why wait, what string) {
 // mayBlockIn is mayBlock for a call, by its name, of what leads to an operation that may block.
 func (w *walk) mayBlockIn(s *state, pos token.Pos, b blockReason, callee string) {
 	why, what := b.Why, b.What
-	if old := w.blocks; why != panicWait && (old.What == "" || old.Why != otherWait && why == otherWait) {
+	// What it does after it has released its caller's lock, callers need not know.
+	if old := w.blocks; why != panicWait && !s.releasesCallers() && (old.What == "" || old.Why != otherWait && why == otherWait) {
 		w.blocks = b
 	}
 	if callee != "" {

@@ -258,8 +258,12 @@ func (c *checker) summarize(fn *ssa.Function) *summary {
 }
 
 // followAgain follows functions that call each other until each knows what the others acquire. A
-// lock goes round the whole cycle in as many steps as it has functions, but seldom through all.
+// lock goes round the whole cycle in as many steps as it has functions, but seldom through all. One
+// that calls itself has been looked at when it did (see walk.apply).
 func (c *checker) followAgain(cycle []*ssa.Function) {
+	if len(cycle) == 1 {
+		return
+	}
 	for range min(len(cycle), 3) {
 		for _, fn := range slices.Backward(cycle) {
 			c.summaries[fn] = c.follow(fn, beginsProgram(fn))

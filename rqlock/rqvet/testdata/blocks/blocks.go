@@ -67,6 +67,16 @@ func (h *hub) pause() { time.Sleep(time.Second) }
 
 // What follows is not reported.
 
+func (h *hub) unlockAndSend(v int) {
+	h.mu.Unlock()
+	h.out <- v
+}
+
+func (h *hub) through(v int) {
+	h.mu.Lock()
+	h.unlockAndSend(v)
+}
+
 func (h *hub) quick(v int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,8 +93,21 @@ func (h *hub) buffered() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first := make(chan error, 1)
-	first <- nil
+	if h.out == nil {
+		first <- nil
+	} else {
+		first <- net.ErrClosed
+	}
+	go func() { <-first }()
 	return nil
+}
+
+func (h *hub) full() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first := make(chan error, 1)
+	first <- nil
+	first <- nil // want `a send on a channel may block.*blocks`
 }
 
 func (h *hub) condition() {

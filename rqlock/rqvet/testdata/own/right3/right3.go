@@ -1,5 +1,5 @@
 // Package right3 is right: objects that know by fields and counters whether their lock is held, in
-// shapes other than those of right1. It was written when the analyzer was ready.
+// shapes other than those of right1. When it was written, there were findings in 4 of 36.
 package right3
 
 import (

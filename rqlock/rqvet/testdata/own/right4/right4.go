@@ -1,4 +1,4 @@
-// Package right4 is right: small tools. It was measured once, when all was done.
+// Package right4 is right: small tools. When it was written, there were findings in 3 of 19.
 package right4
 
 import (
