@@ -144,7 +144,7 @@ func (c *checker) checkLoads(fn *ssa.Function) {
 	eachInstr(fn, func(instr ssa.Instruction) {
 		switch v := instr.(type) {
 		case *ssa.UnOp:
-			if maker, _ := resultOf(v.X); v.Op == token.MUL && maker != nil && holdsLock(v.Type()) && copied(v) {
+			if maker, _ := resultOf(v.X); v.Op == token.MUL && maker != nil && holdsLock(v.Type()) && copied(v) && !makesNew(maker) {
 				c.checkMove(v.Type(), v.Pos(), "the load")
 			}
 		case *ssa.TypeAssert:
@@ -153,6 +153,13 @@ func (c *checker) checkLoads(fn *ssa.Function) {
 			}
 		}
 	})
+}
+
+// makesNew reports whether a function is, by its name, one that makes what it returns: to copy that
+// once, before anybody knows it, is right.
+func makesNew(call *ssa.CallCommon) bool {
+	obj := calleeObject(call)
+	return obj != nil && prefixed("New new Make make Default default")(obj.Name())
 }
 
 // copied reports whether a value is used as a whole, and not only for a field.

@@ -59,9 +59,9 @@ type checker struct {
 	explored  map[*ssa.Function]bool // closures that were followed from their call site
 	written   map[*ssa.Function]map[string]bool
 	computes  map[*ssa.Function]bool
-	following []*ssa.Function                   // each calls the next
-	cycles    map[*ssa.Function][]*ssa.Function // by function: those that call each other and it
-	used      map[*ssa.Function]bool            // by the package, in whatever way
+	following []*following           // each calls the next
+	inCycle   []*ssa.Function        // have been followed, and call one of those that are being followed
+	used      map[*ssa.Function]bool // by the package, in whatever way
 	byName    map[string][]*ssa.Function
 
 	// What is known of its variables and types.
@@ -108,7 +108,7 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
 		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
 		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
-		computes: map[*ssa.Function]bool{}, cycles: map[*ssa.Function][]*ssa.Function{}, used: map[*ssa.Function]bool{},
+		computes: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
 		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
 		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},
 		decides: map[*ssa.BasicBlock]bool{}, leads: map[*ssa.BasicBlock]bool{}, hasUnlocker: map[unlockable]bool{},

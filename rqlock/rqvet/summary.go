@@ -237,35 +237,56 @@ func (c *checker) summaryOfObject(obj *types.Func) *summary {
 	return sum
 }
 
-// summarize follows fn, once, and returns its summary.
+// summarize follows fn, once, and returns its summary. Functions that call each other are followed
+// again when the first of them has been followed.
 func (c *checker) summarize(fn *ssa.Function) *summary {
 	if sum, ok := c.summaries[fn]; ok {
-		if i := slices.Index(c.following, fn); i >= 0 { // they call each other
-			for _, other := range c.following[i:] {
-				if !slices.Contains(c.cycles[fn], other) {
-					c.cycles[fn] = append(c.cycles[fn], other)
-				}
-			}
+		if i := slices.IndexFunc(c.following, func(f *following) bool { return f.fn == fn }); i >= 0 {
+			last := c.following[len(c.following)-1]
+			last.first = min(last.first, i)
 		}
 		return sum
 	}
+	depth, before := len(c.following), len(c.inCycle)
+	here := &following{fn: fn, first: depth + 1}
 	c.summaries[fn] = nil
-	c.following = append(c.following, fn)
+	c.following = append(c.following, here)
 	c.summaries[fn] = c.follow(fn, beginsProgram(fn))
-	c.following = c.following[:len(c.following)-1]
-	c.followAgain(c.cycles[fn])
+	c.following = c.following[:depth]
+	if here.first > depth {
+		return c.summaries[fn] // it does not call itself
+	}
+	c.inCycle = append(c.inCycle, fn)
+	if here.first < depth {
+		caller := c.following[depth-1]
+		caller.first = min(caller.first, here.first)
+		return c.summaries[fn]
+	}
+	cycle := slices.Clone(c.inCycle[before:])
+	c.inCycle = c.inCycle[:before]
+	c.followAgain(cycle)
 	return c.summaries[fn]
 }
 
-// followAgain follows functions that call each other until each knows what the others acquire. A
-// lock goes round the whole cycle in as many steps as it has functions, but seldom through all. One
-// that calls itself has been looked at when it did (see walk.apply).
+// following is a function that is being followed, for the one before it.
+type following struct {
+	fn    *ssa.Function
+	first int // the index of the first function that it calls again, perhaps through others
+}
+
+// followAgain follows functions that call each other, so that each knows what the others acquire,
+// and again if there are few, so that a lock goes round the whole cycle. One that calls itself has
+// been looked at when it did (see walk.apply).
 func (c *checker) followAgain(cycle []*ssa.Function) {
 	if len(cycle) == 1 {
 		return
 	}
-	for range min(len(cycle), 3) {
-		for _, fn := range slices.Backward(cycle) {
+	rounds := 2
+	if len(cycle) > 50 {
+		rounds = 1
+	}
+	for range rounds {
+		for _, fn := range cycle {
 			c.summaries[fn] = c.follow(fn, beginsProgram(fn))
 		}
 	}
