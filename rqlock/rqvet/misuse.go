@@ -138,8 +138,8 @@ var moving = map[string]func(string) bool{
 	"sort":   oneOf("Slice SliceStable"),
 }
 
-// checkLoads reports copies of what a call's result points to, which vet's copylocks takes for new,
-// and of what an interface holds.
+// checkLoads reports copies of what a call's result points to, which vet's copylocks takes for
+// new, and of what an interface holds.
 func (c *checker) checkLoads(fn *ssa.Function) {
 	eachInstr(fn, func(instr ssa.Instruction) {
 		switch v := instr.(type) {
@@ -155,8 +155,8 @@ func (c *checker) checkLoads(fn *ssa.Function) {
 	})
 }
 
-// makesNew reports whether a function is, by its name, one that makes what it returns: to copy that
-// once, before anybody knows it, is right.
+// makesNew reports whether a function is, by its name, one that makes what it returns: to copy
+// that once, before anybody knows it, is right.
 func makesNew(call *ssa.CallCommon) bool {
 	obj := calleeObject(call)
 	return obj != nil && prefixed("New new Make make Default default")(obj.Name())

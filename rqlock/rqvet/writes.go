@@ -7,8 +7,9 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// callWrites has the names of fields and package variables that a call may write. Only functions of this package are considered. Few others can write
-// them, and a flag that tells of a lock is seldom theirs.
+// callWrites has the names of fields and package variables that a call may write. Only functions
+// of this package are considered. Few others can write them, and a flag that tells of a lock is
+// seldom theirs.
 func (c *checker) callWrites(call *ssa.CallCommon) map[string]bool {
 	if !call.IsInvoke() {
 		fn := call.StaticCallee()

@@ -498,7 +498,7 @@ func (t *T#) Close() error {
 }
 `
 	var text strings.Builder
-	text.WriteString("package "+name+"\n\nimport (\n\t\"errors\"\n\n\t\"github.com/rqlock/rqlock/rqlock\"\n)\n\nvar errNo = errors.New(\"no\")\n")
+	text.WriteString("package " + name + "\n\nimport (\n\t\"errors\"\n\n\t\"github.com/rqlock/rqlock/rqlock\"\n)\n\nvar errNo = errors.New(\"no\")\n")
 	for i := range lines / strings.Count(piece, "\n") {
 		text.WriteString(strings.ReplaceAll(piece, "#", strconv.Itoa(i)))
 	}

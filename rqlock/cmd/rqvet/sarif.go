@@ -78,7 +78,7 @@ func sarif(w io.Writer, args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("no packages: write rqvet -sarif ./...")
+		return errors.New("no packages: name some behind the flags")
 	}
 	pkgs, err := packages.Load(&packages.Config{Mode: packages.LoadAllSyntax, Tests: *tests}, flags.Args()...)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package wrong3 is wrong, case by case: a bank, a scheduler and a file cache. When it was written,
-// 39 of 47 were found.
+// Package wrong3 is wrong, case by case: a bank, a scheduler and a file cache. When it was
+// written, 39 of 47 were found.
 package wrong3
 
 import (
