@@ -49,7 +49,7 @@ func Example() {
 	var r Registry
 	r.lock.SetName("registry")
 	r.Add("a")
-	err := r.Each(func(name string) error { return r.Add(name + "'") })
+	err := r.Each(func(name string) error { return r.Add(name + "'") }) //rqvet:ignore selfdeadlock this is the example
 	fmt.Println("deadlock:", errors.Is(err, rqlock.ErrDeadlock))
 	fmt.Println("afterwards:", r.Add("b"), r.names)
 	// Output:
@@ -189,7 +189,7 @@ func ExampleOnViolation() {
 		return
 	}
 	defer l.Unlock()
-	if err := l.Lock(); err != nil { //rqvet:ignore selfdeadlock it is what the example shows
+	if err := l.Lock(); err != nil {
 		fmt.Println("handled:", errors.Is(err, rqlock.ErrDeadlock))
 	}
 	// Output:
@@ -263,7 +263,7 @@ func (c *Config) Set(name, value string) error {
 // Reading again inside of reading always works. To write there would wait for oneself.
 func ExampleRWMutex() {
 	c := Config{values: map[string]string{"color": "blue"}}
-	err := c.Each(func(name string) error {
+	err := c.Each(func(name string) error { //rqvet:ignore upgrade this is the example
 		value, err := c.Get(name)
 		fmt.Println(name, value, err)
 		return c.Set(name, "red")

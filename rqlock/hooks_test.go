@@ -28,7 +28,7 @@ func TestHookRecursion(t *testing.T) {
 	})
 	must(t, l.Lock())
 	must(t, log.Lock())
-	e := eventsOf(func() { deadlock(t, l.Lock()) }) //rqvet:ignore selfdeadlock it is what the test is about
+	e := eventsOf(func() { deadlock(t, l.Lock()) })
 	if told != 1 || e.SelfDeadlock != 3 || e.Unreported != 2 {
 		t.Errorf("told %d times; counted %+v", told, e)
 	}
@@ -100,7 +100,7 @@ func TestHookRate(t *testing.T) {
 			unreported += e.Unreported
 		}
 	})
-	fail := func(l *Mutex) { deadlock(t, l.Lock()) } //rqvet:ignore selfdeadlock it is what the test is about
+	fail := func(l *Mutex) { deadlock(t, l.Lock()) }
 	const n = 1000
 	start := time.Now()
 	e := eventsOf(func() {
@@ -121,7 +121,7 @@ func TestHookRate(t *testing.T) {
 		t.Errorf("counted %+v, told %v", e, told)
 	}
 	before := told[addr(&locks[0])]
-	deadlock(t, locks[0].Lock()) //rqvet:ignore selfdeadlock it is what the test is about
+	deadlock(t, locks[0].Lock())
 	if told[addr(&locks[0])] != before+1 {
 		t.Error("another place was not reported")
 	}
@@ -265,7 +265,7 @@ func TestHookFlood(t *testing.T) {
 					must(t, locks[i].Lock())
 				}
 				for i := range n / 4 {
-					if err := locks[i%len(locks)].Lock(); err == nil { //rqvet:ignore selfdeadlock it is what the test is about
+					if err := locks[i%len(locks)].Lock(); err == nil {
 						t.Error("no error")
 					}
 				}

@@ -532,7 +532,7 @@ func testRWStall(t *testing.T) {
 	go func() { // ends without RUnlock
 		must(t, l.RLock())
 		ended <- asm.CurrentGoid()
-	}()
+	}() //rqvet:ignore leak it is what the test is about
 	gone := <-ended
 	ids := []uint64{gone}
 	for i := range n {
@@ -846,11 +846,11 @@ func testRWAllocs(t *testing.T) {
 			wg.Go(func() {
 				for range rounds {
 					if i%2 == 0 {
-						l.RLock()
+						l.RLock() //rqvet:ignore ignorederr an error is one more failure of the test
 						time.Sleep(10 * time.Microsecond)
 						l.RUnlock()
 					} else {
-						l.Lock()
+						l.Lock() //rqvet:ignore ignorederr an error is one more failure of the test
 						time.Sleep(10 * time.Microsecond)
 						l.Unlock()
 					}
@@ -1054,11 +1054,11 @@ func raceChild(l *RWMutex, kind string) {
 			runtime.Gosched()
 		}
 		if read {
-			l.RLock()
+			l.RLock() //rqvet:ignore ignorederr the race detector is asked
 			x++
 			l.RUnlock()
 		} else {
-			l.Lock()
+			l.Lock() //rqvet:ignore ignorederr the race detector is asked
 			x++
 			if kind == "downgraded" {
 				l.Downgrade()
@@ -1071,11 +1071,11 @@ func raceChild(l *RWMutex, kind string) {
 	}
 	var wg sync.WaitGroup
 	if kind == "waited" {
-		l.Lock()
+		l.Lock() //rqvet:ignore ignorederr the race detector is asked
 		x++
 		for range 1 {
 			wg.Go(func() {
-				l.RLock()
+				l.RLock() //rqvet:ignore ignorederr the race detector is asked
 				x++
 				l.RUnlock()
 			})
@@ -1244,7 +1244,7 @@ func testRWStale(t *testing.T) {
 			if got := l.TryRLock(); got != want {
 				t.Errorf("TryRLock says %v, want %v", got, want)
 			}
-			return nil
+			return nil //rqvet:ignore leak what is held is looked at below
 		})
 	}
 	stale()

@@ -674,7 +674,7 @@ func TestLockFails(t *testing.T) {
 	defer rqlock.SetStallTimeout(patience)
 	rqlock.SetStallTimeout(time.Millisecond)
 	for name, op := range map[string]func(*Ring) error{
-		"Reserve": func(r *Ring) error { _, err := r.Reserve(1); return err },
+		"Reserve": func(r *Ring) error { _, err := r.Reserve(1); return err }, //rqvet:ignore record the lock fails, and there is none
 		"Write":   func(r *Ring) error { _, err := r.Write([]byte("lost")); return err },
 	} {
 		r := New(128)
@@ -873,9 +873,9 @@ func TestAllocs(t *testing.T) {
 		r.Write(p)
 		rec, _ := r.Reserve(100)
 		rec.Bytes()[0] = 1
-		rec.Discard()
+		rec.Discard() //rqvet:ignore record the error was looked at in other tests
 		rec, _ = r.Reserve(100)
-		rec.Commit()
+		rec.Commit() //rqvet:ignore record the error was looked at in other tests
 		rd.Next(ctx)
 		rd.Next(ctx)
 		rd.TryNext()

@@ -2,111 +2,69 @@ package rqvet
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ssa"
 )
 
-const lockPackage = "github.com/rqlock/rqlock/rqlock"
-
-// method is a method of the lock that changes who holds it.
-type method struct {
-	name    string
-	acquire bool // else it releases
-	try     bool // its result is a bool, and it never waits
-	pinned  bool
-
-	params, results string // as types.Tuple writes their types
-}
-
-var methods = map[string]method{
-	"Lock":         {name: "Lock", acquire: true, results: "error"},
-	"TryLock":      {name: "TryLock", acquire: true, try: true, results: "bool"},
-	"LockTimeout":  {name: "LockTimeout", acquire: true, params: "time.Duration", results: "error"},
-	"LockContext":  {name: "LockContext", acquire: true, params: "context.Context", results: "error"},
-	"LockPinned":   {name: "LockPinned", acquire: true, pinned: true, results: "error"},
-	"Unlock":       {name: "Unlock"},
-	"UnlockPinned": {name: "UnlockPinned", pinned: true},
-}
-
-// lockMethod returns the method of rqlock.Mutex that fn is.
-func lockMethod(fn *types.Func) (method, bool) {
-	if fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != lockPackage {
-		return method{}, false
-	}
-	recv := fn.Signature().Recv()
-	if recv == nil || !isLockPointer(recv.Type()) {
-		return method{}, false
-	}
-	m, ok := methods[fn.Name()]
-	return m, ok
-}
-
-// fits reports whether a method of an interface is one that the lock implements as m.
-func (m method) fits(fn *types.Func) bool {
-	sig := fn.Signature()
-	return m.name != "" && typesOf(sig.Params()) == m.params && typesOf(sig.Results()) == m.results
-}
-
-func typesOf(tuple *types.Tuple) string {
-	var all []string
-	for v := range tuple.Variables() {
-		all = append(all, v.Type().String())
-	}
-	return strings.Join(all, ", ")
-}
-
-func isLock(t types.Type) bool {
-	named, ok := types.Unalias(t).(*types.Named)
-	if !ok {
-		return false
-	}
-	obj := named.Obj()
-	return obj.Name() == "Mutex" && obj.Pkg() != nil && obj.Pkg().Path() == lockPackage
-}
-
-func isLockPointer(t types.Type) bool {
-	p, ok := t.Underlying().(*types.Pointer)
-	return ok && isLock(p.Elem())
-}
-
 // reachesLock reports whether the package is rqlock, imports it, or imports a package
 // that reaches it. The analyzer has nothing to say of any other.
 func reachesLock(pass *analysis.Pass) bool {
-	if pass.Pkg.Path() == lockPackage {
+	if holdsKinds(pass.Pkg) {
 		return true
 	}
 	for _, p := range pass.Pkg.Imports() {
-		if p.Path() == lockPackage || pass.ImportPackageFact(p, new(lockEdges)) {
+		if holdsKinds(p) || pass.ImportPackageFact(p, new(lockEdges)) {
 			return true
 		}
 	}
 	return false
 }
 
-// blockingCall names fn if it may block, yield or make a system call. It is not
-// asked of the lock's own methods.
-func blockingCall(fn *types.Func) string {
+// holdsKinds reports whether p declares a kind.
+func holdsKinds(p *types.Package) bool {
+	return slices.ContainsFunc(kinds, func(k kind) bool { return k.pkg == p.Path() })
+}
+
+// blockingCall says why fn may block, yield or make a system call. It is not asked of the
+// lock's own methods.
+func blockingCall(fn *types.Func) blockReason {
 	if fn == nil || fn.Pkg() == nil {
-		return ""
+		return blockReason{}
 	}
 	name := fn.Name()
-	recv := ""
 	if r := fn.Signature().Recv(); r != nil {
-		t := r.Type()
-		if p, ok := t.(*types.Pointer); ok {
-			t = p.Elem()
-		}
-		if n, ok := types.Unalias(t).(*types.Named); ok {
-			recv = n.Obj().Name() + "."
+		if n, ok := types.Unalias(deref(r.Type())).(*types.Named); ok {
+			name = n.Obj().Name() + "." + name
 		}
 	}
-	if blocks, ok := blocking[fn.Pkg().Path()]; ok && blocks(recv+name) {
-		return fn.Pkg().Name() + "." + recv + name
+	pkg := fn.Pkg().Path()
+	blocks, ok := blocking[pkg]
+	if !ok || !blocks(name) {
+		return blockReason{}
 	}
-	return ""
+	why := otherWait
+	switch {
+	case printing(pkg), isShort(fn.Name()):
+		why = shortWait
+	case lockingCall(pkg + "." + name):
+		why = lockWait
+	}
+	return blockReason{why, fn.Pkg().Name() + "." + name}
 }
+
+// isShort matches the names of functions of files and connections that seldom wait.
+var isShort = oneOf("Close Stat Lstat Seek SetDeadline SetReadDeadline SetWriteDeadline LocalAddr RemoteAddr SetKeepAlive SetNoDelay SyscallConn Addr File Fd")
+
+// printing matches the packages whose functions print or log.
+var printing = oneOf("fmt log log/slog")
+
+// lockingCall matches functions that wait for a lock, or with one that they release meanwhile,
+// and those that only yield.
+var lockingCall = oneOf("sync.Mutex.Lock sync.RWMutex.Lock sync.RWMutex.RLock sync.Cond.Wait sync.Locker.Lock sync.Once.Do " +
+	"runtime.Gosched runtime.GC runtime.Goexit")
 
 // toMemory reports whether call prints to a buffer in memory, which does not block.
 func toMemory(call *ssa.CallCommon) bool {
@@ -163,7 +121,7 @@ var blocking = map[string]func(string) bool{
 
 // onlyInspects matches the packages whose functions print, wrap or compare an error
 // but decide nothing for their caller.
-var onlyInspects = oneOf("fmt errors log log/slog testing reflect github.com/rqlock/rqlock/rqlock")
+var onlyInspects = oneOf("fmt errors log log/slog testing reflect " + lockPackage)
 
 // calleeObject is the function that a call names, or the method of an interface. It
 // is nil for the call of a function value.
@@ -221,14 +179,15 @@ func (c *checker) unwinds(call *ssa.CallCommon) string {
 	return ""
 }
 
-// neverReturns reports whether obj is one of a test's functions that end the test.
-// x/tools finds functions that never return, but not methods of an interface.
+// neverReturns reports whether obj is one of a test's functions that end the test, or make it
+// fail: what a test does after that is not followed. x/tools finds functions that never return,
+// but not methods of an interface.
 func neverReturns(obj *types.Func) bool {
 	if obj == nil || obj.Pkg() == nil || obj.Pkg().Path() != "testing" {
 		return false
 	}
 	switch obj.Name() {
-	case "Fatal", "Fatalf", "FailNow", "Skip", "Skipf", "SkipNow":
+	case "Error", "Errorf", "Fail", "Fatal", "Fatalf", "FailNow", "Skip", "Skipf", "SkipNow":
 		return true
 	}
 	return false

@@ -23,14 +23,23 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 	if neverReturns(obj) {
 		return nil
 	}
-	if name := blockingCall(obj); name != "" && !toMemory(call) {
-		w.mayBlock(s, pos, name)
+	if b := blockingCall(obj); b.Why != 0 && !toMemory(call) {
+		w.mayBlock(s, pos, b.Why, b.What)
+	}
+	w.callsMethods(s, obj, call, pos)
+	w.callsArguments(s, obj, call, pos)
+	if isCleanup(obj) {
+		w.cleanup(s, call.Args[len(call.Args)-1])
+		return []*state{s}
 	}
 	if body := goroutineBody(call); body != nil {
 		w.goBody(s, body, pos)
 		return []*state{s}
 	}
-	if w.library(s, obj, call, value) {
+	if isReserve(obj) {
+		return w.reserve(s, call, value, pos)
+	}
+	if w.pull(s, call) || w.library(s, obj, call, value) {
 		return []*state{s}
 	}
 	if fn := closureOf(call.Value); fn != nil && w.depth < maxInline {
@@ -40,12 +49,13 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 		s.changed(name)
 	}
 	w.mayFill(s, call, obj)
+	w.callsValue(s, call, pos)
 	if sum := w.summaryOf(s, call); sum != nil {
 		return w.applySummary(s, sum, call, value, pos)
 	}
 	if call.StaticCallee() == w.top { // its summary is not known yet
-		for _, path := range sortedKeys(w.acquires) {
-			w.acquiredByCallee(s, w.acquires[path], call, pos)
+		for _, lock := range sortedPaths(w.acquires) {
+			w.acquiredByCallee(s, w.acquires[lock], call, pos)
 		}
 	}
 	w.unknownCall(s, call)
@@ -62,12 +72,82 @@ func (w *walk) operate(s *state, call *ssa.CallCommon, lock ssa.Value, m method,
 			s.changed(name)
 		}
 	}
-	t := w.target(s, lock, m)
-	if m.acquire {
+	w.notNil(s, lock)
+	t, m := w.target(s, lock, m)
+	switch m.op {
+	case acquires:
 		return w.acquire(s, t, m, value, pos)
+	case releases:
+		w.release(s, t, m, pos, nil)
+	case downgrades:
+		w.downgrade(s, t, pos)
+	case uses:
+		w.use(s, t, m, pos)
 	}
-	w.release(s, t, m, pos, nil)
 	return []*state{s}
+}
+
+// notNil records that the object which has a lock is not nil: the program goes on.
+func (w *walk) notNil(s *state, lock ssa.Value) {
+	object, _ := fieldOf(lock)
+	if object == nil || !isPointer(object.Type()) {
+		return
+	}
+	is := w.eval(s, object)
+	is.known, is.path = notNil, w.path(s, object)
+	s.env[object] = is
+}
+
+// isReserve reports whether obj reserves a record of a ring.
+func isReserve(obj *types.Func) bool {
+	return obj != nil && obj.Name() == "Reserve" && obj.FullName() == reserveMethod
+}
+
+// reserve reserves a record: on one path there is a record, on the other an error.
+func (w *walk) reserve(s *state, call *ssa.CallCommon, value ssa.Value, pos token.Pos) []*state {
+	if value == nil {
+		w.report(BadRecord, pos, "the record of Reserve is dropped: commit or discard it, or the ring stays blocked")
+		return []*state{s}
+	}
+	rec := w.resultPath(value, 0)
+	no := s.clone()
+	s.locks[rec] = lockState{hold: held, record: true, pos: pos, name: "the record", block: value.(ssa.Instruction).Block()}
+	w.extract(s, value, 1, val{known: isNil, lock: rec})
+	no.locks[rec] = lockState{hold: failed, record: true, pos: pos, name: "the record"}
+	w.extract(no, value, 1, val{known: notNil, lock: rec})
+	return []*state{s, no}
+}
+
+// isCleanup reports whether obj runs a function at the end of a test.
+func isCleanup(obj *types.Func) bool {
+	return obj != nil && obj.Name() == "Cleanup" && obj.Pkg() != nil && obj.Pkg().Path() == "testing"
+}
+
+// cleanup marks the locks that a function releases at the end of a test. Until then, they are
+// held.
+func (w *walk) cleanup(s *state, fn ssa.Value) {
+	later := func(lock *path) {
+		if l := s.locks[lock]; l.hold == held {
+			l.later = true
+			s.locks[lock] = l
+		}
+	}
+	if lock, m, ok := boundMethod(fn); ok && m.op == releases {
+		later(w.lockPath(s, lock, m))
+		return
+	}
+	f := w.functionOf(s, fn)
+	if f == nil {
+		w.escape(s, fn)
+		return
+	}
+	for _, outcome := range f.sum.Outcomes {
+		for _, e := range outcome.Locks {
+			if lock, own := s.lockHere(e.Path, f.here); own == nil && e.Hold == released {
+				later(lock)
+			}
+		}
+	}
 }
 
 // summaryOf is the checker's function of that name, and knows the methods of an object
@@ -76,23 +156,35 @@ func (w *walk) summaryOf(s *state, call *ssa.CallCommon) *summary {
 	if !call.IsInvoke() {
 		return w.c.summaryOf(call)
 	}
-	is := w.object(s, call.Value)
-	if is.object == nil {
-		return nil
+	t := w.object(s, call.Value).object
+	if t == nil {
+		if t = w.c.onlyImplementation(call.Value.Type()); t == nil {
+			return nil
+		}
 	}
-	obj, index, _ := types.LookupFieldOrMethod(is.object, true, call.Method.Pkg(), call.Method.Name())
+	return w.c.summaryOfMethod(t, call.Method.Pkg(), call.Method.Name())
+}
+
+// summaryOfMethod is the summary of a type's own method; nil if it has none, or embeds it.
+func (c *checker) summaryOfMethod(t types.Type, pkg *types.Package, name string) *summary {
+	obj, index, _ := types.LookupFieldOrMethod(t, true, pkg, name)
 	fn, _ := obj.(*types.Func)
-	if fn == nil || len(index) != 1 || !types.Identical(fn.Signature().Recv().Type(), is.object) {
+	if fn == nil || len(index) != 1 || !types.Identical(deref(fn.Signature().Recv().Type()), deref(t)) {
 		return nil
 	}
-	return w.c.summaryOfObject(fn)
+	return c.summaryOfObject(fn)
 }
 
 // library runs a builtin, or a call of a function that only inspects errors.
 func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ssa.Value) bool {
 	if b, ok := call.Value.(*ssa.Builtin); ok {
-		if b.Name() == "append" {
+		switch b.Name() {
+		case "append":
 			w.appended(s, call.Args[1])
+		case "recover":
+			if value != nil && w.depth > 1 { // called by the function that defers it
+				s.env[value] = val{known: nilness(!w.panicking)}
+			}
 		}
 		return true
 	}
@@ -101,11 +193,11 @@ func (w *walk) library(s *state, obj *types.Func, call *ssa.CallCommon, value ss
 	}
 	switch obj.Pkg().Name() + "." + obj.Name() {
 	case "errors.Is", "errors.As":
-		if x := w.eval(s, call.Args[0]); value != nil && (x.known == isNil || x.lock != "") {
+		if x := w.eval(s, call.Args[0]); value != nil && (x.known == isNil || x.lock != nil) {
 			s.env[value] = val{known: falseIf(x.known == isNil), lock: x.lock}
 		}
 	case "errors.AsType":
-		if x := w.eval(s, call.Args[0]); value != nil && (x.known == isNil || x.lock != "") {
+		if x := w.eval(s, call.Args[0]); value != nil && (x.known == isNil || x.lock != nil) {
 			w.extract(s, value, 1, val{known: falseIf(x.known == isNil), lock: x.lock})
 		}
 	case "errors.New", "fmt.Errorf":
@@ -137,7 +229,7 @@ func (w *walk) inline(s *state, fn *ssa.Function, call *ssa.CallCommon, value ss
 	for i, p := range fn.Params {
 		if i < len(call.Args) {
 			v := w.eval(s, call.Args[i])
-			if v.path == "" {
+			if v.path == nil {
 				v.path = w.path(s, call.Args[i])
 			}
 			s.env[p] = v

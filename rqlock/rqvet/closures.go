@@ -36,7 +36,7 @@ func (w *walk) closure(s *state, mc *ssa.MakeClosure) {
 // closureMayRun gives up on the locks and the captured variables that a closure changes,
 // because it may run at any time.
 func (w *walk) closureMayRun(s *state, sum *summary, mc *ssa.MakeClosure) {
-	w.mayRun(s, sum, func(root string) string { return w.free(s, root, root, mc) })
+	w.mayRun(s, sum, func(p *path) (val, bool) { return w.captured(s, p, mc) })
 	for i, b := range mc.Bindings {
 		if writes(mc.Fn.(*ssa.Function).FreeVars[i]) {
 			s.store(w.path(s, b), val{})
@@ -54,25 +54,27 @@ func (w *walk) methodValue(s *state, mc *ssa.MakeClosure) {
 	if fn == nil || len(fn.Blocks) == 0 {
 		return
 	}
-	w.mayRun(s, w.c.summarize(fn), func(root string) string {
-		if root == "p0" {
-			return w.path(s, mc.Bindings[0])
+	w.mayRun(s, w.c.summarize(fn), func(p *path) (val, bool) {
+		if p == w.c.paths.parameter(0) {
+			return val{path: w.path(s, mc.Bindings[0])}, true
 		}
-		return root
+		return val{}, false
 	})
 }
 
 // mayRun gives up on the locks that a function changes, because it may run at any time.
-func (w *walk) mayRun(s *state, sum *summary, here func(root string) string) {
+func (w *walk) mayRun(s *state, sum *summary, here func(*path) (val, bool)) {
 	if sum == nil {
 		return
 	}
 	for _, outcome := range sum.Outcomes {
 		for _, e := range outcome.Locks {
-			root, rest := splitPath(e.Path)
-			path, _ := s.lockAt(val{path: here(root)}, rest)
-			s.locks[path] = lockState{class: e.Class, name: e.Name}
-			s.giveUp(path)
+			if e.Hold == failed {
+				continue
+			}
+			lock, _ := s.lockHere(e.Path, here)
+			s.locks[lock] = lockState{class: e.Class, name: e.Name}
+			s.giveUp(lock)
 		}
 		for _, class := range outcome.Uncertain {
 			s.uncertain[class] = true
@@ -105,7 +107,7 @@ func calledHere(mc *ssa.MakeClosure) bool {
 	for _, ref := range *mc.Referrers() {
 		switch ref := ref.(type) {
 		case ssa.CallInstruction:
-			if ref.Common().Value != mc && goroutineBody(ref.Common()) != mc {
+			if ref.Common().Value != mc && goroutineBody(ref.Common()) != mc && !isCleanup(calleeObject(ref.Common())) {
 				return false
 			}
 		case *ssa.DebugRef:
@@ -120,9 +122,9 @@ func calledHere(mc *ssa.MakeClosure) bool {
 func (w *walk) deferCall(s *state, instr *ssa.Defer) {
 	d := deferred{call: instr}
 	lock, m, ok := w.lockCall(s, &instr.Call)
-	if ok && !m.acquire {
-		d.lock = w.lockPath(s, lock, m.name)
-	} else if ok {
+	if ok && m.op == releases {
+		d.lock = w.lockPath(s, lock, m)
+	} else if ok && m.acquire() && m.fails() {
 		w.ignored(s, lockName(lock), m, instr.Pos())
 		return
 	}
@@ -143,9 +145,11 @@ func (w *walk) runDefers(s *state, base int) []*state {
 			ran = true
 			d := s.defers[len(s.defers)-1]
 			s.defers = s.defers[:len(s.defers)-1]
-			if lock, m, ok := w.lockCall(s, &d.call.Call); ok && d.lock != "" {
-				t := w.target(s, lock, m)
-				t.path = d.lock
+			if lock, m, ok := w.lockCall(s, &d.call.Call); ok && d.lock != nil {
+				t, m := w.target(s, lock, m)
+				if t.path = d.lock; d.lock.Kind == stepReader {
+					t.path = d.lock.From
+				}
 				w.release(s, t, m, d.call.Pos(), d.call)
 				next = append(next, s)
 				continue
@@ -177,10 +181,12 @@ func (w *walk) goCall(s *state, instr *ssa.Go) {
 	}
 	for _, outcome := range sum.Outcomes {
 		for _, e := range outcome.Locks {
-			path, _ := w.translateLock(s, e.Path, &instr.Call)
-			if e.Hold == released && s.locks[path].hold == held {
-				w.newGoroutine(instr.Pos(), s.locks[path].name)
-				s.giveUp(path)
+			lock, _ := w.translateLock(s, e.Path, &instr.Call)
+			if l := s.locks[lock]; e.Hold == released && l.hold == held {
+				if !l.any && !l.record {
+					w.newGoroutine(instr.Pos(), l.name)
+				}
+				s.giveUp(lock)
 			}
 		}
 	}
@@ -197,12 +203,15 @@ func (w *walk) goBody(s *state, body ssa.Value, pos token.Pos) {
 
 // goLock is a lock's method that runs as a goroutine.
 func (w *walk) goLock(s *state, lock ssa.Value, m method, pos token.Pos) {
-	if m.acquire {
-		w.ignored(s, lockName(lock), m, pos)
+	t, m := w.target(s, lock, m)
+	if m.acquire() && m.fails() {
+		w.ignored(s, t.name, m, pos)
 		return
 	}
-	w.newGoroutine(pos, lockName(lock))
-	s.giveUp(w.lockPath(s, lock, m.name))
+	if m.op == releases && !t.any && !m.record {
+		w.newGoroutine(pos, t.name)
+	}
+	s.giveUp(t.path)
 }
 
 // goClosure is a function literal that runs as a goroutine. What is wrong in it is

@@ -21,15 +21,17 @@
 //   - rqvet.go analyzes one package, which build.go has built in SSA form. rules.go lists
 //     the rules, and ignore.go reads the comments that silence findings.
 //   - explore.go follows the SSA blocks of one function with a set of states (state.go).
-//     value.go has what a state knows of a value, and the path by which a lock is known.
+//     path.go has the paths by which locks and conditions are known, and value.go what a
+//     state knows of a value. forks.go says after which branches nothing is reported.
 //   - lockops.go has the rules of Lock and Unlock, exits.go those of a function's end, and
 //     iterations.go those of a loop.
-//   - calls.go says what a call does, and closures.go what function literals, defers and
-//     goroutines do. escape.go gives up on what goes where it cannot be followed.
-//     writes.go says which flags a callee may change.
+//   - calls.go says what a call does, closures.go what function literals, defers and
+//     goroutines do, and given.go what is called of what a function is given. escape.go gives
+//     up on what goes where it cannot be followed. writes.go says which flags a callee may
+//     change.
 //   - summary.go has what a caller must know of a function. It crosses packages as a fact.
 //     callee.go applies it. order.go finds inversions in the order of locks.
 //   - misuse.go finds copied locks and bad pointers, and fix.go writes the suggested fixes.
-//   - api.go knows the lock's methods and what may block. embedded.go finds the lock behind
-//     an object that embeds it, or behind an interface.
+//   - kinds.go knows the locks and records and their methods, and api.go what may block.
+//     embedded.go finds the lock behind an object that embeds it, or behind an interface.
 package rqvet

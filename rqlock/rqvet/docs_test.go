@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/imports"
 
 	"github.com/rqlock/rqlock/rqlock/rqvet"
@@ -43,7 +44,7 @@ func TestPages(t *testing.T) {
 			write(t, name, string(src))
 		}
 	}
-	got, _ := analyze(t, dir, false, "./...")
+	got, _ := analyze(t, withBlocks(t), dir, false, "./...")
 	for _, rule := range rqvet.Rules {
 		wrong := got["rqvet.test/wrong/"+string(rule)]
 		if len(wrong) == 0 {
@@ -66,6 +67,16 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// withBlocks is the analyzer with the rule that works on request.
+func withBlocks(t *testing.T) *analysis.Analyzer {
+	t.Helper()
+	a := rqvet.New()
+	if err := a.Flags.Set("blocks", "true"); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
 // TestIndex checks that the index links to every page, and that there are no others.
 func TestIndex(t *testing.T) {
 	index, err := os.ReadFile(filepath.Join(docs, "README.md"))
@@ -73,8 +84,8 @@ func TestIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, rule := range rqvet.Rules {
-		if link := fmt.Sprintf("[%s](%s.md)", rule, rule); !strings.Contains(string(index), link) {
-			t.Errorf("the index has no %s", link)
+		if line := fmt.Sprintf("| [%s](%s.md) | %s |\n", rule, rule, rule.Summary()); !strings.Contains(string(index), line) {
+			t.Errorf("the index has no %s", line)
 		}
 	}
 	pages, err := filepath.Glob(filepath.Join(docs, "*.md"))
@@ -108,7 +119,7 @@ func module(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for name, replacer := range map[string]*strings.Replacer{
-		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root)),
+		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root), "./stub", filepath.ToSlash(root)+"/rqlock/rqvet/testdata/stub"),
 		"go.sum": strings.NewReplacer(),
 	} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))

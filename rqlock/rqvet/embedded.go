@@ -3,6 +3,7 @@ package rqvet
 import (
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -14,52 +15,69 @@ import (
 // and find the lock.
 //
 // Where the object behind an interface is not known, the path of its lock is that of
-// the interface with "!" at its end. A caller of the function may know more.
+// the interface with a last step of its own (stepLock). A caller of the function may know more.
 
-// within is the path from an object of type t to the lock that the object's method
-// works on. It is not ok if that is a method of the object's own, or none.
-func within(t types.Type, name string) (path string, ok bool) {
+// A step leads from an object to one inside it.
+type step struct {
+	kind pathKind
+	name string
+}
+
+// within has the steps from an object of type t to the lock that the object's method works
+// on. It is not ok if that is a method of the object's own, or none.
+func within(t types.Type, name string) (steps []step, ok bool) {
 	obj, index, _ := types.LookupFieldOrMethod(t, true, nil, name)
 	fn, _ := obj.(*types.Func)
 	if fn == nil {
-		return "", false
+		return nil, false
 	}
 	for _, i := range index[:len(index)-1] {
 		f := structOf(t).Field(i)
-		path, t = path+"."+f.Name(), f.Type()
+		steps, t = append(steps, step{stepField, f.Name()}), f.Type()
 		if isPointer(t) || types.IsInterface(t) {
-			path += "@"
+			steps = append(steps, step{kind: stepLoad})
 		}
 	}
 	if types.IsInterface(t) {
-		return path + "!", locksByInterface(t) && methods[name].fits(fn)
+		_, fits := asMethod(fn)
+		return append(steps, step{kind: stepLock}), locksByInterface(t) && fits
 	}
 	_, ok = lockMethod(fn)
-	return path, ok
+	return steps, ok
 }
 
-// embedded is the path from an object of type t to the one lock that all its methods
-// of a lock's names work on.
-func embedded(t types.Type) (path string, ok bool) {
-	path, ok = within(t, "Unlock")
-	for name := range methods {
+// embedded has the steps from an object of type t to the one lock that all its methods of a
+// lock's names work on.
+func embedded(t types.Type) (steps []step, ok bool) {
+	steps, ok = within(t, "Unlock")
+	for name, m := range lockNames {
+		if m.op == converts {
+			continue
+		}
 		if obj, _, _ := types.LookupFieldOrMethod(t, true, nil, name); obj != nil {
 			other, found := within(t, name)
-			ok = ok && found && other == path
+			ok = ok && found && slices.Equal(other, steps)
 		}
 	}
-	return path, ok
+	return steps, ok
 }
 
-// locksByInterface reports whether values of an interface or of a type parameter are
-// locks that may fail: they can be unlocked, and an acquisition returns an error.
+// methodOf is the method of a type that a lock would have.
+func methodOf(t types.Type, name string) (method, bool) {
+	obj, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
+	fn, _ := obj.(*types.Func)
+	return asMethod(fn)
+}
+
+// locksByInterface reports whether values of an interface or of a type parameter are locks:
+// they can be acquired and released.
 func locksByInterface(t types.Type) bool {
-	has := func(name string) bool {
-		obj, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
-		fn, _ := obj.(*types.Func)
-		return fn != nil && methods[name].fits(fn)
+	for _, name := range []string{"Lock", "LockTimeout", "LockContext"} {
+		if _, ok := methodOf(t, name); ok {
+			return canUnlock(t)
+		}
 	}
-	return canUnlock(t) && (has("Lock") || has("LockTimeout") || has("LockContext"))
+	return false
 }
 
 // canUnlock reports whether t is an interface that a lock can be unlocked through.
@@ -67,9 +85,8 @@ func canUnlock(t types.Type) bool {
 	if !types.IsInterface(t) {
 		return false
 	}
-	obj, _, _ := types.LookupFieldOrMethod(t, true, nil, "Unlock")
-	fn, _ := obj.(*types.Func)
-	return fn != nil && methods["Unlock"].fits(fn)
+	_, ok := methodOf(t, "Unlock")
+	return ok
 }
 
 // lockCall returns the lock and the method if call is of a lock's method, by its name,
@@ -102,8 +119,7 @@ func methodOn(v ssa.Value, fn *types.Func) (m method, ok bool) {
 	if m, ok = lockMethod(fn); ok || fn == nil || !types.IsInterface(v.Type()) {
 		return m, ok
 	}
-	m = methods[fn.Name()]
-	if !m.fits(fn) {
+	if m, ok = asMethod(fn); !ok {
 		return m, false
 	}
 	if t := objectType(v); t != nil {
@@ -111,6 +127,16 @@ func methodOn(v ssa.Value, fn *types.Func) (m method, ok bool) {
 		return m, ok
 	}
 	return m, locksByInterface(v.Type())
+}
+
+// converterOf returns the method if call is of RLocker.
+func converterOf(call *ssa.CallCommon) (m method, ok bool) {
+	fn := call.StaticCallee()
+	if fn == nil || fn.Name() != "RLocker" {
+		return method{}, false
+	}
+	m, ok = lockMethod(funcObject(fn))
+	return m, ok && m.op == converts && len(call.Args) == 1
 }
 
 // objectType is the type of the object in an interface that was made here; else nil.
@@ -139,12 +165,14 @@ func (w *walk) lockCall(s *state, call *ssa.CallCommon) (lock ssa.Value, m metho
 	if lock, m, ok = lockCall(call); ok && !types.IsInterface(lock.Type()) {
 		return lock, m, true
 	}
+	fits := ok
 	if call.IsInvoke() {
-		lock, m = call.Value, methods[call.Method.Name()]
+		lock = call.Value
+		m, fits = asMethod(call.Method)
 	} else if !ok {
 		return nil, method{}, false
 	}
-	if is := w.object(s, lock); is.object != nil && m.fits(calleeObject(call)) {
+	if is := w.object(s, lock); is.object != nil && fits {
 		_, ok = s.lockIn(is, m.name)
 	}
 	return lock, m, ok
@@ -160,80 +188,142 @@ func (w *walk) object(s *state, v ssa.Value) val {
 	return is
 }
 
-// lockPath is the path of the lock that method name of v works on.
-func (w *walk) lockPath(s *state, v ssa.Value, name string) string {
-	path, _ := s.lockIn(w.object(s, v), name)
-	return path
+// lockPath is the path of the lock or record that method m of v works on.
+func (w *walk) lockPath(s *state, v ssa.Value, m method) *path {
+	if isRecord(v.Type()) {
+		return w.path(s, v)
+	}
+	return w.lockPathNamed(s, v, m.name)
 }
 
-// lockIn is the path of the lock that method name of an object works on. It is not ok
-// if that is a method of the object's own.
-func (s *state) lockIn(is val, name string) (path string, ok bool) {
+func (w *walk) lockPathNamed(s *state, v ssa.Value, name string) *path {
+	lock, _ := s.lockIn(w.object(s, v), name)
+	return lock
+}
+
+// lockIn is the path of the lock that a method of an object works on. It is not ok if that
+// is a method of the object's own.
+func (s *state) lockIn(is val, name string) (lock *path, ok bool) {
+	if is.path.Kind == stepReader {
+		return is.path, true
+	}
 	if is.object == nil {
-		return is.path + "!", true
+		return is.path.lock(), true
 	}
-	inner, ok := within(is.object, name)
+	steps, ok := within(is.object, name)
 	if !ok {
-		return is.path + "!", false
+		return is.path.lock(), false
 	}
-	path, own := s.lockAt(is.inside(inner))
-	return path, own == nil
+	lock, own := s.lockAt(is, steps)
+	return lock, own == nil
 }
 
-// inside is what to give to lockAt for a path inside an object. A copy of a struct has
-// the same pointers as what it was copied from.
-func (is val) inside(path string) (from val, rest string) {
-	if is.object == nil || isPointer(is.object) {
-		return is, path
+// lockAt follows the steps to a lock from an object. If they lead to an interface that holds
+// an object with methods of its own, own is the type of that object.
+//
+// A copy of a struct has the same pointers as what it was copied from, and the fields of a
+// value are not loaded.
+func (s *state) lockAt(at val, steps []step) (lock *path, own types.Type) {
+	if at.object != nil && !isPointer(at.object) {
+		if address := at.path.loaded(); address != nil {
+			at.path = address
+		} else if i := slices.Index(steps, step{kind: stepLoad}); i >= 0 {
+			steps = slices.Delete(slices.Clone(steps), i, i+1)
+		}
 	}
-	if address, ok := strings.CutSuffix(is.path, "@"); ok {
-		is.path = address
-		return is, path
+	for _, st := range steps {
+		switch st.kind {
+		case stepField:
+			at = val{path: at.path.field(st.name)}
+		case stepLoad:
+			at = s.at(at.path)
+		case stepLock:
+			return s.lockBehind(at)
+		}
 	}
-	return is, strings.Replace(path, "@", "", 1) // fields of a value
+	return at.path, nil
 }
 
-// lockAt follows a lock's path from an object. If the path leads to an interface that
-// holds an object with methods of its own, own is the type of that object.
-func (s *state) lockAt(from val, path string) (here string, own types.Type) {
-	inner, byInterface := strings.CutSuffix(path, "!")
-	at := s.resolve(from, inner)
-	if !byInterface {
+// lockBehind is the lock behind an interface.
+func (s *state) lockBehind(at val) (lock *path, own types.Type) {
+	if at.path.Kind == stepReader {
 		return at.path, nil
 	}
 	if at.object == nil {
-		return at.path + "!", nil
+		return at.path.lock(), nil
 	}
-	inner, ok := embedded(at.object)
-	if !ok {
-		return at.path + "!", at.object
+	if steps, ok := embedded(at.object); ok {
+		return s.lockAt(at, steps)
 	}
-	return s.lockAt(at.inside(inner))
+	return at.path.lock(), at.object
 }
 
-// lockClass is class for the lock that v leads to.
-func lockClass(v ssa.Value) string {
+// at is what is stored at an address.
+func (s *state) at(address *path) val {
+	if v, ok := s.mem[address]; ok && v.path != nil {
+		return v
+	}
+	return val{path: address.load()}
+}
+
+// resolve follows a path through what is known to be stored. The function says what some
+// of its parts are here; it returns false for the others.
+func (s *state) resolve(p *path, here func(*path) (val, bool)) val {
+	if v, ok := here(p); ok {
+		return v
+	}
+	if !p.isStep() {
+		return val{path: p.with(func(q *path) *path {
+			if v, ok := here(q); ok {
+				return v.path
+			}
+			return nil
+		})}
+	}
+	at := s.resolve(p.From, here)
+	switch p.Kind {
+	case stepLoad:
+		return s.at(at.path)
+	case stepField:
+		if at.object != nil && !isPointer(at.object) {
+			if address := at.path.loaded(); address != nil {
+				at.path = address
+			}
+		}
+		return val{path: at.path.field(p.Name)}
+	case stepElem:
+		return val{path: at.path.element(s.resolve(p.Other, here).path)}
+	}
+	return val{path: at.path.table.get(pathKey{kind: p.Kind, n: p.N, name: p.Name, from: at.path})}
+}
+
+// lockClass is classAt for the lock that v leads to.
+func lockClass(v ssa.Value) class {
 	switch v := v.(type) {
 	case *ssa.MakeInterface:
 		return lockClass(v.X)
 	case *ssa.ChangeInterface:
 		return lockClass(v.X)
+	case *ssa.Call:
+		if _, ok := converterOf(&v.Call); ok {
+			return lockClass(v.Call.Args[0])
+		}
 	}
 	t := v.Type()
 	if isLockPointer(t) || types.IsInterface(t) {
-		return class(v)
+		return classAt(v)
 	}
 	obj, index, _ := types.LookupFieldOrMethod(t, true, nil, "Unlock")
 	if obj == nil || len(index) < 2 {
-		return ""
+		return class{}
 	}
-	outer := class(v)
+	outer := classAt(v)
 	for _, i := range index[:len(index)-1] {
 		if n, ok := types.Unalias(deref(t)).(*types.Named); ok && n.Obj().Pkg() != nil {
-			outer = n.Obj().Pkg().Path() + "." + n.Obj().Name()
+			outer = class{n.Obj().Pkg().Path(), n.Obj().Name()}
 		}
 		f := structOf(t).Field(i)
-		outer, t = outer+"."+f.Name(), f.Type()
+		outer, t = outer.within(f.Name()), f.Type()
 	}
 	return outer
 }
@@ -246,6 +336,10 @@ func lockName(v ssa.Value) string {
 		return lockName(x.X)
 	case *ssa.ChangeInterface:
 		return lockName(x.X)
+	case *ssa.Call:
+		if _, ok := converterOf(&x.Call); ok {
+			return lockName(x.Call.Args[0])
+		}
 	}
 	for outer := v; ; {
 		if load, ok := outer.(*ssa.UnOp); ok && load.Op == token.MUL {

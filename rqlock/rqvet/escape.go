@@ -3,7 +3,6 @@ package rqvet
 import (
 	"go/types"
 	"maps"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -23,15 +22,19 @@ func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 	if !call.IsInvoke() {
 		// Perhaps a closure of this function, from a variable. Its summary may not be
 		// known yet.
+		s.opaque = s.opaque || call.Signature().Results().Len() > 0
 		for _, fn := range closuresOf(w.top) {
+			if fn == w.top {
+				continue
+			}
 			for class := range onlyUnlocks(fn) {
 				w.mayUnlock(s, class)
 			}
 		}
 		return
 	}
-	if call.Method.Name() == "Unlock" && methods["Unlock"].fits(call.Method) {
-		s.giveUpIf(func(_ string, l lockState) bool { return w.c.inInterface[l.class] })
+	if m, ok := asMethod(call.Method); ok && m.name == "Unlock" {
+		s.giveUpIf(func(_ *path, l lockState) bool { return w.c.inInterface[l.class] })
 	}
 	for _, fn := range w.c.methods(call) {
 		for class := range onlyUnlocks(fn) {
@@ -41,16 +44,18 @@ func (w *walk) unknownCall(s *state, call *ssa.CallCommon) {
 }
 
 // mayUnlock gives up on the locks of a class.
-func (w *walk) mayUnlock(s *state, class string) {
-	s.uncertain[class] = true
-	s.giveUpIf(func(_ string, l lockState) bool { return l.class == class })
+func (w *walk) mayUnlock(s *state, class class) {
+	if class.known() {
+		s.uncertain[class] = true
+	}
+	s.giveUpIf(func(_ *path, l lockState) bool { return l.class == class })
 }
 
 // onlyUnlocks has the classes of the locks that fn unlocks and does not acquire.
-func onlyUnlocks(fn *ssa.Function) map[string]bool {
-	unlocks, acquires := map[string]bool{}, map[string]bool{}
-	eachLockCall(fn, func(m method, class string) {
-		if m.acquire {
+func onlyUnlocks(fn *ssa.Function) map[class]bool {
+	unlocks, acquires := map[class]bool{}, map[class]bool{}
+	eachLockCall(fn, func(m method, class class) {
+		if m.acquire() {
 			acquires[class] = true
 		} else {
 			unlocks[class] = true
@@ -63,7 +68,7 @@ func onlyUnlocks(fn *ssa.Function) map[string]bool {
 }
 
 // eachLockCall calls f for each call of a lock's method in the source of fn.
-func eachLockCall(fn *ssa.Function, f func(m method, class string)) {
+func eachLockCall(fn *ssa.Function, f func(m method, class class)) {
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			call, ok := instr.(ssa.CallInstruction)
@@ -102,18 +107,21 @@ func (w *walk) escapeAll(s *state, call *ssa.CallCommon) {
 
 // escape is a value that goes where its uses cannot be followed.
 func (w *walk) escape(s *state, v ssa.Value) {
-	if known := w.eval(s, v); known.lock != "" {
+	if known := w.eval(s, v); known.lock != nil {
 		s.giveUp(known.lock)
 	}
 	if m, ok := v.(*ssa.MakeInterface); ok && isLockPointer(m.X.Type()) {
 		v = m.X
 	}
+	if isRecord(v.Type()) {
+		s.giveUp(w.path(s, v))
+	}
 	if isLockPointer(v.Type()) || canUnlock(v.Type()) {
-		path := w.lockPath(s, v, "Unlock")
-		l := s.locks[path]
+		lock := w.lockPathNamed(s, v, "Unlock")
+		l := s.locks[lock]
 		l.class = lockClass(v)
-		s.locks[path] = l
-		s.giveUp(path)
+		s.locks[lock] = l
+		s.giveUp(lock)
 	}
 }
 
@@ -128,13 +136,13 @@ func (w *walk) mayFill(s *state, call *ssa.CallCommon, callee *types.Func) {
 		if !isPointer(arg.Type()) {
 			continue
 		}
-		path := w.path(s, arg)
-		if t := deref(arg.Type()); isLockPointer(t) || locksByInterface(t) {
-			delete(s.mem, path)
+		at := w.path(s, arg)
+		if t := deref(arg.Type()); isLockPointer(t) || locksByInterface(t) || isInteger(t) || isBool(t) {
+			delete(s.mem, at)
 		}
 		if elsewhere { // else callWrites has the fields
-			maps.DeleteFunc(s.mem, func(at string, is val) bool {
-				return is.known == isNil && strings.HasPrefix(at, path+".")
+			maps.DeleteFunc(s.mem, func(p *path, is val) bool {
+				return (is.known == isNil || is.num.ok) && p != at && p.leadsFrom(at)
 			})
 		}
 	}
@@ -143,10 +151,10 @@ func (w *walk) mayFill(s *state, call *ssa.CallCommon, callee *types.Func) {
 // appended gives up on the locks of objects that are appended to a slice: whoever
 // iterates over it may unlock them.
 func (w *walk) appended(s *state, elems ssa.Value) {
-	list := w.path(s, elems) + "["
+	list := w.path(s, elems)
 	for at, v := range s.mem {
-		if v.path != "" && strings.HasPrefix(at, list) {
-			s.giveUpIf(func(path string, _ lockState) bool { return strings.HasPrefix(path, v.path) })
+		if v.path != nil && at.Kind == stepElem && at.From == list {
+			s.giveUpIf(func(p *path, _ lockState) bool { return p.leadsFrom(v.path) })
 		}
 	}
 }

@@ -13,8 +13,10 @@ import (
 // keptLock is a lock that a function holds at its end. It is a leak unless some code
 // unlocks such locks for the function.
 type keptLock struct {
-	class   string
+	class   class
+	each    bool   // in each iteration of a loop
 	keeper  string // the function's id
+	never   bool   // nobody calls the function, so nobody unlocks
 	finding finding
 }
 
@@ -25,8 +27,14 @@ var lockingName = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserv
 // checkUnlocks reports unlocks of a lock that only some of the paths to them acquire.
 func (w *walk) checkUnlocks() {
 	for pos, u := range w.unlocks {
-		if u.acquiredAt.IsValid() && u.callers {
-			w.report(Unheld, pos, "%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.acquiredAt, pos))
+		if !u.acquiredAt.IsValid() {
+			continue
+		}
+		for _, o := range u.callers {
+			if !w.ambiguous(o.lock, o.forks) {
+				w.report(Unheld, pos, "%s is unlocked, but only some paths to here lock it (%s): unlock on those", u.name, w.c.at(u.acquiredAt, pos))
+				break
+			}
 		}
 	}
 }
@@ -34,33 +42,65 @@ func (w *walk) checkUnlocks() {
 // checkExits reports paths that end with a lock held.
 func (w *walk) checkExits(exits []exit) {
 	for _, e := range exits {
-		for _, path := range e.state.heldPaths() {
-			w.checkHeld(exits, e, path)
+		w.checkLost(exits, e)
+		for _, lock := range e.state.heldPaths() {
+			w.checkHeld(exits, e, lock)
 		}
 	}
 }
 
 // checkHeld reports a lock that is held at an exit, or keeps it for later.
-func (w *walk) checkHeld(exits []exit, e exit, path string) {
-	l := e.state.locks[path]
+func (w *walk) checkHeld(exits []exit, e exit, lock *path) {
+	l := e.state.locks[lock]
 	switch {
-	case anyElement(path) && !sameIteration(l.block, e.block): // another loop may have unlocked it
-	case l.reacquired, e.state.uncertain[l.class] && l.class != "":
+	case l.later, w.ambiguous(l.name, e.state.forks):
+	case l.record:
+		if e.panics == "" && !passedOn(e, lock) {
+			w.found = append(w.found, w.unfinished(e, l))
+		}
+	case lock.elem && !sameIteration(l.block, e.block) && !w.iterations.released[l.pos]: // another loop may have unlocked it
+	case l.reacquired, e.state.uncertain[l.class] && l.class.known():
 	case e.panics != "":
 		w.found = append(w.found, w.leak(e, l))
-	case passedOn(e, path):
-		w.hasUnlocker[l.class] = true
+	case passedOn(e, lock):
+		w.hasUnlocker[unlockable{class: l.class}] = true
 	case w.swapped(e, l):
-	case w.failsHolding(exits, e, path):
+	case w.failsHolding(exits, e, lock):
 		w.found = append(w.found, w.leak(e, l))
-	case w.nothingHeld, w.ownVariable(l.base), w.mixed(exits, e, path):
+	case w.nothingHeld && !l.any, w.ownVariable(l.base), w.mixed(exits, e, lock), w.toggled[lock]:
 		w.found = append(w.found, w.leak(e, l))
-	case lockingName.MatchString(w.top.Name()), w.top.Parent() != nil, l.class == "", w.public(l):
+	case w.neverReleases(l), lock.here && w.iterations.released[l.pos]:
+		w.found = append(w.found, w.leak(e, l))
+	case lockingName.MatchString(w.top.Name()), w.top.Parent() != nil, w.public(l):
+	case !l.class.known() && !(w.c.unreachable(w.top) && lock.root().Kind == rootParameter):
 	default:
 		f := w.leak(e, l)
 		f.message += "; if it locks for its caller, its name should say so (lock, acquire)"
-		w.c.kept = append(w.c.kept, keptLock{l.class, w.id(), f})
+		w.kept = append(w.kept, keptLock{l.class, false, w.id(), w.c.unreachable(w.top), f})
 	}
+}
+
+// neverReleases reports whether the function has a release of such a lock that no path comes to.
+func (w *walk) neverReleases(l lockState) (found bool) {
+	if !l.class.known() || w.iterations.released[l.pos] || l.block == nil || l.block.Parent() != w.top || w.deferred(l.class) {
+		return false
+	}
+	eachLockCall(w.top, func(m method, class class) { found = found || m.op == releases && class == l.class })
+	return found && !w.releasedHere[l.class]
+}
+
+// unreachable reports whether the package never uses a function that others cannot use.
+func (c *checker) unreachable(fn *ssa.Function) bool {
+	return fn.Parent() == nil && fn.Object() != nil && !fn.Object().Exported() && !c.used[fn] && fn.Signature.Recv() == nil
+}
+
+// unfinished is the finding that a path leaves a record neither committed nor discarded.
+func (w *walk) unfinished(e exit, l lockState) finding {
+	pos := e.pos
+	if !pos.IsValid() {
+		pos = endOf(w.top)
+	}
+	return finding{rule: BadRecord, pos: pos, message: fmt.Sprintf("return with a reserved record (%s) neither committed nor discarded: the ring stays blocked behind it", w.c.at(l.pos, pos))}
 }
 
 // leak is the finding that e leaves l held.
@@ -96,14 +136,14 @@ func sameIteration(acquired, end *ssa.BasicBlock) bool {
 
 // passedOn reports whether the function returns the lock's object, or has stored it
 // where others find it.
-func passedOn(e exit, path string) bool {
+func passedOn(e exit, lock *path) bool {
 	for _, r := range e.results {
-		if r.path != "" && r.path != "nil" && strings.HasPrefix(path, r.path) {
+		if r.path != nil && r.path.Kind != rootConstant && lock.leadsFrom(r.path) {
 			return true
 		}
 	}
 	for at, v := range e.state.mem {
-		if v.path != "" && !strings.HasPrefix(at, "#") && strings.HasPrefix(path, v.path) && strings.ContainsAny(v.path, "@#") {
+		if v.path != nil && at.root().Kind != rootValue && lock.leadsFrom(v.path) && (v.path.indirect() || at.root() != lock.root()) {
 			return true
 		}
 	}
@@ -115,7 +155,7 @@ func (w *walk) swapped(e exit, l lockState) bool {
 	if lockingName.MatchString(w.top.Name()) {
 		return false
 	}
-	for _, p := range sortedKeys(e.state.locks) {
+	for _, p := range sortedPaths(e.state.locks) {
 		other := e.state.locks[p]
 		if other.hold == released && other.callers && other.pos > l.pos {
 			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", other.name, l.name, w.c.at(l.pos, other.pos))
@@ -127,10 +167,10 @@ func (w *walk) swapped(e exit, l lockState) bool {
 
 // mixed reports whether other exits, which return the same as e, do not keep the lock. If
 // the path does not know a result of e, there must be such an exit for either value.
-func (w *walk) mixed(exits []exit, e exit, path string) bool {
+func (w *walk) mixed(exits []exit, e exit, lock *path) bool {
 	yes, no := false, false
 	for _, other := range exits {
-		if other.panics != "" || e.keptBy(other, path) {
+		if other.panics != "" || e.keptBy(other, lock) {
 			continue
 		}
 		y, n := sameToCaller(e, other)
@@ -141,31 +181,41 @@ func (w *walk) mixed(exits []exit, e exit, path string) bool {
 
 // failsHolding reports whether e returns an error and keeps a lock that an exit without
 // an error does not keep. No helper keeps a lock for its caller just when it fails.
-func (w *walk) failsHolding(exits []exit, e exit, path string) bool {
+func (w *walk) failsHolding(exits []exit, e exit, lock *path) bool {
 	if e.failure() != notNil {
 		return false
 	}
 	for _, other := range exits {
-		if other.panics == "" && other.failure() == isNil && other.state.locks[path].hold == released && !other.state.locks[path].callers {
+		if other.panics == "" && other.failure() == isNil && other.state.locks[lock].hold == released && !other.state.locks[lock].callers {
 			return true
 		}
 	}
 	return false
 }
 
-// failure is what is known of the error that e returns last.
+// failure is what is known of the error that e returns last: not nil is a failure. If a function
+// returns true or false, too, and no error, false is one.
 func (e exit) failure() known {
-	n := len(e.results)
-	if n == 0 || !isError(e.values[n-1].Type()) {
-		return nothing
+	last := nothing
+	for i, r := range e.results {
+		switch t := e.values[i].Type(); {
+		case isError(t) && r.known != isNil:
+			return r.known
+		case isError(t) && last == nothing:
+			last = isNil
+		case isBool(t) && r.known == isTrue:
+			last = isNil
+		case isBool(t) && r.known == isFalse:
+			last = notNil
+		}
 	}
-	return e.results[n-1].known
+	return last
 }
 
 // keptBy reports whether the lock that e holds may be held at the other exit, too, or
 // the caller knows which of the two exits it was.
-func (e exit) keptBy(other exit, path string) bool {
-	l := other.state.locks[path]
+func (e exit) keptBy(other exit, lock *path) bool {
+	l := other.state.locks[lock]
 	if l.hold != released && !compatible(e.state, other.state) {
 		return true
 	}
@@ -193,8 +243,8 @@ func tells(t types.Type) bool { return isBool(t) || nilable(t) }
 
 // compatible reports whether the same arguments may lead to both states.
 func compatible(x, y *state) bool {
-	for name, is := range x.conds {
-		if knownToCaller(name) && y.conds[name] != nothing && y.conds[name] != is {
+	for name, is := range x.given {
+		if y.given[name] != nothing && y.given[name] != is {
 			return false
 		}
 	}
@@ -208,24 +258,25 @@ func (w *walk) public(l lockState) bool {
 	if obj == nil || !obj.Exported() {
 		return false
 	}
-	names := l.class[strings.LastIndexByte(l.class, '.')+1:]
-	for _, p := range append(w.c.pass.Pkg.Imports(), w.c.pass.Pkg) {
-		if inPackage, ok := strings.CutPrefix(l.class, p.Path()+"."); ok {
-			names = inPackage
-		}
-	}
-	for name := range strings.SplitSeq(names, ".") {
+	for name := range strings.SplitSeq(l.class.Name, ".") {
 		if !token.IsExported(strings.TrimSuffix(name, "[]")) {
 			return false
 		}
 	}
-	return true
+	return l.class.known()
+}
+
+// unlockable is a class of locks, or a function that acquires one for its caller, by its id.
+type unlockable struct {
+	class class
+	each  bool // of all elements, in a loop
+	id    string
 }
 
 // reportKept reports the locks that functions keep and nobody unlocks.
-func (c *checker) reportKept() {
-	for _, k := range c.kept {
-		if !c.hasUnlocker[k.class] && !c.hasUnlocker[k.keeper] {
+func (c *checker) reportKept(all []keptLock) {
+	for _, k := range all {
+		if k.never || !c.hasUnlocker[unlockable{class: k.class, each: k.each}] && !c.hasUnlocker[unlockable{id: k.keeper}] {
 			c.report(k.finding)
 		}
 	}

@@ -5,7 +5,8 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
-	"strings"
+	"maps"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -25,23 +26,35 @@ type walk struct {
 	nothingHeld bool // when top begins: main, a test, a goroutine
 	steps       int
 	depth       int
+	panicking   bool // the deferred functions that are followed run in a panic
+	base        int  // of the defers of the function that is followed
+	at          *ssa.BasicBlock
 	broken      bool // too many paths: nothing is reported
 
-	found       []finding
-	acquires    map[string]acquisition
-	orders      map[string]order
-	blocks      string
-	edges       []edge
-	hasUnlocker map[string]bool
-	unlocks     map[token.Pos]unlockSite
-	iterations  iterations
-	nils        map[token.Pos]bool // by operation: the lock is nil on each path so far
+	found        []finding
+	acquires     map[*path]acquisition
+	orders       map[class]order
+	blocks       blockReason
+	pairs        []pair
+	callbacks    map[int][]effect // by parameter: what is held when it is called
+	edges        []edge
+	kept         []keptLock
+	hasUnlocker  map[unlockable]bool
+	reached      map[*ssa.BasicBlock]*reached
+	live         map[*ssa.Function]*liveness
+	nothing      *state                   // that knows nothing
+	byValue      map[*ssa.BasicBlock]bool // branches that some path decides by what a variable holds
+	releasedHere map[class]bool           // of which some path has come to a release
+	toggled      map[*path]bool           // locks that are unlocked where such a branch says so, and were not locked
+	unlocks      map[token.Pos]unlockSite
+	iterations   iterations
+	nils         map[token.Pos]bool // by operation: the lock is nil on each path so far
 }
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
-		c: c, fn: fn, top: fn, acquires: map[string]acquisition{}, orders: map[string]order{},
-		hasUnlocker: map[string]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
+		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{},
+		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, releasedHere: map[class]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
 		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
 }
@@ -50,6 +63,13 @@ func (c *checker) newWalk(fn *ssa.Function) *walk {
 func (w *walk) report(rule Rule, pos token.Pos, format string, args ...any) *finding {
 	w.found = append(w.found, finding{rule: rule, pos: pos, message: fmt.Sprintf(format, args...)})
 	return &w.found[len(w.found)-1]
+}
+
+// reportOf is report for what a path does with a lock.
+func (w *walk) reportOf(s *state, lock string, rule Rule, pos token.Pos, format string, args ...any) *finding {
+	f := w.report(rule, pos, format, args...)
+	f.lock, f.forks = lock, s.forks
+	return f
 }
 
 // exit is the end of a path.
@@ -76,8 +96,10 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	w.depth++
 	defer func() { w.fn = outer; w.depth-- }()
 
-	base := len(begin.defers)
-	visited := map[*ssa.BasicBlock]*visits{}
+	base, outerBase := len(begin.defers), w.base
+	w.base = base
+	defer func() { w.base = outerBase }()
+	visited := make([]visits, len(fn.Blocks))
 	var exits []exit
 	work := []point{{block: fn.Blocks[0], state: begin}}
 	for len(work) > 0 && !w.broken {
@@ -85,14 +107,12 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 		work = work[:len(work)-1]
 		if p.index == 0 {
 			w.prune(fn, p)
-			if visited[p.block] == nil {
-				visited[p.block] = &visits{keys: map[string]bool{}, count: map[string]int{}, joined: map[string]*state{}}
-			}
-			if p.state = w.visit(visited[p.block], p.state); p.state == nil {
+			here := &visited[p.block.Index]
+			if p.state = w.visit(here, p.state); p.state == nil {
 				continue
 			}
 			w.steps++
-			if len(visited[p.block].count) > maxStates || w.steps > maxSteps {
+			if len(here.groups) > maxStates || w.steps > maxSteps {
 				w.broken = true
 				break
 			}
@@ -104,30 +124,44 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	return w.distinct(exits)
 }
 
-// visits are the states that have come to a block.
-type visits struct {
-	keys   map[string]bool
-	count  map[string]int    // by lockKey
-	joined map[string]*state // by lockKey: what all states after the first maxKnown know
+// visits are the states that have come to a block, by the locks that they hold.
+type visits struct{ groups []*group }
+
+// group is the states in which the same is held.
+type group struct {
+	locks  fingerprint
+	keys   []fingerprint
+	joined *state // what all states after the first maxKnown know
+}
+
+// of is the group of the states that hold the same.
+func (v *visits) of(locks fingerprint) *group {
+	for _, g := range v.groups {
+		if g.locks == locks {
+			return g
+		}
+	}
+	g := &group{locks: locks}
+	v.groups = append(v.groups, g)
+	return g
 }
 
 // visit returns the state to go on with. It is nil if an equal state has come to the
 // block before. If many have come that hold the same locks, it is what they have in
 // common.
 func (w *walk) visit(v *visits, s *state) *state {
-	locks := s.lockKey()
-	if v.count[locks] >= maxKnown {
-		if old := v.joined[locks]; old != nil {
-			s.join(old)
+	g := v.of(s.lockKey())
+	if len(g.keys) >= maxKnown {
+		if g.joined != nil {
+			s.join(g.joined)
 		}
-		v.joined[locks] = s.clone()
+		g.joined = s.clone()
 	}
 	key := w.key(s)
-	if v.keys[key] {
+	if slices.Contains(g.keys, key) {
 		return nil
 	}
-	v.keys[key] = true
-	v.count[locks]++
+	g.keys = append(g.keys, key)
 	return s
 }
 
@@ -135,6 +169,7 @@ func (w *walk) visit(v *visits, s *state) *state {
 // outcomes.
 func (w *walk) block(p point, base int) (next []point, ends []exit) {
 	s := p.state
+	w.at = p.block
 	for i := p.index; i < len(p.block.Instrs); i++ {
 		instr := p.block.Instrs[i]
 		if v, ok := instr.(ssa.Value); ok {
@@ -159,8 +194,8 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 			s = states[0]
 		case *ssa.Call:
 			if why := w.c.unwinds(&instr.Call); why != "" {
-				if name := blockingCall(calleeObject(&instr.Call)); name != "" {
-					w.mayBlock(s, instr.Pos(), name)
+				if b := blockingCall(calleeObject(&instr.Call)); b.Why != 0 {
+					w.mayBlock(s, instr.Pos(), b.Why, b.What)
 				}
 				return nil, w.unwind(s, instr, base, why)
 			}
@@ -183,7 +218,12 @@ func (w *walk) renew(s *state, v ssa.Value) {
 	case *ssa.Phi, *ssa.Extract:
 		return
 	}
-	w.forget(s, w.c.root(v))
+	if !w.liveness(w.fn).again[v.(ssa.Instruction).Block().Index] {
+		return
+	}
+	if root := w.c.paths.known(v); root != nil {
+		w.forget(s, root)
+	}
 	delete(s.env, v)
 }
 
@@ -199,13 +239,20 @@ func resume(b *ssa.BasicBlock, index int, states []*state) []point {
 func (w *walk) branch(b *ssa.BasicBlock, instr *ssa.If, s *state) []point {
 	cond := w.eval(s, instr.Cond)
 	s.resultChecked(cond.lock)
+	w.choose(s, b, instr.Cond, cond.known)
 	switch cond.known {
 	case isTrue:
 		return []point{w.enter(b, b.Succs[0], s)}
 	case isFalse:
 		return []point{w.enter(b, b.Succs[1], s)}
 	}
+	if w.mustEnter(s, b) {
+		w.assume(s, instr.Cond, isTrue)
+		return []point{w.enter(b, b.Succs[0], s)}
+	}
 	yes, no := s, s.clone()
+	w.chosen(yes, b, instr.Cond, isTrue)
+	w.chosen(no, b, instr.Cond, isFalse)
 	w.assume(yes, instr.Cond, isTrue)
 	w.assume(no, instr.Cond, isFalse)
 	return []point{w.enter(b, b.Succs[1], no), w.enter(b, b.Succs[0], yes)}
@@ -231,16 +278,24 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 			break
 		}
 		v := w.eval(s, phi.Edges[edge])
-		if nilable(phi.Type()) {
-			if v.path == "" {
+		switch {
+		case nilable(phi.Type()):
+			if v.path == nil {
 				v.path = w.path(s, phi.Edges[edge])
 			}
-		} else if k, ok := phi.Edges[edge].(*ssa.Const); ok && k.Value != nil && k.Value.Kind() == constant.Int {
-			v = val{num: k.Value.ExactString()}
-		} else if !isBool(phi.Type()) {
-			v = val{}
+		case isBool(phi.Type()) && v.known == nothing:
+			v.path = w.testPath(s, phi.Edges[edge])
+		case !isBool(phi.Type()):
+			v = val{num: v.num}
 		}
 		all = append(all, assignment{phi, v})
+	}
+	moved := map[*path]lockState{}
+	for i, a := range all {
+		if a.val.path != nil && slices.ContainsFunc(all, func(b assignment) bool { return a.val.path.mentions(w.c.root(b.phi)) }) {
+			maps.Copy(moved, w.movedTo(s, a.phi, a.val.path))
+			all[i].val.path = nil
+		}
 	}
 	for _, a := range all {
 		root := w.c.root(a.phi)
@@ -252,6 +307,7 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 			s.env[a.phi] = a.val
 		}
 	}
+	maps.Copy(s.locks, moved)
 	return point{block: to, state: s}
 }
 
@@ -262,12 +318,12 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 		switch instr.Op {
 		case token.MUL:
 			v := w.load(s, instr)
-			if v.path == "" {
-				v.path = w.fit(instr, w.path(s, instr.X)+"@")
+			if v.path == nil {
+				v.path = w.fit(instr, w.path(s, instr.X).load())
 			}
 			s.env[instr] = v
 		case token.ARROW:
-			w.mayBlock(s, instr.Pos(), "a receive from a channel")
+			w.mayBlock(s, instr.Pos(), otherWait, "a receive from a channel")
 		case token.NOT:
 			w.keep(s, instr)
 		}
@@ -279,10 +335,12 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 		w.store(s, instr)
 	case *ssa.Send:
 		w.escape(s, instr.X)
-		w.mayBlock(s, instr.Pos(), "a send on a channel")
+		if !hasRoom(instr) {
+			w.mayBlock(s, instr.Pos(), otherWait, "a send on a channel")
+		}
 	case *ssa.Select:
 		if instr.Blocking {
-			w.mayBlock(s, instr.Pos(), "a select without default")
+			w.mayBlock(s, instr.Pos(), otherWait, "a select without default")
 		}
 	case *ssa.MapUpdate:
 		w.escape(s, instr.Value)
@@ -299,22 +357,72 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 	}
 }
 
+// hasRoom reports whether a send goes to a channel that the function has made, with more room than
+// sends lead to this one.
+func hasRoom(send *ssa.Send) bool {
+	ch := madeChannel(send.Chan)
+	if ch == nil {
+		return false
+	}
+	size, ok := ch.Size.(*ssa.Const)
+	if !ok || reaches(send.Block(), send.Block()) && !reaches(ch.Block(), ch.Block()) {
+		return false
+	}
+	before := int64(0)
+	eachInstr(send.Parent(), func(instr ssa.Instruction) {
+		other, ok := instr.(*ssa.Send)
+		if ok && other != send && madeChannel(other.Chan) == ch && (other.Block() == send.Block() && other.Pos() < send.Pos() || reaches(other.Block(), send.Block())) {
+			before++
+		}
+	})
+	room := constantInt(size)
+	return room.ok && before < room.n
+}
+
+// madeChannel is where a channel is made, if that is in the function; else nil.
+func madeChannel(v ssa.Value) *ssa.MakeChan {
+	switch v := v.(type) {
+	case *ssa.MakeChan:
+		return v
+	case *ssa.ChangeType:
+		return madeChannel(v.X)
+	case *ssa.UnOp: // of a variable that a closure has captured
+		alloc, ok := v.X.(*ssa.Alloc)
+		if !ok {
+			return nil
+		}
+		var made *ssa.MakeChan
+		for _, ref := range *alloc.Referrers() {
+			if st, ok := ref.(*ssa.Store); ok && st.Addr == alloc {
+				if made != nil {
+					return nil
+				}
+				made, _ = st.Val.(*ssa.MakeChan)
+			}
+		}
+		return made
+	}
+	return nil
+}
+
 // keep remembers the value of a comparison that tells whether a lock was acquired.
 func (w *walk) keep(s *state, v ssa.Value) {
-	if known := w.eval(s, v); known.known != nothing || known.lock != "" {
+	if known := w.eval(s, v); known.known != nothing || known.lock != nil {
 		s.env[v] = known
 	}
 }
 
 // zero records the zero value of a new variable, as far as programs test it.
-func (w *walk) zero(s *state, path string, t types.Type) {
+func (w *walk) zero(s *state, at *path, t types.Type) {
 	switch {
 	case nilable(t):
-		s.mem[path] = val{known: isNil}
+		s.mem[at] = val{known: isNil}
 	case isBool(t):
-		s.mem[path] = val{known: isFalse}
+		s.mem[at] = val{known: isFalse}
+	case isInteger(t):
+		s.mem[at] = val{num: number{ok: true}}
 	}
-	eachLockPointer(t, func(field string) { s.mem[path+field] = val{known: isNil} })
+	eachLockPointer(at, t, func(field *path) { s.mem[field] = val{known: isNil} })
 }
 
 // typeAssert runs x.(T), whose result is the object in x. A nil interface has no type.
@@ -332,7 +440,7 @@ func (w *walk) typeAssert(s *state, instr *ssa.TypeAssert) {
 		return
 	}
 	w.extract(s, instr, 0, result)
-	if x.known == isNil || x.lock != "" {
+	if x.known == isNil || x.lock != nil {
 		w.extract(s, instr, 1, val{known: falseIf(x.known == isNil), lock: x.lock})
 	}
 }
@@ -343,13 +451,13 @@ func (w *walk) assertType(s *state, instr *ssa.TypeAssert, x val) {
 	if x.object != nil {
 		return
 	}
-	behind := x.path + "!"
+	behind := x.path.lock()
 	x.object = instr.AssertedType
 	s.env[instr.X] = x
-	if path, ok := s.lockIn(x, "Unlock"); ok {
+	if lock, ok := s.lockIn(x, "Unlock"); ok {
 		if l, entry := s.locks[behind]; entry {
 			delete(s.locks, behind)
-			s.locks[path] = l
+			s.locks[lock] = l
 		}
 	}
 }
@@ -374,38 +482,46 @@ func (w *walk) extract(s *state, tuple ssa.Value, i int, v val) {
 // lock is undecided.
 func (w *walk) store(s *state, instr *ssa.Store) {
 	v := w.eval(s, instr.Val)
-	if v.path == "" {
+	if v.path == nil {
 		v.path = w.path(s, instr.Val)
 	}
+	if isInteger(instr.Val.Type()) {
+		v.num = w.number(s, instr.Val)
+	}
 	if !w.local(s, instr.Addr) {
-		if v.lock != "" {
+		if v.lock != nil {
 			s.giveUp(v.lock)
-			v.lock = ""
+			v.lock = nil
 		}
-		if canUnlock(instr.Val.Type()) && s.locks[w.lockPath(s, instr.Val, "Unlock")].hold == held {
+		if canUnlock(instr.Val.Type()) && s.locks[w.lockPathNamed(s, instr.Val, "Unlock")].hold == held {
+			w.escape(s, instr.Val)
+		}
+		if isRecord(instr.Val.Type()) {
 			w.escape(s, instr.Val)
 		}
 	}
 	at := w.path(s, instr.Addr)
 	s.store(at, v)
-	if from, loaded := strings.CutSuffix(v.path, "@"); loaded {
-		eachLockPointer(instr.Val.Type(), func(field string) { s.mem[at+field] = s.resolve(val{path: from}, field+"@") })
+	if from := v.path.loaded(); from != nil {
+		eachLockPointer(at, instr.Val.Type(), func(field *path) {
+			s.mem[field] = s.resolve(field.load(), func(p *path) (val, bool) { return val{path: from}, p == at })
+		})
 	}
 }
 
-// eachLockPointer calls f for the pointers to locks in a struct, by their paths. An
+// eachLockPointer calls f for the pointers to locks in a struct at a path, by their paths. An
 // embedded interface that is a lock is one.
-func eachLockPointer(t types.Type, f func(field string)) {
+func eachLockPointer(at *path, t types.Type, f func(field *path)) {
 	st, ok := t.Underlying().(*types.Struct)
-	if !ok {
+	if !ok || kindOf(t) != nil {
 		return
 	}
 	for field := range st.Fields() {
-		name := "." + field.Name()
+		here := at.field(field.Name())
 		if t := field.Type(); isLockPointer(t) || field.Embedded() && locksByInterface(t) {
-			f(name)
+			f(here)
 		} else {
-			eachLockPointer(t, func(rest string) { f(name + rest) })
+			eachLockPointer(here, t, f)
 		}
 	}
 }
@@ -439,7 +555,7 @@ func (w *walk) returns(s *state, instr *ssa.Return) exit {
 	e := exit{state: s, pos: instr.Pos(), block: instr.Block(), values: instr.Results}
 	for _, r := range instr.Results {
 		v := w.eval(s, r)
-		if v.path == "" {
+		if v.path == nil {
 			v.path = w.path(s, r)
 		}
 		e.results = append(e.results, v)
@@ -459,13 +575,16 @@ func (w *walk) panics(s *state, instr *ssa.Panic, base int) []exit {
 			return nil
 		}
 	}
-	w.mayBlock(s, instr.Pos(), "a panic")
+	w.mayBlock(s, instr.Pos(), panicWait, "a panic")
 	return w.unwind(s, instr, base, "panic")
 }
 
 // unwind is the end of a path that does not return: it runs what is deferred.
 func (w *walk) unwind(s *state, instr ssa.Instruction, base int, why string) []exit {
 	var ends []exit
+	outer := w.panicking
+	w.panicking = true
+	defer func() { w.panicking = outer }()
 	for _, end := range w.runDefers(s, base) {
 		ends = append(ends, exit{state: end, pos: instr.Pos(), block: instr.Block(), panics: why})
 	}
@@ -474,14 +593,14 @@ func (w *walk) unwind(s *state, instr ssa.Instruction, base int, why string) []e
 
 // distinct drops exits that equal another.
 func (w *walk) distinct(exits []exit) []exit {
-	keys := map[string]bool{}
+	keys := map[fingerprint]bool{}
 	var out []exit
 	for _, e := range exits {
 		key := w.key(e.state)
-		for _, r := range e.results {
-			key += "|" + r.known.String() + r.path
+		for i, r := range e.results {
+			key.add(8, uint64(i), uint64(r.known), r.path.number())
 		}
-		key += w.c.pass.Fset.Position(e.pos).String()
+		key.add(9, uint64(e.pos))
 		if !keys[key] {
 			keys[key] = true
 			out = append(out, e)
@@ -493,12 +612,13 @@ func (w *walk) distinct(exits []exit) []exit {
 // liveness has, for each block of a function, the values that are still used.
 type liveness struct {
 	in    map[*ssa.BasicBlock]map[ssa.Value]bool
-	tests map[string]int // by condition: how many branches depend on it
+	again []bool        // by block: a path may come to it more than once
+	tests map[*path]int // by condition: how many branches depend on it
 }
 
 // prune drops what s knows of values that are not used any more.
 func (w *walk) prune(fn *ssa.Function, p point) {
-	live := w.c.liveness(fn).in[p.block]
+	live := w.liveness(fn).in[p.block]
 	for v := range p.state.env {
 		if v.Parent() == fn && !live[v] {
 			if _, free := v.(*ssa.FreeVar); !free {
@@ -508,12 +628,12 @@ func (w *walk) prune(fn *ssa.Function, p point) {
 	}
 }
 
-func (c *checker) liveness(fn *ssa.Function) *liveness {
-	if l := c.live[fn]; l != nil {
+func (w *walk) liveness(fn *ssa.Function) *liveness {
+	if l := w.live[fn]; l != nil {
 		return l
 	}
-	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[string]int{}}
-	c.live[fn] = l
+	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[*path]int{}, again: cyclic(fn)}
+	w.live[fn] = l
 	for _, b := range fn.Blocks {
 		l.in[b] = map[ssa.Value]bool{}
 	}
@@ -530,15 +650,24 @@ func (c *checker) liveness(fn *ssa.Function) *liveness {
 			}
 		}
 	}
-	plain, empty := &walk{c: c, fn: fn}, newState()
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			if cond, ok := instr.(*ssa.If); ok {
-				l.tests[plain.testName(empty, cond.Cond)]++
+				l.tests[w.testName(w.nothing, cond.Cond)]++
 			}
 		}
 	}
 	return l
+}
+
+// cyclic says of each block of a function whether a path leads back to it. A deferred function,
+// or one that is called in a loop, begins anew each time.
+func cyclic(fn *ssa.Function) []bool {
+	all := make([]bool, len(fn.Blocks))
+	for _, b := range fn.Blocks {
+		all[b.Index] = fn.Parent() != nil || reaches(b, b)
+	}
+	return all
 }
 
 // use marks a value that b uses. The path of a value is found through its operands at
@@ -579,7 +708,7 @@ func (l *liveness) mark(v ssa.Value, b *ssa.BasicBlock) bool {
 }
 
 // testName is the name under which a condition is remembered.
-func (w *walk) testName(s *state, cond ssa.Value) string {
+func (w *walk) testName(s *state, cond ssa.Value) *path {
 	switch v := cond.(type) {
 	case *ssa.UnOp:
 		if v.Op == token.NOT {
@@ -588,6 +717,22 @@ func (w *walk) testName(s *state, cond ssa.Value) string {
 	case *ssa.BinOp:
 		name, _ := w.relation(s, v)
 		return name
+	}
+	return w.path(s, cond)
+}
+
+// testPath is the path of a condition that may be remembered; nil if it is negated.
+func (w *walk) testPath(s *state, cond ssa.Value) *path {
+	switch v := cond.(type) {
+	case *ssa.UnOp:
+		if v.Op == token.NOT {
+			return nil
+		}
+	case *ssa.BinOp:
+		if name, not := w.relation(s, v); !not {
+			return name
+		}
+		return nil
 	}
 	return w.path(s, cond)
 }

@@ -101,6 +101,18 @@ func zeroOf(t types.Type) string {
 	return ""
 }
 
+// fixGuard calls what a deferred call at pos returns: the call itself is to be made now.
+func (c *checker) fixGuard(pos token.Pos) []analysis.SuggestedFix {
+	for _, n := range c.enclosing(pos) {
+		if d, ok := n.(*ast.DeferStmt); ok {
+			return []analysis.SuggestedFix{{Message: "defer what it returns", TextEdits: []analysis.TextEdit{
+				{Pos: d.Call.End(), End: d.Call.End(), NewText: []byte("()")},
+			}}}
+		}
+	}
+	return nil
+}
+
 // fixKind replaces the name of the method that is called at pos.
 func (c *checker) fixKind(pos token.Pos, name string) []analysis.SuggestedFix {
 	for _, n := range c.enclosing(pos) {

@@ -1,14 +1,18 @@
 package rqvet
 
 import (
+	"fmt"
+	"go/ast"
 	"go/token"
 	"strings"
+
+	"golang.org/x/tools/go/analysis"
 )
 
 const ignorePrefix = "//rqvet:ignore"
 
-// ignores is what comments silence.
-type ignores map[ignoreKey]bool
+// ignores has the comments that silence findings, by what they silence.
+type ignores map[ignoreKey]*ignore
 
 type ignoreKey struct {
 	file string
@@ -16,10 +20,22 @@ type ignoreKey struct {
 	rule Rule
 }
 
+// ignore is one comment.
+type ignore struct {
+	pos, end token.Pos
+	rule     Rule
+	used     bool // it has silenced something
+}
+
 // covers reports whether a comment names the finding's rule. It stands on the finding's
 // line, or alone on the line above.
-func (i ignores) covers(p token.Position, rule Rule) bool {
-	return i[ignoreKey{p.Filename, p.Line, rule}]
+func (all ignores) covers(p token.Position, rule Rule) bool {
+	i := all[ignoreKey{p.Filename, p.Line, rule}]
+	if i == nil {
+		return false
+	}
+	i.used = true
+	return true
 }
 
 // readIgnores collects the comments "//rqvet:ignore rule reason" and reports those
@@ -29,31 +45,48 @@ func (c *checker) readIgnores() ignores {
 	for _, file := range c.pass.Files {
 		for _, group := range file.Comments {
 			for _, comment := range group.List {
-				text, ok := strings.CutPrefix(comment.Text, ignorePrefix)
-				if !ok || text != "" && text[0] != ' ' && text[0] != '\t' {
-					continue
-				}
-				text, _, _ = strings.Cut(text, "// want") // analysistest
-				name, reason, _ := strings.Cut(strings.TrimSpace(text), " ")
-				rule := Rule(name)
-				switch {
-				case !rule.valid():
-					c.report(finding{rule: BadIgnore, pos: comment.Pos(), end: comment.End(),
-						message: "no rule is called " + quoted(name) + "; write //rqvet:ignore RULE REASON"})
-				case strings.TrimSpace(reason) == "":
-					c.report(finding{rule: BadIgnore, pos: comment.Pos(), end: comment.End(),
-						message: "an ignored finding needs a reason; write //rqvet:ignore " + name + " REASON"})
-				default:
-					p := c.pass.Fset.Position(comment.Pos())
-					all[ignoreKey{p.Filename, p.Line, rule}] = true
-					if c.alone(p) {
-						all[ignoreKey{p.Filename, p.Line + 1, rule}] = true
-					}
-				}
+				c.readIgnore(all, comment)
 			}
 		}
 	}
 	return all
+}
+
+func (c *checker) readIgnore(all ignores, comment *ast.Comment) {
+	text, ok := strings.CutPrefix(comment.Text, ignorePrefix)
+	if !ok || text != "" && text[0] != ' ' && text[0] != '\t' {
+		return
+	}
+	text, _, _ = strings.Cut(text, "// want") // analysistest
+	name, reason, _ := strings.Cut(strings.TrimSpace(text), " ")
+	bad := finding{rule: BadIgnore, pos: comment.Pos(), end: comment.End()}
+	switch {
+	case !Rule(name).valid():
+		bad.message = fmt.Sprintf("no rule is called %q; write //rqvet:ignore RULE REASON", name)
+		c.report(bad)
+	case strings.TrimSpace(reason) == "":
+		bad.message = "an ignored finding needs a reason; write //rqvet:ignore " + name + " REASON"
+		c.report(bad)
+	default:
+		p := c.pass.Fset.Position(comment.Pos())
+		i := &ignore{pos: comment.Pos(), end: comment.End(), rule: Rule(name)}
+		all[ignoreKey{p.Filename, p.Line, i.rule}] = i
+		if c.alone(p) {
+			all[ignoreKey{p.Filename, p.Line + 1, i.rule}] = i
+		}
+	}
+}
+
+// reportUnused reports the comments that have silenced nothing.
+func (c *checker) reportUnused(all ignores) {
+	for _, i := range all {
+		if !i.used && (i.rule != Blocks || c.opts.blocks) {
+			c.emit(finding{rule: BadIgnore, pos: i.pos, end: i.end,
+				message: "nothing is found here that this comment could silence (" + string(i.rule) + "): delete it",
+				fixes:   []analysis.SuggestedFix{{Message: "delete the comment", TextEdits: []analysis.TextEdit{{Pos: i.pos, End: i.end}}}}})
+			i.used = true // it stands for two lines, perhaps
+		}
+	}
 }
 
 // alone reports whether a comment has its line for itself.
@@ -62,5 +95,3 @@ func (c *checker) alone(p token.Position) bool {
 	start := p.Offset - (p.Column - 1)
 	return err == nil && p.Offset <= len(src) && strings.TrimSpace(string(src[start:p.Offset])) == ""
 }
-
-func quoted(s string) string { return "\"" + s + "\"" }

@@ -2,22 +2,42 @@ package rqvet
 
 import (
 	"go/token"
-	"maps"
-	"strings"
+	"go/types"
 
 	"golang.org/x/tools/go/ssa"
 )
 
-// target is the lock of one operation.
+// target is the lock or record of one operation.
 type target struct {
-	path  string
-	class string
-	name  string    // for messages
-	base  ssa.Value // what its address starts from
+	path   *path
+	class  class
+	name   string    // for messages
+	base   ssa.Value // what its address starts from
+	from   *path     // the pointer to it, if it was loaded: what it would be if nothing had been stored there
+	any    bool      // any goroutine may release it
+	record bool
 }
 
-func (w *walk) target(s *state, lock ssa.Value, m method) target {
-	return target{path: w.lockPath(s, lock, m.name), class: lockClass(lock), name: lockName(lock), base: base(lock)}
+// target has the lock that method m of a value works on, and the method of the lock itself: the
+// Lock of what RLocker returns is its RLock.
+func (w *walk) target(s *state, lock ssa.Value, m method) (target, method) {
+	t := target{
+		path: w.lockPath(s, lock, m), class: lockClass(lock), name: lockName(lock), base: base(lock),
+		any: anyGoroutine(lock.Type()) || plainInterface(lock.Type()), record: m.record,
+	}
+	if load, ok := lock.(*ssa.UnOp); ok && load.Op == token.MUL {
+		t.from = w.path(s, load.X).load()
+	}
+	if lock, ok := t.path.From, t.path.Kind == stepReader; ok {
+		t.path, m.read = lock, true
+	}
+	return t, m
+}
+
+// plainInterface reports whether t is an interface of package sync's locks, which do not fail.
+func plainInterface(t types.Type) bool {
+	m, ok := methodOf(t, "Lock")
+	return types.IsInterface(t) && ok && !m.fails()
 }
 
 // base is the value from which fields and elements lead to v.
@@ -40,40 +60,36 @@ func base(v ssa.Value) ssa.Value {
 	}
 }
 
-// acquire is a call of Lock or of a variant of it, whose result is value. The path goes
-// on twice: with the lock, and without it.
+// acquire is a call of Lock or of a variant of it, whose result is value. If it may fail, the
+// path goes on twice: with the lock, and without it.
 func (w *walk) acquire(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
 	if !m.try {
-		w.mayBlock(s, pos, t.name+"."+m.name)
-		w.order(s, order{Class: t.class}, pos)
+		w.mayBlock(s, pos, lockWait, t.name+"."+m.name)
+		w.order(s, order{Class: t.class, Path: t.path, Read: m.read}, pos)
 	}
 	old, entry := s.locks[t.path]
 	if !entry && !m.try && !expected(value) {
-		w.noteAcquisition(s, t)
+		w.noteAcquisition(s, t, m)
 	}
 	switch {
 	case old.hold == undecided || s.uncertain[t.class] && !entry:
 		w.unusedResult(s, t, m, value, pos)
 		return []*state{s}
 	case old.hold == held:
-		if !m.try && !w.mayDiffer(old, t) && !expected(value) {
-			w.report(SelfDeadlock, pos, "%s is held since %s on this path: %s fails with ErrDeadlock (AA); unlock it first, or call code that expects it held",
-				t.name, w.c.at(old.pos, pos), m.name)
-		}
-		if w.mayDiffer(old, t) {
-			s.giveUp(t.path)
-			return []*state{s}
-		}
-		w.result(s, value, m, false, "")
-		return []*state{s}
+		return w.acquireHeld(s, t, m, value, pos)
 	}
 	callers := old.callers && (old.hold == released || old.hold == failed)
-	yes := lockState{hold: held, pos: pos, pinned: m.pinned, reacquired: callers, class: t.class, name: t.name, base: t.base}
-	if call, ok := value.(*ssa.Call); ok {
-		yes.block = call.Block()
+	yes := lockState{hold: held, readers: one(m.read), pos: pos, pinned: m.pinned, any: t.any, reacquired: callers, class: t.class, name: t.name, base: t.base}
+	if instr, ok := value.(ssa.Instruction); ok {
+		yes.block = instr.Block()
 	}
-	if w.unusedResult(s, t, m, value, pos) {
+	if !m.fails() || w.unusedResult(s, t, m, value, pos) {
 		s.locks[t.path] = yes
+		return []*state{s}
+	}
+	if onlyPrinted(value) {
+		s.locks[t.path] = yes
+		s.giveUp(t.path)
 		return []*state{s}
 	}
 	no := s.clone()
@@ -82,6 +98,71 @@ func (w *walk) acquire(s *state, t target, m method, value ssa.Value, pos token.
 	no.locks[t.path] = lockState{hold: failed, pos: pos, callers: callers, class: t.class, name: t.name, base: t.base}
 	w.result(no, value, m, false, t.path)
 	return []*state{s, no}
+}
+
+// onlyPrinted reports whether a result goes nowhere but into an interface, to be printed.
+func onlyPrinted(v ssa.Value) bool {
+	for _, ref := range *v.Referrers() {
+		if _, ok := ref.(*ssa.MakeInterface); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// maxReaders is how often a path may hold a lock for reading.
+const maxReaders = 3
+
+// acquireHeld acquires a lock that the path holds. To read again is right. All else fails.
+func (w *walk) acquireHeld(s *state, t target, m method, value ssa.Value, pos token.Pos) []*state {
+	old := s.locks[t.path]
+	switch {
+	case w.mayDiffer(old, t), old.readers == maxReaders:
+		s.giveUp(t.path)
+		return []*state{s}
+	case old.reading() && m.read:
+		more := old
+		more.readers++
+		if m.try {
+			s.locks[t.path] = more
+			w.result(s, value, m, true, nil)
+			return []*state{s}
+		}
+		if !m.fails() || w.unusedResult(s, t, m, value, pos) {
+			s.locks[t.path] = more
+			return []*state{s}
+		}
+		no := s.clone()
+		w.result(no, value, m, false, nil)
+		s.locks[t.path] = more
+		w.result(s, value, m, true, t.path)
+		return []*state{s, no}
+	}
+	if !m.try && !expected(value) {
+		w.deadlock(s, t.path, old, m.read, pos, m.name)
+	}
+	w.result(s, value, m, false, nil)
+	return []*state{s}
+}
+
+// deadlock reports that a lock is acquired, by what is called there, which the path holds.
+func (w *walk) deadlock(s *state, lock *path, old lockState, read bool, pos token.Pos, what string) {
+	rule, how := SelfDeadlock, "is held"
+	switch {
+	case old.reading() && !read:
+		rule, how = Upgrade, "is held for reading"
+	case read:
+		how = "is held for writing"
+	}
+	w.reportOf(s, old.name, rule, pos, "%s %s since %s on this path: %s fails with ErrDeadlock (AA); unlock it first, or call code that expects it held",
+		old.name, how, w.c.at(old.pos, pos), what)
 }
 
 // expected reports whether the program asks which error it got, and so expects one.
@@ -102,8 +183,8 @@ func expected(err ssa.Value) bool {
 }
 
 // result records what the path knows of a call's result.
-func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string) {
-	if value == nil {
+func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock *path) {
+	if value == nil || !m.fails() {
 		return
 	}
 	known := nilness(ok)
@@ -115,7 +196,7 @@ func (w *walk) result(s *state, value ssa.Value, m method, ok bool, lock string)
 
 // unusedResult reports a result that nothing uses.
 func (w *walk) unusedResult(s *state, t target, m method, value ssa.Value, pos token.Pos) bool {
-	if value != nil && len(*value.Referrers()) > 0 {
+	if !m.fails() || value != nil && len(*value.Referrers()) > 0 {
 		return false
 	}
 	w.ignored(s, t.name, m, pos)
@@ -124,7 +205,7 @@ func (w *walk) unusedResult(s *state, t target, m method, value ssa.Value, pos t
 
 func (w *walk) ignored(s *state, name string, m method, pos token.Pos) {
 	if m.try {
-		w.report(IgnoredError, pos, "the result of %s.TryLock is ignored: false means that the lock is not held; write if %s.TryLock() { … }", name, name)
+		w.report(IgnoredError, pos, "the result of %s.%s is ignored: false means that the lock is not held; write if %s.%s() { … }", name, m.name, name, m.name)
 		return
 	}
 	f := w.report(IgnoredError, pos, "the error of %s.%s is ignored: after a failure the lock is not held; check the error and do not go on", name, m.name)
@@ -135,8 +216,10 @@ func (w *walk) ignored(s *state, name string, m method, pos token.Pos) {
 // loaded twice, from a field that the package changes.
 func (w *walk) mayDiffer(old lockState, t target) bool {
 	switch {
+	case t.record:
+		return false
 	case old.base == nil && t.base == nil: // both by callees
-		return strings.Contains(t.path, "@")
+		return t.path.byLoad()
 	case old.base == t.base:
 		return false
 	}
@@ -152,146 +235,246 @@ func (c *checker) changes(v ssa.Value) bool {
 	}
 	switch at := load.X.(type) {
 	case *ssa.FieldAddr:
-		return c.stored[class(at)] || class(at) == "" || c.changes(base(at))
+		return c.stored[classAt(at)] || !classAt(at).known() || c.changes(base(at))
 	case *ssa.Alloc, *ssa.FreeVar: // a variable: stores to it are followed
 		return false
 	case *ssa.Global:
-		return c.stored[class(at)]
+		return c.stored[classAt(at)]
 	}
 	return true
 }
 
-// noteStores records the fields and variables that fn writes, except those of objects
-// that it makes.
-func (c *checker) noteStores(fn *ssa.Function) {
-	for _, b := range fn.Blocks {
-		for _, instr := range b.Instrs {
-			st, ok := instr.(*ssa.Store)
-			if !ok {
-				continue
-			}
-			if _, fresh := base(st.Addr).(*ssa.Alloc); !fresh && fn.Synthetic == "" {
-				c.stored[class(st.Addr)] = true
+// noteFunction records the fields and variables that fn writes, except those of objects that
+// it makes; the functions that it stores in fields, and those that it uses; and the classes of
+// the locks that it puts into an interface: what is unlocked through an interface may be one of
+// them.
+func (c *checker) noteFunction(fn *ssa.Function) {
+	var operands []*ssa.Value
+	eachInstr(fn, func(instr ssa.Instruction) {
+		operands = instr.Operands(operands[:0])
+		for _, op := range operands {
+			if used, ok := (*op).(*ssa.Function); ok {
+				c.used[generic(used)] = true
 			}
 		}
-	}
+		switch instr := instr.(type) {
+		case *ssa.Store:
+			if _, fresh := base(instr.Addr).(*ssa.Alloc); !fresh && fn.Synthetic == "" {
+				c.stored[classAt(instr.Addr)] = true
+			}
+			c.noteFieldFunction(instr)
+		case ssa.CallInstruction:
+			c.checkMoving(instr.Common(), instr.Pos())
+		case *ssa.MakeInterface:
+			if _, ok := embedded(instr.X.Type()); ok {
+				c.inInterface[lockClass(instr.X)] = true
+			}
+		}
+	})
 }
 
-// noteInterfaces records the classes of the locks that fn puts into an interface: what
-// is unlocked through an interface may be one of them.
-func (c *checker) noteInterfaces(fn *ssa.Function) {
-	for _, b := range fn.Blocks {
-		for _, instr := range b.Instrs {
-			if v, ok := instr.(*ssa.MakeInterface); ok {
-				if _, ok := embedded(v.X.Type()); ok {
-					c.inInterface[lockClass(v.X)] = true
-				}
-			}
-		}
-	}
+// ownAcquires reports whether fn acquires locks of a class.
+func (c *checker) ownAcquires(fn *ssa.Function, of class) (found bool) {
+	eachLockCall(fn, func(m method, class class) { found = found || m.acquire() && class == of })
+	return found
 }
 
 // unlockSite is a call site of Unlock for a lock that the function's caller may hold.
 type unlockSite struct {
 	name       string
-	acquiredAt token.Pos // by some path of the function, if valid
-	callers    bool      // some path has not acquired it
+	acquiredAt token.Pos    // by some path of the function, if valid
+	callers    []occurrence // the paths that have not acquired it
 }
 
-// release is a call of Unlock or UnlockPinned, deferred if d is not nil.
+// occurrence is a lock at the end of a path.
+type occurrence struct {
+	lock  string // its name
+	forks []*ssa.BasicBlock
+}
+
+// release is a call of Unlock or of a variant of it, deferred if d is not nil.
 func (w *walk) release(s *state, t target, m method, pos token.Pos, d *ssa.Defer) {
+	w.releasedHere[t.class] = true
 	old := s.locks[t.path]
-	now := lockState{hold: released, pos: pos, pinned: m.pinned, class: t.class, name: t.name, base: t.base}
+	now := lockState{hold: released, pos: pos, pinned: m.pinned, record: t.record, any: t.any, class: t.class, name: t.name, base: t.base}
+	now.readers = one(m.read)
 	switch old.hold {
 	case undecided:
 		return
 	case held:
 		if !old.reacquired {
-			w.noteUnlock(pos, t, old.pos)
+			w.noteUnlock(s, pos, t, old.pos)
 		}
 		w.iterations.released[old.pos] = true
 		if old.by != "" {
-			w.hasUnlocker[old.by] = true
+			w.hasUnlocker[unlockable{id: old.by}] = true
 		}
 		w.checkKind(old, t, m, pos)
+		if old.readers > 1 {
+			old.readers--
+			s.locks[t.path] = old
+			return
+		}
 		now.callers = old.reacquired
 	case failed:
-		w.releaseFailed(old, t, pos, d)
+		w.releaseFailed(s, old, t, m, pos, d)
 	case released:
-		if w.mayDiffer(old, t) {
-			s.giveUp(t.path)
-		} else if !w.otherHeld(s, t, pos) {
-			w.report(Unheld, pos, "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
-		}
+		w.releaseAgain(s, old, t, m, pos)
 		return
 	default:
 		if s.uncertain[t.class] {
 			return
 		}
-		if w.callerMayHold(t) {
-			now.callers = true
-			w.hasUnlocker[t.class] = true
-			if strings.HasSuffix(t.path, "!") {
-				maps.Copy(w.hasUnlocker, w.c.inInterface)
+		if w.callerMayHold(s, t) {
+			if w.indexDiffers(s, t, pos) || t.from != t.path && s.locks[t.from].hold == held && w.otherHeld(s, t, pos) {
+				return
 			}
+			now.callers = true
+			w.noteUnlocker(s, t)
 			if w.mayBe(s, t) {
 				return
 			}
-			if !anyElement(t.path) {
-				w.noteUnlock(pos, t, token.NoPos)
+			if !t.path.elem {
+				w.noteUnlock(s, pos, t, token.NoPos)
 			}
 			break
 		}
 		now.callers = w.nothingHeld // whoever started the goroutine may think so
 		if !w.otherHeld(s, t, pos) {
-			w.report(Unheld, pos, "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
+			w.reportOf(s, t.name, Unheld, pos, "%s is unlocked where it was not locked: only the goroutine that holds a lock may unlock it", t.name)
 		}
 	}
 	s.locks[t.path] = now
 	s.resultChecked(t.path)
 }
 
-// checkKind reports a release of the other kind than the acquisition.
-func (w *walk) checkKind(old lockState, t target, m method, pos token.Pos) {
-	switch {
-	case old.pinned && !m.pinned:
-		f := w.report(WrongUnlock, pos, "%s was acquired with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, w.c.at(old.pos, pos))
-		f.fixes = w.c.fixKind(pos, "UnlockPinned")
-	case !old.pinned && m.pinned:
-		f := w.report(WrongUnlock, pos, "%s was not acquired with LockPinned (%s): release it with Unlock", t.name, w.c.at(old.pos, pos))
-		f.fixes = w.c.fixKind(pos, "Unlock")
+// noteUnlocker records that somebody unlocks locks of a class for those who have locked them. The
+// function itself may have done so, in another loop or by another name.
+func (w *walk) noteUnlocker(s *state, t target) {
+	own := false
+	for fn := w.fn; fn != nil; fn = fn.Parent() {
+		own = own || w.c.ownAcquires(fn, t.class)
+	}
+	for _, l := range s.locks {
+		own = own || l.hold == held && l.class == t.class
+	}
+	if !own {
+		w.hasUnlocker[unlockable{class: t.class}] = true
+		w.hasUnlocker[unlockable{class: t.class, each: t.path.elem}] = true
+	}
+	if t.path.Kind == stepLock {
+		for class := range w.c.inInterface {
+			w.hasUnlocker[unlockable{class: class}] = true
+		}
 	}
 }
 
-// releaseFailed reports a release on the path where the acquisition failed.
-func (w *walk) releaseFailed(old lockState, t target, pos token.Pos, d *ssa.Defer) {
-	if d == nil {
-		w.report(Unheld, pos, "%s is unlocked on a path where acquiring it (%s) failed: unlock only what is held", t.name, w.c.at(old.pos, pos))
+// releaseAgain is a release of what the path has released.
+func (w *walk) releaseAgain(s *state, old lockState, t target, m method, pos token.Pos) {
+	switch {
+	case t.record:
+		w.reportOf(s, t.name, BadRecord, pos, "the record is finished twice on this path (%s): commit or discard it once", w.c.at(old.pos, pos))
+	case w.mayDiffer(old, t), old.callers && (old.readers > 0 || m.read), t.path.elem:
+		s.giveUp(t.path)
+	case !w.otherHeld(s, t, pos):
+		w.reportOf(s, t.name, Unheld, pos, "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
+	}
+}
+
+// use is a call of a method that needs a record which is not finished.
+func (w *walk) use(s *state, t target, m method, pos token.Pos) {
+	if old := s.locks[t.path]; old.hold == released {
+		w.reportOf(s, t.name, BadRecord, pos, "%s of a record that is finished (%s): another record may have its bytes; use it before", m.name, w.c.at(old.pos, pos))
+	}
+}
+
+// downgrade turns a write lock into a read lock.
+func (w *walk) downgrade(s *state, t target, pos token.Pos) {
+	old := s.locks[t.path]
+	switch {
+	case old.reading():
+		w.reportOf(s, t.name, WrongUnlock, pos, "%s is held for reading (%s): Downgrade needs the write lock", t.name, w.c.at(old.pos, pos))
+	case old.hold == held:
+		old.readers = 1
+		s.locks[t.path] = old
+	default:
+		s.giveUp(t.path)
+	}
+}
+
+// checkKind reports a release of the other kind than the acquisition.
+func (w *walk) checkKind(old lockState, t target, m method, pos token.Pos) {
+	var f *finding
+	right := ""
+	at := w.c.at(old.pos, pos)
+	switch {
+	case t.record:
+		return
+	case old.readers > 0 && !m.read:
+		right = "RUnlock"
+		f = w.report(WrongUnlock, pos, "%s is held for reading (%s): release it with RUnlock", t.name, at)
+	case old.readers == 0 && m.read:
+		right = "Unlock"
+		f = w.report(WrongUnlock, pos, "%s is held for writing (%s): release it with Unlock", t.name, at)
+	case old.pinned && !m.pinned:
+		right = "UnlockPinned"
+		f = w.report(WrongUnlock, pos, "%s was acquired with LockPinned (%s): release it with UnlockPinned, or the goroutine stays pinned", t.name, at)
+	case !old.pinned && m.pinned:
+		right = "Unlock"
+		f = w.report(WrongUnlock, pos, "%s was not acquired with LockPinned (%s): release it with Unlock", t.name, at)
+	default:
 		return
 	}
-	f := w.report(EarlyDefer, pos, "the deferred unlock of %s also runs where acquiring it (%s) failed: put the defer after the error check, or let it ask whether the lock is held",
-		t.name, w.c.at(old.pos, pos))
-	f.fixes = w.c.fixDefer(d, old.pos)
+	f.fixes = w.c.fixKind(pos, right)
+}
+
+// releaseFailed reports a release on the path where the acquisition failed.
+func (w *walk) releaseFailed(s *state, old lockState, t target, m method, pos token.Pos, d *ssa.Defer) {
+	switch at := w.c.at(old.pos, pos); {
+	case t.record:
+		w.reportOf(s, t.name, BadRecord, pos, "%s of a record on a path where Reserve (%s) failed: there is none to finish", m.name, at)
+	case d == nil:
+		w.reportOf(s, t.name, Unheld, pos, "%s is unlocked on a path where acquiring it (%s) failed: unlock only what is held", t.name, at)
+	default:
+		f := w.reportOf(s, t.name, EarlyDefer, pos, "the deferred unlock of %s also runs where acquiring it (%s) failed: put the defer after the error check, or let it ask whether the lock is held",
+			t.name, at)
+		f.fixes = w.c.fixDefer(d, old.pos)
+	}
 }
 
 // callerMayHold reports whether a lock that this path has not touched may be held by
 // the function's caller, so that unlocking it is right.
-func (w *walk) callerMayHold(t target) bool {
+func (w *walk) callerMayHold(s *state, t target) bool {
 	switch {
-	case anyElement(t.path):
+	case t.path.elem, t.record:
 		return true
-	case w.ownVariable(t.base):
+	case w.ownVariable(t.base) && !t.any, madeHere(t.path):
 		return false
 	}
-	return !w.nothingHeld || !w.variable(t)
+	return !w.nothingHeld || t.any || s.opaque || !w.variable(t)
+}
+
+// madeHere reports whether a lock was made by new in the function.
+func madeHere(p *path) bool {
+	alloc, ok := p.value.(*ssa.Alloc)
+	return ok && alloc.Heap && isLockPointer(alloc.Type())
+}
+
+// indexDiffers reports that t is unlocked although the lock held has another index, if so.
+func (w *walk) indexDiffers(s *state, t target, pos token.Pos) bool {
+	for _, p := range s.heldPaths() {
+		if p != t.path && p.similar(t.path) && s.locks[p].class == t.class {
+			return w.otherHeld(s, t, pos)
+		}
+	}
+	return false
 }
 
 // otherHeld reports that t is unlocked although the lock held is another, if so.
 func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
 	for _, p := range s.heldPaths() {
-		if p != t.path {
-			other := s.locks[p]
-			w.report(WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", t.name, other.name, w.c.at(other.pos, pos))
+		if other := s.locks[p]; p != t.path && !other.record {
+			w.reportOf(s, other.name, WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", t.name, other.name, w.c.at(other.pos, pos))
 			return true
 		}
 	}
@@ -300,13 +483,22 @@ func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
 
 // mayBe gives up on the locks held that t may be by another name.
 func (w *walk) mayBe(s *state, t target) (found bool) {
-	s.giveUpIf(func(path string, l lockState) bool {
-		alias := l.hold == held && (l.class == t.class && strings.ContainsAny(path+t.path, "@#") ||
-			strings.HasSuffix(path, "!") != strings.HasSuffix(t.path, "!"))
+	s.giveUpIf(func(p *path, l lockState) bool {
+		alias := l.hold == held && !extends(t.path, p) && (l.class == t.class && (p.indirect() || t.path.indirect()) ||
+			(p.Kind == stepLock) != (t.path.Kind == stepLock))
 		found = found || alias
 		return alias
 	})
 	return found
+}
+
+// extends reports whether the object of lock p is reached from the object of lock q, as the next
+// of a list is. They are two objects.
+func extends(p, q *path) bool {
+	for p.isStep() && q.isStep() && p.Kind == q.Kind && p.Name == q.Name && p.Other == q.Other {
+		p, q = p.From, q.From
+	}
+	return p != q && p.leadsFrom(q) && p.Kind == stepLoad
 }
 
 // variable reports whether the lock is in a variable, rather than in what a call
@@ -316,35 +508,23 @@ func (w *walk) variable(t target) bool {
 	case *ssa.Global, *ssa.FreeVar, *ssa.Parameter, *ssa.Alloc:
 		return true
 	case *ssa.UnOp:
-		return !strings.HasPrefix(t.path, "#")
+		return t.path.root().Kind != rootValue
 	}
 	return false
 }
 
-// anyElement reports whether the path names a different lock in each iteration of some
-// loop. Whether the loop ran at all is more than a path can tell.
-func anyElement(path string) bool {
-	for {
-		_, rest, ok := strings.Cut(path, "[")
-		if !ok {
-			return false
-		}
-		if rest == "" || rest[0] < '0' || rest[0] > '9' {
-			return true
-		}
-		path = rest
-	}
-}
-
 // noteUnlock records how an unlock was reached: with a lock that this function has
 // acquired, or with none.
-func (w *walk) noteUnlock(pos token.Pos, t target, acquiredAt token.Pos) {
+func (w *walk) noteUnlock(s *state, pos token.Pos, t target, acquiredAt token.Pos) {
 	u := w.unlocks[pos]
 	u.name = t.name
 	if acquiredAt.IsValid() {
 		u.acquiredAt = acquiredAt
 	} else {
-		u.callers = true
+		u.callers = append(u.callers, occurrence{t.name, s.forks})
+		for _, b := range w.dominators(w.at) {
+			w.toggled[t.path] = w.toggled[t.path] || w.byValue[b]
+		}
 	}
 	w.unlocks[pos] = u
 }
@@ -390,15 +570,44 @@ func onlyHere(v ssa.Value, depth int) bool {
 	return true
 }
 
-// mayBlock reports an operation that may block while a pinned lock is held.
-func (w *walk) mayBlock(s *state, pos token.Pos, what string) {
-	if w.blocks == "" && what != "a panic" {
-		w.blocks = what
+// A wait is why an operation may block.
+type wait uint8
+
+const (
+	lockWait  wait = iota + 1 // for a lock
+	otherWait                 // for a channel, a timer, a file: for as long as it likes
+	panicWait                 // a panic, which must not happen while a lock is pinned
+	shortWait                 // to print, to log, or for a system call that seldom lasts
+)
+
+// mayBlock reports an operation that may block while a pinned lock is held, or any if the rule
+// blocks is on.
+func (w *walk) mayBlock(s *state, pos token.Pos, why wait, what string) {
+	w.mayBlockIn(s, pos, blockReason{why, what}, "")
+}
+
+// mayBlockIn is mayBlock for a call, by its name, of what leads to an operation that may block.
+func (w *walk) mayBlockIn(s *state, pos token.Pos, b blockReason, callee string) {
+	why, what := b.Why, b.What
+	// What it does after it has released its caller's lock, callers need not know.
+	if old := w.blocks; why != panicWait && !s.releasesCallers() && (old.What == "" || old.Why != otherWait && why == otherWait) {
+		w.blocks = b
 	}
-	l, ok := s.pinned()
-	if !ok {
+	if callee != "" {
+		what = callee + ", which leads to " + what + ","
+	}
+	if l, ok := s.pinned(); ok {
+		w.report(BlockPinned, pos, "%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",
+			what, l.name, w.c.at(l.pos, pos))
 		return
 	}
-	w.report(BlockPinned, pos, "%s may block while %s is held with LockPinned (%s), which crashes the program: move it after UnlockPinned, or use Lock",
-		what, l.name, w.c.at(l.pos, pos))
+	if why != otherWait || !w.c.opts.blocks {
+		return
+	}
+	for _, p := range s.heldPaths() {
+		if l := s.locks[p]; !l.record {
+			w.reportOf(s, l.name, Blocks, pos, "%s may block while %s is held (%s), and so does everybody who needs the lock: move it after the unlock", what, l.name, w.c.at(l.pos, pos))
+			return
+		}
+	}
 }

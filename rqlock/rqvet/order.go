@@ -12,10 +12,12 @@ import (
 type lockEdges struct{ Edges []lockEdge }
 
 // lockEdge says that, at a position, a lock of class From is held while one of class To
-// is acquired.
+// is acquired, for writing or for reading.
 type lockEdge struct {
-	From, To, At string
-	Under        []string // package variables' locks that are held, too
+	From, To         class
+	FromRead, ToRead bool
+	At               string
+	Under            []class // package variables' locks that are held, too
 }
 
 func (*lockEdges) AFact() {}
@@ -29,35 +31,63 @@ type edge struct {
 
 // order records that a lock class is acquired, here or by a callee.
 func (w *walk) order(s *state, o order, pos token.Pos) {
-	if o.Class == "" {
-		return
+	if o.Class.known() {
+		w.noteOrder(s, o)
 	}
+	all := s.heldPaths()
+	for _, p := range all {
+		l := s.locks[p]
+		if l.record || slices.Contains(o.Without, l.class) {
+			continue
+		}
+		var under []class
+		for _, q := range all {
+			if q != p && q.Kind == rootGlobal {
+				under = append(under, s.locks[q].class)
+			}
+		}
+		w.pair(lockRef{l.class, p, l.reading()}, lockRef{o.Class, o.Path, o.Read}, under, pos)
+	}
+}
+
+// noteOrder records for callers that a lock class is acquired.
+func (w *walk) noteOrder(s *state, o order) {
 	without := slices.Clone(o.Without)
-	for _, p := range sortedKeys(s.locks) {
+	for _, p := range sortedPaths(s.locks) {
 		if l := s.locks[p]; l.hold == released && l.callers {
 			without = append(without, l.class)
 		}
 	}
-	when := append(slices.DeleteFunc(o.When, func(c condition) bool { return !knownToCaller(c.Name) }), s.flags()...)
+	when := append(slices.DeleteFunc(slices.Clone(o.When), func(c condition) bool { return !c.Name.portable() }), s.flags()...)
 	if old, ok := w.orders[o.Class]; ok {
 		without, when = common(without, old.Without), common(when, old.When)
+		o.Read = o.Read && old.Read
 	}
-	w.orders[o.Class] = order{o.Class, without, when}
+	w.orders[o.Class] = order{Class: o.Class, Read: o.Read, Without: without, When: when}
+}
 
-	paths := s.heldPaths()
-	for _, p := range paths {
-		l := s.locks[p]
-		if l.class == "" || l.class == o.Class || slices.Contains(o.Without, l.class) {
-			continue
+// pair records that one lock is acquired while another is held. If the class of one is not
+// known, it is a parameter's, of which only callers know more.
+func (w *walk) pair(from, to lockRef, under []class, pos token.Pos) {
+	switch {
+	case from.Class.known() && to.Class.known():
+		if from.Class != to.Class {
+			w.edges = append(w.edges, edge{lockEdge{From: from.Class, To: to.Class, FromRead: from.Read, ToRead: to.Read, Under: under}, pos})
 		}
-		e := edge{lockEdge: lockEdge{From: l.class, To: o.Class}, pos: pos}
-		for _, q := range paths {
-			if c := s.locks[q].class; q != p && strings.HasPrefix(q, "g:") {
-				e.Under = append(e.Under, c)
-			}
+	case from.forCaller() && to.forCaller() && from.Path != to.Path:
+		if p := (pair{from, to}); !slices.Contains(w.pairs, p) {
+			w.pairs = append(w.pairs, p)
 		}
-		w.edges = append(w.edges, e)
 	}
+}
+
+// forCaller reports whether callers may know a lock's class.
+func (r *lockRef) forCaller() bool {
+	if r.Class.known() {
+		r.Path = nil
+		return true
+	}
+	return r.Path != nil && r.Path.Kind == rootParameter
 }
 
 // common leaves in x what is in y, too.
@@ -68,7 +98,7 @@ func common[T comparable](x, y []T) []T {
 // checkOrder adds the package's edges to those of its imports, one by one, and reports
 // each that closes a cycle.
 func (c *checker) checkOrder() {
-	graph := map[string][]lockEdge{}
+	graph := map[class][]lockEdge{}
 	for _, fact := range c.pass.AllPackageFacts() {
 		if known, ok := fact.Fact.(*lockEdges); ok && fact.Package != c.pass.Pkg {
 			for _, e := range known.Edges {
@@ -78,23 +108,24 @@ func (c *checker) checkOrder() {
 	}
 	slices.SortStableFunc(c.edges, func(x, y edge) int { return c.compare(x.pos, y.pos) })
 	own := new(lockEdges)
-	reported := map[string]bool{}
+	reported := map[[2]class]bool{}
 	added := map[string]bool{}
 	for _, e := range c.edges {
-		key := e.From + ">" + e.To
-		if added[key+strings.Join(e.Under, ",")] {
+		key := [2]class{e.From, e.To}
+		if id := fmt.Sprint(e.From, e.To, e.FromRead, e.ToRead, e.Under); added[id] {
 			continue
+		} else {
+			added[id] = true
 		}
-		added[key+strings.Join(e.Under, ",")] = true
 		p := c.pass.Fset.Position(e.pos)
 		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
-		if back := pathBack(graph, e.To, e.From, e.Under); back != nil {
+		if back := pathBack(graph, e.lockEdge); back != nil {
 			if reported[key] {
 				continue
 			}
 			reported[key] = true
 			c.report(finding{rule: LockOrder, pos: e.pos,
-				message: fmt.Sprintf("%s is acquired while %s is held, but %s (ABBA): acquire them in one order everywhere", short(e.To), short(e.From), describe(back))})
+				message: fmt.Sprintf("%s is acquired while %s is held, but %s (ABBA): acquire them in one order everywhere", e.To, e.From, describe(back))})
 			continue // one finding for one mistake: the edges that came first are the order
 		}
 		graph[e.From] = append(graph[e.From], e.lockEdge)
@@ -103,29 +134,34 @@ func (c *checker) checkOrder() {
 	c.pass.ExportPackageFact(own)
 }
 
-// pathBack finds the shortest chain of edges between two classes, except edges under a
-// lock that this order is under, too: only one goroutine at a time holds it.
-func pathBack(graph map[string][]lockEdge, from, to string, under []string) []lockEdge {
-	type step struct {
-		class string
-		path  []lockEdge
+// pathBack finds the shortest chain of edges from where an edge leads to where it begins,
+// except edges under a lock that this edge is under, too: only one goroutine at a time holds it.
+// Two that read one lock do not wait for each other.
+func pathBack(graph map[class][]lockEdge, back lockEdge) []lockEdge {
+	type place struct {
+		class class
+		read  bool // how it is acquired there
 	}
-	visited := map[string]bool{from: true}
-	work := []step{{class: from}}
+	type step struct {
+		place
+		path []lockEdge
+	}
+	visited := map[place]bool{}
+	work := []step{{place: place{back.To, back.ToRead}}}
 	for len(work) > 0 {
 		s := work[0]
 		work = work[1:]
 		for _, e := range graph[s.class] {
-			if slices.ContainsFunc(e.Under, func(c string) bool { return slices.Contains(under, c) }) {
+			if s.read && e.FromRead || slices.ContainsFunc(e.Under, func(c class) bool { return slices.Contains(back.Under, c) }) {
 				continue
 			}
 			path := append(slices.Clone(s.path), e)
-			if e.To == to {
+			if e.To == back.From && !(e.ToRead && back.FromRead) {
 				return path
 			}
-			if !visited[e.To] {
-				visited[e.To] = true
-				work = append(work, step{e.To, path})
+			if next := (place{e.To, e.ToRead}); !visited[next] {
+				visited[next] = true
+				work = append(work, step{next, path})
 			}
 		}
 	}
@@ -136,10 +172,7 @@ func pathBack(graph map[string][]lockEdge, from, to string, under []string) []lo
 func describe(chain []lockEdge) string {
 	var parts []string
 	for _, e := range chain {
-		parts = append(parts, fmt.Sprintf("%s while %s at %s", short(e.To), short(e.From), e.At))
+		parts = append(parts, fmt.Sprintf("%s while %s at %s", e.To, e.From, e.At))
 	}
 	return strings.Join(parts, ", and ")
 }
-
-// short is a class without its import path.
-func short(class string) string { return class[strings.LastIndexByte(class, '/')+1:] }

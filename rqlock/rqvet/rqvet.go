@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"slices"
 
@@ -14,36 +15,73 @@ import (
 )
 
 // Analyzer reports misuse of rqlock's locks.
-var Analyzer = &analysis.Analyzer{
-	Name: "rqvet",
-	Doc: `check the use of locks that may fail (rqlock)
+var Analyzer = New()
+
+// New returns an analyzer with flags of its own, as [Analyzer] is one.
+func New() *analysis.Analyzer {
+	opts := new(options)
+	a := &analysis.Analyzer{
+		Name: "rqvet",
+		Doc: `check the use of locks that may fail (rqlock)
 
 Reports ignored errors of Lock, unlocks of a lock that is not held, paths that end
 with a lock held, self-deadlocks, inversions of the lock order, and calls that may
 block while preemption is off. A comment "//rqvet:ignore RULE REASON" on the line of
 a finding, or on the line above, silences it.`,
-	URL:       docs + "README.md",
-	Run:       run,
-	Requires:  []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer},
-	FactTypes: []analysis.Fact{new(summary), new(lockEdges)},
+		URL:       docs + "README.md",
+		Run:       func(pass *analysis.Pass) (any, error) { return run(pass, opts) },
+		Requires:  []*analysis.Analyzer{inspect.Analyzer, ctrlflow.Analyzer},
+		FactTypes: []analysis.Fact{new(summary), new(lockEdges)},
+	}
+	a.Flags.BoolVar(&opts.blocks, "blocks", false, "report channel operations, waits, sleeps and I/O while a lock is held, too")
+	return a
+}
+
+// options are the analyzer's flags.
+type options struct {
+	blocks bool
 }
 
 // checker analyzes one package.
 type checker struct {
-	pass        *analysis.Pass
-	prog        *ssa.Program
-	ids         map[ssa.Value]int
-	summaries   map[*ssa.Function]*summary // nil until the function has been followed
-	live        map[*ssa.Function]*liveness
-	explored    map[*ssa.Function]bool // closures that were followed from their call site
-	stored      map[string]bool        // classes of fields that change after their object was made
-	written     map[*ssa.Function]map[string]bool
-	byName      map[string][]*ssa.Function
-	inInterface map[string]bool // classes of locks that are put into an interface
-	hasUnlocker map[string]bool // classes of locks, and ids of functions, for which some code unlocks
-	kept        []keptLock
+	pass  *analysis.Pass
+	opts  *options
+	prog  *ssa.Program
+	paths *paths
+
+	classIDs map[class]uint64
+	typeIDs  map[types.Type]uint64
+
+	// What is known of the package's functions.
+	summaries map[*ssa.Function]*summary // nil until the function has been followed
+	imported  map[*types.Func]*summary   // of other packages; nil if there is none
+	results   map[*ssa.Function]*result
+	explored  map[*ssa.Function]bool // closures that were followed from their call site
+	written   map[*ssa.Function]map[string]bool
+	computes  map[*ssa.Function]bool
+	following []*following           // each calls the next
+	inCycle   []*ssa.Function        // have been followed, and call one of those that are being followed
+	used      map[*ssa.Function]bool // by the package, in whatever way
+	byName    map[string][]*ssa.Function
+
+	// What is known of its variables and types.
+	stored          map[class]bool // fields that change after their object was made
+	inInterface     map[class]bool // locks that are put into an interface
+	fieldFunctions  map[class]*fieldFunction
+	implementations map[*types.Named]types.Type
+
+	decides     map[*ssa.BasicBlock]bool // by a branch's block: it may be about a lock
+	leads       map[*ssa.BasicBlock]bool // by a branch's block: it leads to an acquisition
+	hasUnlocker map[unlockable]bool
 	edges       []edge
 	findings    []finding
+}
+
+// result is what following a function has led to.
+type result struct {
+	findings []finding
+	kept     []keptLock
+	edges    []edge
 }
 
 type finding struct {
@@ -52,9 +90,12 @@ type finding struct {
 	end     token.Pos
 	message string
 	fixes   []analysis.SuggestedFix
+
+	lock  string            // it is about the lock of this name
+	forks []*ssa.BasicBlock // the branches that its path could not decide
 }
 
-func run(pass *analysis.Pass) (any, error) {
+func run(pass *analysis.Pass, opts *options) (any, error) {
 	if !reachesLock(pass) {
 		return nil, nil
 	}
@@ -63,17 +104,14 @@ func run(pass *analysis.Pass) (any, error) {
 		return nil, err
 	}
 	c := &checker{
-		pass:        pass,
-		prog:        src.Pkg.Prog,
-		ids:         map[ssa.Value]int{},
-		summaries:   map[*ssa.Function]*summary{},
-		live:        map[*ssa.Function]*liveness{},
-		explored:    map[*ssa.Function]bool{},
-		stored:      map[string]bool{},
-		written:     map[*ssa.Function]map[string]bool{},
-		inInterface: map[string]bool{},
-		byName:      map[string][]*ssa.Function{},
-		hasUnlocker: map[string]bool{},
+		pass: pass, opts: opts, prog: src.Pkg.Prog, paths: newPaths(),
+		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
+		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
+		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
+		computes: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
+		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
+		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},
+		decides: map[*ssa.BasicBlock]bool{}, leads: map[*ssa.BasicBlock]bool{}, hasUnlocker: map[unlockable]bool{},
 	}
 	c.checkFunctions(src.SrcFuncs)
 	c.checkOrder()
@@ -87,10 +125,10 @@ func run(pass *analysis.Pass) (any, error) {
 func (c *checker) checkFunctions(funcs []*ssa.Function) {
 	for _, fn := range funcs {
 		c.byName[fn.Name()] = append(c.byName[fn.Name()], fn)
-		c.noteStores(fn)
-		c.noteInterfaces(fn)
+		c.noteFunction(fn)
 		c.checkForged(fn)
 		c.checkMoves(fn)
+		c.checkLoads(fn)
 	}
 	for _, fn := range funcs {
 		if fn.Parent() == nil {
@@ -103,7 +141,13 @@ func (c *checker) checkFunctions(funcs []*ssa.Function) {
 		}
 	}
 	c.exportSummaries()
-	c.reportKept()
+	for _, fn := range funcs {
+		if r := c.results[fn]; r != nil {
+			c.findings = append(c.findings, r.findings...)
+			c.edges = append(c.edges, r.edges...)
+			c.reportKept(r.kept)
+		}
+	}
 }
 
 func (c *checker) report(f finding) { c.findings = append(c.findings, f) }
@@ -113,22 +157,31 @@ func (c *checker) report(f finding) { c.findings = append(c.findings, f) }
 func (c *checker) reportAll() {
 	ignored := c.readIgnores()
 	slices.SortStableFunc(c.findings, func(x, y finding) int { return c.compare(x.pos, y.pos) })
-	reported := map[string]bool{}
+	type place struct {
+		pos  token.Pos
+		rule Rule
+	}
+	reported := map[place]bool{}
 	for _, f := range c.findings {
-		key := fmt.Sprint(f.pos, f.rule)
+		key := place{f.pos, f.rule}
 		if reported[key] || ignored.covers(c.pass.Fset.Position(f.pos), f.rule) {
 			continue
 		}
 		reported[key] = true
-		c.pass.Report(analysis.Diagnostic{
-			Pos:            f.pos,
-			End:            f.end,
-			Category:       string(f.rule),
-			Message:        fmt.Sprintf("%s (%s)", f.message, f.rule),
-			URL:            f.rule.URL(),
-			SuggestedFixes: f.fixes,
-		})
+		c.emit(f)
 	}
+	c.reportUnused(ignored)
+}
+
+func (c *checker) emit(f finding) {
+	c.pass.Report(analysis.Diagnostic{
+		Pos:            f.pos,
+		End:            f.end,
+		Category:       string(f.rule),
+		Message:        fmt.Sprintf("%s (%s)", f.message, f.rule),
+		URL:            f.rule.URL(),
+		SuggestedFixes: f.fixes,
+	})
 }
 
 // compare orders positions by file name and offset. Files are parsed in any order.

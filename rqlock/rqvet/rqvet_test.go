@@ -2,6 +2,7 @@ package rqvet_test
 
 import (
 	"fmt"
+	"go/token"
 	"os"
 	"slices"
 	"strings"
@@ -19,7 +20,27 @@ import (
 // compares what the suggested fixes make of testdata/fixes.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	analysistest.RunWithSuggestedFixes(expectations{t}, analysistest.TestData(), rqvet.Analyzer, "./...")
+	dirs, err := os.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patterns []string
+	for _, dir := range dirs {
+		if name := dir.Name(); dir.IsDir() && name != "own" && name != "stub" && name != "blocks" {
+			patterns = append(patterns, "./"+name+"/...")
+		}
+	}
+	analysistest.RunWithSuggestedFixes(expectations{t}, analysistest.TestData(), rqvet.Analyzer, patterns...)
+}
+
+// TestBlocks has the rule that works on request only.
+func TestBlocks(t *testing.T) {
+	t.Parallel()
+	analysistest.Run(expectations{t}, analysistest.TestData(), withBlocks(t), "./blocks")
+	findings, position := analyze(t, rqvet.Analyzer, "testdata", false, "./blocks")
+	for _, d := range findings["rqvet.test/blocks"] {
+		t.Errorf("without the flag: %s: %s", position(d), d.Message)
+	}
 }
 
 // expectations does not ask of testdata to write down facts, which are tested by what
@@ -46,7 +67,7 @@ func TestRepository(t *testing.T) {
 	for name, dir := range map[string]string{"top": "../..", "bench": "../cmd/bench"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			findings, positions := analyze(t, dir, true, importers(t, dir)...)
+			findings, positions := analyze(t, rqvet.Analyzer, dir, true, importers(t, dir)...)
 			for _, all := range findings {
 				for _, d := range all {
 					t.Errorf("%s: %s", positions(d), d.Message)
@@ -90,7 +111,7 @@ func importers(t *testing.T, dir string) []string {
 }
 
 // analyze runs the analyzer in dir and returns what it finds, by package.
-func analyze(t *testing.T, dir string, tests bool, patterns ...string) (findings map[string][]analysis.Diagnostic, position func(analysis.Diagnostic) string) {
+func analyze(t *testing.T, analyzer *analysis.Analyzer, dir string, tests bool, patterns ...string) (findings map[string][]analysis.Diagnostic, position func(analysis.Diagnostic) token.Position) {
 	t.Helper()
 	pkgs, err := packages.Load(config(dir, tests), patterns...)
 	if err != nil {
@@ -104,7 +125,7 @@ func analyze(t *testing.T, dir string, tests bool, patterns ...string) (findings
 	if t.Failed() {
 		t.FailNow()
 	}
-	graph, err := checker.Analyze([]*analysis.Analyzer{rqvet.Analyzer}, pkgs, nil)
+	graph, err := checker.Analyze([]*analysis.Analyzer{analyzer}, pkgs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +136,7 @@ func analyze(t *testing.T, dir string, tests bool, patterns ...string) (findings
 		}
 		findings[act.Package.PkgPath] = append(findings[act.Package.PkgPath], act.Diagnostics...)
 	}
-	return findings, func(d analysis.Diagnostic) string { return pkgs[0].Fset.Position(d.Pos).String() }
+	return findings, func(d analysis.Diagnostic) token.Position { return pkgs[0].Fset.Position(d.Pos) }
 }
 
 func config(dir string, tests bool) *packages.Config {

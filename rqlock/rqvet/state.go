@@ -1,12 +1,11 @@
 package rqvet
 
 import (
-	"fmt"
+	"cmp"
 	"go/token"
+	"go/types"
 	"maps"
 	"slices"
-	"sort"
-	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -24,74 +23,59 @@ const (
 
 type lockState struct {
 	hold       hold
+	readers    int       // held: how often for reading; 0 = for writing
 	pos        token.Pos // of the last operation
 	pinned     bool
+	record     bool
+	any        bool   // any goroutine may release it
+	later      bool   // held: something else releases it, the cleanup of a test or the stop of an iterator
 	callers    bool   // failed or released: it was held when the function began
 	by         string // held: the callee that acquired it
 	reacquired bool   // held: it was when the function began, too, but not all the time
-	class      string
+	class      class
 	name       string          // for messages
 	block      *ssa.BasicBlock // held: where it was acquired
 	base       ssa.Value       // where its address came from
 }
 
+// reading reports whether l is held for reading.
+func (l lockState) reading() bool { return l.hold == held && l.readers > 0 }
+
 // deferred is one entry of a function's defer stack.
 type deferred struct {
 	call *ssa.Defer
-	lock string // the path of the lock if it is an unlock
+	lock *path // of the lock if it is an unlock
 }
 
 // state is what one path knows at one point.
 type state struct {
-	locks     map[string]lockState
+	locks     map[*path]lockState
 	env       map[ssa.Value]val
-	mem       map[string]val
-	conds     map[string]known
-	uncertain map[string]bool // classes with a lock that is held but cannot be named any more
+	mem       map[*path]val
+	conds     map[*path]known
+	given     map[*path]known     // conditions on what was true when the function began
+	stored    map[string]bool     // names of variables that are not as they were then
+	uncertain map[class]bool      // classes with a lock that is held but cannot be named any more
+	lost      map[class]lockState // held by the name that an earlier iteration of a loop gave it
+	opaque    bool                // a function was called of which nothing is known
 	defers    []deferred
+	entered   []*ssa.BasicBlock // the loops that it was taken for granted would run
+	forks     []*ssa.BasicBlock // the branches that this path could not decide; see forks.go
 }
 
 func newState() *state {
-	return &state{locks: map[string]lockState{}, env: map[ssa.Value]val{}, mem: map[string]val{}, conds: map[string]known{}, uncertain: map[string]bool{}}
+	return &state{
+		locks: map[*path]lockState{}, env: map[ssa.Value]val{}, mem: map[*path]val{}, conds: map[*path]known{},
+		given: map[*path]known{}, stored: map[string]bool{}, uncertain: map[class]bool{}, lost: map[class]lockState{},
+	}
 }
 
 func (s *state) clone() *state {
 	return &state{
-		locks: maps.Clone(s.locks), env: maps.Clone(s.env), mem: maps.Clone(s.mem),
-		conds: maps.Clone(s.conds), uncertain: maps.Clone(s.uncertain), defers: slices.Clone(s.defers),
+		locks: maps.Clone(s.locks), env: maps.Clone(s.env), mem: maps.Clone(s.mem), conds: maps.Clone(s.conds),
+		given: maps.Clone(s.given), stored: maps.Clone(s.stored), uncertain: maps.Clone(s.uncertain), lost: maps.Clone(s.lost),
+		opaque: s.opaque, defers: slices.Clone(s.defers), entered: slices.Clip(s.entered), forks: slices.Clip(s.forks),
 	}
-}
-
-// lockKey is equal for states in which the same is held, and deferred.
-func (s *state) lockKey() string {
-	parts := make([]string, 0, len(s.locks))
-	for p, l := range s.locks {
-		parts = append(parts, fmt.Sprint(p, l.hold, l.pinned, l.callers, l.reacquired, l.pos))
-	}
-	sort.Strings(parts)
-	for _, d := range s.defers {
-		parts = append(parts, fmt.Sprint("d", d.call.Pos(), d.lock))
-	}
-	return strings.Join(parts, "\n")
-}
-
-// key is equal for states that know the same.
-func (w *walk) key(s *state) string {
-	parts := make([]string, 0, len(s.env)+len(s.mem)+len(s.conds))
-	for v, known := range s.env {
-		parts = append(parts, fmt.Sprint("e", w.c.root(v), known))
-	}
-	for p, known := range s.mem {
-		parts = append(parts, fmt.Sprint("m", p, known))
-	}
-	for p, k := range s.conds {
-		parts = append(parts, fmt.Sprint("c", p, k))
-	}
-	for class := range s.uncertain {
-		parts = append(parts, "u"+class)
-	}
-	sort.Strings(parts)
-	return s.lockKey() + "\n\n" + strings.Join(parts, "\n")
 }
 
 // join leaves in s what both states know. They hold the same locks, but those are given
@@ -99,8 +83,15 @@ func (w *walk) key(s *state) string {
 func (s *state) join(o *state) {
 	joinVals(s, s.env, o.env)
 	joinVals(s, s.mem, o.mem)
-	maps.DeleteFunc(s.conds, func(name string, is known) bool { return o.conds[name] != is })
+	maps.DeleteFunc(s.conds, func(name *path, is known) bool { return o.conds[name] != is })
+	maps.DeleteFunc(s.given, func(name *path, is known) bool { return o.given[name] != is })
+	maps.Copy(s.stored, o.stored)
 	maps.Copy(s.uncertain, o.uncertain)
+	maps.Copy(s.lost, o.lost)
+	s.opaque = s.opaque || o.opaque
+	for _, b := range o.forks {
+		s.fork(b)
+	}
 }
 
 func joinVals[K comparable](s *state, mine, others map[K]val) {
@@ -110,19 +101,17 @@ func joinVals[K comparable](s *state, mine, others map[K]val) {
 			continue
 		}
 		if x.path != y.path || x.object != y.object {
-			s.giveUpIf(func(path string, _ lockState) bool {
-				return x.path != "" && strings.HasPrefix(path, x.path) || y.path != "" && strings.HasPrefix(path, y.path)
-			})
-			x.path, x.object = "", nil
+			s.giveUpIf(func(p *path, _ lockState) bool { return p.leadsFrom(x.path) || p.leadsFrom(y.path) })
+			x.path, x.object = nil, nil
 		}
 		if x.known != y.known {
 			x.known = nothing
 		}
 		if x.lock != y.lock {
-			x.lock = ""
+			x.lock = nil
 		}
 		if x.num != y.num {
-			x.num = ""
+			x.num = number{}
 		}
 		if mine[k] = x; x == (val{}) {
 			delete(mine, k)
@@ -130,88 +119,108 @@ func joinVals[K comparable](s *state, mine, others map[K]val) {
 	}
 }
 
+// fork records a branch that the path could not decide.
+func (s *state) fork(b *ssa.BasicBlock) {
+	if !slices.Contains(s.forks, b) {
+		s.forks = append(s.forks, b)
+	}
+}
+
 // forget drops what s knows of a value that is computed anew, as in the next iteration
 // of a loop. If a lock that is held loses its name, its class becomes uncertain.
-func (s *state) forget(root string) {
+func (s *state) forget(root *path) {
 	for p, l := range s.locks {
-		if strings.Contains(p, root) {
+		if p.mentions(root) {
 			if l.hold == held || l.hold == undecided {
 				s.uncertain[l.class] = true
 			}
 			delete(s.locks, p)
 		}
 	}
-	for p := range s.mem {
-		if strings.Contains(p, root) {
-			delete(s.mem, p)
-		}
-	}
-	for p, v := range s.mem {
-		if strings.Contains(v.path, root) {
-			delete(s.mem, p)
-		}
-	}
-	for p := range s.conds {
-		if strings.Contains(p, root) {
-			delete(s.conds, p)
-		}
-	}
+	maps.DeleteFunc(s.mem, func(at *path, v val) bool { return at.mentions(root) || v.path.mentions(root) })
+	maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.mentions(root) })
 	for v, known := range s.env {
-		if strings.Contains(known.path, root) {
-			known.path = ""
+		if known.path.mentions(root) {
+			known.path = nil
 			s.env[v] = known
 		}
 	}
 }
 
-// store records that the variable at path holds v from now on.
-func (s *state) store(path string, v val) {
-	for p := range s.mem {
-		if strings.HasPrefix(p, path+".") || strings.HasPrefix(p, path+"[") {
-			delete(s.mem, p)
+// store records that the variable at a path holds v from now on.
+func (s *state) store(at *path, v val) {
+	maps.DeleteFunc(s.mem, func(p *path, _ val) bool { return p != at && p.leadsFrom(at) && !p.byLoadSince(at) })
+	s.conditionsChanged(at)
+	if s.mem[at] = v; v == (val{}) {
+		delete(s.mem, at)
+	}
+}
+
+// byLoadSince reports whether a load is among the steps from q to p.
+func (p *path) byLoadSince(q *path) bool {
+	for ; p != q; p = p.From {
+		if p.Kind == stepLoad {
+			return true
 		}
 	}
-	delete(s.conds, path+"@")
-	if s.mem[path] = v; v == (val{}) {
-		delete(s.mem, path)
+	return false
+}
+
+// conditionsChanged drops the conditions that depend on a variable, or on one of the same
+// field, which may be the same.
+func (s *state) conditionsChanged(at *path) {
+	if at.Kind == stepField || at.Kind == rootGlobal {
+		s.stored[at.Name] = true
+		maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.loads(at.Name) })
+		return
 	}
+	loaded := at.load()
+	maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.mentions(loaded) })
 }
 
 // changed drops what s knows of all fields and variables of one name.
 func (s *state) changed(name string) {
-	maps.DeleteFunc(s.mem, func(path string, _ val) bool { return strings.HasSuffix(path, name) })
-	maps.DeleteFunc(s.conds, func(path string, _ known) bool { return strings.HasSuffix(path, name+"@") })
+	s.stored[name] = true
+	maps.DeleteFunc(s.mem, func(at *path, _ val) bool { return at.isVariable(name) })
+	maps.DeleteFunc(s.conds, func(cond *path, _ known) bool { return cond.loads(name) })
+}
+
+// atBeginning reports whether a condition was the same when the function began.
+func (s *state) atBeginning(cond *path) bool {
+	return cond.portable() && !cond.has(func(p *path) bool {
+		return p.Kind == stepLoad && s.stored[p.From.Name] || p.Kind == opCall && len(s.stored) > 0
+	})
 }
 
 // resultChecked records that the program has checked the result of acquiring a lock.
-func (s *state) resultChecked(lock string) {
-	if lock == "" {
+func (s *state) resultChecked(lock *path) {
+	if lock == nil {
 		return
 	}
 	for v, known := range s.env {
 		if known.lock == lock {
-			known.lock = ""
+			known.lock = nil
 			s.env[v] = known
 		}
 	}
 	for p, known := range s.mem {
 		if known.lock == lock {
-			known.lock = ""
+			known.lock = nil
 			s.mem[p] = known
 		}
 	}
 }
 
 // giveUp makes a lock undecided.
-func (s *state) giveUp(path string) {
-	l := s.locks[path]
-	l.hold = undecided
-	s.locks[path] = l
-	s.resultChecked(path)
+func (s *state) giveUp(lock *path) {
+	l := s.locks[lock]
+	l.hold, l.readers = undecided, 0
+	s.locks[lock] = l
+	s.resultChecked(lock)
 }
 
 // giveUpIf gives up on every lock for which the condition holds.
-func (s *state) giveUpIf(cond func(path string, l lockState) bool) {
+func (s *state) giveUpIf(cond func(lock *path, l lockState) bool) {
 	for p, l := range s.locks {
 		if cond(p, l) {
 			s.giveUp(p)
@@ -230,15 +239,19 @@ func (s *state) releasesCallers() bool {
 }
 
 // heldPaths are the paths of the locks held, sorted.
-func (s *state) heldPaths() []string {
-	var paths []string
+func (s *state) heldPaths() []*path {
+	var all []*path
 	for p, l := range s.locks {
 		if l.hold == held {
-			paths = append(paths, p)
+			all = append(all, p)
 		}
 	}
-	sort.Strings(paths)
-	return paths
+	sortPaths(all)
+	return all
+}
+
+func sortPaths(all []*path) {
+	slices.SortFunc(all, func(p, q *path) int { return cmp.Compare(p.id, q.id) })
 }
 
 // pinned returns the lock that keeps the goroutine on its thread, if any.
@@ -249,4 +262,94 @@ func (s *state) pinned() (lockState, bool) {
 		}
 	}
 	return lockState{}, false
+}
+
+// A fingerprint is equal for states that know the same. It is a sum over all that they know,
+// so that it does not depend on the order of maps.
+type fingerprint [2]uint64
+
+func (f *fingerprint) add(parts ...uint64) {
+	x, y := uint64(0x9e3779b97f4a7c15), uint64(0xc2b2ae3d27d4eb4f)
+	for _, p := range parts {
+		x = (x ^ p) * 0xff51afd7ed558ccd
+		x ^= x >> 32
+		y = (y + p) * 0x9ddfea08eb382d69
+		y ^= y >> 29
+	}
+	f[0] += x
+	f[1] += y
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (p *path) number() uint64 {
+	if p == nil {
+		return 0
+	}
+	return uint64(p.id)
+}
+
+// lockKey is equal for states in which the same is held, and deferred.
+func (s *state) lockKey() fingerprint {
+	var f fingerprint
+	for p, l := range s.locks {
+		f.add(1, p.number(), uint64(l.hold), uint64(l.readers), bit(l.pinned)|bit(l.callers)<<1|bit(l.reacquired)<<2, uint64(l.pos))
+	}
+	for i, d := range s.defers {
+		f.add(2, uint64(i), uint64(d.call.Pos()), d.lock.number())
+	}
+	return f
+}
+
+// key is equal for states that know the same.
+func (w *walk) key(s *state) fingerprint {
+	f := s.lockKey()
+	for v, known := range s.env {
+		w.addVal(&f, 3, w.c.root(v).number(), known)
+	}
+	for p, known := range s.mem {
+		w.addVal(&f, 4, p.number(), known)
+	}
+	for p, k := range s.conds {
+		f.add(5, p.number(), uint64(k))
+	}
+	for p, k := range s.given {
+		f.add(6, p.number(), uint64(k))
+	}
+	f.add(10, bit(s.opaque))
+	for _, b := range s.entered {
+		f.add(11, uint64(b.Index), uint64(b.Parent().Pos()))
+	}
+	for class := range s.uncertain {
+		f.add(7, w.c.classNumber(class))
+	}
+	return f
+}
+
+func (w *walk) addVal(f *fingerprint, kind, key uint64, v val) {
+	f.add(kind, key, uint64(v.known), v.path.number(), v.lock.number(), bit(v.num.ok), uint64(v.num.n), w.c.typeNumber(v.object))
+}
+
+// classNumber tells the classes of a package apart.
+func (c *checker) classNumber(k class) uint64 { return numberIn(c.classIDs, k) }
+
+func (c *checker) typeNumber(t types.Type) uint64 {
+	if t == nil {
+		return 0
+	}
+	return numberIn(c.typeIDs, t)
+}
+
+func numberIn[K comparable](ids map[K]uint64, k K) uint64 {
+	id, ok := ids[k]
+	if !ok {
+		id = uint64(len(ids) + 1)
+		ids[k] = id
+	}
+	return id
 }

@@ -1,11 +1,12 @@
 package rqvet
 
 import (
+	"cmp"
 	"fmt"
 	"go/token"
 	"go/types"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -18,7 +19,12 @@ type summary struct {
 	Panics   bool          // it may panic, with its caller's locks as they were
 	Acquires []acquisition // locks that a caller may hold
 	Orders   []order       // lock classes that it acquires
-	Blocks   string        // something it does that may block
+	Pairs    []pair        // locks that it acquires in an order, of which only callers know the classes
+	Blocks   blockReason   // something it does that may block
+	Calls    []callback    // parameters that it calls
+	Guards   []guard       // functions that it returns, to unlock what it has locked
+	Literals []literal     // function literals that it returns
+	Copies   []int         // type parameters whose values it copies from where a parameter points
 }
 
 // outcome is one way in which a function ends.
@@ -26,36 +32,91 @@ type outcome struct {
 	Results   []known
 	When      []condition // on parameters and flags: what leads to this outcome
 	Locks     []effect
-	Sets      []condition // what it stores that callers may test: flags and nil
-	Uncertain []string
+	Sets      []setting // what it stores that callers may test: flags, nil, numbers
+	Uncertain []class
+	Chosen    bool // by a condition that callers do not know
 }
 
 // condition is a condition, by its path, and its value.
 type condition struct {
-	Name string
+	Name *path
 	Is   known
+}
+
+// setting is what an outcome leaves in a variable.
+type setting struct {
+	At    *path
+	Is    known
+	Num   int64
+	IsNum bool
 }
 
 // effect is what an outcome does to a lock.
 type effect struct {
-	Path, Class, Name string
-	Hold              hold
-	Pinned            bool
+	Path    *path
+	Class   class
+	Name    string
+	Hold    hold
+	Readers int
+	Pinned  bool
+	Record  bool
+	Any     bool // any goroutine may release it
+	Later   bool // something else releases it later
 }
 
 // acquisition is a lock that a function acquires, as its caller left it.
 type acquisition struct {
-	Path, Class, Name string
-	When              []condition
-	Perhaps           bool // it may return without acquiring it
+	Path    *path
+	Class   class
+	Name    string
+	Read    bool
+	When    []condition
+	Perhaps bool // it may return without acquiring it
 }
 
 // order is a lock class that a function acquires, perhaps after it has released others
 // for its caller.
 type order struct {
-	Class   string
-	Without []string
+	Class   class
+	Path    *path // if the class is not known
+	Read    bool
+	Without []class
 	When    []condition // what is true each time, of parameters and flags
+}
+
+// pair is two locks, of which the second is acquired while the first is held.
+type pair struct{ From, To lockRef }
+
+// lockRef names a lock: by its class, or by its path if the class is not known.
+type lockRef struct {
+	Class class
+	Path  *path
+	Read  bool
+}
+
+// blockReason is something that may block; the zero value if there is nothing.
+type blockReason struct {
+	Why  wait
+	What string
+}
+
+// callback is a call of one of a function's parameters, and the locks that it holds then.
+type callback struct {
+	Parameter int
+	Held      []effect
+}
+
+// guard is a result of a function that unlocks, when it is called, what the function has locked.
+type guard struct {
+	Result int
+	Lock   string // its name
+}
+
+// literal is a result of a function that is a function literal: what callers of that have to know.
+type literal struct {
+	Result   int
+	Acquires []acquisition
+	Calls    []callback
 }
 
 func (*summary) AFact() {}
@@ -71,11 +132,55 @@ func (s *summary) String() string {
 }
 
 func (s *summary) trivial() bool {
-	return len(s.Outcomes) == 0 && len(s.Acquires) == 0 && len(s.Orders) == 0 && s.Blocks == "" && s.Returns
+	return len(s.Outcomes) == 0 && len(s.Acquires) == 0 && len(s.Orders) == 0 && len(s.Pairs) == 0 &&
+		len(s.Calls) == 0 && len(s.Guards) == 0 && len(s.Literals) == 0 && len(s.Copies) == 0 && s.Blocks == blockReason{} && s.Returns
 }
 
-func (s *summary) classes() []string {
-	var all []string
+// adopted is the summary, which was a fact, with paths of a table. The fact stays as it is: it may
+// be another package's, which is analyzed at the same time.
+func (s *summary) adopted(t *paths) *summary {
+	a := *s
+	a.Outcomes = each(s.Outcomes, func(o *outcome) {
+		o.When, o.Locks = adoptConditions(t, o.When), adoptEffects(t, o.Locks)
+		o.Sets = each(o.Sets, func(set *setting) { set.At = t.adopt(set.At) })
+	})
+	a.Acquires = adoptAcquisitions(t, s.Acquires)
+	a.Orders = each(s.Orders, func(o *order) { o.Path, o.When = t.adopt(o.Path), adoptConditions(t, o.When) })
+	a.Pairs = each(s.Pairs, func(p *pair) { p.From.Path, p.To.Path = t.adopt(p.From.Path), t.adopt(p.To.Path) })
+	a.Calls = adoptCallbacks(t, s.Calls)
+	a.Literals = each(s.Literals, func(l *literal) {
+		l.Acquires, l.Calls = adoptAcquisitions(t, l.Acquires), adoptCallbacks(t, l.Calls)
+	})
+	return &a
+}
+
+func adoptConditions(t *paths, all []condition) []condition {
+	return each(all, func(c *condition) { c.Name = t.adopt(c.Name) })
+}
+
+func adoptEffects(t *paths, all []effect) []effect {
+	return each(all, func(e *effect) { e.Path = t.adopt(e.Path) })
+}
+
+func adoptAcquisitions(t *paths, all []acquisition) []acquisition {
+	return each(all, func(a *acquisition) { a.Path, a.When = t.adopt(a.Path), adoptConditions(t, a.When) })
+}
+
+func adoptCallbacks(t *paths, all []callback) []callback {
+	return each(all, func(c *callback) { c.Held = adoptEffects(t, c.Held) })
+}
+
+// each returns a copy of a list to whose elements f has been applied.
+func each[T any](all []T, f func(*T)) []T {
+	all = slices.Clone(all)
+	for i := range all {
+		f(&all[i])
+	}
+	return all
+}
+
+func (s *summary) classes() []class {
+	var all []class
 	for _, outcome := range s.Outcomes {
 		for _, e := range outcome.Locks {
 			all = append(all, e.Class)
@@ -95,7 +200,10 @@ func (c *checker) summaryOf(call *ssa.CallCommon) *summary {
 	if call.IsInvoke() {
 		return nil
 	}
-	fn := call.StaticCallee()
+	return c.summaryOfFunction(call.StaticCallee())
+}
+
+func (c *checker) summaryOfFunction(fn *ssa.Function) *summary {
 	if fn == nil {
 		return nil
 	}
@@ -116,21 +224,72 @@ func (c *checker) summaryOfObject(obj *types.Func) *summary {
 		}
 		return nil
 	}
+	if sum, ok := c.imported[obj.Origin()]; ok {
+		return sum
+	}
 	sum := new(summary)
 	if obj.Pkg() != nil && c.pass.ImportObjectFact(obj.Origin(), sum) {
-		return sum
+		sum = sum.adopted(c.paths)
+	} else {
+		sum = nil
 	}
-	return nil
+	c.imported[obj.Origin()] = sum
+	return sum
 }
 
-// summarize follows fn, once, and returns its summary.
+// summarize follows fn, once, and returns its summary. Functions that call each other are followed
+// again when the first of them has been followed.
 func (c *checker) summarize(fn *ssa.Function) *summary {
 	if sum, ok := c.summaries[fn]; ok {
+		if i := slices.IndexFunc(c.following, func(f *following) bool { return f.fn == fn }); i >= 0 {
+			last := c.following[len(c.following)-1]
+			last.first = min(last.first, i)
+		}
 		return sum
 	}
+	depth, before := len(c.following), len(c.inCycle)
+	here := &following{fn: fn, first: depth + 1}
 	c.summaries[fn] = nil
+	c.following = append(c.following, here)
 	c.summaries[fn] = c.follow(fn, beginsProgram(fn))
+	c.following = c.following[:depth]
+	if here.first > depth {
+		return c.summaries[fn] // it does not call itself
+	}
+	c.inCycle = append(c.inCycle, fn)
+	if here.first < depth {
+		caller := c.following[depth-1]
+		caller.first = min(caller.first, here.first)
+		return c.summaries[fn]
+	}
+	cycle := slices.Clone(c.inCycle[before:])
+	c.inCycle = c.inCycle[:before]
+	c.followAgain(cycle)
 	return c.summaries[fn]
+}
+
+// following is a function that is being followed, for the one before it.
+type following struct {
+	fn    *ssa.Function
+	first int // the index of the first function that it calls again, perhaps through others
+}
+
+// followAgain follows functions that call each other, so that each knows what the others acquire,
+// and again if there are few, so that a lock goes round the whole cycle. One that calls itself has
+// been looked at when it did (see walk.apply).
+func (c *checker) followAgain(cycle []*ssa.Function) {
+	if len(cycle) == 1 {
+		return
+	}
+	rounds := 2
+	if len(cycle) > 50 {
+		rounds = 1
+	}
+	for range rounds {
+		for _, fn := range cycle {
+			c.summaries[fn] = c.follow(fn, beginsProgram(fn))
+		}
+	}
 }
 
 // summarizeGoroutine follows the body of a goroutine.
@@ -162,15 +321,17 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 		return nil
 	}
 	if !c.concernsLocks(fn) {
-		return &summary{Returns: true}
+		return &summary{Returns: true, Copies: c.copiesThrough(fn)}
 	}
+	c.paths.begin()
+	defer c.paths.end()
 	w := c.newWalk(fn)
 	w.nothingHeld = nothingHeld
 	exits := w.explore(fn, newState())
 	if w.broken {
 		sum := c.unknown(fn)
 		for _, class := range sum.classes() {
-			c.hasUnlocker[class] = true
+			c.hasUnlocker[unlockable{class: class}] = true
 		}
 		return sum
 	}
@@ -178,18 +339,25 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 	w.checkUnlocks()
 	w.checkExits(exits)
 	w.checkIterations()
+	r := c.results[fn]
+	if r == nil {
+		r = new(result)
+		c.results[fn] = r
+	}
+	*r = result{edges: w.edges, kept: w.kept}
 	for _, f := range w.found {
-		c.report(f)
+		if !w.ambiguous(f.lock, f.forks) {
+			r.findings = append(r.findings, f)
+		}
 	}
-	for class := range w.hasUnlocker {
-		c.hasUnlocker[class] = true
+	for k := range w.hasUnlocker {
+		c.hasUnlocker[k] = true
 	}
-	c.edges = append(c.edges, w.edges...)
 	return w.summary(exits)
 }
 
 // classesOf are the classes of the locks that a function leaves changed.
-func (c *checker) classesOf(fn *types.Func) []string {
+func (c *checker) classesOf(fn *types.Func) []class {
 	if sum := c.summaryOfObject(fn); sum != nil {
 		return sum.classes()
 	}
@@ -199,12 +367,12 @@ func (c *checker) classesOf(fn *types.Func) []string {
 // unknown is the summary of a function that was not followed. It may do anything to
 // locks of the classes that it names.
 func (c *checker) unknown(fn *ssa.Function) *summary {
-	classes := map[string]bool{}
-	eachLockCall(fn, func(_ method, class string) { classes[class] = true })
+	classes := map[class]bool{}
+	eachLockCall(fn, func(_ method, class class) { classes[class] = true })
 	if len(classes) == 0 {
 		return &summary{Returns: true}
 	}
-	return &summary{Returns: true, Outcomes: []outcome{{Uncertain: sortedKeys(classes)}}}
+	return &summary{Returns: true, Outcomes: []outcome{{Uncertain: sortedClasses(classes)}}}
 }
 
 // concernsLocks reports whether fn operates on locks, may block, may not return, or sets
@@ -232,7 +400,10 @@ func (c *checker) concernsLocks(fn *ssa.Function) bool {
 			case ssa.CallInstruction:
 				call := instr.Common()
 				obj := calleeObject(call)
-				if _, _, ok := lockCall(call); ok || blockingCall(obj) != "" || neverReturns(obj) || closureOf(call.Value) != nil {
+				if _, _, ok := lockCall(call); ok || blockingCall(obj).Why != 0 || neverReturns(obj) || closureOf(call.Value) != nil || isReserve(obj) {
+					return true
+				}
+				if _, ok := call.Value.(*ssa.Parameter); ok {
 					return true
 				}
 				if sum := c.summaryOf(call); sum != nil && !sum.trivial() {
@@ -244,30 +415,35 @@ func (c *checker) concernsLocks(fn *ssa.Function) bool {
 	return false
 }
 
-// isFlag reports whether v is true, false or nil. A function that stores such a value
-// tells what it has done.
+// isFlag reports whether v is true, false, nil or a small number. A function that stores such a
+// value tells what it has done.
 func isFlag(v ssa.Value) bool {
 	k, ok := v.(*ssa.Const)
-	return ok && (k.IsNil() || isBool(k.Type()))
+	return ok && (k.IsNil() || isBool(k.Type()) || constantInt(k).ok)
 }
 
 // summary is what a caller has to know of the paths that were followed.
 func (w *walk) summary(exits []exit) *summary {
-	sum := &summary{Blocks: w.blocks}
-	for _, path := range sortedKeys(w.acquires) {
-		if portable(path) {
-			t := w.acquires[path]
-			t.Perhaps = slices.ContainsFunc(exits, func(e exit) bool { return e.panics == "" && e.state.locks[path] == lockState{} })
+	sum := &summary{Blocks: w.blocks, Pairs: w.pairs, Copies: w.c.copiesThrough(w.top)}
+	for _, lock := range sortedPaths(w.acquires) {
+		if lock.portable() {
+			t := w.acquires[lock]
+			t.Perhaps = slices.ContainsFunc(exits, func(e exit) bool { return e.panics == "" && e.state.locks[lock] == lockState{} })
 			sum.Acquires = append(sum.Acquires, t)
 		}
 	}
-	for _, class := range sortedKeys(w.orders) {
+	for _, class := range sortedClasses(w.orders) {
 		sum.Orders = append(sum.Orders, w.orders[class])
 	}
-	heldForCaller := map[string]bool{}
+	for _, i := range slices.Sorted(maps.Keys(w.callbacks)) {
+		sum.Calls = append(sum.Calls, callback{i, w.callbacks[i]})
+	}
+	sum.Guards = w.guards(exits)
+	sum.Literals = w.literals(exits)
+	heldForCaller := map[*path]bool{}
 	for _, e := range exits {
-		for _, path := range e.state.heldPaths() {
-			heldForCaller[path] = true
+		for _, lock := range e.state.heldPaths() {
+			heldForCaller[lock] = true
 		}
 	}
 	known := map[string]int{}
@@ -303,7 +479,7 @@ const maxOutcomes = 8
 // whatever the caller knows, there is an outcome.
 func trivialOutcomes(outcomes []outcome) bool {
 	always := false
-	values := map[string]known{}
+	values := map[*path]known{}
 	for _, outcome := range outcomes {
 		if len(outcome.Locks) > 0 || len(outcome.Uncertain) > 0 || len(outcome.Sets) > 0 {
 			return false
@@ -319,48 +495,65 @@ func trivialOutcomes(outcomes []outcome) bool {
 
 // outcome is what callers have to know of one exit. heldForCaller has the locks that
 // some exit holds for them.
-func (w *walk) outcome(e exit, heldForCaller map[string]bool) outcome {
+func (w *walk) outcome(e exit, heldForCaller map[*path]bool) outcome {
 	var out outcome
 	for _, r := range e.results {
 		out.Results = append(out.Results, r.known)
 	}
-	uncertain := map[string]bool{}
-	for class := range e.state.uncertain {
-		uncertain[class] = true
-	}
-	for _, path := range sortedKeys(e.state.locks) {
-		l := e.state.locks[path]
+	uncertain := maps.Clone(e.state.uncertain)
+	for _, lock := range sortedPaths(e.state.locks) {
+		l := e.state.locks[lock]
+		at := w.forCaller(e, lock)
 		switch {
 		case l.hold == failed && l.callers:
 			l.hold = released
-		case l.hold == held && l.reacquired, l.hold == released && !l.callers, l.hold == failed && !heldForCaller[path]:
+		case l.hold == held && l.reacquired, l.hold == released && !l.callers, l.hold == failed && !heldForCaller[lock]:
 			continue // as it was
-		case l.hold == held && returnsMore(e):
+		case l.hold == held && !l.record && returnsMore(e):
 			l.hold = undecided // the caller may unlock through what it is given
 		}
-		if !portable(path) {
-			if l.hold == held || l.hold == undecided {
+		if at == nil {
+			if (l.hold == held || l.hold == undecided) && !l.record {
 				uncertain[l.class] = true
 			}
 			continue
 		}
-		out.Locks = append(out.Locks, effect{path, l.class, l.name, l.hold, l.pinned})
+		out.Locks = append(out.Locks, effect{at, l.class, l.name, l.hold, l.readers, l.pinned, l.record, l.any, l.later})
 	}
-	for _, name := range sortedKeys(e.state.conds) {
-		if knownToCaller(name) {
-			out.When = append(out.When, condition{name, e.state.conds[name]})
+	for _, name := range sortedPaths(e.state.given) {
+		if name.here {
+			out.Chosen = true
+			continue
 		}
+		out.When = append(out.When, condition{name, e.state.given[name]})
 	}
-	out.Uncertain = sortedKeys(uncertain)
+	out.Uncertain = sortedClasses(uncertain)
 	return out
 }
 
+// forCaller is how callers name a lock: by its path, or as the result that it is; else nil.
+func (w *walk) forCaller(e exit, lock *path) *path {
+	if lock.portable() {
+		return lock
+	}
+	for i, r := range e.results {
+		if r.path == lock {
+			return w.c.paths.result(i)
+		}
+	}
+	return nil
+}
+
 // sets is what an exit has stored that callers may test.
-func (w *walk) sets(e exit) []condition {
-	var all []condition
-	for _, path := range sortedKeys(e.state.mem) {
-		if is := e.state.mem[path].known; portable(path) && is != nothing && is != notNil {
-			all = append(all, condition{path, is})
+func (w *walk) sets(e exit) []setting {
+	var all []setting
+	for _, at := range sortedPaths(e.state.mem) {
+		is := e.state.mem[at]
+		if is.known == nothing && is.path != nil {
+			is.known = e.state.conds[is.path]
+		}
+		if at.portable() && (is.known != nothing && is.known != notNil || is.num.ok) {
+			all = append(all, setting{at, is.known, is.num.n, is.num.ok})
 		}
 	}
 	return all
@@ -378,47 +571,41 @@ func returnsMore(e exit) bool {
 	return false
 }
 
-// knownToCaller reports whether a caller can know a condition: it depends on parameters
-// and package variables only.
-func knownToCaller(name string) bool {
-	return portable(strings.TrimPrefix(name, "("))
+func sortedPaths[V any](m map[*path]V) []*path {
+	all := slices.Collect(maps.Keys(m))
+	sortPaths(all)
+	return all
 }
 
-// portable reports whether a path means the same to callers.
-func portable(path string) bool {
-	if strings.Contains(path, "#") {
-		return false
-	}
-	return strings.HasPrefix(path, "p") || strings.HasPrefix(path, "g:") || strings.HasPrefix(path, "f:")
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+func sortedClasses[V any](m map[class]V) []class {
+	return slices.SortedFunc(maps.Keys(m), func(x, y class) int {
+		return cmp.Or(cmp.Compare(x.Pkg, y.Pkg), cmp.Compare(x.Name, y.Name))
+	})
 }
 
 // noteAcquisition records, for callers, a lock that is acquired as the caller left it.
-func (w *walk) noteAcquisition(s *state, t target) {
-	if _, ok := w.acquires[t.path]; ok || !portable(t.path) {
+func (w *walk) noteAcquisition(s *state, t target, m method) {
+	old, ok := w.acquires[t.path]
+	if !t.path.portable() || ok && (!old.Read || m.read) {
 		return
 	}
-	w.acquires[t.path] = acquisition{Path: t.path, Class: t.class, Name: t.name, When: s.flags()}
+	w.acquires[t.path] = acquisition{Path: t.path, Class: t.class, Name: t.name, Read: m.read, When: s.flags()}
 }
 
-// flags are the conditions of s that a caller may know: parameters and flags.
+// flags are the conditions of s that a caller may know: parameters, flags, comparisons of both.
 func (s *state) flags() []condition {
 	var all []condition
-	for _, name := range sortedKeys(s.conds) {
-		if knownToCaller(name) && !strings.HasPrefix(name, "(") {
-			all = append(all, condition{name, s.conds[name]})
+	for _, name := range sortedPaths(s.given) {
+		if !name.here && !name.has(isSynthetic) {
+			all = append(all, condition{name, s.given[name]})
 		}
 	}
 	return all
 }
+
+// isSynthetic reports whether p is a variable that go/ssa has made, for the body of a range over a
+// function. It says how the last iteration has ended.
+func isSynthetic(p *path) bool { return p.Kind == rootCaptured && strings.Contains(p.Name, "$") }
 
 // exportSummaries makes facts of the summaries that other packages may need.
 func (c *checker) exportSummaries() {

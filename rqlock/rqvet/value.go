@@ -1,7 +1,6 @@
 package rqvet
 
 import (
-	"fmt"
 	"go/constant"
 	"go/token"
 	"go/types"
@@ -51,71 +50,65 @@ func (k known) not() known {
 // val is what a path knows of one value.
 type val struct {
 	known  known
-	path   string     // what it is or points to, as an access path; "" = no better name
-	num    string     // an integer in the first iteration of a loop
-	lock   string     // it is the unchecked result of acquiring the lock at this path
+	path   *path      // what it is or points to; nil = no better name
+	num    number     // a constant that a variable has
+	lock   *path      // it is the unchecked result of acquiring this lock
 	object types.Type // an interface that may be a lock: the type of the object in it
 }
 
-// An access path names an object in the same way each time that a path of the program
-// comes to it. It begins with p0 (a parameter), g:pkg.name (a package variable), f:name
-// (a captured variable) or #7# (any other value). Then come .f (a field), @ (what is
-// loaded from there), [i] (an element) and ! (the lock behind an interface).
-//
-// Paths longer than maxPath come from loops that walk a structure. The value gets a
-// name of its own instead.
-const maxPath = 160
-
-// root is the name of a value that nothing else names.
-func (c *checker) root(v ssa.Value) string {
-	id, ok := c.ids[v]
-	if !ok {
-		id = len(c.ids) + 1
-		c.ids[v] = id
-	}
-	return "#" + strconv.Itoa(id) + "#"
+// number is an integer, if the path knows it.
+type number struct {
+	n  int64
+	ok bool
 }
 
-// path is the access path of v.
-func (w *walk) path(s *state, v ssa.Value) string {
-	if known, ok := s.env[v]; ok && known.path != "" {
+// root is the name of a value that nothing else names.
+func (c *checker) root(v ssa.Value) *path { return c.paths.of(v) }
+
+// path is the path of v.
+func (w *walk) path(s *state, v ssa.Value) *path {
+	if known, ok := s.env[v]; ok && known.path != nil {
 		return known.path
 	}
+	t := w.c.paths
 	switch v := v.(type) {
 	case *ssa.Parameter:
 		for i, p := range v.Parent().Params {
 			if p == v {
-				return fmt.Sprintf("p%d", i)
+				return t.parameter(i)
 			}
 		}
 	case *ssa.Global:
-		return "g:" + v.Pkg.Pkg.Path() + "." + v.Name()
+		return t.global(v.Pkg.Pkg.Path(), v.Name())
 	case *ssa.FreeVar:
-		return "f:" + v.Name()
+		return t.captured(v.Name())
 	case *ssa.Const:
 		if v.Value != nil {
-			return v.Value.ExactString()
+			return t.constant(v.Value.ExactString())
 		}
-		return "nil"
+		return t.constant("nil")
 	case *ssa.FieldAddr:
-		return w.fit(v, w.path(s, v.X)+"."+fieldName(v.X.Type(), v.Field))
+		return w.fit(v, w.path(s, v.X).field(fieldName(v.X.Type(), v.Field)))
 	case *ssa.Field:
 		at, loaded := w.fieldPath(s, v)
-		if loaded {
-			at = s.resolve(val{path: at}, "@").path
+		if !loaded {
+			return w.fit(v, at)
 		}
-		return w.fit(v, at)
+		if known, ok := s.mem[at]; ok && known.path != nil {
+			return known.path
+		}
+		return w.fit(v, at.load())
 	case *ssa.IndexAddr:
-		return w.fit(v, w.path(s, v.X)+"["+w.path(s, v.Index)+"]")
+		return w.fit(v, w.path(s, v.X).element(w.path(s, v.Index)))
 	case *ssa.UnOp:
 		switch v.Op {
 		case token.MUL:
-			return w.fit(v, w.path(s, v.X)+"@")
+			return w.fit(v, w.path(s, v.X).load())
 		case token.NOT, token.SUB, token.XOR:
-			return w.fit(v, v.Op.String()+"("+w.path(s, v.X)+")")
+			return w.fit(v, w.path(s, v.X).unary(v.Op.String()))
 		}
 	case *ssa.BinOp:
-		return w.fit(v, "("+w.path(s, v.X)+v.Op.String()+w.path(s, v.Y)+")")
+		return w.fit(v, w.path(s, v.X).binary(v.Op.String(), w.path(s, v.Y)))
 	case *ssa.ChangeType:
 		return w.path(s, v.X)
 	case *ssa.Convert:
@@ -129,27 +122,51 @@ func (w *walk) path(s *state, v ssa.Value) string {
 			return w.path(s, v.X)
 		}
 	case *ssa.Extract:
-		return w.c.root(v.Tuple) + strconv.Itoa(v.Index) + "^"
+		return w.c.root(v.Tuple).part(v.Index)
 	case *ssa.Call:
-		if b, ok := v.Call.Value.(*ssa.Builtin); ok && b.Name() == "len" {
-			return w.fit(v, "len("+w.path(s, v.Call.Args[0])+")")
-		}
+		return w.callPath(s, v)
 	}
 	return w.c.root(v)
 }
 
-// fieldPath is the path of a struct value's field. If the struct was loaded, it is the
-// path of the field in memory.
-func (w *walk) fieldPath(s *state, v *ssa.Field) (path string, loaded bool) {
-	x, loaded := strings.CutSuffix(w.path(s, v.X), "@")
-	return x + "." + fieldName(v.X.Type(), v.Field), loaded
-}
-
-func (w *walk) fit(v ssa.Value, path string) string {
-	if len(path) > maxPath {
+// callPath is the path of a call's result. If the function only computes, it is the same for
+// the same arguments.
+func (w *walk) callPath(s *state, v *ssa.Call) *path {
+	if b, ok := v.Call.Value.(*ssa.Builtin); ok && b.Name() == "len" {
+		return w.fit(v, w.path(s, v.Call.Args[0]).unary("len"))
+	}
+	if m, ok := converterOf(&v.Call); ok {
+		return w.fit(v, w.lockPath(s, v.Call.Args[0], m).step(stepReader))
+	}
+	fn := v.Call.StaticCallee()
+	if fn == nil || !w.c.onlyComputes(fn) {
 		return w.c.root(v)
 	}
-	return path
+	var all []*path
+	for _, arg := range v.Call.Args {
+		all = append(all, w.path(s, arg))
+	}
+	if len(all) == 0 {
+		return w.c.root(v)
+	}
+	return w.fit(v, w.c.paths.call(fn.String(), all))
+}
+
+// fieldPath is the path of a struct value's field. If the struct was loaded, it is the
+// path of the field in memory.
+func (w *walk) fieldPath(s *state, v *ssa.Field) (p *path, loaded bool) {
+	x := w.path(s, v.X)
+	if at := x.loaded(); at != nil {
+		x, loaded = at, true
+	}
+	return x.field(fieldName(v.X.Type(), v.Field)), loaded
+}
+
+func (w *walk) fit(v ssa.Value, p *path) *path {
+	if p.size > maxSize {
+		return w.c.root(v)
+	}
+	return p
 }
 
 func fieldName(t types.Type, i int) string {
@@ -175,7 +192,7 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 		case v.Value != nil && v.Value.Kind() == constant.Bool:
 			return val{known: truth(constant.BoolVal(v.Value))}
 		}
-		return val{}
+		return val{num: constantInt(v)}
 	case *ssa.MakeInterface:
 		return w.inInterface(s, v)
 	case *ssa.Alloc, *ssa.MakeClosure, *ssa.MakeMap, *ssa.MakeChan, *ssa.FieldAddr, *ssa.Function, *ssa.Global:
@@ -192,7 +209,7 @@ func (w *walk) eval(s *state, v ssa.Value) val {
 			if x.known == nothing {
 				x.known = s.conds[w.path(s, v.X)].not()
 			}
-			x.path = ""
+			x.path = nil
 			return x
 		case token.MUL:
 			return w.load(s, v)
@@ -232,44 +249,49 @@ func (w *walk) inInterface(s *state, v *ssa.MakeInterface) val {
 func (w *walk) load(s *state, v *ssa.UnOp) val {
 	at := w.path(s, v.X)
 	if stored, ok := s.mem[at]; ok {
-		if stored.known == nothing && stored.path != "" {
+		if stored.known == nothing && stored.path != nil {
 			stored.known = s.conds[stored.path]
 		}
 		return stored
 	}
-	if g, ok := v.X.(*ssa.Global); ok && isError(v.Type()) && strings.HasPrefix(strings.ToLower(g.Name()), "err") {
+	if g, ok := v.X.(*ssa.Global); ok && isError(v.Type()) && (g.Pkg != w.top.Pkg || strings.HasPrefix(strings.ToLower(g.Name()), "err")) {
 		return val{known: notNil}
 	}
 	return val{known: s.conds[w.path(s, v)]}
 }
 
-// number is the value of v if it is an integer that the path knows: a constant, or a
-// loop's variable in the first iteration. So a loop with a constant bound is known to
-// run.
-func (w *walk) number(s *state, v ssa.Value) constant.Value {
+// number is the value of v if it is an integer that the path knows: a constant, a variable
+// that holds one, or a loop's variable in the first iteration. So a loop with a constant bound
+// is known to run.
+func (w *walk) number(s *state, v ssa.Value) number {
 	switch v := v.(type) {
 	case *ssa.Const:
-		if v.Value != nil && v.Value.Kind() == constant.Int {
-			return v.Value
-		}
-	case *ssa.Phi:
-		if first := s.env[v].num; first != "" {
-			if n := constant.MakeFromLiteral(strings.TrimPrefix(first, "-"), token.INT, 0); n.Kind() == constant.Int {
-				if first[0] == '-' {
-					n = constant.UnaryOp(token.SUB, n, 0)
-				}
-				return n
-			}
-		}
+		return constantInt(v)
 	case *ssa.BinOp:
 		if v.Op != token.ADD && v.Op != token.SUB {
-			return nil
+			return number{}
 		}
-		if x, y := w.number(s, v.X), w.number(s, v.Y); x != nil && y != nil {
-			return constant.BinaryOp(x, v.Op, y)
+		x, y := w.number(s, v.X), w.number(s, v.Y)
+		if v.Op == token.SUB {
+			y.n = -y.n
 		}
+		return number{x.n + y.n, x.ok && y.ok}
+	case *ssa.Convert:
+		return w.number(s, v.X)
 	}
-	return nil
+	return w.eval(s, v).num
+}
+
+func constantInt(v *ssa.Const) number {
+	if v.Value == nil || v.Value.Kind() != constant.Int {
+		return number{}
+	}
+	n, ok := constant.Int64Val(v.Value)
+	return number{n, ok && -1<<31 <= n && n < 1<<31}
+}
+
+func (x number) compare(op token.Token, y number) bool {
+	return constant.Compare(constant.MakeInt64(x.n), op, constant.MakeInt64(y.n))
 }
 
 // compare evaluates a comparison. If an operand is the unchecked result of acquiring a
@@ -277,8 +299,8 @@ func (w *walk) number(s *state, v ssa.Value) constant.Value {
 func (w *walk) compare(s *state, v *ssa.BinOp) val {
 	switch v.Op {
 	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
-		if x, y := w.number(s, v.X), w.number(s, v.Y); x != nil && y != nil {
-			return val{known: truth(constant.Compare(x, v.Op, y))}
+		if x, y := w.number(s, v.X), w.number(s, v.Y); x.ok && y.ok {
+			return val{known: truth(x.compare(v.Op, y))}
 		}
 	}
 	if v.Op != token.EQL && v.Op != token.NEQ {
@@ -286,7 +308,7 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 	}
 	x, y := w.eval(s, v.X), w.eval(s, v.Y)
 	result := val{lock: x.lock}
-	if result.lock == "" {
+	if result.lock == nil {
 		result.lock = y.lock
 	}
 	switch {
@@ -304,17 +326,38 @@ func (w *walk) compare(s *state, v *ssa.BinOp) val {
 // remembered is the value of a comparison on which an earlier branch depended.
 func (w *walk) remembered(s *state, v *ssa.BinOp) known {
 	name, not := w.relation(s, v)
-	if not {
-		return s.conds[name].not()
+	is := s.conds[name]
+	if is == nothing {
+		is = w.implied(s, name)
 	}
-	return s.conds[name]
+	if not {
+		return is.not()
+	}
+	return is
+}
+
+// implied is the value of x == k if the path knows that x equals another constant.
+func (w *walk) implied(s *state, name *path) known {
+	if name.Kind != opBinary || name.Name != token.EQL.String() || name.Other.Kind != rootConstant {
+		return nothing
+	}
+	for cond, is := range s.conds {
+		if is == isTrue && cond.Kind == opBinary && cond.Name == name.Name && cond.From == name.From &&
+			cond.Other.Kind == rootConstant && cond.Other != name.Other {
+			return isFalse
+		}
+	}
+	return nothing
 }
 
 // relation is the name of a comparison: one for x == y and x != y, and one for x < y,
 // y > x, x >= y and y <= x. With not, v is true where the comparison of that name is
-// false.
-func (w *walk) relation(s *state, v *ssa.BinOp) (name string, not bool) {
+// false. Comparisons of a length or an unsigned number with 0 are one, however they are written.
+func (w *walk) relation(s *state, v *ssa.BinOp) (name *path, not bool) {
 	x, y, op := w.path(s, v.X), w.path(s, v.Y), v.Op
+	if _, left := v.X.(*ssa.Const); left && (op == token.EQL || op == token.NEQ) {
+		x, y = y, x
+	}
 	switch op {
 	case token.NEQ:
 		op, not = token.EQL, true
@@ -325,7 +368,18 @@ func (w *walk) relation(s *state, v *ssa.BinOp) (name string, not bool) {
 	case token.LEQ:
 		x, y, op, not = y, x, token.LSS, true
 	}
-	return w.fit(v, "("+x+op.String()+y+")"), not
+	if zero := w.c.paths.constant("0"); op == token.LSS && x == zero && neverNegative(v, y) {
+		x, y, op, not = y, x, token.EQL, !not // 0 < y
+	} else if one := w.c.paths.constant("1"); op == token.LSS && y == one && neverNegative(v, x) {
+		y, op = zero, token.EQL // x < 1
+	}
+	return w.fit(v, x.binary(op.String(), y)), not
+}
+
+// neverNegative reports whether an operand of a comparison is a length, or unsigned.
+func neverNegative(v *ssa.BinOp, operand *path) bool {
+	b, ok := v.X.Type().Underlying().(*types.Basic)
+	return operand.Kind == opUnary && operand.Name == "len" || ok && b.Info()&types.IsUnsigned != 0
 }
 
 // assume records the value of a condition that a branch depends on, under the name that
@@ -350,31 +404,42 @@ func (w *walk) assume(s *state, cond ssa.Value, holds known) {
 	}
 	if again {
 		s.conds[name] = holds
+		if s.atBeginning(name) {
+			s.given[name] = holds
+		}
 	}
 }
 
 // worthRemembering reports whether a condition may be asked again: it is a flag of the
-// program, or tested more than once, or about a parameter, of which callers may know
+// program, or tested more than once, or about a parameter or a field, of which callers may know
 // more.
 func (w *walk) worthRemembering(cond ssa.Value) bool {
-	name := w.testName(newState(), cond)
-	if w.c.liveness(w.fn).tests[name] > 1 {
+	name := w.testName(w.nothing, cond)
+	if w.liveness(w.fn).tests[name] > 1 {
 		return true
 	}
 	switch v := cond.(type) {
 	case *ssa.UnOp:
 		return v.Op == token.MUL || v.Op == token.NOT && w.worthRemembering(v.X)
-	case *ssa.Parameter, *ssa.Field:
+	case *ssa.Parameter, *ssa.Field, *ssa.Phi:
 		return true
+	case *ssa.Call:
+		return name.Kind == opCall
 	case *ssa.BinOp:
-		if v.Op != token.EQL && v.Op != token.NEQ {
-			return false
-		}
-		_, x := v.X.(*ssa.Parameter)
-		_, y := v.Y.(*ssa.Parameter)
-		return x || y
+		return name.portable() && (isParameter(v.X) || isParameter(v.Y) || !isErrorCheck(v) && (isState(v.X) || isState(v.Y)))
 	}
 	return false
+}
+
+func isParameter(v ssa.Value) bool {
+	_, ok := v.(*ssa.Parameter)
+	return ok
+}
+
+// isState reports whether v was loaded from a field or a variable.
+func isState(v ssa.Value) bool {
+	load, ok := v.(*ssa.UnOp)
+	return ok && load.Op == token.MUL
 }
 
 // assumeNil records whether x == nil holds for a value of which that was not known.
@@ -407,6 +472,11 @@ var errorType = types.Universe.Lookup("error").Type()
 
 func isError(t types.Type) bool { return types.Identical(t, errorType) }
 
+func isInteger(t types.Type) bool {
+	b, ok := t.Underlying().(*types.Basic)
+	return ok && b.Info()&types.IsInteger != 0
+}
+
 func isBool(t types.Type) bool {
 	b, ok := t.Underlying().(*types.Basic)
 	return ok && b.Info()&types.IsBoolean != 0
@@ -432,14 +502,11 @@ func pretty(v ssa.Value) string {
 		}
 		return fieldName(object.Type(), i)
 	case *ssa.IndexAddr:
-		if i, ok := v.Index.(*ssa.Const); ok {
-			return pretty(v.X) + "[" + i.Value.ExactString() + "]"
-		}
-		return pretty(v.X) + "[…]"
+		return pretty(v.X) + "[" + prettyIndex(v.Index) + "]"
 	case *ssa.UnOp:
 		return pretty(v.X)
 	case *ssa.Lookup:
-		return pretty(v.X) + "[…]"
+		return pretty(v.X) + "[" + prettyIndex(v.Index) + "]"
 	case *ssa.Extract:
 		return pretty(v.Tuple)
 	case *ssa.TypeAssert:
@@ -458,30 +525,51 @@ func pretty(v ssa.Value) string {
 
 const nameless = "the lock"
 
-// class is the lock class of the lock at v, as in lockdep: a field of a type or a package
-// variable. It is "" if neither is known.
-func class(v ssa.Value) string {
+// prettyIndex is an index as the programmer writes it, if that is a name or a constant.
+func prettyIndex(v ssa.Value) string {
+	switch v := v.(type) {
+	case *ssa.Const:
+		if v.Value != nil {
+			return v.Value.ExactString()
+		}
+	case *ssa.Convert:
+		return prettyIndex(v.X)
+	case *ssa.BinOp:
+		x, y := prettyIndex(v.X), prettyIndex(v.Y)
+		if x == "…" || y == "…" {
+			return "…"
+		}
+		return x + v.Op.String() + y
+	}
+	if name := pretty(v); name != nameless && !strings.HasPrefix(name, "range") {
+		return name
+	}
+	return "…"
+}
+
+// classAt is the class of the lock at v.
+func classAt(v ssa.Value) class {
 	switch v := v.(type) {
 	case *ssa.Global:
-		return v.Pkg.Pkg.Path() + "." + v.Name()
+		return class{v.Pkg.Pkg.Path(), v.Name()}
 	case *ssa.FieldAddr:
 		t := v.X.Type().Underlying().(*types.Pointer).Elem()
 		if n, ok := types.Unalias(t).(*types.Named); ok && n.Obj().Pkg() != nil {
-			return n.Obj().Pkg().Path() + "." + n.Obj().Name() + "." + fieldName(t, v.Field)
+			return class{n.Obj().Pkg().Path(), n.Obj().Name()}.within(fieldName(t, v.Field))
 		}
-		if outer := class(v.X); outer != "" {
-			return outer + "." + fieldName(t, v.Field)
+		if outer := classAt(v.X); outer.known() {
+			return outer.within(fieldName(t, v.Field))
 		}
 	case *ssa.IndexAddr:
-		if outer := class(v.X); outer != "" {
-			return outer + "[]"
+		if outer := classAt(v.X); outer.known() {
+			return class{outer.Pkg, outer.Name + "[]"}
 		}
 	case *ssa.UnOp:
 		if v.Op == token.MUL {
-			return class(v.X)
+			return classAt(v.X)
 		}
 	case *ssa.ChangeType:
-		return class(v.X)
+		return classAt(v.X)
 	}
-	return ""
+	return class{}
 }

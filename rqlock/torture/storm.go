@@ -38,7 +38,7 @@ func (r *Runner) storm(l *instance, rnd *rand.Rand) {
 					runtime.Gosched() // or the waiters hardly ever run
 				}
 			}
-		}) //rqvet:ignore leak section unlocks it
+		})
 	}
 	for range 2 + rnd.IntN(3) {
 		s, by := r.pick(l, rnd), lock

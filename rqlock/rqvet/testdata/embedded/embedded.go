@@ -416,7 +416,7 @@ func sleepsBehind(a *account) error {
 	if err := a.LockPinned(); err != nil {
 		return err
 	}
-	err := useLocker(&savings{}) // want `useLocker, which calls l.Lock, may block while a is held.*blockpinned`
+	err := useLocker(&savings{}) // want `useLocker, which leads to l.Lock, may block while a is held.*blockpinned`
 	a.UnlockPinned()
 	return err
 }

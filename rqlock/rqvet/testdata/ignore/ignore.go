@@ -21,7 +21,7 @@ func nextLine() {
 }
 
 func otherRule() {
-	//rqvet:ignore leak it is the error that is ignored
+	//rqvet:ignore leak it is the error that is ignored // want `nothing is found here.*leak.*badignore`
 	l.Lock() // want `ignorederr`
 	l.Unlock()
 }

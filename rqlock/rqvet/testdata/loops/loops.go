@@ -143,6 +143,9 @@ func best(cells []*chosen) error {
 	var top *chosen
 	for _, c := range cells {
 		if err := c.mu.Lock(); err != nil {
+			if top != nil {
+				top.mu.Unlock()
+			}
 			return err
 		}
 		if top != nil && c.n <= top.n {

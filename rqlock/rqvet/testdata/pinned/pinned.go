@@ -48,7 +48,7 @@ func throughHelper(c *core) error {
 		return err
 	}
 	defer c.l.UnlockPinned()
-	deeper() // want `deeper, which calls sleepy, which calls time.Sleep.*blockpinned`
+	deeper() // want `deeper, which leads to time.Sleep.*blockpinned`
 	return nil
 }
 

@@ -664,9 +664,7 @@ func depth(b *box) (int, error) {
 func some(b *box, which uint) error {
 	for i := range b.parts {
 		if which>>i&1 != 0 {
-			if err := b.parts[i].mu.Lock(); err != nil {
-				return err
-			}
+			must(b.parts[i].mu.Lock())
 		}
 	}
 	b.n++

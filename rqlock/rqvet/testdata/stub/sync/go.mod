@@ -1,0 +1,3 @@
+module github.com/rqlock/rqlock/rqlock/sync
+
+go 1.25.0
