@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 
 	// The containers import the lock, never asm.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
-	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/words"},
+	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/proc", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
 	"rqlock/localstorage":   {"rqlock"},
 	"rqlock/lpmtrie":        {"rqlock"},

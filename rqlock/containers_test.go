@@ -34,6 +34,7 @@ func enumRows(t *testing.T) []enumRow {
 	rows := []enumRow{trieTable(t), trieMap(t), storage(t)}
 	for name, m := range map[string]*hashtab.Map[int, int]{
 		"hashtab.New": hashtab.New[int, int](4), "hashtab.NewOnDemand": hashtab.NewOnDemand[int, int](4), "hashtab.NewLRU": hashtab.NewLRU[int, int](4),
+		"hashtab.NewGrowing": hashtab.NewGrowing[int, int](),
 	} {
 		rows = append(rows, hashTable(t, name, m))
 	}
@@ -60,7 +61,8 @@ func hashTable(t *testing.T, name string, m *hashtab.Map[int, int]) enumRow {
 		},
 		action: map[string]func(int, uint8) error{
 			"Compute": func(key int, a uint8) error {
-				return m.Compute(key, func(int, bool) (int, hashtab.Action) { return 11, hashtab.Action(a) })
+				_, _, err := m.Compute(key, func(int, bool) (int, hashtab.Action) { return 11, hashtab.Action(a) })
+				return err
 			},
 		},
 		errFlag: hashtab.ErrFlag, errAction: hashtab.ErrAction,

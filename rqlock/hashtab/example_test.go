@@ -43,8 +43,8 @@ func Example() {
 
 	m := hashtab.New[string, int](100)
 	one := func(old int, _ bool) (int, hashtab.Action) { return old + 1, hashtab.Set }
-	err := m.Compute("hits", func(old int, present bool) (int, hashtab.Action) {
-		if err := m.Compute("hits", one); errors.Is(err, rqlock.ErrDeadlock) {
+	_, _, err := m.Compute("hits", func(old int, present bool) (int, hashtab.Action) {
+		if _, _, err := m.Compute("hits", one); errors.Is(err, rqlock.ErrDeadlock) {
 			fmt.Println("hashtab, inner call: deadlock")
 		}
 		return one(old, present)
@@ -78,7 +78,7 @@ func ExampleMap_Update() {
 func ExampleMap_Compute() {
 	counts := hashtab.New[string, int](100)
 	for _, word := range strings.Fields("to be or not to be") {
-		err := counts.Compute(word, func(old int, _ bool) (int, hashtab.Action) {
+		_, _, err := counts.Compute(word, func(old int, _ bool) (int, hashtab.Action) {
 			return old + 1, hashtab.Set
 		})
 		if err != nil {

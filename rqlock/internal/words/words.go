@@ -65,6 +65,9 @@ func mark(pointers []bool, t reflect.Type, offset uintptr) (any bool) {
 	return any
 }
 
+// Fixed returns a pointer to the value, for a time when nobody stores.
+func (c *Cell[T]) Fixed() *T { return &c.v }
+
 // Load returns the value. While another goroutine stores, it may return words of several
 // values.
 func (c *Cell[T]) Load(l *Layout[T]) T {
