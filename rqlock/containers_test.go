@@ -187,8 +187,10 @@ func TestUnknownValues(t *testing.T) {
 
 // public has the exported fields that users of a container are to see.
 var public = map[string][]string{
-	"freelist.Node": {"Value"},
-	"lpmtrie.Key":   {"Bits", "Len"},
+	"freelist.Node":      {"Value"},
+	"hashtab.LRUOptions": {"TTL", "Weigh", "OnEvict"},
+	"hashtab.Stats":      {"Len", "Limit", "Buckets", "Moved", "Weight", "Evicted", "Expired", "LockedLookups"},
+	"lpmtrie.Key":        {"Bits", "Len"},
 }
 
 // TestContainersDocumentation checks that the exported types of the containers have no

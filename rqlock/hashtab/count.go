@@ -12,52 +12,125 @@ import (
 func yield() { runtime.Gosched() }
 
 // A seats counts the elements of a map with a limit. An element that is added first takes a
-// seat. One that is removed leaves its seat afterwards. In between it is in transit: it has
-// a seat, but may be absent. The map is full at a moment when all seats are taken, and
-// nobody is in transit. The word is
+// free seat. One that is removed leaves its seat afterwards. In between it is in transit:
+// its seat is not free, but it may be absent. The map is full at a moment when no seat is
+// free, and no element is in transit.
 //
-//	bits  0-39  seats that are taken
-//	bits 40-63  elements in transit
+// Each processor has a row of seats. When there is no free one, it takes one from another
+// row. A seat that is left becomes one of the row of the processor that has removed the
+// element.
 //
 // A goroutine that has an element in transit waits for nothing but locks of lists that are
 // held for a few instructions.
 type seats struct {
-	limit uint64
-	word  atomic.Uint64
+	limit int
+	rows  []seat
+}
+
+// A seat is a row of seats. Its word is
+//
+//	bits  0-31  free seats
+//	bits 32-45  elements in transit
+//	bits 46-63  number of changes
+type seat struct {
+	word atomic.Uint64
+	_    [128 - unsafe.Sizeof(atomic.Uint64{})]byte
 }
 
 const (
-	inTransit  = 1 << 40
-	takenSeats = inTransit - 1
+	freeSeats = 1<<32 - 1
+	oneFree   = 1
+	inTransit = 1 << 32
+	transits  = (1<<14 - 1) * inTransit
+	oneChange = 1 << 46
 )
 
-func (s *seats) len() int { return int(s.word.Load() & takenSeats) }
+func newSeats(limit int) seats {
+	s := seats{min(limit, maxElements), make([]seat, runtime.GOMAXPROCS(0))}
+	for i := range s.rows {
+		of := func(i int) uint64 { return uint64(s.limit) * uint64(i) / uint64(len(s.rows)) }
+		s.rows[i].word.Store(of(i+1) - of(i))
+	}
+	return s
+}
 
-// take takes a seat for an element in transit, or returns false if the map was full at some
+// len returns the number of seats that are not free.
+func (s *seats) len() int {
+	n := s.limit
+	for i := range s.rows {
+		n -= int(s.rows[i].word.Load() & freeSeats)
+	}
+	return max(0, n) // A seat that has changed rows may be counted twice.
+}
+
+// take takes a seat for an element in transit. It returns nil if the map was full at some
 // moment of the call.
-func (s *seats) take() bool {
+func (s *seats) take() *seat {
+	row := &s.rows[proc.ID()%len(s.rows)]
 	for tries := 1; ; tries++ {
-		switch w := s.word.Load(); {
-		case w&takenSeats < s.limit:
-			if s.word.CompareAndSwap(w, w+1+inTransit) {
-				return true
+		if row.take() {
+			return row
+		}
+		for i := range s.rows {
+			if row := &s.rows[i]; row.take() {
+				return row
 			}
-		case w < inTransit:
-			return false
-		case tries%30 == 0:
+		}
+		if s.full() {
+			return nil
+		}
+		if tries%10 == 0 {
 			yield()
 		}
 	}
 }
 
+// full reports whether it knows that there was a moment when the map was full: no row has
+// changed between two looks at all of them.
+func (s *seats) full() bool {
+	var sum uint64 // of the changes, which only become more
+	for look := range 2 {
+		before := sum
+		sum = 0
+		for i := range s.rows {
+			w := s.rows[i].word.Load()
+			if w&(freeSeats|transits) != 0 {
+				return false
+			}
+			sum += w / oneChange
+		}
+		if look == 1 {
+			return sum == before
+		}
+	}
+	return false
+}
+
+func (r *seat) take() bool {
+	for {
+		w := r.word.Load()
+		if w&freeSeats == 0 {
+			return false
+		}
+		if r.word.CompareAndSwap(w, w-oneFree+inTransit+oneChange) {
+			return true
+		}
+	}
+}
+
 // arrived says that the element which took a seat is present.
-func (s *seats) arrived() { s.word.Add(^uint64(inTransit - 1)) }
+func (r *seat) arrived() { r.word.Add(oneChange - inTransit) }
 
-// leaving says that an element is about to be removed.
-func (s *seats) leaving() { s.word.Add(inTransit) }
+// leaving says that an element is about to be removed, and returns the row that gets its
+// seat.
+func (s *seats) leaving() *seat {
+	row := &s.rows[proc.ID()%len(s.rows)]
+	row.word.Add(oneChange + inTransit)
+	return row
+}
 
-// left says that it is absent now. Its seat is free.
-func (s *seats) left() { s.word.Add(^uint64(inTransit)) }
+// left says that the element is absent. Its seat is free.
+func (r *seat) left() { r.word.Add(oneChange + oneFree - inTransit) }
 
 // A tally counts the elements of a map without a limit. Each processor has a counter of its
 // own cache lines.

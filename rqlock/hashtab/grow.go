@@ -37,10 +37,12 @@ func (m *Map[K, V]) grow(t *table[K, V]) {
 // help moves a few buckets if the map grows. The caller may hold locks of buckets.
 func (m *Map[K, V]) help() {
 	t := m.table.Load()
-	next := t.next.Load()
-	if next == nil {
-		return
+	if next := t.next.Load(); next != nil {
+		m.moveSome(t, next)
 	}
+}
+
+func (m *Map[K, V]) moveSome(t, next *table[K, V]) {
 	n := uint64(len(t.buckets))
 	first := t.sweep.Add(sweepBuckets) - sweepBuckets
 	for i := first; i < first+sweepBuckets; i++ {

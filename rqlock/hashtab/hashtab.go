@@ -66,7 +66,8 @@ func New[K comparable, V any](capacity int) *Map[K, V] {
 
 // NewOnDemand returns a map for up to limit elements. It begins small and grows like one
 // made by [NewGrowing]. Each element is allocated when it is added, and left to the garbage
-// collector when it is deleted. NewOnDemand panics if limit is not positive.
+// collector when it is deleted. NewOnDemand panics if limit is not positive. A limit of 1<<32
+// or more counts as 1<<32 - 1 (on 32 bits, one of 1<<26 as 1<<26 - 1).
 func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
 	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements))
 }
@@ -83,8 +84,8 @@ func NewGrowing[K comparable, V any]() *Map[K, V] {
 const (
 	fewElements = 64 // those that a growing map begins with have room in its first table
 
-	// maxLog is the logarithm of a number of buckets and of elements that no memory has.
-	maxLog = 26 + 13*(bits.UintSize/64)
+	// maxElements is how many elements a map can count.
+	maxElements = 1<<(26+6*(bits.UintSize/64)) - 1
 )
 
 // newMap returns a map with buckets for n elements, that may grow to limit elements.
@@ -94,26 +95,27 @@ func newMap[K comparable, V any](name string, limit, n int) *Map[K, V] {
 	}
 	m := &Map[K, V]{
 		hasher: newHasher[K](), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
-		maxBuckets: 1 << logBuckets(limit), seats: seats{limit: min(uint64(limit), takenSeats)},
+		maxBuckets: 1 << logBuckets(limit),
 	}
 	m.atomic = m.values.Atomic()
+	m.seats = newSeats(limit)
 	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n))) })
 	return m
 }
 
 // logBuckets returns the logarithm of the number of buckets that n elements fill up to
 // maxLoad.
-func logBuckets(n int) int { return min(maxLog, max(1, bits.Len(uint(n-1)/maxLoad))) }
+func logBuckets(n int) int { return max(1, bits.Len(uint(min(n, maxElements)-1)/maxLoad)) }
 
 // allocate calls f, which allocates memory for n elements. If there cannot be so much, it
 // panics with a message that names the constructor.
 func allocate(name string, n int, f func()) {
 	defer func() {
-		if n >= 1<<maxLog || recover() != nil {
+		if n > maxElements || recover() != nil {
 			panic(fmt.Sprintf("hashtab.%s: room for %d elements: too large to be allocated", name, n))
 		}
 	}()
-	if n < 1<<maxLog {
+	if n <= maxElements {
 		f()
 	}
 }
@@ -150,55 +152,76 @@ func (m *Map[K, V]) Len() int {
 // Lookup returns k's value, and whether k is present. It takes no lock, unless it has failed
 // many times to copy an element that is reused all the time.
 func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
-	e, v := m.lookup(k)
-	if e == nil {
-		return v, false
+	t := m.made()
+	var hash uint64
+	if m.hasher.secret.known() { // This is m.hash, which the compiler does not inline.
+		hash = m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	} else {
+		hash = m.hash(k)
 	}
-	if m.lru != nil && !m.lru.use(m.node(e)) {
-		return *new(V), false
+	b := t.bucket(hash)
+	h := b.header.load()
+	may := h.candidates(tagOf(hash))
+	if may == 0 && h&(inChain(hash)|movedBit) == 0 {
+		return v, false // There is no hint of k.
 	}
-	return v, true
+	if e := b.slots[may.next()].Load(); e != nil && !h.moved() && m.lru == nil {
+		if !m.reuses {
+			if *e.key.Fixed() == k {
+				return m.value(e), true
+			}
+		} else if key, v := e.key.Load(&m.keys), e.value.Load(&m.values); b.header.load() == h && !h.changing() && key == k {
+			return v, true
+		}
+	}
+	return m.lookup(b, hash, k, true)
 }
 
 // Peek is [Map.Lookup] that is not counted as a use of the element. A map made by [New],
 // [NewOnDemand] or [NewGrowing] counts none.
 func (m *Map[K, V]) Peek(k K) (v V, ok bool) {
-	e, v := m.lookup(k)
+	hash := m.hash(k)
+	return m.lookup(m.made().bucket(hash), hash, k, false)
+}
+
+// lookup is Lookup in all its cases. It counts a use if it is to.
+func (m *Map[K, V]) lookup(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
+	var e *elem[K, V]
+	if m.reuses {
+		e, v = m.lookupReused(b, hash, k)
+	} else {
+		_, b = m.follow(hash)
+		// The bucket may have moved again. What it had at that moment is still there.
+		if e = b.search(b.header.load(), hash, k); e != nil {
+			v = m.value(e)
+		}
+	}
 	if e == nil || m.expired(e) {
 		return *new(V), false
+	}
+	if use && m.lru != nil {
+		m.lru.use(m.node(e))
 	}
 	return v, true
 }
 
-// lookup returns k's element and its value, or nil.
-func (m *Map[K, V]) lookup(k K) (e *elem[K, V], v V) {
-	hash := m.hash(k)
-	t := m.table.Load()
-	if t == nil {
-		m.made()
-	}
-	b := t.bucket(hash)
-	if m.reuses {
-		return m.lookupReused(b, hash, k)
-	}
-	h := b.header.load()
-	if h.moved() {
-		_, b = m.follow(hash)
-		h = b.header.load() // It may have moved again. What it had then is still there.
-	}
-	// Elements do not change, but for values of one word. If k is not found, it was absent at
-	// some moment: it had no other place in between.
+// search returns k's element, or nil, in a bucket whose elements are not reused. If k is not
+// found, it was absent at some moment, because it had no other place in between.
+func (b *bucket[K, V]) search(h header, hash uint64, k K) *elem[K, V] {
 	for may := h.candidates(tagOf(hash)); may != 0; {
-		if e := b.slots[may.next()].Load(); e != nil && *e.key.Fixed() == k {
-			return e, m.value(e)
+		if e := b.slots[may.next()].Load(); e != nil && *e.key.Fixed() == k { // acquire: pairs with release in link
+			return e
 		}
 	}
-	for c := b.chain.Load(); c != nil; c = c.next.Load() {
+	if h&inChain(hash) == 0 {
+		return nil
+	}
+	for c := b.chain.Load(); c != nil; c = c.next.Load() { // acquire: pairs with release in link
 		if e := c.elem.Load(); *e.key.Fixed() == k {
-			return e, m.value(e)
+			return e
 		}
 	}
-	return nil, v
+	return nil
 }
 
 // value returns the value of an element that is not reused.
@@ -242,7 +265,7 @@ again:
 				return e, v
 			}
 		}
-		for c := b.chain.Load(); c != nil; c = c.next.Load() {
+		for c := b.chain.Load(); c != nil && h&inChain(hash) != 0; c = c.next.Load() {
 			e := c.elem.Load()
 			if e == nil {
 				continue again
@@ -311,36 +334,66 @@ func (m *Map[K, V]) set(k K, v V, flag Flag, old *V) (present bool, err error) {
 	if flag > Exist {
 		return false, flag.unknown()
 	}
-	hash, weight := m.hash(k), m.weigh(k, &v)
+	hash := m.hash(k)
+	if m.lru != nil {
+		return m.setCached(hash, k, v, flag, old)
+	}
+	t, b, err := m.lock(hash)
+	if err != nil {
+		return false, err
+	}
+	at := m.find(b, hash, k)
+	if at.e != nil && old != nil {
+		*old = m.get(at.e)
+	}
+	switch err = flag.check(at.e != nil); {
+	case err != nil:
+	case at.e != nil:
+		m.replace(b, at, v)
+	default:
+		err = m.insert(t, b, hash, k, v)
+	}
+	b.lock.Unlock()
+	m.help()
+	return at.e != nil, err
+}
+
+// check returns the error of a flag that does not allow a key to be present, or absent.
+func (f Flag) check(present bool) error {
+	switch {
+	case present && f == NoExist:
+		return ErrExist
+	case !present && f == Exist:
+		return ErrNotExist
+	}
+	return nil
+}
+
+// setCached is set for a map that evicts.
+func (m *Map[K, V]) setCached(hash uint64, k K, v V, flag Flag, old *V) (present bool, err error) {
+	weight := m.weigh(k, &v)
 	var x exit[K, V]
 	for {
-		var t *table[K, V]
-		var b *bucket[K, V]
-		if t, b, err = m.lock(hash); err != nil {
+		t, b, err := m.lock(hash)
+		if err != nil {
 			return false, err
 		}
 		at, live := m.findLive(b, hash, k)
-		if present = live; live && old != nil {
+		if live && old != nil {
 			*old = m.get(at.e)
 		}
-		switch {
-		case live && flag == NoExist:
-			err = ErrExist
-		case !live && flag == Exist:
-			err = ErrNotExist
-		default:
-			err = m.put(t, b, at, hash, k, v, weight, &x)
+		if err = flag.check(live); err == nil {
+			err = m.putCached(t, b, at, hash, k, v, weight, &x)
 		}
 		b.lock.Unlock()
-		if err != errBusy {
-			break
+		if err == errBusy {
+			if err = x.await(); err == nil {
+				continue
+			}
 		}
-		if err = x.await(); err != nil {
-			break
-		}
+		m.leave(&x)
+		return live, err
 	}
-	m.leave(&x)
-	return present, err
 }
 
 // An exit has what a call does after it has unlocked its bucket.
@@ -381,8 +434,11 @@ func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash ui
 }
 
 func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v V) error {
-	if m.tally == nil && !m.seats.take() {
-		return ErrFull
+	var seat *seat
+	if m.tally == nil {
+		if seat = m.seats.take(); seat == nil {
+			return ErrFull
+		}
 	}
 	var chained bool
 	if m.reuses {
@@ -393,7 +449,7 @@ func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v 
 		_, chained = m.link(b, b.header.load(), e, hash)
 	}
 	if m.tally == nil {
-		m.seats.arrived()
+		seat.arrived()
 	} else {
 		m.tally.add(1)
 	}
@@ -449,16 +505,15 @@ func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v V) {
 // remove removes a present element. In a map made by NewLRU, the caller holds the lock of
 // its queues, too.
 func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
-	counted := m.lru == nil && m.tally == nil
-	if counted {
-		m.seats.leaving()
+	var seat *seat
+	if m.lru == nil && m.tally == nil {
+		seat = m.seats.leaving()
 	}
 	if m.lru != nil {
 		m.lru.remove(m.node(at.e))
 	}
 	if m.reuses {
-		h := b.open()
-		m.unlink(at)
+		h := m.unlink(b, b.open(), at)
 		// The element stays: let go of what it refers to.
 		at.e.key.Store(&m.keys, *new(K))
 		at.e.value.Store(&m.values, *new(V))
@@ -468,10 +523,10 @@ func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
 		b.close(h)
 		m.store.put(at.e)
 	} else {
-		m.unlink(at)
+		m.unlink(b, b.header.load(), at)
 	}
-	if counted {
-		m.seats.left()
+	if seat != nil {
+		seat.left()
 	} else if m.tally != nil {
 		m.tally.add(-1)
 	}
@@ -666,7 +721,7 @@ func (m *Map[K, V]) Stats() Stats {
 	case m.lru != nil:
 		m.lru.stats(&s)
 	case m.tally == nil:
-		s.Limit = int(m.seats.limit)
+		s.Limit = m.seats.limit
 	}
 	return s
 }

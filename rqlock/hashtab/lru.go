@@ -106,16 +106,12 @@ func (l *lru[K, V]) expired(n *node) bool {
 	return l.ttl != 0 && l.now() >= n.expires.Load()
 }
 
-// use counts a use of an element, unless it has expired.
-func (l *lru[K, V]) use(n *node) bool {
-	if l.expired(n) {
-		return false
-	}
+// use counts a use of an element.
+func (l *lru[K, V]) use(n *node) {
 	// It is mostly counted as often as counts, and then a shared cache line is not written.
 	if u := n.uses.Load(); u < maxUses {
 		n.uses.CompareAndSwap(u, u+1)
 	}
-	return true
 }
 
 func (l *lru[K, V]) stats(s *Stats) {

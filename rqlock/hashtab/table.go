@@ -15,7 +15,7 @@ import (
 //
 // An element is present while a slot or a cell of the chain points to it. It keeps that
 // place until it is removed, so that a reader that goes through the bucket once does not
-// miss it. A slot's tag is set before the slot, and then stays: it is only a hint.
+// miss it.
 type bucket[K comparable, V any] struct {
 	header versionedHeader
 	lock   rqlock.Mutex
@@ -34,24 +34,36 @@ type cell[K comparable, V any] struct {
 	next atomic.Pointer[cell[K, V]]
 }
 
-// A header is a bucket's state and tags:
+// A header is a bucket's state, and hints about its elements:
 //
 //	bits  0-27  a tag of 7 bits for each slot: the low bits of the element's hash
-//	bit  28     the bucket's elements have moved to the next table (see grow.go)
-//	bits 29-63  version, odd while elements that are reused change
+//	bits 28-35  a bit for each element in the chain, which the next bits of its hash number
+//	bit  36     the bucket's elements have moved to the next table (see grow.go)
+//	bits 37-63  version, odd while elements that are reused change
 //
-// A reader that sleeps during exactly 2^34 changes does not notice them.
+// The hints of an element are set before the element is present, and stay at least until it
+// is absent. A reader that sleeps during exactly 2^26 changes does not notice them.
 type header uint64
 
 const (
-	tagBits    = 7
-	tagMask    = 1<<tagBits - 1
-	movedBit   = header(1) << (slots * tagBits)
+	tagBits = 7
+	tagMask = 1<<tagBits - 1
+
+	filterShift = slots * tagBits
+	filterBits  = 8
+	filterMask  = header(1<<filterBits-1) << filterShift
+
+	movedBit   = header(1) << (filterShift + filterBits)
 	oneVersion = movedBit << 1
 
 	// lowBits has the lowest bit of each tag.
 	lowBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits)
 )
+
+// inChain returns the bit for an element in the chain.
+func inChain(hash uint64) header {
+	return 1 << filterShift << (hash >> tagBits & (filterBits - 1))
+}
 
 func (h header) changing() bool { return h&oneVersion != 0 }
 func (h header) moved() bool    { return h&movedBit != 0 }
@@ -181,32 +193,41 @@ func (b *bucket[K, V]) all() func(yield func(at place[K, V]) bool) {
 	}
 }
 
-// link makes e an element of b. It reports whether e is in the chain, because all slots are
-// taken. While elements that are reused change, h is the header with an odd version. It
-// returns the header that counts afterwards.
+// link makes e an element of b, whose header is h. It reports whether e is in the chain,
+// because all slots are taken. It returns the header afterwards.
 func (m *Map[K, V]) link(b *bucket[K, V], h header, e *elem[K, V], hash uint64) (after header, chained bool) {
 	for i := range b.slots {
 		if b.slots[i].Load() == nil {
-			if with := h.withTag(i, tagOf(hash)); with != h {
-				h = with
-				b.header.store(h)
-			}
-			b.slots[i].Store(e) // release: pairs with acquire in Lookup
+			h = b.hint(h, h.withTag(i, tagOf(hash)))
+			b.slots[i].Store(e) // release: pairs with acquire in search
 			return h, false
 		}
 	}
+	h = b.hint(h, h|inChain(hash))
 	c := m.store.cell(e)
 	c.elem.Store(e)
 	c.next.Store(b.chain.Load())
-	b.chain.Store(c) // release: pairs with acquire in Lookup
+	b.chain.Store(c) // release: pairs with acquire in search
 	return h, true
 }
 
-// unlink removes an element from its bucket.
-func (m *Map[K, V]) unlink(at place[K, V]) {
+// hint changes b's header from h to with.
+func (b *bucket[K, V]) hint(h, with header) header {
+	if with != h {
+		b.header.store(with)
+	}
+	return with
+}
+
+// unlink removes an element from b, whose header is h. It returns the header afterwards.
+func (m *Map[K, V]) unlink(b *bucket[K, V], h header, at place[K, V]) (after header) {
 	if at.cell == nil {
 		at.in.Store(nil)
-		return
+		return h
 	}
 	at.link.Store(at.cell.next.Load())
+	if b.chain.Load() == nil {
+		h = b.hint(h, h&^filterMask)
+	}
+	return h
 }
