@@ -33,12 +33,32 @@ type cached[K comparable, V any] struct {
 	node *node
 }
 
+// A linked is an element that is not reused, with the cell that has it in a chain: one
+// cache line less for a reader.
+type linked[K comparable, V any] struct {
+	elem elem[K, V]
+	cell cell[K, V]
+}
+
+// newElem returns an element for b that is not reused. If it will be in the chain, it comes
+// with its cell.
+func newElem[K comparable, V any](b *bucket[K, V], k K, v V) (e *elem[K, V], c *cell[K, V]) {
+	if b.full() {
+		l := new(linked[K, V])
+		e, c = &l.elem, &l.cell
+	} else {
+		e = new(elem[K, V])
+	}
+	*e.key.Fixed(), *e.value.Fixed() = k, v
+	return e, c
+}
+
 // A store has the elements of a map that reuses them, and the unused ones among them in a
-// free list. The zero value allocates elements.
+// free list.
 type store[K comparable, V any] struct {
 	elems  []elem[K, V]
 	cells  []freelist.Node[cell[K, V]] // cells[i].Value is for elems[i], if that is chained
-	unused *freelist.List[cell[K, V]]  // nil: elements are not reused
+	unused *freelist.List[cell[K, V]]
 }
 
 // preallocate allocates all elements.
@@ -52,21 +72,14 @@ func (s *store[K, V]) preallocate(n int) {
 	s.unused.Fill(s.cells)
 }
 
-func (s *store[K, V]) reuses() bool { return s.unused != nil }
-
 // index returns e's index in elems.
 func (s *store[K, V]) index(e *elem[K, V]) int {
 	offset := uintptr(unsafe.Pointer(e)) - uintptr(unsafe.Pointer(unsafe.SliceData(s.elems)))
 	return int(offset / max(1, unsafe.Sizeof(*e)))
 }
 
-// cell returns a cell for e.
-func (s *store[K, V]) cell(e *elem[K, V]) *cell[K, V] {
-	if !s.reuses() {
-		return new(cell[K, V])
-	}
-	return &s.cells[s.index(e)].Value
-}
+// cell returns the cell for e.
+func (s *store[K, V]) cell(e *elem[K, V]) *cell[K, V] { return &s.cells[s.index(e)].Value }
 
 // take returns an unused element, of which there is one. Others may move it from one shard
 // of the list to another, so that Pop does not find it at once.

@@ -68,7 +68,7 @@ func (m *Map[K, V]) move(b *bucket[K, V], i uint64, next *table[K, V]) {
 		// is one of these two anyway.
 		hash := m.hash(*at.e.key.Fixed())
 		to := &next.buckets[2*i|hash>>next.shift&1]
-		m.link(to, to.header.load(), at.e, hash)
+		to.link(to.header.load(), at.e, nil, hash)
 	}
 	b.header.store(b.header.load() | movedBit) // release: pairs with acquire in follow
 }

@@ -40,7 +40,8 @@ func (f Flag) unknown() error {
 type Map[K comparable, V any] struct {
 	table      atomic.Pointer[table[K, V]]
 	hasher     hasher[K]
-	reuses     bool // elements are reused: store.reuses()
+	quick      bool // Lookup's fast path is for this map
+	reuses     bool // elements are reused
 	atomic     bool // a value is one word at most: values.Atomic()
 	maxBuckets int
 	keys       words.Layout[K]
@@ -98,6 +99,7 @@ func newMap[K comparable, V any](name string, limit, n int) *Map[K, V] {
 		maxBuckets: 1 << logBuckets(limit),
 	}
 	m.atomic = m.values.Atomic()
+	m.quick = m.hasher.secret.known()
 	m.seats = newSeats(limit)
 	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n))) })
 	return m
@@ -123,7 +125,7 @@ func allocate(name string, n int, f func()) {
 // preallocate allocates all elements of a map that reuses them.
 func (m *Map[K, V]) preallocate(name string, n int) {
 	allocate(name, n, func() { m.store.preallocate(n) })
-	m.reuses = true
+	m.reuses, m.quick = true, m.quick && m.values.Atomic()
 }
 
 // made returns m's table. It panics if m has none.
@@ -152,47 +154,51 @@ func (m *Map[K, V]) Len() int {
 // Lookup returns k's value, and whether k is present. It takes no lock, unless it has failed
 // many times to copy an element that is reused all the time.
 func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
-	t := m.made()
-	var hash uint64
-	if m.hasher.secret.known() { // This is m.hash, which the compiler does not inline.
-		hash = m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
-	} else {
-		hash = m.hash(k)
+	if !m.quick {
+		return m.lookup(k, true)
 	}
-	b := t.bucket(hash)
+	hash := m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	b := m.table.Load().bucket(hash)
 	h := b.header.load()
 	may := h.candidates(tagOf(hash))
-	if may == 0 && h&(inChain(hash)|movedBit) == 0 {
-		return v, false // There is no hint of k.
-	}
-	if e := b.slots[may.next()].Load(); e != nil && !h.moved() && m.lru == nil {
-		if !m.reuses {
-			if *e.key.Fixed() == k {
+	if may == 0 {
+		if h&(inChain(hash)|movedBit) == 0 {
+			return v, false // There is no hint of k.
+		}
+	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
+		if key := e.key.LoadWord(&m.keys); key == k {
+			if !m.reuses {
 				return m.value(e), true
 			}
-		} else if key, v := e.key.Load(&m.keys), e.value.Load(&m.values); b.header.load() == h && !h.changing() && key == k {
-			return v, true
+			if v := e.value.LoadWord(&m.values); !h.changing() && b.header.load() == h {
+				return v, true
+			}
 		}
 	}
-	return m.lookup(b, hash, k, true)
+	return m.lookupIn(b, hash, k, true)
 }
 
 // Peek is [Map.Lookup] that is not counted as a use of the element. A map made by [New],
 // [NewOnDemand] or [NewGrowing] counts none.
-func (m *Map[K, V]) Peek(k K) (v V, ok bool) {
+func (m *Map[K, V]) Peek(k K) (v V, ok bool) { return m.lookup(k, false) }
+
+// lookup is Lookup for all maps. It counts a use if it is to.
+func (m *Map[K, V]) lookup(k K, use bool) (v V, ok bool) {
 	hash := m.hash(k)
-	return m.lookup(m.made().bucket(hash), hash, k, false)
+	return m.lookupIn(m.made().bucket(hash), hash, k, use)
 }
 
-// lookup is Lookup in all its cases. It counts a use if it is to.
-func (m *Map[K, V]) lookup(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
+func (m *Map[K, V]) lookupIn(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
 	var e *elem[K, V]
 	if m.reuses {
 		e, v = m.lookupReused(b, hash, k)
 	} else {
-		_, b = m.follow(hash)
-		// The bucket may have moved again. What it had at that moment is still there.
-		if e = b.search(b.header.load(), hash, k); e != nil {
+		h := b.header.load()
+		if h.moved() {
+			_, b = m.follow(hash)
+			h = b.header.load() // It may have moved again. What it had then is still there.
+		}
+		if e = b.search(h, hash, k); e != nil {
 			v = m.value(e)
 		}
 	}
@@ -208,8 +214,8 @@ func (m *Map[K, V]) lookup(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok
 // search returns k's element, or nil, in a bucket whose elements are not reused. If k is not
 // found, it was absent at some moment, because it had no other place in between.
 func (b *bucket[K, V]) search(h header, hash uint64, k K) *elem[K, V] {
-	for may := h.candidates(tagOf(hash)); may != 0; {
-		if e := b.slots[may.next()].Load(); e != nil && *e.key.Fixed() == k { // acquire: pairs with release in link
+	for may := h.candidates(tagOf(hash)); may != 0; may = may.rest() {
+		if e := b.slots[may.first()].Load(); e != nil && *e.key.Fixed() == k { // acquire: pairs with release in link
 			return e
 		}
 	}
@@ -225,9 +231,9 @@ func (b *bucket[K, V]) search(h header, hash uint64, k K) *elem[K, V] {
 }
 
 // value returns the value of an element that is not reused.
-func (m *Map[K, V]) value(e *elem[K, V]) V {
-	if m.atomic {
-		return e.value.Load(&m.values) // acquire: pairs with release in replace
+func (m *Map[K, V]) value(e *elem[K, V]) (v V) {
+	if unsafe.Sizeof(v) <= unsafe.Sizeof(uintptr(0)) {
+		return e.value.LoadWord(&m.values) // acquire: pairs with release in replace
 	}
 	return *e.value.Fixed()
 }
@@ -252,8 +258,8 @@ again:
 		if h.changing() {
 			continue
 		}
-		for may := h.candidates(tagOf(hash)); may != 0; {
-			e := b.slots[may.next()].Load()
+		for may := h.candidates(tagOf(hash)); may != 0; may = may.rest() {
+			e := b.slots[may.first()].Load()
 			if e == nil {
 				continue
 			}
@@ -444,9 +450,8 @@ func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v 
 	if m.reuses {
 		chained = m.fill(b, m.store.take(), hash, k, v)
 	} else {
-		e := new(elem[K, V])
-		*e.key.Fixed(), *e.value.Fixed() = k, v
-		_, chained = m.link(b, b.header.load(), e, hash)
+		e, c := newElem(b, k, v)
+		_, chained = b.link(b.header.load(), e, c, hash)
 	}
 	if m.tally == nil {
 		seat.arrived()
@@ -464,7 +469,7 @@ func (m *Map[K, V]) fill(b *bucket[K, V], e *elem[K, V], hash uint64, k K, v V) 
 	h := b.open()
 	e.key.Store(&m.keys, k)
 	e.value.Store(&m.values, v)
-	h, chained = m.link(b, h, e, hash)
+	h, chained = b.link(h, e, m.store.cell(e), hash)
 	b.close(h)
 	return chained
 }
@@ -513,7 +518,7 @@ func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
 		m.lru.remove(m.node(at.e))
 	}
 	if m.reuses {
-		h := m.unlink(b, b.open(), at)
+		h := b.unlink(b.open(), at)
 		// The element stays: let go of what it refers to.
 		at.e.key.Store(&m.keys, *new(K))
 		at.e.value.Store(&m.values, *new(V))
@@ -523,7 +528,7 @@ func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
 		b.close(h)
 		m.store.put(at.e)
 	} else {
-		m.unlink(b, b.header.load(), at)
+		b.unlink(b.header.load(), at)
 	}
 	if seat != nil {
 		seat.left()

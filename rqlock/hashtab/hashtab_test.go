@@ -816,8 +816,8 @@ func TestCandidates(t *testing.T) {
 			}
 			for tag := range uint64(tagMask + 1) {
 				var got [slots]bool
-				for set := h.candidates(tag); set != 0; {
-					got[set.next()] = true
+				for set := h.candidates(tag); set != 0; set = set.rest() {
+					got[set.first()] = true
 				}
 				for i := range tags {
 					if is := tags[i] == tag; is && !got[i] || got[i] && !is && (i == 0 || !got[i-1]) {

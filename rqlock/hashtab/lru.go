@@ -62,6 +62,7 @@ func newLRU[K comparable, V any](name string, capacity int, options LRUOptions[K
 		capacity: int64(capacity), ttl: max(0, options.TTL), weigh: options.Weigh, onEvict: options.OnEvict,
 		began: time.Now(),
 	}
+	m.quick = false // A use is counted.
 	allocate(name, few, func() { m.lru.ghosts.grow(few) })
 	if !grows && reusable[K, V]() {
 		m.preallocate(name, capacity)
@@ -311,7 +312,7 @@ func (m *Map[K, V]) enter(b *bucket[K, V], hash uint64, k K, v V, weight int64) 
 	e := &cached[K, V]{node: new(node)}
 	*e.key.Fixed(), *e.value.Fixed() = k, v
 	m.lru.add(e.node, hash, weight)
-	_, chained = m.link(b, b.header.load(), &e.elem, hash)
+	_, chained = b.link(b.header.load(), &e.elem, nil, hash)
 	return chained
 }
 

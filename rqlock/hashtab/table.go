@@ -78,12 +78,13 @@ func (h header) candidates(tag uint64) slotSet {
 	return slotSet((x - lowBits) &^ x >> (tagBits - 1) & lowBits)
 }
 
-// next removes a slot from the set and returns it.
-func (s *slotSet) next() (slot int) {
-	slot = bits.TrailingZeros64(uint64(*s)) * 37 >> 8 & (slots - 1) // divides 0, 7, 14, 21 by 7
-	*s &= *s - 1
-	return slot
+// first returns a slot of the set, which has one.
+func (s slotSet) first() (slot int) {
+	return bits.TrailingZeros64(uint64(s)) * 37 >> 8 & (slots - 1) // divides 0, 7, 14, 21 by 7
 }
+
+// rest returns the other slots.
+func (s slotSet) rest() slotSet { return s & (s - 1) }
 
 func (h header) withTag(slot int, tag uint64) header {
 	return h&^(tagMask<<(slot*tagBits)) | header(tag)<<(slot*tagBits)
@@ -150,8 +151,8 @@ type place[K comparable, V any] struct {
 
 // find returns k's place in b.
 func (m *Map[K, V]) find(b *bucket[K, V], hash uint64, k K) place[K, V] {
-	for may := b.header.load().candidates(tagOf(hash)); may != 0; {
-		in := &b.slots[may.next()]
+	for may := b.header.load().candidates(tagOf(hash)); may != 0; may = may.rest() {
+		in := &b.slots[may.first()]
 		if e := in.Load(); e != nil && *e.key.Fixed() == k {
 			return place[K, V]{e: e, in: in}
 		}
@@ -193,9 +194,19 @@ func (b *bucket[K, V]) all() func(yield func(at place[K, V]) bool) {
 	}
 }
 
-// link makes e an element of b, whose header is h. It reports whether e is in the chain,
-// because all slots are taken. It returns the header afterwards.
-func (m *Map[K, V]) link(b *bucket[K, V], h header, e *elem[K, V], hash uint64) (after header, chained bool) {
+// full reports whether all slots are taken.
+func (b *bucket[K, V]) full() bool {
+	for i := range b.slots {
+		if b.slots[i].Load() == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// link makes e an element of b, whose header is h. If all slots are taken, it reports that e
+// is in the chain, in cell c, or in a new one if c is nil. It returns the header afterwards.
+func (b *bucket[K, V]) link(h header, e *elem[K, V], c *cell[K, V], hash uint64) (after header, chained bool) {
 	for i := range b.slots {
 		if b.slots[i].Load() == nil {
 			h = b.hint(h, h.withTag(i, tagOf(hash)))
@@ -204,7 +215,9 @@ func (m *Map[K, V]) link(b *bucket[K, V], h header, e *elem[K, V], hash uint64) 
 		}
 	}
 	h = b.hint(h, h|inChain(hash))
-	c := m.store.cell(e)
+	if c == nil {
+		c = new(cell[K, V])
+	}
 	c.elem.Store(e)
 	c.next.Store(b.chain.Load())
 	b.chain.Store(c) // release: pairs with acquire in search
@@ -220,7 +233,7 @@ func (b *bucket[K, V]) hint(h, with header) header {
 }
 
 // unlink removes an element from b, whose header is h. It returns the header afterwards.
-func (m *Map[K, V]) unlink(b *bucket[K, V], h header, at place[K, V]) (after header) {
+func (b *bucket[K, V]) unlink(h header, at place[K, V]) (after header) {
 	if at.cell == nil {
 		at.in.Store(nil)
 		return h

@@ -71,9 +71,8 @@ func (c *Cell[T]) Fixed() *T { return &c.v }
 // Load returns the value. While another goroutine stores, it may return words of several
 // values.
 func (c *Cell[T]) Load(l *Layout[T]) T {
-	if l.one {
-		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
-		return *(*T)(unsafe.Pointer(&w))
+	if unsafe.Sizeof(c.v) <= wordSize {
+		return c.LoadWord(l)
 	}
 	return c.load(l)
 }
@@ -96,6 +95,23 @@ func (c *Cell[T]) load(l *Layout[T]) T {
 	}
 	return to.v
 }
+
+// LoadWord is Load for a T of one word at most, which the compiler inlines.
+func (c *Cell[T]) LoadWord(l *Layout[T]) (v T) {
+	switch {
+	case unsafe.Sizeof(v) == 0:
+	case l.one:
+		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
+		return *(*T)(unsafe.Pointer(&w))
+	default:
+		p := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(c)))
+		return *(*T)(unsafe.Pointer(&p))
+	}
+	return v
+}
+
+// Number reports whether a T is one word that is no pointer.
+func (l *Layout[T]) Number() bool { return l.one }
 
 // Store changes the value. Only one goroutine at a time may call it.
 func (c *Cell[T]) Store(l *Layout[T], v T) {
