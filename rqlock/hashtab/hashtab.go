@@ -58,7 +58,7 @@ type Map[K comparable, V any] struct {
 // ones are allocated one by one, like those of [NewOnDemand]. New panics if capacity is not
 // positive, or too large to be allocated.
 func New[K comparable, V any](capacity int) *Map[K, V] {
-	m := newMap[K, V]("New", capacity, capacity)
+	m := newMap[K, V]("New", capacity, capacity, newLoad)
 	if reusable[K, V]() {
 		m.preallocate("New", capacity)
 	}
@@ -70,44 +70,42 @@ func New[K comparable, V any](capacity int) *Map[K, V] {
 // collector when it is deleted. NewOnDemand panics if limit is not positive. A limit of 1<<32
 // or more counts as 1<<32 - 1 (on 32 bits, one of 1<<26 as 1<<26 - 1).
 func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
-	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements))
+	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements), maxLoad)
 }
 
 // NewGrowing returns a map without a limit. When it has too few buckets for its elements,
 // it moves them to twice as many. Every later call that changes the map moves a few of them.
 // Lookups go on meanwhile, and take no lock. The map never has fewer buckets again.
 func NewGrowing[K comparable, V any]() *Map[K, V] {
-	m := newMap[K, V]("NewGrowing", math.MaxInt, fewElements)
+	m := newMap[K, V]("NewGrowing", math.MaxInt, fewElements, maxLoad)
 	m.tally = newTally()
 	return m
 }
 
 const (
 	fewElements = 64 // those that a growing map begins with have room in its first table
+	newLoad     = 2  // elements for each bucket of a map made by New: less than maxLoad for speed
 
 	// maxElements is how many elements a map can count.
 	maxElements = 1<<(26+6*(bits.UintSize/64)) - 1
 )
 
-// newMap returns a map with buckets for n elements, that may grow to limit elements.
-func newMap[K comparable, V any](name string, limit, n int) *Map[K, V] {
+// newMap returns a map that may grow to limit elements, with one bucket for each load of n.
+func newMap[K comparable, V any](name string, limit, n, load int) *Map[K, V] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("hashtab.%s: room for %d elements: must be positive", name, limit))
 	}
 	m := &Map[K, V]{
 		hasher: newHasher[K](), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
-		maxBuckets: 1 << logBuckets(limit),
+		maxBuckets: 1 << logBuckets(limit, maxLoad), seats: newSeats(limit),
 	}
-	m.atomic = m.values.Atomic()
-	m.quick = m.hasher.secret.known()
-	m.seats = newSeats(limit)
-	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n))) })
+	m.atomic, m.quick = m.values.Atomic(), m.hasher.secret.known()
+	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n, load))) })
 	return m
 }
 
-// logBuckets returns the logarithm of the number of buckets that n elements fill up to
-// maxLoad.
-func logBuckets(n int) int { return max(1, bits.Len(uint(min(n, maxElements)-1)/maxLoad)) }
+// logBuckets returns the logarithm of the number of buckets for n elements.
+func logBuckets(n, load int) int { return max(1, bits.Len(uint(min(n, maxElements)-1)/uint(load))) }
 
 // allocate calls f, which allocates memory for n elements. If there cannot be so much, it
 // panics with a message that names the constructor.

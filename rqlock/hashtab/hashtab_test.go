@@ -501,12 +501,12 @@ func TestAllocs(t *testing.T) {
 }
 
 // TestSizes checks that a bucket is one cache line, and that a full map has at most
-// maxLoad elements for each bucket.
+// newLoad elements for each bucket.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(bucket[string, string]{}); n != 64 {
 		t.Errorf("a bucket has %d bytes", n)
 	}
-	for limit, want := range map[int]int{1: 2, 2: 2, 6: 2, 7: 4, 12: 4, 13: 8, 1000: 512, 1536: 512, 1537: 1024} {
+	for limit, want := range map[int]int{1: 2, 2: 2, 4: 2, 5: 4, 8: 4, 9: 8, 1000: 512, 1024: 512, 1025: 1024} {
 		if got := New[int, int](limit).Stats().Buckets; got != want {
 			t.Errorf("%d buckets for %d elements, want %d", got, limit, want)
 		}
@@ -841,7 +841,7 @@ func TestHash(t *testing.T) {
 		secrets = 30
 	}
 	for range secrets {
-		m := New[uint64, int](maxLoad * buckets)
+		m := New[uint64, int](newLoad * buckets)
 		if n := m.Stats().Buckets; n != buckets {
 			t.Fatalf("%d buckets", n)
 		}

@@ -57,7 +57,7 @@ func newLRU[K comparable, V any](name string, capacity int, options LRUOptions[K
 	if grows {
 		few = min(capacity, fewElements)
 	}
-	m := newMap[K, V](name, capacity, few)
+	m := newMap[K, V](name, capacity, few, newLoad)
 	m.lru = &lru[K, V]{
 		capacity: int64(capacity), ttl: max(0, options.TTL), weigh: options.Weigh, onEvict: options.OnEvict,
 		began: time.Now(),
