@@ -42,14 +42,14 @@ type linked[K comparable, V any] struct {
 
 // newElem returns an element for b that is not reused. If it will be in the chain, it comes
 // with its cell.
-func newElem[K comparable, V any](b *bucket[K, V], k K, v V) (e *elem[K, V], c *cell[K, V]) {
+func newElem[K comparable, V any](b *bucket[K, V], k K, v *V) (e *elem[K, V], c *cell[K, V]) {
 	if b.full() {
 		l := new(linked[K, V])
 		e, c = &l.elem, &l.cell
 	} else {
 		e = new(elem[K, V])
 	}
-	*e.key.Fixed(), *e.value.Fixed() = k, v
+	*e.key.Fixed(), *e.value.Fixed() = k, *v
 	return e, c
 }
 

@@ -123,7 +123,7 @@ func allocate(name string, n int, f func()) {
 // preallocate allocates all elements of a map that reuses them.
 func (m *Map[K, V]) preallocate(name string, n int) {
 	allocate(name, n, func() { m.store.preallocate(n) })
-	m.reuses, m.quick = true, m.quick && m.values.Atomic()
+	m.reuses = true
 }
 
 // made returns m's table. It panics if m has none.
@@ -166,15 +166,26 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
 		if key := e.key.LoadWord(&m.keys); key == k {
 			if !m.reuses {
-				return m.value(e), true
+				if large[V]() {
+					return *e.value.Fixed(), true
+				}
+				return e.value.LoadWord(&m.values), true // acquire: pairs with release in replace
 			}
-			if v := e.value.LoadWord(&m.values); !h.changing() && b.header.load() == h {
+			if large[V]() {
+				v = e.value.Load(&m.values)
+			} else {
+				v = e.value.LoadWord(&m.values)
+			}
+			if !h.changing() && b.header.load() == h {
 				return v, true
 			}
 		}
 	}
 	return m.lookupIn(b, hash, k, true)
 }
+
+// large reports whether a value is larger than a word.
+func large[V any]() bool { return unsafe.Sizeof(*new(V)) > unsafe.Sizeof(uintptr(0)) }
 
 // Peek is [Map.Lookup] that is not counted as a use of the element. A map made by [New],
 // [NewOnDemand] or [NewGrowing] counts none.
@@ -187,26 +198,38 @@ func (m *Map[K, V]) lookup(k K, use bool) (v V, ok bool) {
 }
 
 func (m *Map[K, V]) lookupIn(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
-	var e *elem[K, V]
 	if m.reuses {
-		e, v = m.lookupReused(b, hash, k)
-	} else {
-		h := b.header.load()
-		if h.moved() {
-			_, b = m.follow(hash)
-			h = b.header.load() // It may have moved again. What it had then is still there.
-		}
-		if e = b.search(h, hash, k); e != nil {
-			v = m.value(e)
-		}
+		e, v := m.lookupReused(b, hash, k)
+		return v, e != nil && m.used(e, use)
 	}
-	if e == nil || m.expired(e) {
-		return *new(V), false
+	h := b.header.load()
+	if h.moved() {
+		_, b = m.follow(hash)
+		h = b.header.load() // It may have moved again. What it had then is still there.
 	}
-	if use && m.lru != nil {
-		m.lru.use(m.node(e))
+	e := b.search(h, hash, k)
+	if e == nil || !m.used(e, use) {
+		return v, false
 	}
-	return v, true
+	if large[V]() {
+		return *e.value.Fixed(), true
+	}
+	return e.value.LoadWord(&m.values), true // acquire: pairs with release in replace
+}
+
+// used reports whether an element that was found is present, and counts a use if it is to.
+func (m *Map[K, V]) used(e *elem[K, V], use bool) bool {
+	if m.lru == nil {
+		return true
+	}
+	n := m.node(e)
+	if m.lru.expired(n) {
+		return false
+	}
+	if use {
+		m.lru.use(n)
+	}
+	return true
 }
 
 // search returns k's element, or nil, in a bucket whose elements are not reused. If k is not
@@ -229,11 +252,11 @@ func (b *bucket[K, V]) search(h header, hash uint64, k K) *elem[K, V] {
 }
 
 // value returns the value of an element that is not reused.
-func (m *Map[K, V]) value(e *elem[K, V]) (v V) {
-	if unsafe.Sizeof(v) <= unsafe.Sizeof(uintptr(0)) {
-		return e.value.LoadWord(&m.values) // acquire: pairs with release in replace
+func (m *Map[K, V]) value(e *elem[K, V]) V {
+	if large[V]() {
+		return *e.value.Fixed()
 	}
-	return *e.value.Fixed()
+	return e.value.LoadWord(&m.values) // acquire: pairs with release in replace
 }
 
 // readerTries is how often a reader tries to copy what is reused all the time, before it takes
@@ -305,14 +328,14 @@ func (m *Map[K, V]) lookupLocked(b *bucket[K, V], hash uint64, k K) (e *elem[K, 
 // Update sets k's value. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
 // that, [ErrFlag] for an unknown flag, [ErrFull] if there is no room, or the lock's error.
 func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
-	_, err := m.set(k, v, flag, nil)
+	_, err := m.set(k, &v, flag, nil)
 	return err
 }
 
 // Swap sets k's value. It returns the value that k had, and whether k was present. It
 // returns [ErrFull] if there is no room, or the lock's error.
 func (m *Map[K, V]) Swap(k K, v V) (old V, present bool, err error) {
-	present, err = m.set(k, v, Any, &old)
+	present, err = m.set(k, &v, Any, &old)
 	return old, present, err
 }
 
@@ -323,7 +346,7 @@ func (m *Map[K, V]) LoadOrStore(k K, v V) (actual V, loaded bool, err error) {
 	if old, ok := m.Lookup(k); ok {
 		return old, true, nil
 	}
-	switch loaded, err = m.set(k, v, NoExist, &actual); {
+	switch loaded, err = m.set(k, &v, NoExist, &actual); {
 	case err == ErrExist:
 		return actual, true, nil
 	case err != nil:
@@ -334,7 +357,7 @@ func (m *Map[K, V]) LoadOrStore(k K, v V) (actual V, loaded bool, err error) {
 
 // set does what Update does. If old is not nil, it gets the value that k had. It reports
 // whether k was present.
-func (m *Map[K, V]) set(k K, v V, flag Flag, old *V) (present bool, err error) {
+func (m *Map[K, V]) set(k K, v *V, flag Flag, old *V) (present bool, err error) {
 	if flag > Exist {
 		return false, flag.unknown()
 	}
@@ -374,8 +397,8 @@ func (f Flag) check(present bool) error {
 }
 
 // setCached is set for a map that evicts.
-func (m *Map[K, V]) setCached(hash uint64, k K, v V, flag Flag, old *V) (present bool, err error) {
-	weight := m.weigh(k, &v)
+func (m *Map[K, V]) setCached(hash uint64, k K, v *V, flag Flag, old *V) (present bool, err error) {
+	weight := m.weigh(k, v)
 	var x exit[K, V]
 	for {
 		t, b, err := m.lock(hash)
@@ -426,7 +449,7 @@ func (m *Map[K, V]) findLive(b *bucket[K, V], hash uint64, k K) (at place[K, V],
 func (m *Map[K, V]) get(e *elem[K, V]) V { return *e.value.Fixed() }
 
 // put sets the value of the element that is at a place, or adds it if there is none.
-func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v V, weight int64, x *exit[K, V]) error {
+func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v *V, weight int64, x *exit[K, V]) error {
 	switch {
 	case m.lru != nil:
 		return m.putCached(t, b, at, hash, k, v, weight, x)
@@ -437,7 +460,7 @@ func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash ui
 	return m.insert(t, b, hash, k, v)
 }
 
-func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v V) error {
+func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v *V) error {
 	var seat *seat
 	if m.tally == nil {
 		if seat = m.seats.take(); seat == nil {
@@ -463,10 +486,10 @@ func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v 
 }
 
 // fill adds k in e, which is reused. It reports whether that is in the chain.
-func (m *Map[K, V]) fill(b *bucket[K, V], e *elem[K, V], hash uint64, k K, v V) (chained bool) {
+func (m *Map[K, V]) fill(b *bucket[K, V], e *elem[K, V], hash uint64, k K, v *V) (chained bool) {
 	h := b.open()
 	e.key.Store(&m.keys, k)
-	e.value.Store(&m.values, v)
+	e.value.Store(&m.values, *v)
 	h, chained = b.link(h, e, m.store.cell(e), hash)
 	b.close(h)
 	return chained
@@ -485,22 +508,22 @@ func (b *bucket[K, V]) close(h header) {
 }
 
 // replace sets the value of a present element.
-func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v V) {
+func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v *V) {
 	switch {
 	case m.atomic:
 		// The version stays: a reader gets the old value or the new one.
-		at.e.value.Store(&m.values, v) // release: pairs with acquire in lookup
+		at.e.value.Store(&m.values, *v) // release: pairs with acquire in lookup
 	case m.reuses:
 		h := b.open()
-		at.e.value.Store(&m.values, v)
+		at.e.value.Store(&m.values, *v)
 		b.close(h)
 	case m.lru != nil:
 		e := &cached[K, V]{node: m.node(at.e)}
-		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), v
+		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), *v
 		at.in.Store(&e.elem) // release: pairs with acquire in lookup
 	default:
 		e := new(elem[K, V])
-		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), v
+		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), *v
 		at.in.Store(e) // release: pairs with acquire in lookup
 	}
 }
@@ -640,7 +663,7 @@ func (m *Map[K, V]) compute(k K, f func(old V, present bool) (V, Action), x *exi
 	switch v, action := f(old, live); action {
 	case Keep:
 	case Set:
-		if err = m.putNow(t, b, at, hash, k, v, x); err == nil {
+		if err = m.putNow(t, b, at, hash, k, &v, x); err == nil {
 			return v, true, nil
 		}
 	case Remove:
@@ -657,9 +680,9 @@ func (m *Map[K, V]) compute(k K, f func(old V, present bool) (V, Action), x *exi
 }
 
 // putNow is put that cannot begin again when another bucket is locked: f was called.
-func (m *Map[K, V]) putNow(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v V, x *exit[K, V]) error {
+func (m *Map[K, V]) putNow(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v *V, x *exit[K, V]) error {
 	const tries = 100
-	weight := m.weigh(k, &v)
+	weight := m.weigh(k, v)
 	for range tries {
 		if err := m.put(t, b, at, hash, k, v, weight, x); err != errBusy {
 			return err

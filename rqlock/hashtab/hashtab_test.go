@@ -423,22 +423,6 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestNaN checks that keys that are not equal to themselves are never found, and fill the
-// map.
-func TestNaN(t *testing.T) {
-	nan := 0.0
-	nan /= nan
-	m := New[float64, int](2)
-	for i, want := range []error{nil, nil, ErrFull} {
-		if err := m.Update(nan, i, Any); err != want {
-			t.Errorf("NaN %d: %v, want %v", i, err, want)
-		}
-	}
-	if _, ok := m.Lookup(nan); ok {
-		t.Error("Lookup finds NaN")
-	}
-}
-
 // TestReleases checks that the garbage collector frees keys and values of elements that
 // were deleted.
 func TestReleases(t *testing.T) {

@@ -263,7 +263,7 @@ func (m *Map[K, V]) weigh(k K, v *V) int64 {
 }
 
 // putCached is put for a map that evicts. The caller holds b's lock.
-func (m *Map[K, V]) putCached(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v V, weight int64, x *exit[K, V]) error {
+func (m *Map[K, V]) putCached(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v *V, weight int64, x *exit[K, V]) error {
 	l := m.lru
 	live := at.e != nil && !m.expired(at.e)
 	if live && l.weigh == nil {
@@ -294,7 +294,7 @@ func (m *Map[K, V]) putCached(t *table[K, V], b *bucket[K, V], at place[K, V], h
 
 // makeRoom evicts elements until there is room for a weight.
 func (m *Map[K, V]) makeRoom(held *bucket[K, V], weight int64, x *exit[K, V]) error {
-	for m.lru.weight.Load()+weight > m.lru.capacity {
+	for weight > m.lru.capacity-m.lru.weight.Load() {
 		if err := m.evict(held, x); err != nil {
 			return err
 		}
@@ -303,21 +303,21 @@ func (m *Map[K, V]) makeRoom(held *bucket[K, V], weight int64, x *exit[K, V]) er
 }
 
 // enter adds an element for which there is room. It reports whether that is in the chain.
-func (m *Map[K, V]) enter(b *bucket[K, V], hash uint64, k K, v V, weight int64) (chained bool) {
+func (m *Map[K, V]) enter(b *bucket[K, V], hash uint64, k K, v *V, weight int64) (chained bool) {
 	if m.reuses {
 		e := m.store.take()
 		m.lru.add(m.node(e), hash, weight)
 		return m.fill(b, e, hash, k, v)
 	}
 	e := &cached[K, V]{node: new(node)}
-	*e.key.Fixed(), *e.value.Fixed() = k, v
+	*e.key.Fixed(), *e.value.Fixed() = k, *v
 	m.lru.add(e.node, hash, weight)
 	_, chained = b.link(b.header.load(), &e.elem, nil, hash)
 	return chained
 }
 
 // touch sets the value of a present element.
-func (m *Map[K, V]) touch(b *bucket[K, V], at place[K, V], v V) {
+func (m *Map[K, V]) touch(b *bucket[K, V], at place[K, V], v *V) {
 	n := m.node(at.e)
 	m.lru.use(n)
 	m.replace(b, at, v)
@@ -325,7 +325,7 @@ func (m *Map[K, V]) touch(b *bucket[K, V], at place[K, V], v V) {
 }
 
 // reweigh sets the value of a present element, and makes room if it is heavier.
-func (m *Map[K, V]) reweigh(b *bucket[K, V], at place[K, V], v V, weight int64, x *exit[K, V]) error {
+func (m *Map[K, V]) reweigh(b *bucket[K, V], at place[K, V], v *V, weight int64, x *exit[K, V]) error {
 	l, n := m.lru, m.node(at.e)
 	q := l.queueOf(n)
 	q.remove(n) // so that it is not evicted itself

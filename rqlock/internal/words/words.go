@@ -77,7 +77,13 @@ func (c *Cell[T]) Load(l *Layout[T]) T {
 	return c.load(l)
 }
 
-func (c *Cell[T]) load(l *Layout[T]) T {
+func (c *Cell[T]) load(l *Layout[T]) (v T) {
+	if l.pointers == nil && unsafe.Alignof(v) == wordSize {
+		for at := uintptr(0); at < unsafe.Sizeof(v); at += wordSize {
+			*(*uintptr)(unsafe.Add(unsafe.Pointer(&v), at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(unsafe.Pointer(c), at)))
+		}
+		return v
+	}
 	var to Cell[T]
 	from, dst := unsafe.Pointer(c), unsafe.Pointer(&to)
 	if l.str {
@@ -85,9 +91,15 @@ func (c *Cell[T]) load(l *Layout[T]) T {
 		*(*uintptr)(unsafe.Add(dst, wordSize)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, wordSize)))
 		return to.v
 	}
-	for i := range l.words {
+	if l.pointers == nil {
+		for at := uintptr(0); at < unsafe.Sizeof(to); at += wordSize {
+			*(*uintptr)(unsafe.Add(dst, at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, at)))
+		}
+		return to.v
+	}
+	for i, pointer := range l.pointers {
 		at := uintptr(i) * wordSize
-		if l.pointers != nil && l.pointers[i] {
+		if pointer {
 			*(*unsafe.Pointer)(unsafe.Add(dst, at)) = atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(from, at)))
 		} else {
 			*(*uintptr)(unsafe.Add(dst, at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, at)))
