@@ -166,10 +166,7 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
 		if key := e.key.LoadWord(&m.keys); key == k {
 			if !m.reuses {
-				if large[V]() {
-					return *e.value.Fixed(), true
-				}
-				return e.value.LoadWord(&m.values), true // acquire: pairs with release in replace
+				return m.value(e), true
 			}
 			if large[V]() {
 				v = e.value.Load(&m.values)
@@ -193,10 +190,35 @@ func (m *Map[K, V]) Peek(k K) (v V, ok bool) { return m.lookup(k, false) }
 
 // lookup is Lookup for all maps. It counts a use if it is to.
 func (m *Map[K, V]) lookup(k K, use bool) (v V, ok bool) {
-	hash := m.hash(k)
-	return m.lookupIn(m.made().bucket(hash), hash, k, use)
+	t := m.made()
+	var hash uint64
+	if m.hasher.secret.known() { // This is m.hash, which the compiler does not inline.
+		hash = m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	} else {
+		hash = hashOf(m.hasher.seed, k)
+	}
+	b := t.bucket(hash)
+	h := b.header.load()
+	may := h.candidates(tagOf(hash))
+	if may == 0 {
+		if h&(inChain(hash)|movedBit) == 0 {
+			return v, false // There is no hint of k.
+		}
+	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
+		if m.reuses {
+			// Neither may be looked at before the header is known to be the same.
+			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
+			if !h.changing() && b.header.load() == h && key == k && (m.lru == nil || m.used(e, use)) {
+				return v, true
+			}
+		} else if *e.key.Fixed() == k && (m.lru == nil || m.used(e, use)) {
+			return m.value(e), true
+		}
+	}
+	return m.lookupIn(b, hash, k, use)
 }
 
+// lookupIn goes on where the first place of the bucket does not have k.
 func (m *Map[K, V]) lookupIn(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
 	if m.reuses {
 		e, v := m.lookupReused(b, hash, k)
@@ -211,10 +233,7 @@ func (m *Map[K, V]) lookupIn(b *bucket[K, V], hash uint64, k K, use bool) (v V, 
 	if e == nil || !m.used(e, use) {
 		return v, false
 	}
-	if large[V]() {
-		return *e.value.Fixed(), true
-	}
-	return e.value.LoadWord(&m.values), true // acquire: pairs with release in replace
+	return m.value(e), true
 }
 
 // used reports whether an element that was found is present, and counts a use if it is to.
