@@ -258,6 +258,12 @@ func testWhole(t *testing.T, log int) {
 						t.Error("Lookup does not find a key that is always present")
 						stop.Store(true)
 					}
+				case n%4 == 1:
+					// What Lookup does where the first place of a bucket does not have the key.
+					hash := m.hash(k)
+					if e, p := m.lookupReused(m.table.Load().bucket(hash), hash, k); e != nil {
+						check(k, p)
+					}
 				default:
 					if p, ok := m.Lookup(k); ok {
 						check(k, p)
