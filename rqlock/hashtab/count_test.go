@@ -85,7 +85,8 @@ type seatResult struct{ seat *seat }
 // its looks at the rows, there was a moment without a free seat. Here a seat moves to and fro
 // between two rows.
 func TestSeatsFull(t *testing.T) {
-	s := &seats{limit: 1, rows: make([]seat, 2)}
+	const rows = 64 // so many that looking at them takes longer than moving a seat
+	s := &seats{limit: 1, rows: make([]seat, rows)}
 	s.rows[0].word.Store(1)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -98,7 +99,10 @@ func TestSeatsFull(t *testing.T) {
 			}
 			// The seat is taken from one row and left in the other one. In between its element
 			// is in transit all the time.
-			from, to := &s.rows[i%2], &s.rows[1-i%2]
+			from, to := &s.rows[0], &s.rows[rows-1]
+			if i%2 == 1 {
+				from, to = to, from
+			}
 			to.word.Add(oneChange + inTransit)
 			if !from.take() {
 				t.Error("the seat is lost")

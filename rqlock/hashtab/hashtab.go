@@ -365,7 +365,7 @@ func (m *Map[K, V]) LoadOrStore(k K, v V) (actual V, loaded bool, err error) {
 	if old, ok := m.Lookup(k); ok {
 		return old, true, nil
 	}
-	switch loaded, err = m.set(k, &v, NoExist, &actual); {
+	switch _, err = m.set(k, &v, NoExist, &actual); {
 	case err == ErrExist:
 		return actual, true, nil
 	case err != nil:
@@ -422,6 +422,7 @@ func (m *Map[K, V]) setCached(hash uint64, k K, v *V, flag Flag, old *V) (presen
 	for {
 		t, b, err := m.lock(hash)
 		if err != nil {
+			m.leave(&x)
 			return false, err
 		}
 		at, live := m.findLive(b, hash, k)
@@ -598,26 +599,31 @@ func (m *Map[K, V]) delete(k K, old *V) error {
 	if live && old != nil {
 		*old = m.get(at.e)
 	}
+	var x exit[K, V]
 	if at.e != nil {
-		err = m.removeOne(b, at)
+		err = m.removeOne(b, at, live, &x)
 	}
 	b.lock.Unlock()
-	m.help()
+	m.leave(&x)
 	if err == nil && !live {
 		return ErrNotExist
 	}
 	return err
 }
 
-// removeOne removes a present element.
-func (m *Map[K, V]) removeOne(b *bucket[K, V], at place[K, V]) error {
+// removeOne removes an element, which is present unless it has expired.
+func (m *Map[K, V]) removeOne(b *bucket[K, V], at place[K, V], live bool, x *exit[K, V]) error {
 	if m.lru != nil {
 		if err := m.lru.lock.Lock(); err != nil {
 			return err
 		}
 		defer m.lru.lock.Unlock()
 	}
-	m.remove(b, at)
+	if live {
+		m.remove(b, at)
+	} else {
+		m.drop(b, at, x)
+	}
 	return nil
 }
 
@@ -658,7 +664,7 @@ func (a Action) unknown() error {
 // by a goroutine that waits for this one, returns a [*rqlock.DeadlockError].
 //
 // Compute returns [ErrFull] if there is no room, [ErrAction] for an unknown action, or the
-// lock's error. f was called unless the bucket's lock failed. With an error nothing has
+// lock's error. f was called unless the bucket's lock failed. With an error k's value has not
 // changed.
 func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) (v V, present bool, err error) {
 	var x exit[K, V]
@@ -687,7 +693,7 @@ func (m *Map[K, V]) compute(k K, f func(old V, present bool) (V, Action), x *exi
 		}
 	case Remove:
 		if at.e != nil {
-			err = m.removeOne(b, at)
+			err = m.removeOne(b, at, live, x)
 		}
 		if err == nil {
 			return *new(V), false, nil
