@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 
 	// The containers import the lock, never asm.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/proc"},
-	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/words"},
+	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/proc", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
 	"rqlock/localstorage":   {"rqlock"},
 	"rqlock/lpmtrie":        {"rqlock"},

@@ -39,6 +39,7 @@ func enumRows(t *testing.T) []enumRow {
 	rows := []enumRow{trieTable(t), trieMap(t), storage(t)}
 	for name, m := range map[string]*hashtab.Map[int, int]{
 		"hashtab.New": hashtab.New[int, int](4), "hashtab.NewOnDemand": hashtab.NewOnDemand[int, int](4), "hashtab.NewLRU": hashtab.NewLRU[int, int](4),
+		"hashtab.NewGrowing": hashtab.NewGrowing[int, int](),
 	} {
 		rows = append(rows, hashTable(t, name, m))
 	}
@@ -65,7 +66,8 @@ func hashTable(t *testing.T, name string, m *hashtab.Map[int, int]) enumRow {
 		},
 		action: map[string]func(int, uint8) error{
 			"Compute": func(key int, a uint8) error {
-				return m.Compute(key, func(int, bool) (int, hashtab.Action) { return 11, hashtab.Action(a) })
+				_, _, err := m.Compute(key, func(int, bool) (int, hashtab.Action) { return 11, hashtab.Action(a) })
+				return err
 			},
 		},
 		errFlag: hashtab.ErrFlag, errAction: hashtab.ErrAction,
@@ -190,8 +192,10 @@ func TestUnknownValues(t *testing.T) {
 
 // public has the exported fields that users of a container are to see.
 var public = map[string][]string{
-	"freelist.Node": {"Value"},
-	"lpmtrie.Key":   {"Bits", "Len"},
+	"freelist.Node":      {"Value"},
+	"hashtab.LRUOptions": {"TTL", "Weigh", "OnEvict"},
+	"hashtab.Stats":      {"Len", "Limit", "Buckets", "Moved", "Weight", "Evicted", "Expired", "LockedLookups"},
+	"lpmtrie.Key":        {"Bits", "Len"},
 }
 
 // TestContainersDocumentation checks that the exported types of the containers have no

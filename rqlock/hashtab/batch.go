@@ -28,7 +28,8 @@ func (m *Map[K, V]) UpdateBatch(keys []K, values []V, flag Flag) (n int, err err
 }
 
 // DeleteBatch calls [Map.Delete] for each key, in order, until one call fails. It returns
-// the number of keys that it has deleted, and the error of the next one.
+// the number of keys that it has deleted, and the error of the next one. It cannot delete
+// keys that are not equal to themselves, like NaN: see [Map.Clear].
 func (m *Map[K, V]) DeleteBatch(keys []K) (n int, err error) {
 	for i, k := range keys {
 		if err := m.Delete(k); err != nil {
@@ -39,20 +40,30 @@ func (m *Map[K, V]) DeleteBatch(keys []K) (n int, err error) {
 }
 
 // A Cursor is a position in a map, where the next batch begins. The zero value is the
-// beginning of the map.
-type Cursor struct{ bucket int }
+// beginning of the map. A cursor stays valid while the map grows.
+type Cursor struct {
+	hash uint64 // the elements with lower hashes are done
+	end  bool
+}
 
 // LookupBatch copies the elements of the next buckets into keys and values, as many whole
-// buckets as fit, and moves the cursor past them. It returns the number of elements. The
-// result 0 without an error means the end of the map, or that there is no room at all.
-// [ErrShort] means that the next bucket does not fit: call again with longer slices.
+// buckets as fit, and moves the cursor past them. It returns the number of elements. Only at
+// the end of the map it returns 0 without an error. [ErrShort] means that the next bucket
+// does not fit: call again with longer slices.
 //
-// LookupBatch takes no lock. An element that is added or deleted between two batches may be
-// missing.
+// LookupBatch takes no lock, like [Map.Lookup]. An element that is added or deleted between
+// two batches may be missing.
 func (m *Map[K, V]) LookupBatch(at *Cursor, keys []K, values []V) (n int, err error) {
-	return m.batch(at, keys, values, func(b *bucket[K, V], buf []pair[K, V]) ([]pair[K, V], error) {
-		return m.snapshot(b, buf), nil
-	})
+	room := min(len(keys), len(values))
+	var buf []pair[K, V]
+	for !at.end {
+		t, b := m.follow(at.hash)
+		if buf = m.snapshot(b, buf[:0]); len(buf) > room-n {
+			return n, short(n)
+		}
+		n += pass(at, t.after(at.hash), buf, keys[n:], values[n:])
+	}
+	return n, nil
 }
 
 // LookupAndDeleteBatch is [Map.LookupBatch] that also deletes the elements, each bucket's in
@@ -60,40 +71,48 @@ func (m *Map[K, V]) LookupBatch(at *Cursor, keys []K, values []V) (n int, err er
 // lock's, and n elements were copied and deleted before.
 func (m *Map[K, V]) LookupAndDeleteBatch(at *Cursor, keys []K, values []V) (n int, err error) {
 	room := min(len(keys), len(values))
-	return m.batch(at, keys, values, func(b *bucket[K, V], buf []pair[K, V]) ([]pair[K, V], error) {
-		if err := b.lock.Lock(); err != nil {
-			return buf, err
-		}
-		defer b.lock.Unlock()
-		if buf = m.snapshot(b, buf); len(buf) <= room {
-			room -= len(buf)
-			for e := m.any(b); e != nil; e = m.any(b) {
-				m.remove(b, e)
-			}
-		}
-		return buf, nil
-	})
-}
-
-// batch calls get for the next buckets, and copies what it appends as long as that fits.
-func (m *Map[K, V]) batch(at *Cursor, keys []K, values []V, get func(*bucket[K, V], []pair[K, V]) ([]pair[K, V], error)) (n int, err error) {
-	room := min(len(keys), len(values))
 	var buf []pair[K, V]
-	for ; at.bucket < len(m.buckets) && room > 0; at.bucket++ {
-		if buf, err = get(&m.buckets[at.bucket], buf[:0]); err != nil {
+	for !at.end {
+		var after uint64
+		if buf, after, err = m.takeBucket(at.hash, room-n, buf[:0]); err != nil {
 			return n, err
 		}
-		if len(buf) > room {
-			if n == 0 {
-				return 0, ErrShort
-			}
-			return n, nil
+		m.help()
+		if len(buf) > room-n {
+			return n, short(n)
 		}
-		for _, p := range buf {
-			keys[n], values[n] = p.k, p.v
-			n++
-		}
-		room -= len(buf)
+		n += pass(at, after, buf, keys[n:], values[n:])
 	}
 	return n, nil
+}
+
+// takeBucket appends the elements of the bucket for a hash to buf, which is empty. If there
+// is room for them, it removes them. It returns the first hash after that bucket.
+func (m *Map[K, V]) takeBucket(hash uint64, room int, buf []pair[K, V]) (_ []pair[K, V], after uint64, err error) {
+	t, b, err := m.lock(hash)
+	if err != nil {
+		return buf, 0, err
+	}
+	defer b.lock.Unlock()
+	if buf = m.copyFixed(b, buf); len(buf) <= room {
+		err = m.removeAll(b)
+	}
+	return buf, t.after(hash), err
+}
+
+// short returns ErrShort if no bucket has fitted.
+func short(n int) error {
+	if n == 0 {
+		return ErrShort
+	}
+	return nil
+}
+
+// pass copies the elements of one bucket, and moves the cursor to the next.
+func pass[K comparable, V any](at *Cursor, after uint64, buf []pair[K, V], keys []K, values []V) int {
+	for i, p := range buf {
+		keys[i], values[i] = p.k, p.v
+	}
+	at.hash, at.end = after, after == 0
+	return len(buf)
 }

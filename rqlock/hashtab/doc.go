@@ -11,29 +11,55 @@
 //	}
 //	n, ok := m.Lookup("a")
 //
+// # Which constructor
+//
+//	New          room for so many elements, allocated at once
+//	NewOnDemand  the same limit; elements and buckets are allocated as they are needed
+//	NewGrowing   no limit
+//	NewLRU       a cache: a full map deletes an element that is unlikely to be used again
+//	NewLRUWith   a cache whose elements expire, have weights, or are told of when they leave
+//
 // # When a lock fails
 //
 // A method whose lock fails returns rqlock's error and has changed nothing. The error
 // matches [rqlock.ErrDeadlock] if the goroutine is in a callback that has the bucket
 // locked, or if it is one of several such goroutines that wait for one another in a cycle.
-// It matches [rqlock.ErrTimeout] if another goroutine's callback takes longer than the
-// stall timeout.
+// It matches [rqlock.ErrTimeout] if the bucket was granted to nobody for the stall timeout:
+// because another goroutine's callback takes longer, or because the machine has not let the
+// holder run for so long.
 //
-//	Lookup, LookupBatch, All, Len             take no lock
-//	Update, Compute, Delete, LookupAndDelete  change nothing
-//	UpdateBatch, DeleteBatch                  have changed the first n keys
-//	LookupAndDeleteBatch                      has deleted n elements, in whole buckets
+//	Lookup, Peek, LookupBatch, All, Keys, Values,
+//	    Len, Stats, LoadOrStore of a present key     do not fail by a lock
+//	Update, Swap, LoadOrStore, CompareAndSwap,
+//	    Compute, Delete, LookupAndDelete             change nothing
+//	UpdateBatch, DeleteBatch                         have changed the first n keys
+//	LookupAndDeleteBatch                             has deleted n elements, in whole buckets
+//	Clear                                            has deleted those of the buckets before
 //
-// A preallocated map keeps its unused elements in a freelist.List, whose Push never fails.
-// Pop may find no element while another goroutine has a list locked. The error is then
-// [ErrFull], as if there were none. A map made by [NewLRU] deletes another element
-// instead, and skips those whose bucket it cannot lock at once.
+// A map made by [NewLRU] or [NewLRUWith] has one more lock, of its queues, which is held for
+// a limited number of steps. Calls that add or delete an element take it, too.
+//
+// # When a map is full
+//
+// [ErrFull] means that there was a moment of the call when the map had as many elements as
+// it may have. A map made by [NewLRU] deletes another element instead.
+//
+// # Keys
+//
+// Keys are equal if == says so. A key that is not equal to itself, like NaN, is never found,
+// and each update with it adds an element. Only iterations see these, and only [Map.Clear]
+// and [Map.LookupAndDeleteBatch] delete them. A key that cannot be hashed, like an interface
+// that holds a slice, panics as it does with Go's map.
 //
 // # How readers do without locks
 //
-// A bucket has a version, which is odd while elements are added or removed, and while
-// a value of more than one word changes. This is a sequence lock. A reader copies keys and
-// values word by word, with atomic loads. Then it checks that the version is what it was,
-// and starts again if it is not. So a removed element can be used again at once, without
-// waiting for readers.
+// An element keeps its place in its bucket until it is removed. In most maps an element is
+// never used again, so a reader may use whatever it finds. A large value is changed by
+// another element in the same place. A reader loads one pointer, whatever the value's size.
+//
+// The elements of a map that allocates them at once are reused. Such a bucket has a version,
+// which is odd while elements are added or removed, and while a value of more than one word
+// changes. This is a sequence lock. A reader copies keys and values word by word, with
+// atomic loads. Then it checks that the version is what it was, and starts again if it is
+// not. After 100 tries it takes the bucket's lock.
 package hashtab

@@ -43,8 +43,8 @@ func Example() {
 
 	m := hashtab.New[string, int](100)
 	one := func(old int, _ bool) (int, hashtab.Action) { return old + 1, hashtab.Set }
-	err := m.Compute("hits", func(old int, present bool) (int, hashtab.Action) {
-		if err := m.Compute("hits", one); errors.Is(err, rqlock.ErrDeadlock) {
+	_, _, err := m.Compute("hits", func(old int, present bool) (int, hashtab.Action) {
+		if _, _, err := m.Compute("hits", one); errors.Is(err, rqlock.ErrDeadlock) {
 			fmt.Println("hashtab, inner call: deadlock")
 		}
 		return one(old, present)
@@ -78,7 +78,7 @@ func ExampleMap_Update() {
 func ExampleMap_Compute() {
 	counts := hashtab.New[string, int](100)
 	for _, word := range strings.Fields("to be or not to be") {
-		err := counts.Compute(word, func(old int, _ bool) (int, hashtab.Action) {
+		_, _, err := counts.Compute(word, func(old int, _ bool) (int, hashtab.Action) {
 			return old + 1, hashtab.Set
 		})
 		if err != nil {
@@ -136,4 +136,65 @@ func ExampleMap_LookupAndDeleteBatch() {
 	fmt.Println(sum, m.Len())
 	// Output:
 	// 499500 0
+}
+
+// A map without a limit grows while it is used.
+func ExampleNewGrowing() {
+	m := hashtab.NewGrowing[int, string]()
+	for i := range 1000 {
+		if err := m.Update(i, "value", hashtab.NoExist); err != nil {
+			fmt.Println(err)
+		}
+	}
+	s := m.Stats()
+	fmt.Println(s.Len, s.Buckets > 100)
+	// Output:
+	// 1000 true
+}
+
+// The elements of this cache have weights, and the cache tells which ones leave.
+func ExampleNewLRUWith() {
+	pages := hashtab.NewLRUWith(10, hashtab.LRUOptions[string, string]{
+		TTL:     time.Hour,
+		Weigh:   func(_, page string) int { return len(page) },
+		OnEvict: func(name, _ string) { fmt.Println(name, "leaves") },
+	})
+	for _, name := range []string{"a", "b", "c"} {
+		if err := pages.Update(name, "1234", hashtab.Any); err != nil {
+			fmt.Println(err)
+		}
+	}
+	fmt.Println(pages.Update("large", "12345678901", hashtab.Any))
+	fmt.Println(pages.Stats().Weight, "of", pages.Stats().Limit)
+	// Output:
+	// a leaves
+	// hashtab: full
+	// 8 of 10
+}
+
+// A value is computed once, and whoever comes later gets it.
+func ExampleMap_LoadOrStore() {
+	m := hashtab.New[string, int](100)
+	for _, v := range []int{1, 2} {
+		actual, loaded, err := m.LoadOrStore("a", v)
+		fmt.Println(actual, loaded, err)
+	}
+	// Output:
+	// 1 false <nil>
+	// 1 true <nil>
+}
+
+// A value is changed only if it is still the one that was seen.
+func ExampleMap_CompareAndSwap() {
+	m := hashtab.New[string, int](100)
+	old, present, err := m.Swap("a", 1)
+	fmt.Println(old, present, err)
+	for range 2 {
+		swapped, err := m.CompareAndSwap("a", 1, 2)
+		fmt.Println(swapped, err)
+	}
+	// Output:
+	// 0 false <nil>
+	// true <nil>
+	// false <nil>
 }

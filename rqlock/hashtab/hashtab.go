@@ -3,15 +3,11 @@ package hashtab
 import (
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"iter"
+	"math"
 	"math/bits"
-	"math/rand/v2"
-	"reflect"
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
@@ -22,6 +18,7 @@ var (
 	ErrFull     = errors.New("hashtab: full")
 	ErrFlag     = errors.New("hashtab: unknown flag")
 	ErrAction   = errors.New("hashtab: unknown action")
+	ErrCompare  = errors.New("hashtab: values that cannot be compared")
 )
 
 // A Flag tells Update which keys it is for.
@@ -37,69 +34,272 @@ func (f Flag) unknown() error {
 	return fmt.Errorf("%w %d: use Any, NoExist or Exist", ErrFlag, f)
 }
 
-// A Map is a hash table with a limited number of elements. Make it with [New],
-// [NewOnDemand] or [NewLRU]. All methods may be called by many goroutines at once.
+// A Map is a hash table. Make it with [New], [NewOnDemand], [NewGrowing], [NewLRU] or
+// [NewLRUWith]: the methods of any other Map panic. All methods may be called by many
+// goroutines at once.
 type Map[K comparable, V any] struct {
-	seed    maphash.Seed
-	secret  secret // zero if keys are not integers of 64 bits
-	buckets []bucket[K, V]
-	keys    words.Layout[K]
-	values  words.Layout[V]
-
-	limit int64
-	len   atomic.Int64 // elements that are present, or about to be added
-	store store[K, V]
-	lru   *lru // nil: a full map returns ErrFull
+	table      atomic.Pointer[table[K, V]]
+	hasher     hasher[K]
+	quick      bool // Lookup's fast path is for this map
+	reuses     bool // elements are reused
+	atomic     bool // a value is one word at most: values.Atomic()
+	maxBuckets int
+	keys       words.Layout[K]
+	values     words.Layout[V]
+	store      store[K, V]
+	lru        *lru[K, V] // nil: a full map returns ErrFull
+	tally      tally      // nil: seats counts
+	seats      seats
+	locked     atomic.Uint64 // lookups that had to take a lock
 }
 
-// New returns a map for up to capacity elements. It allocates memory for all of them; later
-// nothing is allocated. It panics if capacity is not positive.
+// New returns a map for up to capacity elements. It allocates memory for all of them, and
+// later nothing is allocated, if neither a key nor a value is larger than four words. Larger
+// ones are allocated one by one, like those of [NewOnDemand]. New panics if capacity is not
+// positive, or too large to be allocated.
 func New[K comparable, V any](capacity int) *Map[K, V] {
-	m := NewOnDemand[K, V](capacity)
-	m.store.preallocate(capacity)
+	m := newMap[K, V]("New", capacity, capacity, newLoad)
+	if reusable[K, V]() {
+		m.preallocate("New", capacity)
+	}
 	return m
 }
 
-// NewOnDemand returns a map for up to limit elements. Each element is allocated when it is
-// added, and left to the garbage collector when it is deleted. NewOnDemand panics if limit
-// is not positive.
+// NewOnDemand returns a map for up to limit elements. It begins small and grows like one
+// made by [NewGrowing]. Each element is allocated when it is added, and left to the garbage
+// collector when it is deleted. NewOnDemand panics if limit is not positive. A limit of 1<<32
+// or more counts as 1<<32 - 1 (on 32 bits, one of 1<<26 as 1<<26 - 1).
 func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
-	if limit <= 0 {
-		panic(fmt.Sprintf("hashtab: room for %d elements: must be positive", limit))
-	}
-	logBuckets := bits.Len(uint(limit-1)/2 | 1) // one or two elements each if the map is full
-	m := &Map[K, V]{
-		seed: maphash.MakeSeed(), secret: secretOf[K](), buckets: make([]bucket[K, V], 1<<logBuckets),
-		keys: words.LayoutOf[K](), values: words.LayoutOf[V](), limit: int64(limit),
-	}
-	attributes.NameEach(m.buckets, "hashtab.Map.buckets")
+	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements), maxLoad)
+}
+
+// NewGrowing returns a map without a limit. When it has too few buckets for its elements,
+// it moves them to twice as many. Every later call that changes the map moves a few of them.
+// Lookups go on meanwhile, and take no lock. The map never has fewer buckets again.
+func NewGrowing[K comparable, V any]() *Map[K, V] {
+	m := newMap[K, V]("NewGrowing", math.MaxInt, fewElements, maxLoad)
+	m.tally = newTally()
 	return m
 }
 
-// Len returns the number of elements, including those that other goroutines are about to
-// add.
-func (m *Map[K, V]) Len() int { return int(m.len.Load()) }
+const (
+	fewElements = 64 // those that a growing map begins with have room in its first table
+	newLoad     = 2  // elements for each bucket of a map made by New: less than maxLoad for speed
 
-// Lookup returns k's value, and whether k is present. It takes no lock.
-func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
-	var hash uint64
-	if m.secret.known() { // This is m.hash, which the compiler does not inline.
-		hash = m.secret.hash(wordOf(&k))
-	} else {
-		hash = m.hash(k)
+	// maxElements is how many elements a map can count.
+	maxElements = 1<<(26+6*(bits.UintSize/64)) - 1
+)
+
+// newMap returns a map that may grow to limit elements, with one bucket for each load of n.
+func newMap[K comparable, V any](name string, limit, n, load int) *Map[K, V] {
+	if limit <= 0 {
+		panic(fmt.Sprintf("hashtab.%s: room for %d elements: must be positive", name, limit))
 	}
-	b := m.bucket(hash)
-	// What is read counts only if the header is the same afterwards. Neither a key nor a
-	// value may be looked at before that, so both are read at once: there is mostly only
-	// one candidate.
+	m := &Map[K, V]{
+		hasher: newHasher[K](), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
+		maxBuckets: 1 << logBuckets(limit, maxLoad), seats: newSeats(limit),
+	}
+	m.atomic, m.quick = m.values.Atomic(), m.hasher.secret.known()
+	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n, load))) })
+	return m
+}
+
+// logBuckets returns the logarithm of the number of buckets for n elements.
+func logBuckets(n, load int) int { return max(1, bits.Len(uint(min(n, maxElements)-1)/uint(load))) }
+
+// allocate calls f, which allocates memory for n elements. If there cannot be so much, it
+// panics with a message that names the constructor.
+func allocate(name string, n int, f func()) {
+	defer func() {
+		if n > maxElements || recover() != nil {
+			panic(fmt.Sprintf("hashtab.%s: room for %d elements: too large to be allocated", name, n))
+		}
+	}()
+	if n <= maxElements {
+		f()
+	}
+}
+
+// preallocate allocates all elements of a map that reuses them.
+func (m *Map[K, V]) preallocate(name string, n int) {
+	allocate(name, n, func() { m.store.preallocate(n) })
+	m.reuses = true
+}
+
+// made returns m's table. It panics if m has none.
+func (m *Map[K, V]) made() *table[K, V] {
+	t := m.table.Load()
+	if t == nil {
+		panic("hashtab: a Map that was not made by New, NewOnDemand, NewGrowing, NewLRU or NewLRUWith")
+	}
+	return t
+}
+
+// Len returns the number of elements. It counts those that other goroutines add or delete
+// at the moment, and those that have expired and are not deleted yet. In a map with a limit
+// it is never above that.
+func (m *Map[K, V]) Len() int {
+	m.made()
+	switch {
+	case m.lru != nil:
+		return int(m.lru.len.Load())
+	case m.tally != nil:
+		return m.tally.len()
+	}
+	return m.seats.len()
+}
+
+// Lookup returns k's value, and whether k is present. It takes no lock, unless it has failed
+// many times to copy an element that is reused all the time.
+func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
+	if !m.quick {
+		return m.lookup(k, true)
+	}
+	hash := m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	b := m.table.Load().bucket(hash)
+	h := b.header.load()
+	may := h.candidates(tagOf(hash))
+	if may == 0 {
+		if h&(inChain(hash)|movedBit) == 0 {
+			return v, false // There is no hint of k.
+		}
+	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
+		if key := e.key.LoadWord(&m.keys); key == k {
+			if !m.reuses {
+				return m.value(e), true
+			}
+			if large[V]() {
+				v = e.value.Load(&m.values)
+			} else {
+				v = e.value.LoadWord(&m.values)
+			}
+			if !h.changing() && b.header.load() == h {
+				return v, true
+			}
+		}
+	}
+	return m.lookupIn(b, hash, k, true)
+}
+
+// large reports whether a value is larger than a word.
+func large[V any]() bool { return unsafe.Sizeof(*new(V)) > unsafe.Sizeof(uintptr(0)) }
+
+// Peek is [Map.Lookup] that is not counted as a use of the element. A map made by [New],
+// [NewOnDemand] or [NewGrowing] counts none.
+func (m *Map[K, V]) Peek(k K) (v V, ok bool) { return m.lookup(k, false) }
+
+// lookup is Lookup for all maps. It counts a use if it is to.
+func (m *Map[K, V]) lookup(k K, use bool) (v V, ok bool) {
+	t := m.made()
+	var hash uint64
+	if m.hasher.secret.known() { // This is m.hash, which the compiler does not inline.
+		hash = m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	} else {
+		hash = hashOf(m.hasher.seed, k)
+	}
+	b := t.bucket(hash)
+	h := b.header.load()
+	may := h.candidates(tagOf(hash))
+	if may == 0 {
+		if h&(inChain(hash)|movedBit) == 0 {
+			return v, false // There is no hint of k.
+		}
+	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
+		if m.reuses {
+			// Neither may be looked at before the header is known to be the same.
+			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
+			if !h.changing() && b.header.load() == h && key == k && (m.lru == nil || m.used(e, use)) {
+				return v, true
+			}
+		} else if *e.key.Fixed() == k && (m.lru == nil || m.used(e, use)) {
+			return m.value(e), true
+		}
+	}
+	return m.lookupIn(b, hash, k, use)
+}
+
+// lookupIn goes on where the first place of the bucket does not have k.
+func (m *Map[K, V]) lookupIn(b *bucket[K, V], hash uint64, k K, use bool) (v V, ok bool) {
+	if m.reuses {
+		e, v := m.lookupReused(b, hash, k)
+		return v, e != nil && m.used(e, use)
+	}
+	h := b.header.load()
+	if h.moved() {
+		_, b = m.follow(hash)
+		h = b.header.load() // It may have moved again. What it had then is still there.
+	}
+	e := b.search(h, hash, k)
+	if e == nil || !m.used(e, use) {
+		return v, false
+	}
+	return m.value(e), true
+}
+
+// used reports whether an element that was found is present, and counts a use if it is to.
+func (m *Map[K, V]) used(e *elem[K, V], use bool) bool {
+	if m.lru == nil {
+		return true
+	}
+	n := m.node(e)
+	if m.lru.expired(n) {
+		return false
+	}
+	if use {
+		m.lru.use(n)
+	}
+	return true
+}
+
+// search returns k's element, or nil, in a bucket whose elements are not reused. If k is not
+// found, it was absent at some moment, because it had no other place in between.
+func (b *bucket[K, V]) search(h header, hash uint64, k K) *elem[K, V] {
+	for may := h.candidates(tagOf(hash)); may != 0; may = may.rest() {
+		if e := b.slots[may.first()].Load(); e != nil && *e.key.Fixed() == k { // acquire: pairs with release in link
+			return e
+		}
+	}
+	if h&inChain(hash) == 0 {
+		return nil
+	}
+	for c := b.chain.Load(); c != nil; c = c.next.Load() { // acquire: pairs with release in link
+		if e := c.elem.Load(); *e.key.Fixed() == k {
+			return e
+		}
+	}
+	return nil
+}
+
+// value returns the value of an element that is not reused.
+func (m *Map[K, V]) value(e *elem[K, V]) V {
+	if large[V]() {
+		return *e.value.Fixed()
+	}
+	return e.value.LoadWord(&m.values) // acquire: pairs with release in replace
+}
+
+// readerTries is how often a reader tries to copy what is reused all the time, before it takes
+// the lock.
+const readerTries = 100
+
+// lookupReused is lookup for elements that are reused. What it reads counts only if the
+// header is the same afterwards. Neither a key nor a value may be looked at before that, so
+// both are read at once: there is mostly only one candidate.
+func (m *Map[K, V]) lookupReused(b *bucket[K, V], hash uint64, k K) (e *elem[K, V], v V) {
+	tries := 0
 again:
 	for ; ; b.header.settle() {
+		if tries++; tries%readerTries == 0 {
+			if e, v, ok := m.lookupLocked(b, hash, k); ok {
+				return e, v
+			}
+		}
 		h := b.header.load()
 		if h.changing() {
 			continue
 		}
-		for may := h.candidates(tagOf(hash)); may != 0; {
-			e := b.slots[may.next()].Load()
+		for may := h.candidates(tagOf(hash)); may != 0; may = may.rest() {
+			e := b.slots[may.first()].Load()
 			if e == nil {
 				continue
 			}
@@ -108,204 +308,339 @@ again:
 				continue again
 			}
 			if key == k {
-				m.touch(e)
-				return v, true
+				return e, v
 			}
 		}
-		for e := m.next(b.slots[last].Load()); e != nil; e = m.next(e) {
+		for c := b.chain.Load(); c != nil && h&inChain(hash) != 0; c = c.next.Load() {
+			e := c.elem.Load()
+			if e == nil {
+				continue again
+			}
 			key, v := e.key.Load(&m.keys), e.value.Load(&m.values)
 			if b.header.load() != h { // The chain may have led into another bucket.
 				continue again
 			}
 			if key == k {
-				m.touch(e)
-				return v, true
+				return e, v
 			}
 		}
 		if b.header.load() == h {
-			return v, false
+			return nil, v
 		}
 	}
 }
 
-// touch notes that e is used, if the map keeps account of that.
-func (m *Map[K, V]) touch(e *elem[K, V]) {
-	if m.lru != nil {
-		m.lru.touch(m.store.index(e))
+// lookupLocked looks k up with the bucket locked, or returns false if it cannot be locked.
+// Then its holder is this goroutine, or waits, so that the bucket does not change for now.
+func (m *Map[K, V]) lookupLocked(b *bucket[K, V], hash uint64, k K) (e *elem[K, V], v V, ok bool) {
+	m.locked.Add(1)
+	if b.lock.Lock() != nil {
+		return nil, v, false
 	}
-}
-
-// number returns the number of the bucket for keys with the hash.
-func (m *Map[K, V]) number(hash uint64) uint64 { return hash >> 32 & uint64(len(m.buckets)-1) }
-
-func (m *Map[K, V]) bucket(hash uint64) *bucket[K, V] { return &m.buckets[m.number(hash)] }
-
-// hash returns k's hash. All its bits are of use.
-func (m *Map[K, V]) hash(k K) uint64 {
-	if m.secret.known() {
-		return m.secret.hash(wordOf(&k))
+	defer b.lock.Unlock()
+	if e = m.find(b, hash, k).e; e != nil {
+		v = *e.value.Fixed()
 	}
-	return maphash.Comparable(m.seed, k)
-}
-
-// wordOf returns an integer of 64 bits.
-func wordOf[K comparable](k *K) uint64 { return *(*uint64)(unsafe.Pointer(k)) }
-
-// A secret hashes an integer of 64 bits by two products, like wyhash (Wang, 2019), which
-// takes less time than maphash's calls. One product is not enough: for one secret in about
-// 200, keys at a fixed distance would all fall into one bucket.
-type secret [3]uint64
-
-// secretOf returns a random secret, or zero if K is not an integer of 64 bits.
-func secretOf[K comparable]() (s secret) {
-	switch t := reflect.TypeFor[K](); t.Kind() {
-	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Uintptr:
-		if t.Size() == 8 {
-			s = secret{rand.Uint64(), rand.Uint64() | 1, rand.Uint64() | 1}
-		}
-	}
-	return s
-}
-
-func (s *secret) known() bool { return s[1] != 0 }
-
-func (s *secret) hash(x uint64) uint64 { return fold(fold(x^s[0], s[1]), s[2]) }
-
-// fold returns the exclusive or of the halves of a product.
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a, b)
-	return hi ^ lo
-}
-
-// find returns k's element in b, or nil. The caller holds b's lock, so nothing changes
-// meanwhile.
-func (m *Map[K, V]) find(b *bucket[K, V], hash uint64, k K) *elem[K, V] {
-	for may := b.header.load().candidates(tagOf(hash)); may != 0; {
-		if e := b.slots[may.next()].Load(); e != nil && e.key.Load(&m.keys) == k {
-			return e
-		}
-	}
-	for e := m.next(b.slots[last].Load()); e != nil; e = m.next(e) {
-		if e.key.Load(&m.keys) == k {
-			return e
-		}
-	}
-	return nil
+	return e, v, true
 }
 
 // Update sets k's value. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
 // that, [ErrFlag] for an unknown flag, [ErrFull] if there is no room, or the lock's error.
 func (m *Map[K, V]) Update(k K, v V, flag Flag) error {
+	_, err := m.set(k, &v, flag, nil)
+	return err
+}
+
+// Swap sets k's value. It returns the value that k had, and whether k was present. It
+// returns [ErrFull] if there is no room, or the lock's error.
+func (m *Map[K, V]) Swap(k K, v V) (old V, present bool, err error) {
+	present, err = m.set(k, &v, Any, &old)
+	return old, present, err
+}
+
+// LoadOrStore returns k's value and true if k is present. Otherwise it adds k and returns v
+// and false. It returns [ErrFull] if there is no room, or the lock's error. If k is present,
+// it takes no lock.
+func (m *Map[K, V]) LoadOrStore(k K, v V) (actual V, loaded bool, err error) {
+	if old, ok := m.Lookup(k); ok {
+		return old, true, nil
+	}
+	switch _, err = m.set(k, &v, NoExist, &actual); {
+	case err == ErrExist:
+		return actual, true, nil
+	case err != nil:
+		return actual, false, err
+	}
+	return v, false, nil
+}
+
+// set does what Update does. If old is not nil, it gets the value that k had. It reports
+// whether k was present.
+func (m *Map[K, V]) set(k K, v *V, flag Flag, old *V) (present bool, err error) {
 	if flag > Exist {
-		return flag.unknown()
+		return false, flag.unknown()
 	}
 	hash := m.hash(k)
-	b := m.bucket(hash)
-	if err := b.lock.Lock(); err != nil {
-		return err
+	if m.lru != nil {
+		return m.setCached(hash, k, v, flag, old)
 	}
-	defer b.lock.Unlock()
-	e := m.find(b, hash, k)
+	t, b, err := m.lock(hash)
+	if err != nil {
+		return false, err
+	}
+	at := m.find(b, hash, k)
+	if at.e != nil && old != nil {
+		*old = m.get(at.e)
+	}
+	switch err = flag.check(at.e != nil); {
+	case err != nil:
+	case at.e != nil:
+		m.replace(b, at, v)
+	default:
+		err = m.insert(t, b, hash, k, v)
+	}
+	b.lock.Unlock()
+	m.help()
+	return at.e != nil, err
+}
+
+// check returns the error of a flag that does not allow a key to be present, or absent.
+func (f Flag) check(present bool) error {
 	switch {
-	case e != nil && flag == NoExist:
+	case present && f == NoExist:
 		return ErrExist
-	case e == nil && flag == Exist:
+	case !present && f == Exist:
 		return ErrNotExist
-	case e == nil:
-		return m.insert(b, hash, k, v)
-	}
-	m.replace(b, e, v)
-	return nil
-}
-
-// The caller of insert, replace, remove, takeOut and newElem holds b's lock.
-
-func (m *Map[K, V]) insert(b *bucket[K, V], hash uint64, k K, v V) error {
-	e := m.newElem(b)
-	if e == nil {
-		return ErrFull
-	}
-	b.header.change(func(h header) header {
-		e.key.Store(&m.keys, k)
-		e.value.Store(&m.values, v)
-		return m.link(b, h, e, tagOf(hash))
-	})
-	if m.lru != nil {
-		m.lru.enter(m.store.index(e), m.number(hash))
 	}
 	return nil
 }
 
-func (m *Map[K, V]) replace(b *bucket[K, V], e *elem[K, V], v V) {
-	if m.values.Atomic() {
-		// The version stays: a reader gets the old value or the new one.
-		e.value.Store(&m.values, v) // release: pairs with acquire in Lookup's load
-	} else {
-		b.header.change(func(h header) header {
-			e.value.Store(&m.values, v)
-			return h
-		})
-	}
-	m.touch(e)
-}
-
-func (m *Map[K, V]) remove(b *bucket[K, V], e *elem[K, V]) {
-	m.takeOut(b, e)
-	m.store.put(e)
-	m.len.Add(-1)
-}
-
-// takeOut removes e from b, but does not give it back to the store.
-func (m *Map[K, V]) takeOut(b *bucket[K, V], e *elem[K, V]) {
-	b.header.change(func(h header) header {
-		h = m.unlink(b, h, e)
-		if m.store.unused != nil { // The element stays: let go of what it refers to.
-			e.key.Store(&m.keys, *new(K))
-			e.value.Store(&m.values, *new(V))
+// setCached is set for a map that evicts.
+func (m *Map[K, V]) setCached(hash uint64, k K, v *V, flag Flag, old *V) (present bool, err error) {
+	weight := m.weigh(k, v)
+	var x exit[K, V]
+	for {
+		t, b, err := m.lock(hash)
+		if err != nil {
+			m.leave(&x)
+			return false, err
 		}
-		return h
-	})
-	if m.lru != nil {
-		m.lru.leave(m.store.index(e))
+		at, live := m.findLive(b, hash, k)
+		if live && old != nil {
+			*old = m.get(at.e)
+		}
+		if err = flag.check(live); err == nil {
+			err = m.putCached(t, b, at, hash, k, v, weight, &x)
+		}
+		b.lock.Unlock()
+		if err == errBusy {
+			if err = x.await(); err == nil {
+				continue
+			}
+		}
+		m.leave(&x)
+		return live, err
 	}
 }
 
-// newElem returns an element that is in no bucket, or nil if there is none.
-func (m *Map[K, V]) newElem(b *bucket[K, V]) *elem[K, V] {
-	if m.len.Add(1) <= m.limit {
-		if e := m.store.get(); e != nil {
-			return e
-		}
+// An exit has what a call does after it has unlocked its bucket.
+type exit[K comparable, V any] struct {
+	evicted []pair[K, V]  // for OnEvict
+	busy    *bucket[K, V] // where an element was to be evicted
+}
+
+func (m *Map[K, V]) leave(x *exit[K, V]) {
+	m.help()
+	for _, p := range x.evicted {
+		m.lru.onEvict(p.k, p.v)
 	}
-	m.len.Add(-1)
-	if m.lru == nil {
+}
+
+// The callers of the following methods hold b's lock.
+
+// findLive returns k's place in b, and whether k is present: an element that has expired
+// has a place, but is not present.
+func (m *Map[K, V]) findLive(b *bucket[K, V], hash uint64, k K) (at place[K, V], live bool) {
+	at = m.find(b, hash, k)
+	return at, at.e != nil && !m.expired(at.e)
+}
+
+// get returns an element's value.
+func (m *Map[K, V]) get(e *elem[K, V]) V { return *e.value.Fixed() }
+
+// put sets the value of the element that is at a place, or adds it if there is none.
+func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v *V, weight int64, x *exit[K, V]) error {
+	switch {
+	case m.lru != nil:
+		return m.putCached(t, b, at, hash, k, v, weight, x)
+	case at.e != nil:
+		m.replace(b, at, v)
 		return nil
 	}
-	return m.evict(b)
+	return m.insert(t, b, hash, k, v)
+}
+
+func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v *V) error {
+	var seat *seat
+	if m.tally == nil {
+		if seat = m.seats.take(); seat == nil {
+			return ErrFull
+		}
+	}
+	var chained bool
+	if m.reuses {
+		chained = m.fill(b, m.store.take(), hash, k, v)
+	} else {
+		e, c := newElem(b, k, v)
+		_, chained = b.link(b.header.load(), e, c, hash)
+	}
+	if m.tally == nil {
+		seat.arrived()
+	} else {
+		m.tally.add(1)
+	}
+	if chained {
+		m.grow(t)
+	}
+	return nil
+}
+
+// fill adds k in e, which is reused. It reports whether that is in the chain.
+func (m *Map[K, V]) fill(b *bucket[K, V], e *elem[K, V], hash uint64, k K, v *V) (chained bool) {
+	h := b.open()
+	e.key.Store(&m.keys, k)
+	e.value.Store(&m.values, *v)
+	h, chained = b.link(h, e, m.store.cell(e), hash)
+	b.close(h)
+	return chained
+}
+
+// open makes b's version odd: elements that are reused are about to change. It returns the
+// header for close.
+func (b *bucket[K, V]) open() header {
+	h := b.header.load() + oneVersion
+	b.header.store(h) // before anything changes: pairs with acquire in lookupReused
+	return h
+}
+
+func (b *bucket[K, V]) close(h header) {
+	b.header.store(h + oneVersion) // release: pairs with acquire in lookupReused
+}
+
+// replace sets the value of a present element.
+func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v *V) {
+	switch {
+	case m.atomic:
+		// The version stays: a reader gets the old value or the new one.
+		at.e.value.Store(&m.values, *v) // release: pairs with acquire in lookup
+	case m.reuses:
+		h := b.open()
+		at.e.value.Store(&m.values, *v)
+		b.close(h)
+	case m.lru != nil:
+		e := &cached[K, V]{node: m.node(at.e)}
+		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), *v
+		at.in.Store(&e.elem) // release: pairs with acquire in lookup
+	default:
+		e := new(elem[K, V])
+		*e.key.Fixed(), *e.value.Fixed() = *at.e.key.Fixed(), *v
+		at.in.Store(e) // release: pairs with acquire in lookup
+	}
+}
+
+// remove removes a present element. In a map made by NewLRU, the caller holds the lock of
+// its queues, too.
+func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
+	var seat *seat
+	if m.lru == nil && m.tally == nil {
+		seat = m.seats.leaving()
+	}
+	if m.lru != nil {
+		m.lru.remove(m.node(at.e))
+	}
+	if m.reuses {
+		h := b.unlink(b.open(), at)
+		// The element stays: let go of what it refers to.
+		at.e.key.Store(&m.keys, *new(K))
+		at.e.value.Store(&m.values, *new(V))
+		if at.cell != nil {
+			at.cell.next.Store(nil)
+		}
+		b.close(h)
+		m.store.put(at.e)
+	} else {
+		b.unlink(b.header.load(), at)
+	}
+	if seat != nil {
+		seat.left()
+	} else if m.tally != nil {
+		m.tally.add(-1)
+	}
 }
 
 // Delete removes k. It returns [ErrNotExist] if k is not present, or the lock's error.
-func (m *Map[K, V]) Delete(k K) error {
-	_, err := m.LookupAndDelete(k)
-	return err
-}
+func (m *Map[K, V]) Delete(k K) error { return m.delete(k, nil) }
 
 // LookupAndDelete removes k and returns its value, in one step. It returns [ErrNotExist] if
 // k is not present, or the lock's error.
 func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
+	err = m.delete(k, &v)
+	return v, err
+}
+
+// delete does what LookupAndDelete does. If old is not nil, it gets the value.
+func (m *Map[K, V]) delete(k K, old *V) error {
 	hash := m.hash(k)
-	b := m.bucket(hash)
-	if err := b.lock.Lock(); err != nil {
-		return v, err
+	_, b, err := m.lock(hash)
+	if err != nil {
+		return err
 	}
-	defer b.lock.Unlock()
-	e := m.find(b, hash, k)
-	if e == nil {
-		return v, ErrNotExist
+	at, live := m.findLive(b, hash, k)
+	if live && old != nil {
+		*old = m.get(at.e)
 	}
-	v = e.value.Load(&m.values)
-	m.remove(b, e)
-	return v, nil
+	var x exit[K, V]
+	if at.e != nil {
+		err = m.removeOne(b, at, live, &x)
+	}
+	b.lock.Unlock()
+	m.leave(&x)
+	if err == nil && !live {
+		return ErrNotExist
+	}
+	return err
+}
+
+// removeOne removes an element, which is present unless it has expired.
+func (m *Map[K, V]) removeOne(b *bucket[K, V], at place[K, V], live bool, x *exit[K, V]) error {
+	if m.lru != nil {
+		if err := m.lru.lock.Lock(); err != nil {
+			return err
+		}
+		defer m.lru.lock.Unlock()
+	}
+	if live {
+		m.remove(b, at)
+	} else {
+		m.drop(b, at, x)
+	}
+	return nil
+}
+
+// CompareAndSwap sets k's value to new if k is present and its value equals old, and reports
+// whether it did. It returns the lock's error, or [ErrCompare] if the values cannot be
+// compared by ==.
+func (m *Map[K, V]) CompareAndSwap(k K, old, new V) (swapped bool, err error) {
+	if !comparableValue(old) {
+		return false, fmt.Errorf("%w: %T", ErrCompare, old)
+	}
+	_, _, err = m.Compute(k, func(v V, present bool) (V, Action) {
+		if swapped = present && any(v) == any(old); swapped {
+			return new, Set
+		}
+		return v, Keep
+	})
+	return swapped && err == nil, err
 }
 
 // An Action tells Compute what to do with an element.
@@ -322,75 +657,130 @@ func (a Action) unknown() error {
 }
 
 // Compute locks k's bucket, calls f with k's value and true, or with the zero value and
-// false if k is not present, and does what f returns. If f panics, nothing changes.
+// false if k is not present, and does what f returns. It returns k's value afterwards, and
+// whether k is present. If f panics, nothing changes.
 //
 // f may use the map. A call that needs a lock which this goroutine holds, or which is held
 // by a goroutine that waits for this one, returns a [*rqlock.DeadlockError].
 //
 // Compute returns [ErrFull] if there is no room, [ErrAction] for an unknown action, or the
-// lock's error. Only in the last case f was not called.
-func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) error {
+// lock's error. f was called unless the bucket's lock failed. With an error k's value has not
+// changed.
+func (m *Map[K, V]) Compute(k K, f func(old V, present bool) (V, Action)) (v V, present bool, err error) {
+	var x exit[K, V]
+	v, present, err = m.compute(k, f, &x)
+	m.leave(&x)
+	return v, present, err
+}
+
+func (m *Map[K, V]) compute(k K, f func(old V, present bool) (V, Action), x *exit[K, V]) (v V, present bool, err error) {
 	hash := m.hash(k)
-	b := m.bucket(hash)
-	if err := b.lock.Lock(); err != nil {
-		return err
+	t, b, err := m.lock(hash)
+	if err != nil {
+		return v, false, err
 	}
 	defer b.lock.Unlock()
 	var old V
-	e := m.find(b, hash, k)
-	if e != nil {
-		old = e.value.Load(&m.values)
+	at, live := m.findLive(b, hash, k)
+	if live {
+		old = m.get(at.e)
 	}
-	switch v, action := f(old, e != nil); action {
+	switch v, action := f(old, live); action {
 	case Keep:
 	case Set:
-		if e == nil {
-			return m.insert(b, hash, k, v)
+		if err = m.putNow(t, b, at, hash, k, &v, x); err == nil {
+			return v, true, nil
 		}
-		m.replace(b, e, v)
 	case Remove:
-		if e != nil {
-			m.remove(b, e)
+		if at.e != nil {
+			err = m.removeOne(b, at, live, x)
+		}
+		if err == nil {
+			return *new(V), false, nil
 		}
 	default:
-		return action.unknown()
+		err = action.unknown()
+	}
+	return old, live, err
+}
+
+// putNow is put that cannot begin again when another bucket is locked: f was called.
+func (m *Map[K, V]) putNow(t *table[K, V], b *bucket[K, V], at place[K, V], hash uint64, k K, v *V, x *exit[K, V]) error {
+	const tries = 100
+	weight := m.weigh(k, v)
+	for range tries {
+		if err := m.put(t, b, at, hash, k, v, weight, x); err != errBusy {
+			return err
+		}
+		yield()
+		at = m.find(b, hash, k) // An element that had expired is gone.
+	}
+	return ErrFull
+}
+
+// Clear deletes all elements that are present during the whole call, bucket by bucket. It
+// is the way to delete keys that are not equal to themselves, like NaN. If a lock fails,
+// Clear returns its error, and has deleted what was in the buckets before.
+func (m *Map[K, V]) Clear() error {
+	for hash := uint64(0); ; {
+		t, b, err := m.lock(hash)
+		if err == nil {
+			err = m.removeAll(b)
+			b.lock.Unlock()
+		}
+		if err != nil {
+			return err
+		}
+		m.help()
+		if hash = t.after(hash); hash == 0 {
+			return nil
+		}
+	}
+}
+
+// removeAll removes all elements of b, or none. The caller holds b's lock.
+func (m *Map[K, V]) removeAll(b *bucket[K, V]) error {
+	if m.lru != nil {
+		if err := m.lru.lock.Lock(); err != nil {
+			return err
+		}
+		defer m.lru.lock.Unlock()
+	}
+	for at := range b.all() {
+		m.remove(b, at)
 	}
 	return nil
 }
 
-// All iterates over the elements, in no particular order. It holds no lock while the loop's
-// body runs, which may use the map in any way. An element that is added or deleted
-// meanwhile may be missing. A key comes twice only if it was deleted and added again.
-func (m *Map[K, V]) All() iter.Seq2[K, V] {
-	return func(yield func(K, V) bool) {
-		var buf []pair[K, V]
-		for i := range m.buckets {
-			buf = m.snapshot(&m.buckets[i], buf[:0])
-			for _, p := range buf {
-				if !yield(p.k, p.v) {
-					return
-				}
-			}
-		}
-	}
+// Stats has numbers of a map. They are read one after the other.
+type Stats struct {
+	Len           int    // elements, as [Map.Len] counts them
+	Limit         int    // how many there may be, or their weight; 0: no limit
+	Buckets       int    // buckets of 64 bytes
+	Moved         int    // of them, those that have moved to twice as many; see [NewGrowing]
+	Weight        int    // of the elements of a map made by [NewLRUWith], if it weighs them
+	Evicted       uint64 // elements that were deleted to make room
+	Expired       uint64 // elements that were deleted because they had expired
+	LockedLookups uint64 // lookups that had to take a lock
 }
 
-type pair[K comparable, V any] struct {
-	k K
-	v V
+// Stats returns the map's numbers.
+func (m *Map[K, V]) Stats() Stats {
+	t := m.made()
+	s := Stats{Len: m.Len(), Buckets: len(t.buckets), Moved: len(t.buckets) - int(t.unmoved.Load()), LockedLookups: m.locked.Load()}
+	switch {
+	case m.lru != nil:
+		m.lru.stats(&s)
+	case m.tally == nil:
+		s.Limit = m.seats.limit
+	}
+	return s
 }
 
-// snapshot appends the elements that a bucket has at one moment to buf, which is empty.
-func (m *Map[K, V]) snapshot(b *bucket[K, V], buf []pair[K, V]) []pair[K, V] {
-	for ; ; b.header.settle() {
-		h := b.header.load()
-		for e := range m.all(b, h) {
-			buf = append(buf, pair[K, V]{e.key.Load(&m.keys), e.value.Load(&m.values)})
-		}
-		if !h.changing() && b.header.load() == h {
-			return buf
-		}
-		clear(buf) // The values may be torn, and are not to be kept.
-		buf = buf[:0]
+// node returns the node of an element of a map made by NewLRU.
+func (m *Map[K, V]) node(e *elem[K, V]) *node {
+	if m.reuses {
+		return &m.lru.nodes[m.store.index(e)]
 	}
+	return (*cached[K, V])(unsafe.Pointer(e)).node
 }

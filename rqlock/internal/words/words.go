@@ -65,17 +65,25 @@ func mark(pointers []bool, t reflect.Type, offset uintptr) (any bool) {
 	return any
 }
 
+// Fixed returns a pointer to the value, for a time when nobody stores.
+func (c *Cell[T]) Fixed() *T { return &c.v }
+
 // Load returns the value. While another goroutine stores, it may return words of several
 // values.
 func (c *Cell[T]) Load(l *Layout[T]) T {
-	if l.one {
-		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
-		return *(*T)(unsafe.Pointer(&w))
+	if unsafe.Sizeof(c.v) <= wordSize {
+		return c.LoadWord(l)
 	}
 	return c.load(l)
 }
 
-func (c *Cell[T]) load(l *Layout[T]) T {
+func (c *Cell[T]) load(l *Layout[T]) (v T) {
+	if l.pointers == nil && unsafe.Alignof(v) == wordSize {
+		for at := uintptr(0); at < unsafe.Sizeof(v); at += wordSize {
+			*(*uintptr)(unsafe.Add(unsafe.Pointer(&v), at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(unsafe.Pointer(c), at)))
+		}
+		return v
+	}
 	var to Cell[T]
 	from, dst := unsafe.Pointer(c), unsafe.Pointer(&to)
 	if l.str {
@@ -83,9 +91,15 @@ func (c *Cell[T]) load(l *Layout[T]) T {
 		*(*uintptr)(unsafe.Add(dst, wordSize)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, wordSize)))
 		return to.v
 	}
-	for i := range l.words {
+	if l.pointers == nil {
+		for at := uintptr(0); at < unsafe.Sizeof(to); at += wordSize {
+			*(*uintptr)(unsafe.Add(dst, at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, at)))
+		}
+		return to.v
+	}
+	for i, pointer := range l.pointers {
 		at := uintptr(i) * wordSize
-		if l.pointers != nil && l.pointers[i] {
+		if pointer {
 			*(*unsafe.Pointer)(unsafe.Add(dst, at)) = atomic.LoadPointer((*unsafe.Pointer)(unsafe.Add(from, at)))
 		} else {
 			*(*uintptr)(unsafe.Add(dst, at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(from, at)))
@@ -93,6 +107,23 @@ func (c *Cell[T]) load(l *Layout[T]) T {
 	}
 	return to.v
 }
+
+// LoadWord is Load for a T of one word at most, which the compiler inlines.
+func (c *Cell[T]) LoadWord(l *Layout[T]) (v T) {
+	switch {
+	case unsafe.Sizeof(v) == 0:
+	case l.one:
+		w := atomic.LoadUintptr((*uintptr)(unsafe.Pointer(c)))
+		return *(*T)(unsafe.Pointer(&w))
+	default:
+		p := atomic.LoadPointer((*unsafe.Pointer)(unsafe.Pointer(c)))
+		return *(*T)(unsafe.Pointer(&p))
+	}
+	return v
+}
+
+// Number reports whether a T is one word that is no pointer.
+func (l *Layout[T]) Number() bool { return l.one }
 
 // Store changes the value. Only one goroutine at a time may call it.
 func (c *Cell[T]) Store(l *Layout[T], v T) {

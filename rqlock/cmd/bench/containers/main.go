@@ -47,6 +47,10 @@ type group struct {
 
 var groups = []group{
 	{"hashtab", mapNotes, maps},
+	{"hashtab, 10,000,000 keys", "The same. It begins with the memory of a map that was filled, in bytes for each element.", manyKeys},
+	{"hashtab, values of some size", valueNotes, values},
+	{"hashtab, behind a writer", hotNotes, hotWriters},
+	{"hashtab, as a cache", cacheNotes, caches},
 	{"freelist", "Each of GOMAXPROCS goroutines takes an element and gives it back.", lists},
 	{"lpmtrie, IPv4", trieNotes, func(rnd *rand.Rand) []comparison { return tries(rnd, false) }},
 	{"lpmtrie, IPv6", "The same for IPv6.", func(rnd *rand.Rand) []comparison { return tries(rnd, true) }},
