@@ -116,32 +116,35 @@ func (t *trie[V]) snapshot() *roots[V] {
 	return t.roots.Load() // acquire: pairs with release in publish
 }
 
-// moments has roots for the body of a loop, which reads each slot once. It has others while
-// they change meanwhile, and then a snapshot. What the body finds the last time it runs is what
+// begin returns roots for a reader that reads each slot once. It reads again while version
+// changes meanwhile, and in its last try has a snapshot. What it finds in its last try is what
 // the trie had at one moment.
-func (t *trie[V]) moments(yield func(*roots[V]) bool) {
-	for try := 0; ; try++ {
-		v := t.version.Load()
-		r := t.roots.Load() // acquire: pairs with release in publish
-		if try == tries {
-			r = t.snapshot()
-		}
-		if !yield(r) || try == tries || t.version.Load() == v {
-			return
-		}
+func (t *trie[V]) begin(try int) (r *roots[V], version uint64) {
+	version = t.version.Load()
+	if try == tries {
+		return t.snapshot(), version
 	}
+	return t.roots.Load(), version // acquire: pairs with release in publish
 }
 
 func (t *trie[V]) match(f family, key []byte, n int) (v *V, bits int) {
-	for r := range t.moments {
+	for try := range tries + 1 {
+		r, version := t.begin(try)
 		v, bits = r[f].match(key, n)
+		if t.version.Load() == version {
+			break
+		}
 	}
 	return v, bits
 }
 
 func (t *trie[V]) get(f family, key []byte, n int) (v *V) {
-	for r := range t.moments {
+	for try := range tries + 1 {
+		r, version := t.begin(try)
 		v = r[f].get(key, n)
+		if t.version.Load() == version {
+			break
+		}
 	}
 	return v
 }
@@ -149,10 +152,14 @@ func (t *trie[V]) get(f family, key []byte, n int) (v *V) {
 // next returns the item after the first n bits of key in this family and those after it. If
 // the key is not present, or n is negative, it returns the first item.
 func (t *trie[V]) next(f family, key []byte, n int) (x item[V], of family, ok bool) {
-	for r := range t.moments {
+	for try := range tries + 1 {
+		r, version := t.begin(try)
 		x, of, ok = r.next(f, key, n)
 		if ok && of == f && n >= 0 && x.is(key, n) { // It was added after the first look.
 			x, of, ok = r.next(f, key, n)
+		}
+		if t.version.Load() == version {
+			break
 		}
 	}
 	return x, of, ok
@@ -183,9 +190,13 @@ func (r *roots[V]) first(f family) (x item[V], of family, ok bool) {
 
 // overlaps reports whether a prefix and the first n bits of key have an address in common.
 func (t *trie[V]) overlaps(f family, key []byte, n int) (yes bool) {
-	for r := range t.moments {
+	for try := range tries + 1 {
+		r, version := t.begin(try)
 		p, _ := r[f].match(key, n)
 		yes = p != nil || !r[f].subnets(key, n, func(item[V]) bool { return false })
+		if t.version.Load() == version {
+			break
+		}
 	}
 	return yes
 }
@@ -199,8 +210,12 @@ func (t *trie[V]) subnets(f family, key []byte, n int) iter.Seq[item[V]] {
 func (t *trie[V]) supernets(f family, key []byte, n int) iter.Seq[item[V]] {
 	return func(yield func(item[V]) bool) {
 		var of []item[V]
-		for r := range t.moments {
+		for try := range tries + 1 {
+			r, version := t.begin(try)
 			of = r[f].supernets(key, n, of[:0])
+			if t.version.Load() == version {
+				break
+			}
 		}
 		for _, x := range slices.Backward(of) {
 			if !yield(x) {
@@ -299,7 +314,7 @@ func (t *trie[V]) remove(f family, key []byte, n int) {
 func (t *trie[V]) publish(r roots[V], len int64) {
 	if r != *t.roots.Load() {
 		fresh := r            // so that r need not be in the heap
-		t.roots.Store(&fresh) // release: pairs with acquire in moments and snapshot
+		t.roots.Store(&fresh) // release: pairs with acquire in begin and snapshot
 	}
 	t.version.Add(1)
 	t.len.Store(len)

@@ -257,14 +257,14 @@ func TestClear(t *testing.T) {
 	}
 }
 
-// TestMoments: a reader whose trie changes again and again gets a snapshot in the end, which
-// does not change.
-func TestMoments(t *testing.T) {
+// TestRepeat: a reader whose trie changes again and again notices, and gets a snapshot in the
+// end, which does not change.
+func TestRepeat(t *testing.T) {
 	table := NewTable[int](2000)
 	at := func(i int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i)}), 24)
 	}
-	i, calls := 0, 0
+	i := 0
 	add := func() {
 		if err := table.Update(at(i), i, NoExist); err != nil {
 			t.Fatal(err)
@@ -278,44 +278,88 @@ func TestMoments(t *testing.T) {
 	for range 400 {
 		add()
 	}
-	for r := range table.trie.moments {
-		calls++
+	for try := range tries + 1 {
+		r, version := table.trie.begin(try)
 		before := count(r)
 		for range 300 {
 			add()
 		}
-		if n := count(r); (n == before) != (calls > tries) {
-			t.Errorf("call %d: %d prefixes before changes, and %d after them", calls, before, n)
+		if n := count(r); (n == before) != (try == tries) || version == table.trie.version.Load() {
+			t.Errorf("try %d: %d prefixes before changes, and %d after them", try, before, n)
 		}
 	}
-	if calls != tries+1 {
-		t.Errorf("the loop's body runs %d times, want %d", calls, tries+1)
+}
+
+// deepMap returns a map with a node for each octet of a long key, and the key.
+func deepMap(t *testing.T) (*Map[int], Key) {
+	const depth = 500
+	m := New[int](8*depth, 2*depth)
+	long := Key{make([]byte, depth), 8 * depth}
+	err := m.Update(long, 1, Any)
+	for i := range depth - 1 {
+		err = errors.Join(err, m.Update(Key{append(make([]byte, i), 1), 8*i + 8}, i, Any))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, long
+}
+
+// TestNotices has the version change all the time. Each method that reads without a lock
+// notices, and ends with a snapshot.
+func TestNotices(t *testing.T) {
+	if runtime.GOMAXPROCS(0) == 1 {
+		t.Skip("the version must change while a method runs")
+	}
+	m, k := deepMap(t)
+	stop := make(chan bool)
+	defer close(stop)
+	go func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				for range 1000 {
+					m.trie.version.Add(1)
+				}
+			}
+		}
+	}()
+	for name, f := range map[string]func(){
+		"Lookup": func() { m.Lookup(k) }, "Get": func() { m.Get(k) }, "NextKey": func() { m.NextKey(k) },
+		"OverlapsPrefix": func() { m.OverlapsPrefix(k) }, "Supernets": func() { m.Supernets(k)(func(Key, int) bool { return true }) },
+	} {
+		before := m.trie.gen.Load()
+		for end := time.Now().Add(patience); m.trie.gen.Load() == before; f() {
+			if time.Now().After(end) {
+				t.Fatalf("%s does not notice that the trie changes", name)
+			}
+		}
 	}
 }
 
 // TestMatchMoment has one of two prefixes present all the time: the shorter one in the root, and
-// the longer one a long way down. Who does not check the version misses both.
+// the longer one a long way down.
 func TestMatchMoment(t *testing.T) {
-	const depth = 500
-	m := New[int](8*depth, 2*depth)
-	long := Key{make([]byte, depth), 8 * depth}
-	for i := range depth - 1 { // a node for each octet
-		m.Update(Key{append(make([]byte, i), 1), 8*i + 8}, i, Any)
-	}
+	m, long := deepMap(t)
 	short := Key{long.Bits, 3}
-	m.Update(long, 1, Any)
 	end := during(300 * time.Millisecond)
 	var wg sync.WaitGroup
-	for range 2 {
+	for name, found := range map[string]func() bool{
+		"Lookup":         func() bool { _, ok := m.Lookup(long); return ok },
+		"OverlapsPrefix": func() bool { return m.OverlapsPrefix(long) },
+		"Supernets": func() (found bool) {
+			for range m.Supernets(long) {
+				found = true
+			}
+			return found
+		},
+	} {
 		wg.Go(func() {
 			for time.Now().Before(end) {
-				_, found := m.Lookup(long)
-				n := 0
-				for range m.Supernets(long) {
-					n++
-				}
-				if over := m.OverlapsPrefix(long); !found || !over || n == 0 {
-					t.Errorf("Lookup finds one: %v, OverlapsPrefix: %v, Supernets: %d of both prefixes", found, over, n)
+				if !found() {
+					t.Errorf("%s misses both prefixes", name)
 					return
 				}
 			}
