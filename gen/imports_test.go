@@ -46,13 +46,15 @@ var arrows = map[string][]string{
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
 
 	// The containers import the lock, never asm.
-	"rqlock/freelist":       {"rqlock", "rqlock/internal/proc"},
+	"rqlock/freelist":       {"rqlock", "rqlock/internal/capacity", "rqlock/internal/proc"},
 	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
-	"rqlock/localstorage":   {"rqlock"},
-	"rqlock/lpmtrie":        {"rqlock"},
-	"rqlock/queuestack":     {"rqlock"},
-	"rqlock/ringbuf":        {"rqlock"},
+	"rqlock/localstorage":   {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/lpmtrie":        {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/queuestack":     {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/ringbuf":        {"rqlock", "rqlock/internal/capacity"},
+
+	"rqlock/internal/capacity": nil,
 
 	// What tests a lock, or a program that uses one.
 	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
