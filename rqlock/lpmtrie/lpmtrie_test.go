@@ -404,10 +404,10 @@ func TestBadKeys(t *testing.T) {
 // TestNew checks that constructors panic if an argument is out of range.
 func TestNew(t *testing.T) {
 	for want, f := range map[string]func(){
-		"rqlock/lpmtrie: capacity 0 cannot be made: NewTable wants a positive number of prefixes": func() { NewTable[int](0) },
-		"rqlock/lpmtrie: capacity -1 cannot be made: New wants a positive number of prefixes":     func() { New[int](8, -1) },
-		"rqlock/lpmtrie: keys of 0 bits cannot be made: New wants 1 to 65536":                     func() { New[int](0, 1) },
-		"rqlock/lpmtrie: keys of 65537 bits cannot be made: New wants 1 to 65536":                 func() { New[int](MaxBits+1, 1) },
+		"rqlock/lpmtrie: capacity 0 cannot be made: NewTable wants 1 or more prefixes": func() { NewTable[int](0) },
+		"rqlock/lpmtrie: capacity -1 cannot be made: New wants 1 or more prefixes":     func() { New[int](8, -1) },
+		"rqlock/lpmtrie: keys of 0 bits cannot be made: New wants 1 to 65536":          func() { New[int](0, 1) },
+		"rqlock/lpmtrie: keys of 65537 bits cannot be made: New wants 1 to 65536":      func() { New[int](MaxBits+1, 1) },
 	} {
 		func() {
 			defer func() {

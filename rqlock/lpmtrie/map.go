@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // A Key is a bit string: the first Len bits of Bits, the most significant bit of each byte
@@ -26,21 +28,21 @@ type Map[V any] struct {
 // MaxBits is the greatest number of bits that a key of a [Map] can have.
 const MaxBits = 1 << 16
 
-// New returns an empty map for up to capacity prefixes of up to bits bits each. It panics if
-// capacity is not positive, or if bits is not from 1 to [MaxBits].
-func New[V any](bits, capacity int) *Map[V] {
+// New returns an empty map for up to limit prefixes of up to bits bits each. It panics if
+// limit is not positive, or if bits is not from 1 to [MaxBits].
+func New[V any](bits, limit int) *Map[V] {
 	if bits < 1 || bits > MaxBits {
 		panic(fmt.Sprintf("rqlock/lpmtrie: keys of %d bits cannot be made: New wants 1 to %d", bits, MaxBits))
 	}
 	m := &Map[V]{bits: bits}
-	m.trie.init("New", capacity)
+	m.trie.init("lpmtrie.New", limit)
 	return m
 }
 
 // made returns the map's trie.
 func (m *Map[V]) made() *trie[V] {
 	if m.trie.limit == 0 {
-		panic("rqlock/lpmtrie: Map was not made by New: call New")
+		capacity.NotMade("lpmtrie.Map", "New")
 	}
 	return &m.trie
 }

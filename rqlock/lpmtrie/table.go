@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // A Table maps prefixes of IPv4 and IPv6 addresses to values. Make it with [NewTable]. All
@@ -17,19 +19,18 @@ type Table[V any] struct {
 	trie trie[V]
 }
 
-// NewTable returns an empty table for up to capacity prefixes, IPv4 and IPv6 together. It
-// panics if capacity is not positive. The capacity is a limit: memory is allocated for the
-// prefixes that there are.
-func NewTable[V any](capacity int) *Table[V] {
+// NewTable returns an empty table for up to limit prefixes, IPv4 and IPv6 together. It
+// panics if limit is not positive. Memory is allocated for the prefixes that there are.
+func NewTable[V any](limit int) *Table[V] {
 	t := new(Table[V])
-	t.trie.init("NewTable", capacity)
+	t.trie.init("lpmtrie.NewTable", limit)
 	return t
 }
 
 // made returns the table's trie.
 func (t *Table[V]) made() *trie[V] {
 	if t.trie.limit == 0 {
-		panic("rqlock/lpmtrie: Table was not made by NewTable: call NewTable")
+		capacity.NotMade("lpmtrie.Table", "NewTable")
 	}
 	return &t.trie
 }

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sync/atomic"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // Errors of a table or map, besides those of its lock.
@@ -99,9 +101,7 @@ type trie[V any] struct {
 
 // init makes a trie for up to limit prefixes. Its caller's constructor has this name.
 func (t *trie[V]) init(constructor string, limit int) {
-	if limit <= 0 {
-		panic(fmt.Sprintf("rqlock/lpmtrie: capacity %d cannot be made: %s wants a positive number of prefixes", limit, constructor))
-	}
+	capacity.Check(constructor, "prefixes", limit, 1, math.MaxInt)
 	t.limit = int64(limit)
 	r := emptyRoots[V]()
 	t.roots.Store(&r)

@@ -4,15 +4,21 @@ package capacity
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
 // Check panics if n is not from least to most. The message names the constructor, like
 // "queuestack.NewQueue", and what n counts.
 func Check(constructor, what string, n, least, most int) {
-	if n < least || n > most {
-		cannot(constructor, n, fmt.Sprintf("be made: %s wants %d to %d %s", after(constructor), least, most, what))
+	if n >= least && n <= most {
+		return
 	}
+	span := fmt.Sprintf("%d to %d", least, most)
+	if most == math.MaxInt {
+		span = fmt.Sprintf("%d or more", least)
+	}
+	cannot(constructor, n, fmt.Sprintf("be made: %s wants %s %s", after(constructor), span, what))
 }
 
 // Make returns n elements. If there cannot be as many on this machine, it panics with a message
