@@ -75,20 +75,22 @@ func (l *List[T]) pushTo(i int, n *Node[T]) {
 // Pop removes a node and returns it. It looks at its own processor's shard first. It returns nil
 // if at some moment of the call no node was free, or if it could not lock all shards and has
 // found none in the others.
-func (l *List[T]) Pop() *Node[T] {
-	id := proc.ID()
-	n, failed := l.popFrom(id)
+func (l *List[T]) Pop() *Node[T] { return l.popFrom(proc.ID()) }
+
+// popFrom is Pop from shard i on.
+func (l *List[T]) popFrom(i int) *Node[T] {
+	n, failed := l.look(i)
 	for n == nil && !failed {
 		before := l.pushes()
-		if n, failed = l.popFrom(id); n == nil && l.pushes() == before {
+		if n, failed = l.look(i); n == nil && l.pushes() == before {
 			return nil // Nothing was pushed to a shard after it was found empty.
 		}
 	}
 	return n
 }
 
-// popFrom looks once at each shard, from shard i on. It reports whether one could not be locked.
-func (l *List[T]) popFrom(i int) (n *Node[T], failed bool) {
+// look looks once at each shard, from shard i on. It reports whether one could not be locked.
+func (l *List[T]) look(i int) (n *Node[T], failed bool) {
 	shards := l.made()
 	for range shards {
 		s := &shards[i%len(shards)]

@@ -173,6 +173,35 @@ func TestNeverNil(t *testing.T) {
 	drain(t, l, users+1)
 }
 
+// TestPushBehind moves elements behind the back of a Pop, to a shard that it has found empty, each
+// time that it looks. There is always one that is free, and Pop returns one in the end.
+func TestPushBehind(t *testing.T) {
+	l := New[int](4)
+	x, y := new(Node[int]), new(Node[int])
+	lock := func(i int) {
+		if err := l.shards[i].lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.pushTo(3, x)
+	lock(3)
+	got := make(chan *Node[int])
+	go func() { got <- l.popFrom(0) }()
+	const reaches = 20 * time.Millisecond // if it takes longer, the test finds less
+	time.Sleep(reaches)                   // It waits for shard 3.
+	lock(2)
+	l.shards[2].push(y)
+	l.shards[3].pop()
+	l.shards[3].lock.Unlock()
+	time.Sleep(reaches) // It waits for shard 2.
+	l.pushTo(0, x)
+	l.shards[2].pop()
+	l.shards[2].lock.Unlock()
+	if n := <-got; n != x {
+		t.Errorf("Pop returns %p, want %p", n, x)
+	}
+}
+
 // TestNotMade: no method works on a list that New has not made.
 func TestNotMade(t *testing.T) {
 	var l List[int]
