@@ -16,7 +16,11 @@ func TestContenders(t *testing.T) {
 	for _, g := range groups {
 		for _, c := range g.build(rnd) {
 			for _, x := range c.of {
-				if ops := x.turn(); ops <= 0 {
+				if x.number != nil {
+					if n := x.number(); n <= 0 {
+						t.Errorf("%s, %s, %s: %v", g.title, c.what, x.name, n)
+					}
+				} else if ops := x.turn(); ops <= 0 {
 					t.Errorf("%s, %s, %s: %d operations", g.title, c.what, x.name, ops)
 				}
 				if x.undo != nil {
@@ -41,8 +45,8 @@ func TestMeasure(t *testing.T) {
 	}
 	next := takes(100)
 	c := comparison{"work", []contender{
-		{"ours", func() int { round++; return next() }, nil},
-		{"theirs", takes(400), func() { undone++ }},
+		{name: "ours", turn: func() int { round++; return next() }},
+		{name: "theirs", turn: takes(400), undo: func() { undone++ }},
 	}}
 	rs := c.measure(1)
 	if rs[0] != (result{20, 1}) || rs[1] != (result{80, 0.25}) || undone != 2 {

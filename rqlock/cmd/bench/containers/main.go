@@ -52,8 +52,11 @@ var groups = []group{
 	{"freelist", "Each of GOMAXPROCS goroutines takes an element and gives it back.", lists},
 	{"lpmtrie, IPv4", trieNotes, func(rnd *rand.Rand) []comparison { return tries(rnd, false) }},
 	{"lpmtrie, IPv6", "The same for IPv6.", func(rnd *rand.Rand) []comparison { return tries(rnd, true) }},
+	{"lpmtrie, 1,000,000 prefixes at once", "A table is built from nothing, per prefix. bart's tables change in place.", builds},
+	{"queuestack", "A queue and a stack beside a channel of the same capacity, 64.", queues},
 	{"ringbuf", "From so many producers to one consumer, per record.", rings},
-	{"localstorage", "The value of one of 1024 objects in one map.", storages},
+	{"localstorage", "The value of one of 1024 objects in one map. Attach + delete: for each of 32,768 objects,\nwhich are apart, or elements of one slice.", storages},
+	{"memory", memoryNotes, memory},
 }
 
 func measure(rounds int, seed uint64, only string) []byte {

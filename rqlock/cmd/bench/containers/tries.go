@@ -59,7 +59,7 @@ func tries(rnd *rand.Rand, v6 bool) []comparison {
 	each := func(what string, turn func(t table) int, undo func(t table)) comparison {
 		c := comparison{what: what}
 		for _, t := range ts {
-			c.of = append(c.of, contender{t.name, func() int { return turn(t) }, func() { undo(t) }})
+			c.of = append(c.of, contender{name: t.name, turn: func() int { return turn(t) }, undo: func() { undo(t) }})
 		}
 		return c
 	}
