@@ -62,7 +62,10 @@ func (r *ring[T]) pushContext(ctx context.Context, v T) error {
 
 // pushOrWait returns a waiter if there is no room.
 func (r *ring[T]) pushOrWait(ctx context.Context, v T) (*waiter[T], error) {
-	if err := r.enter(ctx); err != nil {
+	if ctx.Err() != nil {
+		return nil, gaveUp(ctx)
+	}
+	if err := r.lock.LockContext(ctx); err != nil {
 		return nil, err
 	}
 	defer r.lock.Unlock()
@@ -85,7 +88,10 @@ func (r *ring[T]) popContext(ctx context.Context, end func(*ring[T]) int) (v T, 
 
 // popOrWait returns a waiter if there is no value.
 func (r *ring[T]) popOrWait(ctx context.Context, end func(*ring[T]) int) (v T, w *waiter[T], err error) {
-	if err := r.enter(ctx); err != nil {
+	if ctx.Err() != nil {
+		return v, nil, gaveUp(ctx)
+	}
+	if err := r.lock.LockContext(ctx); err != nil {
 		return v, nil, err
 	}
 	defer r.lock.Unlock()
@@ -93,14 +99,6 @@ func (r *ring[T]) popOrWait(ctx context.Context, end func(*ring[T]) int) (v T, w
 		return v, nil, err
 	}
 	return v, r.poppers.join(v), nil
-}
-
-// enter locks the ring, unless ctx is done.
-func (r *ring[T]) enter(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return gaveUp(ctx)
-	}
-	return r.lock.LockContext(ctx)
 }
 
 func gaveUp(ctx context.Context) error {
