@@ -47,13 +47,15 @@ var arrows = map[string][]string{
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
 
 	// The containers import the lock, never asm.
-	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/proc"},
+	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/capacity", "rqlock/internal/proc"},
 	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/proc", "rqlock/internal/words"},
 	"rqlock/internal/words": nil,
-	"rqlock/localstorage":   {"rqlock"},
-	"rqlock/lpmtrie":        {"rqlock"},
-	"rqlock/queuestack":     {"rqlock"},
-	"rqlock/ringbuf":        {"rqlock"},
+	"rqlock/localstorage":   {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/lpmtrie":        {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/queuestack":     {"rqlock", "rqlock/internal/capacity"},
+	"rqlock/ringbuf":        {"rqlock", "rqlock/internal/capacity"},
+
+	"rqlock/internal/capacity": nil,
 
 	// The operator's view.
 	"rqlock/metrics": {"rqlock", "rqlock/internal/delays", "rqlock/internal/waiter"},

@@ -18,6 +18,16 @@ import (
 
 // ErrDeadlock matches every [*DeadlockError] under errors.Is, ErrTimeout every
 // [*TimeoutError]. So do syscall.EDEADLK and syscall.ETIMEDOUT where they exist.
+//
+// ErrTimeout need not be a mistake in the program. The causes are:
+//
+//   - the limit of LockTimeout, or the deadline of LockContext's context, has passed;
+//   - a holder's section takes longer than the stall timeout;
+//   - a holder waits for something that is no lock of this package, like a channel;
+//   - a holder has ended with the lock held;
+//   - a holder is ready, but does not run: the machine is badly overloaded.
+//
+// In the last case the lock, and everything that it guards, is as it should be: try again.
 var (
 	ErrDeadlock = errors.New("rqlock: deadlock")
 	ErrTimeout  = errors.New("rqlock: timeout")

@@ -4,7 +4,9 @@
 // [List.Push] and [List.Pop] begin with the list of the processor that they run on. So a
 // processor mostly gets the element that it freed last, which is still in its cache, and
 // it rarely meets another processor. If that list is empty, or its lock fails, they go on
-// to the next list.
+// to the next list. While a Pop looks at the lists, others may move elements behind its back. If
+// it finds none and an element was pushed meanwhile, it looks again. So nil means that there was
+// a moment when no element was free.
 //
 //	nodes := make([]freelist.Node[Buffer], 64)
 //	free := freelist.New[Buffer](0)
@@ -19,8 +21,8 @@
 //
 // The locks are resilient (see package rqlock). No method waits for a lock while it holds
 // another one, and no method calls the user's code, so there is no deadlock to report. A
-// lock still times out if its holder does not run for the stall timeout, which happens on
-// a machine that is badly overloaded.
+// lock still times out ([rqlock.ErrTimeout]) if its holder does not run for the stall timeout,
+// which happens on a machine that is badly overloaded.
 //
 //	Push   goes on to the next list, round and round, until one takes the element
 //	Fill   does the same for each element

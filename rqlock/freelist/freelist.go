@@ -2,10 +2,12 @@ package freelist
 
 import (
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 	"github.com/rqlock/rqlock/rqlock/internal/proc"
 )
 
@@ -25,21 +27,31 @@ type List[T any] struct {
 // A shard is the list of one processor. It has two cache lines of its own, because
 // processors prefetch lines in pairs.
 type shard[T any] struct {
-	lock  rqlock.Mutex
-	first *Node[T] // guarded by lock
-	len   int      // guarded by lock
-	_     [128 - unsafe.Sizeof(rqlock.Mutex{}) - 2*unsafe.Sizeof(uintptr(0))]byte
+	lock   rqlock.Mutex
+	pushes atomic.Uint64 // grows under lock, before the push
+	first  *Node[T]      // guarded by lock
+	len    int           // guarded by lock
+	_      [128 - unsafe.Sizeof(rqlock.Mutex{}) - 8 - 2*unsafe.Sizeof(uintptr(0))]byte
 }
 
 // New returns an empty list with the given number of shards: lists with a lock each. If
-// shards is not positive, there is one for each processor: the present GOMAXPROCS.
+// shards is not positive, there is one for each processor: the present GOMAXPROCS. It panics if
+// there cannot be as much memory.
 func New[T any](shards int) *List[T] {
 	if shards <= 0 {
 		shards = runtime.GOMAXPROCS(0)
 	}
-	l := &List[T]{shards: make([]shard[T], shards)}
+	l := &List[T]{shards: capacity.Make[shard[T]]("freelist.New", shards)}
 	attributes.NameEach(l.shards, "freelist.List.shards")
 	return l
+}
+
+// made returns the list's shards.
+func (l *List[T]) made() []shard[T] {
+	if len(l.shards) == 0 {
+		capacity.NotMade("freelist.List", "New")
+	}
+	return l.shards
 }
 
 // Push adds n, which must be in no list. It never fails: if a shard cannot be locked, it
@@ -48,42 +60,70 @@ func (l *List[T]) Push(n *Node[T]) { l.pushTo(proc.ID(), n) }
 
 // pushTo adds n to shard i, or to the first one after it that can be locked.
 func (l *List[T]) pushTo(i int, n *Node[T]) {
+	shards := l.made()
 	for tries := 1; ; tries++ {
-		s := &l.shards[i%len(l.shards)]
+		s := &shards[i%len(shards)]
 		if s.lock.Lock() == nil {
 			s.push(n)
 			s.lock.Unlock()
 			return
 		}
 		i++
-		if tries%len(l.shards) == 0 {
+		if tries%len(shards) == 0 {
 			runtime.Gosched() // All shards have failed: let their holders run.
 		}
 	}
 }
 
-// Pop removes a node and returns it, or returns nil if it finds none. It looks once at
-// each shard, its own processor's first, and skips those that it cannot lock.
-func (l *List[T]) Pop() *Node[T] {
-	id := proc.ID()
-	for i := range l.shards {
-		s := &l.shards[(id+i)%len(l.shards)]
+// Pop removes a node and returns it. It looks at its own processor's shard first. It returns nil
+// if at some moment of the call no node was free, or if it could not lock all shards and has
+// found none in the others.
+func (l *List[T]) Pop() *Node[T] { return l.popFrom(proc.ID()) }
+
+// popFrom is Pop from shard i on.
+func (l *List[T]) popFrom(i int) *Node[T] {
+	n, failed := l.look(i)
+	for n == nil && !failed {
+		before := l.pushes()
+		if n, failed = l.look(i); n == nil && l.pushes() == before {
+			return nil // Nothing was pushed to a shard after it was found empty.
+		}
+	}
+	return n
+}
+
+// look looks once at each shard, from shard i on. It reports whether one could not be locked.
+func (l *List[T]) look(i int) (n *Node[T], failed bool) {
+	shards := l.made()
+	for range shards {
+		s := &shards[i%len(shards)]
+		i++
 		if s.lock.Lock() != nil {
+			failed = true
 			continue
 		}
 		n := s.pop()
 		s.lock.Unlock()
 		if n != nil {
-			return n
+			return n, failed
 		}
 	}
-	return nil
+	return nil, failed
+}
+
+// pushes returns the number of pushes so far.
+func (l *List[T]) pushes() (n uint64) {
+	for i := range l.shards {
+		n += l.shards[i].pushes.Load()
+	}
+	return n
 }
 
 // Fill pushes all nodes, which must be in no list. Each shard gets the same number of
 // them. Neighbours go to the same shard, so that two processors rarely use nodes of one
 // cache line.
 func (l *List[T]) Fill(nodes []Node[T]) {
+	l.made()
 	for i := range nodes {
 		l.pushTo(int(uint64(i)*uint64(len(l.shards))/uint64(len(nodes))), &nodes[i])
 	}
@@ -92,8 +132,9 @@ func (l *List[T]) Fill(nodes []Node[T]) {
 // Len returns the number of nodes in the list. It counts one shard after the other and
 // leaves out those that it cannot lock.
 func (l *List[T]) Len() (n int) {
-	for i := range l.shards {
-		s := &l.shards[i]
+	shards := l.made()
+	for i := range shards {
+		s := &shards[i]
 		if s.lock.Lock() != nil {
 			continue
 		}
@@ -106,6 +147,7 @@ func (l *List[T]) Len() (n int) {
 // The caller of push and pop holds the lock.
 
 func (s *shard[T]) push(n *Node[T]) {
+	s.pushes.Add(1)
 	n.next = s.first
 	s.first = n
 	s.len++

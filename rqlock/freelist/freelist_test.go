@@ -2,6 +2,7 @@ package freelist
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
 // patience bounds waits that end soon if all is well. It is the stall timeout, too, so that
@@ -144,6 +146,82 @@ func TestConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 	drain(t, l, n)
+}
+
+// TestNeverNil has fewer goroutines than elements, and each has one element at a time, so some
+// element is free all the time. Each Pop returns one, though the elements go from list to list.
+func TestNeverNil(t *testing.T) {
+	number := seed.Of(t)
+	const users = 3
+	l := filled(8, users+1)
+	end := during(500 * time.Millisecond)
+	var wg sync.WaitGroup
+	for id := range users {
+		rnd := seed.New(number, id)
+		wg.Go(func() {
+			for i := 0; i%256 != 0 || time.Now().Before(end); i++ {
+				n := l.Pop()
+				if n == nil {
+					t.Error("Pop returns nil, though an element is free")
+					return
+				}
+				l.pushTo(rnd.IntN(8), n)
+			}
+		})
+	}
+	wg.Wait()
+	drain(t, l, users+1)
+}
+
+// TestPushBehind moves elements behind the back of a Pop, to a shard that it has found empty, each
+// time that it looks. There is always one that is free, and Pop returns one in the end.
+func TestPushBehind(t *testing.T) {
+	l := New[int](4)
+	x, y := new(Node[int]), new(Node[int])
+	lock := func(i int) {
+		if err := l.shards[i].lock.Lock(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.pushTo(3, x)
+	lock(3)
+	got := make(chan *Node[int])
+	go func() { got <- l.popFrom(0) }()
+	const reaches = 20 * time.Millisecond // if it takes longer, the test finds less
+	time.Sleep(reaches)                   // It waits for shard 3.
+	lock(2)
+	l.shards[2].push(y)
+	l.shards[3].pop()
+	l.shards[3].lock.Unlock()
+	time.Sleep(reaches) // It waits for shard 2.
+	l.pushTo(0, x)
+	l.shards[2].pop()
+	l.shards[2].lock.Unlock()
+	if n := <-got; n != x {
+		t.Errorf("Pop returns %p, want %p", n, x)
+	}
+}
+
+// TestNotMade: no method works on a list that New has not made.
+func TestNotMade(t *testing.T) {
+	var l List[int]
+	huge := fmt.Sprintf("rqlock/freelist: capacity %d cannot be allocated: give New less", math.MaxInt)
+	for i, f := range []func(){
+		func() { l.Push(new(Node[int])) }, func() { l.Pop() }, func() { l.Fill(nil) }, func() { l.Len() }, func() { New[int](math.MaxInt) },
+	} {
+		func() {
+			want := "rqlock/freelist: List was not made by New: call New"
+			if i == 4 {
+				want = huge
+			}
+			defer func() {
+				if r := fmt.Sprint(recover()); r != want {
+					t.Errorf("call %d panics with %s, want %s", i, r, want)
+				}
+			}()
+			f()
+		}()
+	}
 }
 
 // TestLockFails has each set of locks fail: this goroutine holds them, so it is refused at

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 )
 
 // A bucket is one cache line. It has slots for a few elements, and its header has a few

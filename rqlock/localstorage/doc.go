@@ -26,6 +26,7 @@
 //	GetOrCreate          changes nothing and does not call f
 //	Update, Compute      change nothing and do not call f
 //	Delete               changes nothing
+//	LoadAndDelete        changes nothing
 //	Owner.Destroy        takes no lock, and never fails
 //	Map.Close            takes no lock, and never fails
 //
@@ -34,7 +35,7 @@
 // The error is rqlock's. It matches [rqlock.ErrDeadlock] if the goroutine is in a callback
 // for the same value, or if it is one of several such goroutines that wait for one another
 // in a cycle. It matches [rqlock.ErrTimeout] if another goroutine's callback takes longer
-// than the stall timeout.
+// than the stall timeout, or if a machine that is badly overloaded does not run it for that long.
 //
 // # Why a removal cannot fail
 //
@@ -52,6 +53,11 @@
 // becomes garbage, so do its values, even if they refer to it. The other solution for objects
 // of any type, a map from weak pointers of objects to values, keeps such an object for ever.
 // If you cannot add a field to the type of an object, put a struct with an Owner around it.
+//
+// The owners may be elements of one slice or fields of one object. Nothing is kept by the runtime
+// for the owner itself, whose costs would grow with their number, but for an object that only the
+// owner refers to, and that refers to the owner. Therefore an owner must not have a finalizer
+// ([runtime.SetFinalizer]), which would never run. It may have cleanups ([runtime.AddCleanup]).
 //
 // A map with a destructor keeps a value until the destructor was called. That happens some
 // time after its owner was found to be garbage, in a goroutine of the runtime. In such a map

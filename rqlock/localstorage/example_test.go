@@ -86,3 +86,19 @@ func ExampleMap_Compute() {
 	// Output:
 	// 3 true
 }
+
+// Who takes a value with LoadAndDelete has it: the destructor is not called.
+func ExampleMap_LoadAndDelete() {
+	buffers := localstorage.New((*Conn).Local, func(b []byte) { fmt.Println("dropped:", string(b)) })
+	c := &Conn{name: "10.0.0.1"}
+	if err := buffers.Update(c, []byte("pending"), localstorage.NoExist); err != nil {
+		fmt.Println(err)
+	}
+	b, err := buffers.LoadAndDelete(c)
+	fmt.Println(string(b), err)
+	_, err = buffers.LoadAndDelete(c)
+	fmt.Println(err)
+	// Output:
+	// pending <nil>
+	// localstorage: the owner has no value
+}

@@ -6,9 +6,9 @@ import (
 	"iter"
 	"runtime"
 	"sync/atomic"
-	"weak"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // Errors of a map, besides those of its locks.
@@ -53,7 +53,7 @@ type Map[O, V any] struct {
 	owner   func(*O) *Owner
 	destroy func(V)
 	closed  atomic.Bool
-	cells   registry[cell[O, V]]
+	cells   registry[tie[O, V]]
 	id      identity
 	gone    box[V] // the value of a cell that is gone is &gone
 }
@@ -71,10 +71,21 @@ type cell[O, V any] struct {
 	lock    rqlock.Mutex           // for all changes of value, but for take
 	value   atomic.Pointer[box[V]] // nil: none yet; &m.gone: gone
 	m       *Map[O, V]
-	owner   weak.Pointer[O]
-	cleanup runtime.Cleanup
-	named   atomic.Bool // the lock has a name, as it was waited for: most never are
+	cleanup runtime.Cleanup // the tie's
+	named   atomic.Bool     // the lock has a name, as it was waited for: most never are
 }
+
+// A tie is alive as long as its owner, whose slots alone keep it alive. The map has a weak
+// pointer to it, and the runtime tells the map when it is garbage. Both would take more time for
+// the owner itself, the more owners there are in one object: the runtime keeps what it knows
+// about an object's parts in one list.
+type tie[O, V any] struct {
+	owner *O
+	cell  *cell[O, V]
+	_     [6]uint64 // so that few of them are in one span, which has one such list
+}
+
+func (t *tie[O, V]) gone() bool { return t.cell.gone() }
 
 // New returns an empty map. The function owner returns the Owner of an object, always the
 // same one. The function destroy may be nil. Otherwise it is called once for each value that
@@ -84,10 +95,17 @@ type cell[O, V any] struct {
 //     calling goroutine, which holds no lock of the map;
 //   - because the owner is garbage: in a goroutine of the runtime, which it must not block.
 //
-// It is not called for a value that Compute replaces: the callback, which gets the old value,
-// decides what becomes of it. destroy must not panic.
+// It is not called for a value that Compute replaces or LoadAndDelete removes: the callback, or
+// the caller, has the value and decides what becomes of it. destroy must not panic.
+//
+// New panics if owner is nil.
 func New[O, V any](owner func(*O) *Owner, destroy func(V)) *Map[O, V] {
-	return &Map[O, V]{owner: owner, destroy: destroy}
+	if owner == nil {
+		panic("rqlock/localstorage: New wants a function that returns an object's Owner, and has nil")
+	}
+	m := &Map[O, V]{owner: owner, destroy: destroy}
+	m.cells.gone = (*tie[O, V]).gone
+	return m
 }
 
 // Get returns o's value, and whether there is one. It takes no lock.
@@ -159,6 +177,17 @@ func (m *Map[O, V]) Update(o *O, v V, flag Flag) error {
 	return err
 }
 
+// LoadAndDelete removes o's value and returns it, in one step. The destructor is not called: the
+// value is the caller's. It returns [ErrNotExist] if there is none, [ErrNoOwner], [ErrClosed], or
+// the lock's error.
+func (m *Map[O, V]) LoadAndDelete(o *O) (v V, err error) {
+	removed, err := m.remove(o)
+	if err != nil {
+		return v, err
+	}
+	return removed.v, nil
+}
+
 // Compute locks o's value, calls f with the value and true, or with the zero value and false
 // if there is none, and does what f returns. If f panics, nothing changes.
 //
@@ -191,7 +220,16 @@ func (m *Map[O, V]) Compute(o *O, f func(old V, present bool) (V, Action)) error
 // Delete removes o's value. It returns [ErrNotExist] if there is none, [ErrNoOwner],
 // [ErrClosed], or the lock's error.
 func (m *Map[O, V]) Delete(o *O) error {
-	return m.change(o, false, func(old *box[V]) (*box[V], error) {
+	removed, err := m.remove(o)
+	if err == nil {
+		m.discard(removed)
+	}
+	return err
+}
+
+// remove removes o's value and returns it.
+func (m *Map[O, V]) remove(o *O) (*box[V], error) {
+	return m.exchange(o, false, func(old *box[V]) (*box[V], error) {
 		if old == nil {
 			return nil, ErrNotExist
 		}
@@ -204,15 +242,16 @@ func (m *Map[O, V]) Delete(o *O) error {
 // removed meanwhile may be missing. No owner comes twice.
 func (m *Map[O, V]) All() iter.Seq2[*O, V] {
 	return func(yield func(*O, V) bool) {
-		for c := range m.cells.all() {
-			if o, b := c.owner.Value(), c.value.Load(); o != nil && c.has(b) && !yield(o, b.v) {
+		for t := range m.made().cells.all() {
+			if b := t.cell.value.Load(); t.cell.has(b) && !yield(t.owner, b.v) {
 				return
 			}
 		}
 	}
 }
 
-// Len returns the number of owners that have a value. It counts them one by one.
+// Len returns the number of owners that have a value. It counts them one by one. Owners that are
+// garbage are not among them.
 func (m *Map[O, V]) Len() (n int) {
 	for range m.All() {
 		n++
@@ -223,21 +262,27 @@ func (m *Map[O, V]) Len() (n int) {
 // Close removes all values, and calls the destructor for them. It takes no lock and never
 // fails. Nothing can be attached afterwards: the error is [ErrClosed].
 func (m *Map[O, V]) Close() {
-	m.closed.Store(true)
-	for c := range m.cells.takeAll() {
-		c.end()
-		if o := c.owner.Value(); o != nil {
-			m.owner(o).sweep()
-		}
+	m.made().closed.Store(true)
+	for t := range m.cells.takeAll() {
+		t.cell.end()
+		m.owner(t.owner).sweep()
 	}
 }
 
 // ownerOf returns o's Owner, or nil if there is none.
 func (m *Map[O, V]) ownerOf(o *O) *Owner {
-	if o == nil {
+	if m.made(); o == nil {
 		return nil
 	}
 	return m.owner(o)
+}
+
+// made returns m if New has made it.
+func (m *Map[O, V]) made() *Map[O, V] {
+	if m.owner == nil {
+		capacity.NotMade("localstorage.Map", "New")
+	}
+	return m
 }
 
 // find returns the map's cell among those of an owner, or nil. There is at most one, because
@@ -254,19 +299,24 @@ func (m *Map[O, V]) find(cells *[]slot) *cell[O, V] {
 	return nil
 }
 
-// change locks o's value and calls f with it, or with nil if there is none. f returns the
-// same value, another one, or nil to remove it. If there is none and add is false, change
-// returns ErrNotExist instead.
+// change is exchange, and calls the destructor for a value that was removed.
 func (m *Map[O, V]) change(o *O, add bool, f func(old *box[V]) (*box[V], error)) error {
-	c, old, err := m.enter(o, add)
-	if err != nil {
-		return err
-	}
-	removed, err := c.section(o, old, f)
+	removed, err := m.exchange(o, add, f)
 	if removed != nil {
 		m.discard(removed)
 	}
 	return err
+}
+
+// exchange locks o's value and calls f with it, or with nil if there is none. f returns the
+// same value, another one, or nil to remove it, which exchange returns then. If there is none
+// and add is false, exchange returns ErrNotExist instead.
+func (m *Map[O, V]) exchange(o *O, add bool, f func(old *box[V]) (*box[V], error)) (removed *box[V], err error) {
+	c, old, err := m.enter(o, add)
+	if err != nil {
+		return nil, err
+	}
+	return c.section(o, old, f)
 }
 
 // enter locks o's cell. It returns the cell, which is not gone, and its value.
@@ -331,11 +381,11 @@ func (c *cell[O, V]) whyGone() error {
 // cell returns o's cell. If there is none, it makes one if add is true, and otherwise returns
 // ErrNotExist.
 func (m *Map[O, V]) cell(o *O, add bool) (*cell[O, V], error) {
+	owner := m.ownerOf(o)
 	if m.closed.Load() {
 		return nil, ErrClosed
 	}
-	owner := m.ownerOf(o)
-	var made *cell[O, V]
+	var made *tie[O, V]
 	for {
 		cells, c, err := m.search(owner)
 		if err == nil && c == nil && !add {
@@ -343,24 +393,24 @@ func (m *Map[O, V]) cell(o *O, add bool) (*cell[O, V], error) {
 		}
 		if err != nil || c != nil {
 			if made != nil {
-				made.end() // Another goroutine was faster.
+				made.cell.end() // Another goroutine was faster.
 			}
 			return c, err
 		}
 		if made == nil {
 			made = m.newCell(o)
 		}
-		if owner.add(cells, slot{&m.id, made}) {
+		if owner.add(cells, slot{&m.id, made.cell, made}) {
 			break
 		}
 	}
-	m.cells.add(made, (*cell[O, V]).gone)
+	m.cells.add(made)
 	if m.closed.Load() { // Close may have missed the new cell.
-		made.end()
+		made.cell.end()
 		owner.sweep()
 		return nil, ErrClosed
 	}
-	return made, nil
+	return made.cell, nil
 }
 
 // search returns an owner's cells and the map's own among them, or nil if that is missing or
@@ -378,13 +428,17 @@ func (m *Map[O, V]) search(owner *Owner) (cells *[]slot, c *cell[O, V], err erro
 	return cells, c, nil
 }
 
-// newCell returns a cell that nobody knows yet. If there is a destructor, the runtime does.
-func (m *Map[O, V]) newCell(o *O) *cell[O, V] {
-	c := &cell[O, V]{m: m, owner: weak.Make(o)}
+// newCell returns the tie of a cell that nobody knows yet but the runtime.
+func (m *Map[O, V]) newCell(o *O) *tie[O, V] {
+	c := &cell[O, V]{m: m}
+	t := &tie[O, V]{owner: o, cell: c}
+	m.cells.live.Add(1)
 	if m.destroy != nil {
-		c.cleanup = runtime.AddCleanup(o, (*cell[O, V]).end, c)
+		c.cleanup = runtime.AddCleanup(t, (*cell[O, V]).end, c)
+	} else { // The runtime must not keep the value: it may refer to its owner.
+		c.cleanup = runtime.AddCleanup(t, (*registry[tie[O, V]]).removed, &m.cells)
 	}
-	return c
+	return t
 }
 
 // has reports whether b, which the cell's value pointer was, is a value.
@@ -396,7 +450,10 @@ func (c *cell[O, V]) gone() bool { return c.value.Load() == &c.m.gone }
 // call returns it. take needs no lock.
 func (c *cell[O, V]) take() *box[V] {
 	old := c.value.Swap(&c.m.gone)
-	c.cleanup.Stop()
+	if old != &c.m.gone {
+		c.cleanup.Stop() // Whoever takes it has its owner or tie, or is the cleanup.
+		c.m.cells.removed()
+	}
 	return old
 }
 

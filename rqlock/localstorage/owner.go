@@ -1,6 +1,7 @@
 package localstorage
 
 import (
+	"runtime"
 	"slices"
 	"sync/atomic"
 )
@@ -15,6 +16,7 @@ type Owner struct {
 type slot struct {
 	of *identity // the map's
 	member
+	tie any // the cell's; nothing else keeps it alive
 }
 
 // An identity distinguishes a map from others by its address.
@@ -38,6 +40,7 @@ func (o *Owner) Destroy() {
 	if cells := o.cells.Swap(&destroyed); cells != nil {
 		for _, c := range *cells {
 			c.end()
+			runtime.KeepAlive(c.tie)
 		}
 	}
 }

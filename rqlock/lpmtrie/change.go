@@ -1,52 +1,73 @@
 package lpmtrie
 
-import "slices"
+// A node other than the root has at least two entries: prefixes, leaves or nodes. A node that
+// would have one entry is left out. A leaf is not in the root's place.
 
-// A writer copies the nodes that it changes, and all nodes from there up to the root. So a
-// root leads to a trie that never changes. A node other than the root has at least two
-// entries: prefixes, leaves or nodes. A node that would have one entry is left out.
+// An edit changes a trie. Each node has the generation in which it was made.
+//
+// The nodes of earlier generations belong to a snapshot and are copied to change them. Those
+// of the edit's own generation are in the trie only. If the edit is private, they were made by
+// it, nobody else knows them, and they are changed in place. Otherwise readers know them: an
+// edit replaces what a slot has, and copies a node to change anything else. Then it makes
+// exactly one store that readers can see, to a slot or, if it returns another root, by its
+// caller.
+type edit[V any] struct {
+	gen     uint64
+	private bool
+}
 
-// with returns a copy of t in which the first n bits of key have the value v. They begin
-// with t's path and are longer than it, or t is the root.
-func (t *node[V]) with(key []byte, n int, v V) *node[V] {
+// set gives the first n bits of key the value v in t or in a copy of it, and returns that.
+// The bits begin with t's path and are longer than it, or t is the root.
+func (e edit[V]) set(t *node[V], key []byte, n int, v V) *node[V] {
 	d := int(t.depth)
 	if n <= 8*(d+1) {
-		return t.withOwn(prefix[V]{positionOf(octetAt(key, n, d), n-8*d), v})
+		return e.setOwn(t, positionOf(octetAt(key, n, d), n-8*d), v)
 	}
 	o := key[d]
-	switch {
-	case t.hasNode.has(o):
-		return t.withNode(o, t.nodeAt(o).above(key, n, d+1).with(key, n, v))
-	case t.hasLeaf.has(o):
-		l := t.leafAt(o)
-		if int(l.len) != n || !l.covers(key, n, d+1) {
-			return t.withNode(o, l.above(key, n, d+1).with(key, n, v))
-		}
+	old := t.below(o)
+	if below := e.setBelow(old, key, n, d+1, v); below != old {
+		return e.setChild(t, o, below)
 	}
-	return t.withLeaf(o, newLeaf(key, n, v))
-}
-
-// above returns t, or a new node above t, that key can be added to: with the longest path
-// that both have in common. The first d octets are equal.
-func (t *node[V]) above(key []byte, n, d int) *node[V] {
-	d = common(t.path, key, n, d)
-	if d == len(t.path) {
-		return t
-	}
-	return newNode[V](t.path[:d]).withNode(t.path[d], t)
-}
-
-// above returns a new node with l, that key can be added to: with the longest path that both
-// have in common. The first d octets are equal.
-func (l *leaf[V]) above(key []byte, n, d int) *node[V] {
-	d = common(l.key[:len(l.key)-1], key, n, d)
-	return newNode[V](l.key[:d]).with([]byte(l.key), int(l.len), l.value)
-}
-
-func newNode[V any](path string) *node[V] {
-	t := &node[V]{path: path, depth: uint16(len(path))}
-	copy(t.pathEnd[:], path[max(len(path)-len(t.pathEnd), 0):])
 	return t
+}
+
+// setBelow is set in a child, which may be nil. The first d octets are those up to it.
+func (e edit[V]) setBelow(c *child, key []byte, n, d int, v V) *child {
+	if c == nil {
+		return newLeaf(key, n, v).asChild()
+	}
+	var path string
+	if c.isLeaf() {
+		l := leafOf[V](c)
+		if int(l.len) == n && l.covers(key, n, d) {
+			return newLeaf(key, n, v).asChild()
+		}
+		path = l.key[:len(l.key)-1]
+	} else {
+		path = nodeOf[V](c).path
+	}
+	d = common(path, key, n, d)
+	if !c.isLeaf() && d == len(path) {
+		return e.set(nodeOf[V](c), key, n, v).asChild()
+	}
+	// A new node has both, with the longest path that they have in common.
+	fresh := edit[V]{e.gen, true}
+	t := fresh.newNode(path[:d])
+	if c.isLeaf() && leafOf[V](c).len <= uint32(8*(d+1)) {
+		l := leafOf[V](c)
+		fresh.setOwn(t, positionOf(l.key[d], int(l.len)-8*d), l.value)
+	} else {
+		fresh.setChild(t, octetsOf[V](c)[d], c)
+	}
+	return fresh.set(t, key, n, v).asChild()
+}
+
+// octetsOf returns a node's path or a leaf's key.
+func octetsOf[V any](c *child) string {
+	if c.isLeaf() {
+		return leafOf[V](c).key
+	}
+	return nodeOf[V](c).path
 }
 
 // common returns the length of the longest part of path that the path of a node can have,
@@ -59,160 +80,236 @@ func common(path string, key []byte, n, d int) int {
 	return d
 }
 
-// newLeaf returns a leaf with a copy of the first n > 0 bits of key.
-func newLeaf[V any](key []byte, n int, v V) leaf[V] {
-	k := slices.Clone(key[:(n+7)>>3])
-	k[len(k)-1] &= 0xff << (-n & 7)
-	return leaf[V]{len: uint32(n), key: string(k), value: v}
+func (e edit[V]) newNode(path string) *node[V] {
+	t := &node[V]{path: path, depth: uint16(len(path)), gen: e.gen}
+	copy(t.pathEnd[:], path[max(len(path)-len(t.pathEnd), 0):])
+	return t
 }
 
-// without returns a copy of t without the first n bits of key, which are present.
-func (t *node[V]) without(key []byte, n int) *node[V] {
+// newLeaf returns a leaf with a copy of the first n > 0 bits of key.
+func newLeaf[V any](key []byte, n int, v V) *leaf[V] {
+	l := &leaf[V]{child: child{uint32(n)}, value: v}
+	end := (n - 1) >> 3
+	last := key[end] & (0xff << (-n & 7))
+	if last == key[end] {
+		l.key = string(key[:end+1])
+	} else {
+		l.key = string(append(key[:end:end], last))
+	}
+	copy(l.tail[max(inTail-len(l.key), 0):], l.key[max(len(l.key)-inTail, 0):])
+	return l
+}
+
+// remove removes the first n bits of key, which are present. It returns what takes t's place:
+// t, a copy of it, or the only entry that is left.
+func (e edit[V]) remove(t *node[V], key []byte, n int) *child {
 	d := int(t.depth)
+	lone := !t.isRoot() && t.entries() == 2
 	if n <= 8*(d+1) {
-		return t.withoutOwn(positionOf(octetAt(key, n, d), n-8*d))
+		p := positionOf(octetAt(key, n, d), n-8*d)
+		if lone {
+			return t.other(nil, p)
+		}
+		return e.removeOwn(t, p).asChild()
 	}
 	o := key[d]
-	if t.hasLeaf.has(o) {
-		return t.withoutLeaf(o)
+	c := t.below(o)
+	if c.isLeaf() {
+		if lone {
+			return t.other(c, positions)
+		}
+		return e.removeChild(t, o).asChild()
 	}
-	below := t.nodeAt(o).without(key, n)
+	if below := e.remove(nodeOf[V](c), key, n); below != c {
+		return e.setChild(t, o, below).asChild()
+	}
+	return t.asChild()
+}
+
+// other returns t's entry besides that child or that prefix.
+func (t *node[V]) other(c *child, p position) *child {
+	for i := range t.slots {
+		if x := t.slots[i].at.Load(); x != nil && x != c {
+			return x
+		}
+	}
+	x := t.own.next(0)
+	if x == p {
+		x = t.own.next(x + 1)
+	}
+	i, _ := t.find(x)
+	s := spans[x]
+	return newLeaf(append([]byte(t.path), s.first), 8*int(t.depth)+int(s.len), t.values[i]).asChild()
+}
+
+// owned returns t if the edit may change all of it in place, and otherwise a copy. What the
+// copy's slots have may be changed by atomic stores.
+func (e edit[V]) owned(t *node[V]) *node[V] {
+	if e.private && t.gen == e.gen {
+		return t
+	}
+	c := *t
+	if e.private {
+		c.values = append([]V(nil), t.values...)
+	}
+	if t.gen != e.gen { // Otherwise t and its copy can share the slots: nobody will find t.
+		c.slots = make([]slot[V], len(t.slots))
+		copy(c.slots, t.slots)
+		c.gen = e.gen
+	}
+	return &c
+}
+
+// setChild puts c below octet o of t or of a copy of t, and returns that.
+func (e edit[V]) setChild(t *node[V], o byte, c *child) *node[V] {
+	if !t.slotted.has(o) {
+		return e.addChild(t, o, c)
+	}
+	if t.gen != e.gen {
+		t = e.owned(t)
+	}
+	s := t.slotOf(o)
+	if s.at.Load() == nil {
+		t.kids++
+	}
+	s.at.Store(c) // release: pairs with acquire in below
+	return t
+}
+
+// A node gets a slot for each octet when it would have more than maxSparse, and fewer again
+// when it has fewer than minFull children: then to change the slots costs less than it saves.
+const (
+	maxSparse = 48
+	minFull   = 24
+)
+
+// addChild puts c into a slot of its own.
+func (e edit[V]) addChild(t *node[V], o byte, c *child) *node[V] {
+	t = e.owned(t)
+	if len(t.slots) == maxSparse {
+		t.spread()
+	} else {
+		i, old := t.slotIndex(o), t.slots
+		if e.private {
+			t.slots = append(old, slot[V]{})
+		} else {
+			t.slots = make([]slot[V], len(old)+1)
+			copy(t.slots, old[:i])
+		}
+		copy(t.slots[i+1:], old[i:])
+		t.slotted.add(o)
+		t.slotBase = t.slotted.base()
+	}
+	t.slotOf(o).at.Store(c)
+	t.kids++
+	return t
+}
+
+// removeChild empties the slot of octet o, which is not empty, in t or in a copy of t, and
+// returns that.
+func (e edit[V]) removeChild(t *node[V], o byte) *node[V] {
+	if len(t.slots) == full && int(t.kids) > minFull {
+		if t.gen != e.gen {
+			t = e.owned(t)
+		}
+		t.kids--
+		t.slotOf(o).at.Store(nil) // release: pairs with acquire in below
+		return t
+	}
+	t = e.owned(t)
+	t.kids--
+	if len(t.slots) == full {
+		t.gather(o)
+		return t
+	}
+	i, old := t.slotIndex(o), t.slots
+	t.slots = nil
+	if t.kids > 0 {
+		t.slots = make([]slot[V], t.kids)
+		copy(t.slots, old[:i])
+		copy(t.slots[i:], old[i+1:])
+	}
+	t.slotted.remove(o)
+	t.slotBase = t.slotted.base()
+	return t
+}
+
+// spread gives t, which nobody else knows, a slot for each octet.
+func (t *node[V]) spread() {
+	slots := make([]slot[V], full)
+	for o, c := t.nextChild(0); c != nil; o, c = t.nextChild(o + 1) {
+		slots[o].at.Store(c)
+	}
+	t.slots = slots
+	t.slotted.addRange(0, 255)
+	t.slotBase = t.slotted.base()
+}
+
+// gather is the opposite of spread, and leaves out what is below octet skip.
+func (t *node[V]) gather(skip byte) {
+	slots := make([]slot[V], 0, t.kids)
+	var slotted octetSet
+	for o, c := t.nextChild(0); c != nil; o, c = t.nextChild(o + 1) {
+		if o != int(skip) {
+			slots = append(slots, slot[V]{})
+			slots[len(slots)-1].at.Store(c)
+			slotted.add(byte(o))
+		}
+	}
+	t.slots, t.slotted, t.slotBase = slots, slotted, slotted.base()
+}
+
+// setOwn gives the prefix at p the value v in t or in a copy of t, and returns that.
+func (e edit[V]) setOwn(t *node[V], p position, v V) *node[V] {
+	t = e.owned(t)
+	i, present := t.find(p)
+	old := t.values
 	switch {
-	case len(below.own)+len(below.leaves)+len(below.nodes) > 1:
-		return t.withNode(o, below)
-	case len(below.nodes) == 1:
-		return t.withNode(o, below.nodes[0])
-	case len(below.leaves) == 1:
-		return t.withLeaf(o, below.leaves[0])
+	case e.private && present:
+		old[i] = v
+		return t
+	case e.private:
+		t.values = append(old, v)
+	case present:
+		t.values = append([]V(nil), old...)
+		t.values[i] = v
+		return t
+	default:
+		t.values = make([]V, len(old)+1)
+		copy(t.values, old[:i])
 	}
-	p := below.own[0]
-	return t.withLeaf(o, newLeaf(append([]byte(below.path), p.pos.first()), 8*int(below.depth)+p.pos.len(), p.value))
+	copy(t.values[i+1:], old[i:])
+	t.values[i] = v
+	t.own[p>>6] |= 1 << (p & 63)
+	t.ownBase = t.own.base()
+	t.cover(p)
+	return t
 }
 
-// withNode returns a copy of t with a node below octet o, instead of what t has there.
-func (t *node[V]) withNode(o byte, below *node[V]) *node[V] {
-	c := *t
-	if t.hasLeaf.has(o) {
-		c.removeLeaf(o)
-	}
-	c.nodes = put(t.nodes, t.hasNode.index(&t.nodeBase, o), below, t.hasNode.has(o))
-	c.hasNode.add(o)
-	c.nodeBase = c.hasNode.base()
-	return &c
-}
-
-// withLeaf returns a copy of t with a leaf below octet o, instead of what t has there.
-func (t *node[V]) withLeaf(o byte, l leaf[V]) *node[V] {
-	c := *t
-	copy(l.rest[:], l.key[t.depth+1:])
-	if t.hasNode.has(o) {
-		c.nodes = remove(t.nodes, t.hasNode.index(&t.nodeBase, o))
-		c.hasNode.remove(o)
-		c.nodeBase = c.hasNode.base()
-	}
-	c.leaves = put(t.leaves, t.hasLeaf.index(&t.leafBase, o), l, t.hasLeaf.has(o))
-	c.hasLeaf.add(o)
-	c.leafBase = c.hasLeaf.base()
-	return &c
-}
-
-func (t *node[V]) withoutLeaf(o byte) *node[V] {
-	c := *t
-	c.removeLeaf(o)
-	return &c
-}
-
-// removeLeaf changes c, which must be a copy that no reader has.
-func (c *node[V]) removeLeaf(o byte) {
-	c.leaves = remove(c.leaves, c.hasLeaf.index(&c.leafBase, o))
-	c.hasLeaf.remove(o)
-	c.leafBase = c.hasLeaf.base()
-}
-
-func (t *node[V]) withOwn(p prefix[V]) *node[V] {
-	c := *t
-	i, ok := t.find(p.pos)
-	c.own = put(t.own, i, p, ok)
-	c.setRuns()
-	return &c
-}
-
-func (t *node[V]) withoutOwn(p position) *node[V] {
-	c := *t
+// removeOwn removes the prefix at p, which is present, from t or from a copy of t, and
+// returns that.
+func (e edit[V]) removeOwn(t *node[V], p position) *node[V] {
+	t = e.owned(t)
 	i, _ := t.find(p)
-	c.own = remove(t.own, i)
-	c.setRuns()
-	return &c
+	old := t.values
+	t.values = nil
+	if len(old) > 1 {
+		t.values = make([]V, len(old)-1)
+		copy(t.values, old[:i])
+		copy(t.values[i:], old[i+1:])
+	}
+	t.own[p>>6] &^= 1 << (p & 63)
+	t.ownBase = t.own.base()
+	t.covered, t.levels = octetSet{}, 0
+	for p := t.own.next(0); p < positions; p = t.own.next(p + 1) {
+		t.cover(p)
+	}
+	return t
 }
 
-func (s *octetSet) add(o byte)    { s[o>>6] |= 1 << (o & 63) }
-func (s *octetSet) remove(o byte) { s[o>>6] &^= 1 << (o & 63) }
-
-// put returns a copy of s with x at i. If replace is true, x replaces the element there;
-// otherwise it is inserted before it.
-func put[T any](s []T, i int, x T, replace bool) []T {
-	rest := s[i:]
-	if replace {
-		rest = s[i+1:]
-	}
-	c := make([]T, i+1+len(rest))
-	copy(c, s[:i])
-	c[i] = x
-	copy(c[i+1:], rest)
-	return c
-}
-
-// remove returns a copy of s without the element at i.
-func remove[T any](s []T, i int) []T {
-	if len(s) == 1 {
-		return nil
-	}
-	c := make([]T, len(s)-1)
-	copy(c, s[:i])
-	copy(c[i:], s[i+1:])
-	return c
-}
-
-// setRuns sets the runs of t's own prefixes.
-func (t *node[V]) setRuns() {
-	// Of the prefixes that cover an octet, the longest comes first in own. So it is the last
-	// one that is written here.
-	var match [256]uint16 // 1 + index in own
-	for i, p := range slices.Backward(t.own) {
-		for o := int(p.pos.first()); o <= int(p.pos.last()); o++ {
-			match[o] = uint16(i + 1)
-		}
-	}
-	t.covered, t.starts = octetSet{}, octetSet{}
-	runs := make([]uint16, 0, len(match)) // 1 + index in own
-	last := uint16(0)
-	for o, m := range match {
-		if m == 0 {
-			continue
-		}
-		t.covered.add(byte(o))
-		if m != last { // No gap lies within a prefix, so last need not be reset there.
-			t.starts.add(byte(o))
-			runs = append(runs, m)
-			last = m
-		}
-	}
-	t.runBase = t.starts.base()
-	t.runs = t.own
-	if !consecutive(runs, len(t.own)) {
-		t.runs = make([]prefix[V], len(runs))
-		for i, m := range runs {
-			t.runs[i] = t.own[m-1]
-		}
-	}
-}
-
-// consecutive reports whether runs has the numbers from 1 to n, in this order.
-func consecutive(runs []uint16, n int) bool {
-	for i, m := range runs {
-		if int(m) != i+1 {
-			return false
-		}
-	}
-	return len(runs) == n
+// cover enters a prefix of t's own into what lookups look at first.
+func (t *node[V]) cover(p position) {
+	s := spans[p]
+	t.covered.addRange(s.first, s.last)
+	t.levels |= 1 << s.len
 }

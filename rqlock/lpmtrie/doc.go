@@ -11,31 +11,37 @@
 //	}
 //	name, ok := t.Lookup(netip.MustParseAddr("10.1.2.3"))
 //
+// Many changes at once are a transaction ([Table.Transact], [Table.UpdateAll]): it costs a
+// small part of the single changes, and takes effect at once or not at all.
+//
 // # When the lock fails
 //
 // A method that returns an error has changed nothing. The error is one of this package or of
 // rqlock. It matches [rqlock.ErrDeadlock] if the goroutine is in a callback of this trie, or
 // if it is one of several goroutines that wait for one another in a cycle. It matches
-// [rqlock.ErrTimeout] if another goroutine's callback takes longer than the stall timeout.
+// [rqlock.ErrTimeout] if another goroutine's callback takes longer than the stall timeout, or
+// if a machine that is badly overloaded does not run the lock's holder for that long.
 //
-//	Lookup, LookupPrefix, LookupPrefixLPM, LookupLPM   take no lock
-//	Get, All, NextKey, Len                             take no lock
-//	Update, Delete, LookupAndDelete                    change nothing
-//	Compute                                            changes nothing and does not call f
+//	Lookup, LookupPrefix, LookupPrefixLPM, LookupLPM    take no lock
+//	Get, All, NextKey, Len                              take no lock
+//	Subnets, Supernets, OverlapsPrefix                  take no lock
+//	Update, UpdateAll, Delete, LookupAndDelete, Clear   change nothing
+//	Compute, Transact                                   change nothing and do not call f
 //
 // # What readers see
 //
-// The nodes of a trie never change. A writer copies the nodes from the root to where it
-// changes something, and replaces the root by one atomic store. The garbage collector frees
-// the old nodes when no reader uses them any more. So a lookup, and a whole iteration, sees
-// the trie of one moment. If a route is added before the one that it replaces is deleted,
-// no lookup misses both. A lookup never waits and never starts again, and visits at most one
-// node for each octet of its key. A goroutine that sees a change also sees what the writer
-// stored before it.
+// A lookup sees the trie of one moment, and so does a whole iteration. If a route is added
+// before the one that it replaces is deleted, no lookup misses both. A goroutine that sees a
+// change also sees what the writer stored before it.
 //
-// Writers pay for this. A change copies each node on its path, which has 256 bytes and a
-// pointer for each octet that goes on, and it copies the values of the prefixes in these
-// nodes. Use pointers for large values.
+// A lookup never waits. It visits at most one node for each octet of its key. If the trie has
+// changed meanwhile it starts again, up to four times, and then ends in a snapshot, which
+// does not change.
+//
+// A writer makes a copy of the one node that it changes, which has 256 bytes, the values of the
+// prefixes in it, and a pointer for each octet that goes on. It replaces the node by one atomic
+// store. An iteration needs a snapshot, which costs nothing until somebody writes: after it,
+// writers copy each node on their way from the root once more. Use pointers for large values.
 //
 // # The kernel's order
 //
@@ -46,13 +52,13 @@
 //
 // # Implementation
 //
-// The trie has strides of 8 bits. A node has sets of octets, and counts bits to find what
+// The trie has strides of 8 bits. A node has a set of octets, and counts bits to find what
 // belongs to an octet (Tree Bitmap: Eatherton, Dittia and Varghese, "Hardware/software IP
-// lookups with incremental updates", 2004). To find the longest prefix that an octet
-// matches, it counts the octets where the match changes (Poptrie: Asai and Ohara, SIGCOMM
-// 2015). Nodes that would have one entry are left out.
+// lookups with incremental updates", 2004). Nodes that would have one entry are left out. Nodes
+// have generations, by which a writer knows those that belong to a snapshot (Prokopec, Bronson,
+// Bagwell and Odersky, "Concurrent tries with efficient non-blocking snapshots", 2012).
 //
-// Package github.com/gaissmai/bart has the same strides, and a lookup takes about as long
-// there. It can change a table in place, in a small part of the time of a change here, but
-// not while others read it. Its changes that make another table take longer than those here.
+// Package github.com/gaissmai/bart has the same strides. It can change a table in place, in
+// less time than a change takes here, but not while others read it. Its changes that make
+// another table take many times as long as those here.
 package lpmtrie

@@ -3,6 +3,7 @@ package lpmtrie_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 
 	"github.com/rqlock/rqlock/rqlock"
@@ -65,6 +66,49 @@ func ExampleTable_Compute() {
 	// 10.1.0.0/16 lab
 	// 10.0.0.0/8 office
 	// 0.0.0.0/0 uplink
+}
+
+// A transaction replaces a route by two others. No lookup sees a part of that.
+func ExampleTable_Transact() {
+	routes := newRoutes()
+	office := netip.MustParsePrefix("10.0.0.0/8")
+	err := routes.Transact(func(tx *lpmtrie.TableTx[string]) error {
+		for _, half := range []string{"10.0.0.0/9", "10.128.0.0/9"} {
+			if err := tx.Update(netip.MustParsePrefix(half), "office", lpmtrie.NoExist); err != nil {
+				return err // and nothing has changed
+			}
+		}
+		return tx.Delete(office)
+	})
+	fmt.Println(err)
+
+	for prefix, via := range routes.Subnets(office) {
+		fmt.Println(prefix, via)
+	}
+	for prefix := range routes.Supernets(netip.MustParsePrefix("10.1.2.0/24")) {
+		fmt.Println("10.1.2.0/24 is in", prefix)
+	}
+	fmt.Println(routes.OverlapsPrefix(netip.MustParsePrefix("10.200.0.0/16")))
+	// Output:
+	// <nil>
+	// 10.1.0.0/16 lab
+	// 10.0.0.0/9 office
+	// 10.128.0.0/9 office
+	// 10.1.2.0/24 is in 10.1.0.0/16
+	// 10.1.2.0/24 is in 10.0.0.0/9
+	// 10.1.2.0/24 is in 0.0.0.0/0
+	// true
+}
+
+// UpdateAll builds a table at once.
+func ExampleTable_UpdateAll() {
+	routes := lpmtrie.NewTable[string](1000)
+	err := routes.UpdateAll(maps.All(map[netip.Prefix]string{
+		netip.MustParsePrefix("0.0.0.0/0"):  "uplink",
+		netip.MustParsePrefix("10.0.0.0/8"): "office",
+	}), lpmtrie.NoExist)
+	fmt.Println(routes.Len(), err)
+	// Output: 2 <nil>
 }
 
 // The keys of a Map are any bits: here the 8 bits of a protocol, then the first bits of a

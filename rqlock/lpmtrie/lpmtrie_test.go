@@ -301,7 +301,7 @@ func TestDeep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	checkNode(t, m.trie.now(), true)
+	checkNode(t, m.trie.roots.Load()[0], true)
 	other := slices.Clone(bits)
 	other[n/2] ^= 1
 	same := 8*(n/2) + 7 // how many bits other has in common with bits
@@ -328,7 +328,7 @@ func TestDeep(t *testing.T) {
 			t.Fatal(l, v, err)
 		}
 	}
-	if root := m.trie.now(); m.Len() != 0 || len(root.own)+len(root.leaves)+len(root.nodes) != 0 {
+	if root := m.trie.roots.Load()[0]; m.Len() != 0 || root.entries() != 0 {
 		t.Errorf("%d prefixes are left: %+v", m.Len(), *root)
 	}
 }
@@ -404,10 +404,10 @@ func TestBadKeys(t *testing.T) {
 // TestNew checks that constructors panic if an argument is out of range.
 func TestNew(t *testing.T) {
 	for want, f := range map[string]func(){
-		"lpmtrie: room for 0 prefixes: must be positive":  func() { NewTable[int](0) },
-		"lpmtrie: room for -1 prefixes: must be positive": func() { New[int](8, -1) },
-		"lpmtrie: keys of 0 bits: must be 1 to 65536":     func() { New[int](0, 1) },
-		"lpmtrie: keys of 65537 bits: must be 1 to 65536": func() { New[int](MaxBits+1, 1) },
+		"rqlock/lpmtrie: capacity 0 cannot be made: NewTable wants 1 or more prefixes": func() { NewTable[int](0) },
+		"rqlock/lpmtrie: capacity -1 cannot be made: New wants 1 or more prefixes":     func() { New[int](8, -1) },
+		"rqlock/lpmtrie: keys of 0 bits cannot be made: New wants 1 to 65536":          func() { New[int](0, 1) },
+		"rqlock/lpmtrie: keys of 65537 bits cannot be made: New wants 1 to 65536":      func() { New[int](MaxBits+1, 1) },
 	} {
 		func() {
 			defer func() {
@@ -425,6 +425,10 @@ func writes(t *testing.T, s subject) map[string]func(k string) error {
 	return map[string]func(k string) error{
 		"Update":          func(k string) error { return s.update(k, 2, Any) },
 		"LookupAndDelete": func(k string) error { _, err := s.remove(k); return err },
+		"Clear":           func(string) error { return s.clear() },
+		"Transact": func(string) error {
+			return s.transact(func(txSubject) error { t.Error("Transact calls f"); return nil })
+		},
 		"Delete": func(k string) error {
 			if s, ok := s.(tableSubject); ok {
 				return s.Delete(prefixOf(k))
@@ -443,7 +447,7 @@ func writes(t *testing.T, s subject) map[string]func(k string) error {
 func TestLockFails(t *testing.T) {
 	defer rqlock.SetStallTimeout(patience)
 	table, m := tableSubject{NewTable[int](8)}, mapSubject{New[int](32, 8)}
-	for s, lock := range map[subject]*rqlock.Mutex{table: &table.writers.lock, m: &m.writers.lock} {
+	for s, lock := range map[subject]*rqlock.Mutex{table: &table.trie.lock, m: &m.trie.lock} {
 		want := &model{map[string]int{}, 8}
 		name := func(k string) string {
 			if s == subject(table) {
@@ -616,7 +620,7 @@ func TestKeyChanges(t *testing.T) {
 	if k, _ := m.NextKey(Key{Len: -1}); k.Bits[0] != 1 {
 		t.Errorf("the first key is %v", k)
 	}
-	checkNode(t, m.trie.now(), true)
+	checkNode(t, m.trie.roots.Load()[0], true)
 }
 
 // TestMoment has one of two prefixes present at every moment: each is added before the other
@@ -882,6 +886,7 @@ func TestAllocs(t *testing.T) {
 		"LookupPrefixLPM": func() { table.LookupPrefixLPM(p) },
 		"Get":             func() { table.Get(p) },
 		"NextKey":         func() { table.NextKey(p) },
+		"OverlapsPrefix":  func() { table.OverlapsPrefix(p) },
 		"Map.Lookup":      func() { m.Lookup(k) },
 		"Map.LookupLPM":   func() { m.LookupLPM(k) },
 		"Map.Get":         func() { m.Get(k) },
@@ -899,8 +904,8 @@ func TestLines(t *testing.T) {
 	}
 	var n node[int]
 	for name, at := range map[string][2]uintptr{
-		"nodes": {unsafe.Offsetof(n.nodes), 0}, "leaves": {unsafe.Offsetof(n.leaves), 64}, "covered": {unsafe.Offsetof(n.covered), 128},
-		"runs": {unsafe.Offsetof(n.runs), 192}, "the end": {unsafe.Sizeof(n), 256},
+		"the slots' length": {unsafe.Offsetof(n.slots) + 8, 56}, "values": {unsafe.Offsetof(n.values), 104},
+		"own": {unsafe.Offsetof(n.own), 128}, "the end": {unsafe.Sizeof(n), 256},
 	} {
 		if at[0] != at[1] {
 			t.Errorf("%s is at offset %d, want %d", name, at[0], at[1])

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // A Key is a bit string: the first Len bits of Bits, the most significant bit of each byte
@@ -19,31 +21,39 @@ type Key struct {
 // A key is bad if its Len is negative, or greater than the number of bits that the map
 // allows or that Bits has. Methods that return an error return [ErrKey] for a bad key.
 type Map[V any] struct {
-	writers writerState
-	trie    trie[V]
-	bits    int
+	trie trie[V]
+	bits int
 }
 
 // MaxBits is the greatest number of bits that a key of a [Map] can have.
 const MaxBits = 1 << 16
 
-// New returns an empty map for up to capacity prefixes of up to bits bits each. It panics if
-// capacity is not positive, or if bits is not from 1 to [MaxBits].
-func New[V any](bits, capacity int) *Map[V] {
+// New returns an empty map for up to limit prefixes of up to bits bits each. It panics if
+// limit is not positive, or if bits is not from 1 to [MaxBits].
+func New[V any](bits, limit int) *Map[V] {
 	if bits < 1 || bits > MaxBits {
-		panic(fmt.Sprintf("lpmtrie: keys of %d bits: must be 1 to %d", bits, MaxBits))
+		panic(fmt.Sprintf("rqlock/lpmtrie: keys of %d bits cannot be made: New wants 1 to %d", bits, MaxBits))
 	}
 	m := &Map[V]{bits: bits}
-	m.writers.init(capacity)
-	m.writers.lock.SetName("lpmtrie.Map")
-	m.trie.init()
+	m.trie.init("lpmtrie.New", limit)
+	m.trie.lock.SetName("lpmtrie.Map")
 	return m
 }
 
-// Len returns the number of prefixes.
-func (m *Map[V]) Len() int { return int(m.writers.len.Load()) }
+// made returns the map's trie.
+func (m *Map[V]) made() *trie[V] {
+	if m.trie.limit == 0 {
+		capacity.NotMade("lpmtrie.Map", "New")
+	}
+	return &m.trie
+}
+
+// Len returns the number of prefixes. While others change the map, it may be behind what
+// lookups find.
+func (m *Map[V]) Len() int { return int(m.made().len.Load()) }
 
 func (m *Map[V]) valid(k Key) bool {
+	m.made()
 	return k.Len >= 0 && k.Len <= m.bits && (k.Len+7)>>3 <= len(k.Bits)
 }
 
@@ -57,18 +67,14 @@ func (m *Map[V]) check(k Key) error {
 // Lookup returns the value of the longest prefix of k, which may be k itself, and whether
 // there is one. It takes no lock and allocates nothing.
 func (m *Map[V]) Lookup(k Key) (v V, ok bool) {
-	if m.valid(k) {
-		if at, _ := m.trie.now().match(k.Bits, k.Len); at != nil {
-			return *at, true
-		}
-	}
-	return v, false
+	_, v, ok = m.LookupLPM(k)
+	return v, ok
 }
 
 // LookupLPM is [Map.Lookup], and also returns the prefix that matches. Its Bits are k's.
 func (m *Map[V]) LookupLPM(k Key) (match Key, v V, ok bool) {
 	if m.valid(k) {
-		if at, n := m.trie.now().match(k.Bits, k.Len); at != nil {
+		if at, n := m.trie.match(0, k.Bits, k.Len); at != nil {
 			return Key{k.Bits, n}, *at, true
 		}
 	}
@@ -79,9 +85,7 @@ func (m *Map[V]) LookupLPM(k Key) (match Key, v V, ok bool) {
 // allocates nothing.
 func (m *Map[V]) Get(k Key) (v V, ok bool) {
 	if m.valid(k) {
-		if at := m.trie.now().get(k.Bits, k.Len); at != nil {
-			return *at, true
-		}
+		return value(m.trie.get(0, k.Bits, k.Len))
 	}
 	return v, false
 }
@@ -92,7 +96,7 @@ func (m *Map[V]) Update(k Key, v V, flag Flag) error {
 	if err := m.check(k); err != nil {
 		return err
 	}
-	return m.trie.update(&m.writers, k.Bits, k.Len, v, flag)
+	return m.trie.update(0, k.Bits, k.Len, v, flag)
 }
 
 // Delete removes k. It returns [ErrNotExist] if k is not present, or the lock's error.
@@ -107,7 +111,7 @@ func (m *Map[V]) LookupAndDelete(k Key) (v V, err error) {
 	if err := m.check(k); err != nil {
 		return v, err
 	}
-	return m.trie.lookupAndDelete(&m.writers, k.Bits, k.Len)
+	return m.trie.lookupAndDelete(0, k.Bits, k.Len)
 }
 
 // Compute locks the map, calls f with k's value and true, or with the zero value and false
@@ -121,7 +125,7 @@ func (m *Map[V]) Compute(k Key, f func(old V, present bool) (V, Action)) error {
 	if err := m.check(k); err != nil {
 		return err
 	}
-	return m.trie.compute(&m.writers, slices.Clone(k.Bits), k.Len, f) // f may change k.Bits
+	return m.trie.compute(0, slices.Clone(k.Bits), k.Len, f) // f may change k.Bits
 }
 
 // All iterates over the prefixes in the kernel's order (see package lpmtrie), as they were
@@ -129,19 +133,50 @@ func (m *Map[V]) Compute(k Key, f func(old V, present bool) (V, Action)) error {
 // also keep the keys.
 func (m *Map[V]) All() iter.Seq2[Key, V] {
 	return func(yield func(Key, V) bool) {
-		m.trie.now().each(func(x item[V]) bool { return yield(x.key(), *x.value) })
+		m.made().snapshot()[0].each(func(x item[V]) bool { return yield(x.key(), *x.value) })
 	}
 }
+
+// Subnets iterates over the prefixes that begin with k, with k itself, as they were when the
+// loop began, in the order of [Map.All]. If k is bad, there are none.
+func (m *Map[V]) Subnets(k Key) iter.Seq2[Key, V] { return m.within((*trie[V]).subnets, k) }
+
+// Supernets iterates over the prefixes of k, with k itself, as they were when the loop began:
+// the longest first. If k is bad, there are none.
+func (m *Map[V]) Supernets(k Key) iter.Seq2[Key, V] { return m.within((*trie[V]).supernets, k) }
+
+// within iterates over what of returns for k.
+func (m *Map[V]) within(of func(*trie[V], family, []byte, int) iter.Seq[item[V]], k Key) iter.Seq2[Key, V] {
+	return func(yield func(Key, V) bool) {
+		if !m.valid(k) {
+			return
+		}
+		for x := range of(&m.trie, 0, k.Bits, k.Len) {
+			if !yield(x.key(), *x.value) {
+				return
+			}
+		}
+	}
+}
+
+// OverlapsPrefix reports whether the map has a prefix of k, or one that begins with k. It
+// takes no lock and allocates nothing.
+func (m *Map[V]) OverlapsPrefix(k Key) bool {
+	return m.valid(k) && m.trie.overlaps(0, k.Bits, k.Len)
+}
+
+// Clear removes all prefixes. It returns the lock's error.
+func (m *Map[V]) Clear() error { return m.made().clear() }
 
 // NextKey returns the prefix that comes after k in the kernel's order (see package lpmtrie),
 // and whether there is one. If k is not present, or is bad like Key{Len: -1}, NextKey
 // returns the first prefix, as the kernel does. It takes no lock.
 func (m *Map[V]) NextKey(k Key) (next Key, ok bool) {
-	root := m.trie.now()
-	x, ok := root.first()
-	if m.valid(k) && root.get(k.Bits, k.Len) != nil {
-		x, ok = root.after(k.Bits, k.Len)
+	n := k.Len
+	if !m.valid(k) {
+		n = -1
 	}
+	x, _, ok := m.trie.next(0, k.Bits, n)
 	if !ok {
 		return next, false
 	}

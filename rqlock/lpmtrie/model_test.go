@@ -73,6 +73,21 @@ func (m *model) first() (first string, ok bool) {
 	return first, ok
 }
 
+// within returns the keys that begin with k, and those that k begins with, the longest first.
+func (m *model) within(k string) (sub, super []string) {
+	for x := range m.of {
+		if strings.HasPrefix(x, k) {
+			sub = append(sub, x)
+		}
+		if strings.HasPrefix(k, x) {
+			super = append(super, x)
+		}
+	}
+	slices.SortFunc(sub, kernelOrder)
+	slices.SortFunc(super, kernelOrder)
+	return sub, super
+}
+
 // A subject is a Table or Map whose methods take the model's keys.
 type subject interface {
 	Len() int
@@ -83,7 +98,34 @@ type subject interface {
 	get(k string) (int, bool)
 	next(k string) (string, bool)
 	all() iter.Seq2[string, int]
+	subnets(k string) iter.Seq2[string, int]
+	supernets(k string) iter.Seq2[string, int]
+	overlaps(k string) bool
+	transact(f func(txSubject) error) error
+	clear() error
 	roots() []*node[int]
+}
+
+// A txSubject is a transaction whose methods take the model's keys.
+type txSubject interface {
+	Len() int
+	Clear() error
+	update(k string, v int, flag Flag) error
+	remove(k string) (int, error)
+	get(k string) (int, bool)
+	covers(k string) bool
+	all() iter.Seq2[string, int]
+}
+
+// texts has the model's keys instead of others.
+func texts[K any](of iter.Seq2[K, int], text func(K) string) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for k, v := range of {
+			if !yield(text(k), v) {
+				return
+			}
+		}
+	}
 }
 
 type mapSubject struct{ *Map[int] }
@@ -110,7 +152,7 @@ func textOf(k Key) string {
 func (s mapSubject) update(k string, v int, flag Flag) error { return s.Update(keyOf(k), v, flag) }
 func (s mapSubject) remove(k string) (int, error)            { return s.LookupAndDelete(keyOf(k)) }
 func (s mapSubject) get(k string) (int, bool)                { return s.Get(keyOf(k)) }
-func (s mapSubject) roots() []*node[int]                     { return []*node[int]{s.trie.now()} }
+func (s mapSubject) roots() []*node[int]                     { return s.trie.roots.Load()[:1] }
 func (s mapSubject) compute(k string, f func(int, bool) (int, Action)) error {
 	return s.Compute(keyOf(k), f)
 }
@@ -128,15 +170,26 @@ func (s mapSubject) next(k string) (string, bool) {
 	return textOf(next), ok
 }
 
-func (s mapSubject) all() iter.Seq2[string, int] {
-	return func(yield func(string, int) bool) {
-		for k, v := range s.All() {
-			if !yield(textOf(k), v) {
-				return
-			}
-		}
-	}
+func (s mapSubject) all() iter.Seq2[string, int] { return texts(s.All(), textOf) }
+func (s mapSubject) subnets(k string) iter.Seq2[string, int] {
+	return texts(s.Subnets(keyOf(k)), textOf)
 }
+func (s mapSubject) supernets(k string) iter.Seq2[string, int] {
+	return texts(s.Supernets(keyOf(k)), textOf)
+}
+func (s mapSubject) overlaps(k string) bool { return s.OverlapsPrefix(keyOf(k)) }
+func (s mapSubject) clear() error           { return s.Clear() }
+func (s mapSubject) transact(f func(txSubject) error) error {
+	return s.Transact(func(tx *MapTx[int]) error { return f(mapTx{tx}) })
+}
+
+type mapTx struct{ *MapTx[int] }
+
+func (x mapTx) update(k string, v int, flag Flag) error { return x.Update(keyOf(k), v, flag) }
+func (x mapTx) remove(k string) (int, error)            { return x.LookupAndDelete(keyOf(k)) }
+func (x mapTx) get(k string) (int, bool)                { return x.Get(keyOf(k)) }
+func (x mapTx) covers(k string) bool                    { _, ok := x.Lookup(keyOf(k)); return ok }
+func (x mapTx) all() iter.Seq2[string, int]             { return texts(x.All(), textOf) }
 
 type tableSubject struct{ *Table[int] }
 
@@ -167,7 +220,7 @@ func (s tableSubject) update(k string, v int, flag Flag) error {
 }
 func (s tableSubject) remove(k string) (int, error) { return s.LookupAndDelete(prefixOf(k)) }
 func (s tableSubject) get(k string) (int, bool)     { return s.Get(prefixOf(k)) }
-func (s tableSubject) roots() []*node[int]          { return []*node[int]{s.v4.now(), s.v6.now()} }
+func (s tableSubject) roots() []*node[int]          { return s.trie.roots.Load()[:] }
 func (s tableSubject) compute(k string, f func(int, bool) (int, Action)) error {
 	return s.Compute(prefixOf(k), f)
 }
@@ -196,15 +249,30 @@ func (s tableSubject) next(k string) (string, bool) {
 	return prefixText(next), true
 }
 
-func (s tableSubject) all() iter.Seq2[string, int] {
-	return func(yield func(string, int) bool) {
-		for p, v := range s.All() {
-			if !yield(prefixText(p), v) {
-				return
-			}
-		}
-	}
+func (s tableSubject) all() iter.Seq2[string, int] { return texts(s.All(), prefixText) }
+func (s tableSubject) subnets(k string) iter.Seq2[string, int] {
+	return texts(s.Subnets(prefixOf(k)), prefixText)
 }
+func (s tableSubject) supernets(k string) iter.Seq2[string, int] {
+	return texts(s.Supernets(prefixOf(k)), prefixText)
+}
+func (s tableSubject) overlaps(k string) bool { return s.OverlapsPrefix(prefixOf(k)) }
+func (s tableSubject) clear() error           { return s.Clear() }
+func (s tableSubject) transact(f func(txSubject) error) error {
+	return s.Transact(func(tx *TableTx[int]) error { return f(tableTx{tx}) })
+}
+
+type tableTx struct{ *TableTx[int] }
+
+func (x tableTx) update(k string, v int, flag Flag) error { return x.Update(prefixOf(k), v, flag) }
+func (x tableTx) remove(k string) (int, error)            { return x.LookupAndDelete(prefixOf(k)) }
+func (x tableTx) get(k string) (int, bool)                { return x.Get(prefixOf(k)) }
+func (x tableTx) covers(k string) bool {
+	p := prefixOf(k)
+	_, ok := x.Lookup(p.Addr())
+	return ok
+}
+func (x tableTx) all() iter.Seq2[string, int] { return texts(x.All(), prefixText) }
 
 // check compares a whole trie with the model, and checks its nodes.
 func (m *model) check(t *testing.T, got subject) {
@@ -213,17 +281,8 @@ func (m *model) check(t *testing.T, got subject) {
 		t.Fatalf("Len() = %d, want %d", got.Len(), len(m.of))
 	}
 	keys := m.keys()
+	m.checkSeq(t, "All", got.all(), keys)
 	i := 0
-	for k, v := range got.all() {
-		if i == len(keys) || k != keys[i] || v != m.of[k] {
-			t.Fatalf("All: item %d is %q with the value %d, want %q", i, k, v, keys[i:min(i+1, len(keys))])
-		}
-		i++
-	}
-	if i != len(keys) {
-		t.Fatalf("All yields %d prefixes, want %d", i, len(keys))
-	}
-	i = 0
 	for range got.all() { // A loop may break.
 		if i++; i > len(keys)/2 {
 			break
@@ -245,6 +304,24 @@ func (m *model) check(t *testing.T, got subject) {
 	}
 }
 
+// checkSeq compares what a loop yields with the keys that it must yield.
+func (m *model) checkSeq(t *testing.T, name string, of iter.Seq2[string, int], want []string) {
+	t.Helper()
+	i := 0
+	for k, v := range of {
+		if i == len(want) || k != want[i] || v != m.of[k] {
+			t.Fatalf("%s: item %d is %q with the value %d, want %q", name, i, k, v, want[i:min(i+1, len(want))])
+		}
+		i++
+	}
+	if i != len(want) {
+		t.Fatalf("%s yields %d prefixes, want %q", name, i, want)
+	}
+	for range of { // A loop may break.
+		break
+	}
+}
+
 // checkKey compares what all methods that only read return for a key, present or not.
 func (m *model) checkKey(t *testing.T, got subject, k string) {
 	t.Helper()
@@ -255,6 +332,12 @@ func (m *model) checkKey(t *testing.T, got subject, k string) {
 	match, v, ok := got.lookup(k)
 	if wantMatch, want, has := m.lookup(k); match != wantMatch || v != want || ok != has {
 		t.Fatalf("lookup of %q: %q, %d, %v, want %q, %d, %v", k, match, v, ok, wantMatch, want, has)
+	}
+	sub, super := m.within(k)
+	m.checkSeq(t, "Subnets of "+k, got.subnets(k), sub)
+	m.checkSeq(t, "Supernets of "+k, got.supernets(k), super)
+	if got, want := got.overlaps(k), len(sub)+len(super) > 0; got != want {
+		t.Fatalf("OverlapsPrefix(%q) = %v, want %v", k, got, want)
 	}
 	if !present {
 		next, ok := got.next(k)
@@ -272,62 +355,68 @@ func checkNode(t *testing.T, n *node[int], root bool) int {
 		t.Helper()
 		t.Fatalf("node %x: %s: %+v", n.path, fmt.Sprintf(format, args...), *n)
 	}
-	if int(n.depth) != len(n.path) || n.depth > 1 && n.path[n.depth-2:] != string(n.pathEnd[:]) {
+	if int(n.depth) != len(n.path) || n.depth > 1 && n.path[n.depth-2:] != string(n.pathEnd[:]) || n.isLeaf() {
 		bad("depth or pathEnd")
 	}
-	if root != (n.depth == 0) || !root && len(n.own)+len(n.leaves)+len(n.nodes) < 2 {
+	if root != (n.depth == 0) || !root && n.entries() < 2 {
 		bad("a node with fewer than two entries")
 	}
-	if n.nodeBase != n.hasNode.base() || n.leafBase != n.hasLeaf.base() || n.runBase != n.starts.base() {
+	if n.slotBase != n.slotted.base() || n.ownBase != n.own.base() {
 		bad("bases")
 	}
-	prefixes, nodes, leaves, run := len(n.own)+len(n.leaves), 0, 0, -1
-	before := -1 // index in own of the longest match of the octet before, or -1
-	for i := range n.own {
-		if i > 0 && n.own[i-1].pos >= n.own[i].pos || n.own[i].pos.len() == 0 && !root {
-			bad("own")
+	prefixes, kids, slots := 0, 0, 0
+	var covered octetSet
+	var levels uint16
+	for p := range position(positions) {
+		i, ok := n.find(p)
+		if i != prefixes {
+			bad("position %d has the index %d", p, i)
 		}
+		if !ok {
+			continue
+		}
+		s := spans[p]
+		if positionOf(s.first, int(s.len)) != p || positionOf(s.last, int(s.len)) != p || s.len == 0 && !root {
+			bad("position %d is %v", p, s)
+		}
+		for o := int(s.first); o <= int(s.last); o++ {
+			covered.add(byte(o))
+		}
+		levels |= 1 << s.len
+		prefixes++
+	}
+	if covered != n.covered || levels != n.levels || prefixes != len(n.values) {
+		bad("covered or levels")
 	}
 	for o := range 256 {
 		o := byte(o)
-		if n.hasNode.has(o) && n.hasLeaf.has(o) {
-			bad("node and leaf below %#x", o)
-		}
-		if n.hasNode.has(o) {
-			x := n.nodes[nodes]
-			nodes++
-			if !strings.HasPrefix(x.path, n.path+string([]byte{o})) {
-				bad("below %#x is %x", o, x.path)
+		if n.slotted.has(o) {
+			if n.slotIndex(o) != slots {
+				bad("the slot of %#x", o)
 			}
-			prefixes += checkNode(t, x, false)
+			slots++
 		}
-		if n.hasLeaf.has(o) {
-			l := n.leaves[leaves]
-			leaves++
-			rest, ok := strings.CutPrefix(l.key, n.path+string([]byte{o}))
-			if !ok || rest == "" || len(l.key) != int(l.len+7)/8 || string(l.rest[:min(len(rest), inRest)]) != rest[:min(len(rest), inRest)] {
-				bad("below %#x is %+v", o, l)
-			}
+		c := n.below(o)
+		if c == nil {
+			continue
 		}
-		want := -1 // index in own of the longest match
-		for i, p := range n.own {
-			if p.pos.first() <= o && o <= p.pos.last() && (want < 0 || p.pos.len() > n.own[want].pos.len()) {
-				want = i
-			}
+		kids++
+		if key := octetsOf[int](c); !strings.HasPrefix(key, n.path+string([]byte{o})) {
+			bad("below %#x is %x", o, key)
 		}
-		if covered := want >= 0; covered != n.covered.has(o) || n.starts.has(o) != (covered && want != before) {
-			bad("covered or starts at %#x", o)
+		if !c.isLeaf() {
+			prefixes += checkNode(t, nodeOf[int](c), false)
+			continue
 		}
-		before = want
-		if n.starts.has(o) {
-			run++
-		}
-		if want >= 0 && n.runs[run] != n.own[want] {
-			bad("run %d, at %#x", run, o)
+		prefixes++
+		l := leafOf[int](c)
+		tail := l.key[max(len(l.key)-inTail, 0):]
+		if len(l.key) != int(l.len+7)/8 || int(l.len) <= 8*(len(n.path)+1) || string(l.tail[inTail-len(tail):]) != tail {
+			bad("below %#x is %+v", o, l)
 		}
 	}
-	if nodes != len(n.nodes) || leaves != len(n.leaves) || run+1 != len(n.runs) {
-		bad("%d nodes, %d leaves, %d runs", nodes, leaves, run+1)
+	if kids != int(n.kids) || slots != len(n.slots) || slots != kids && slots != full || slots == full && kids < minFull || slots < full && slots > maxSparse {
+		bad("%d nodes and leaves, %d slots", kids, slots)
 	}
 	return prefixes
 }

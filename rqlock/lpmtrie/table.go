@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // A Table maps prefixes of IPv4 and IPv6 addresses to values. Make it with [NewTable]. All
@@ -14,54 +16,67 @@ import (
 // with a zone. [netip.Addr.Unmap] and [netip.Addr.WithZone] change that. The bits of a
 // prefix after its length do not matter: 10.1.2.3/8 is 10.0.0.0/8.
 type Table[V any] struct {
-	writers writerState
-	v4, v6  trie[V]
+	trie trie[V]
 }
 
-// NewTable returns an empty table for up to capacity prefixes, IPv4 and IPv6 together. It
-// panics if capacity is not positive.
-func NewTable[V any](capacity int) *Table[V] {
+// NewTable returns an empty table for up to limit prefixes, IPv4 and IPv6 together. It
+// panics if limit is not positive. Memory is allocated for the prefixes that there are.
+func NewTable[V any](limit int) *Table[V] {
 	t := new(Table[V])
-	t.writers.init(capacity)
-	t.writers.lock.SetName("lpmtrie.Table")
-	t.v4.init()
-	t.v6.init()
+	t.trie.init("lpmtrie.NewTable", limit)
+	t.trie.lock.SetName("lpmtrie.Table")
 	return t
+}
+
+// made returns the table's trie.
+func (t *Table[V]) made() *trie[V] {
+	if t.trie.limit == 0 {
+		capacity.NotMade("lpmtrie.Table", "NewTable")
+	}
+	return &t.trie
 }
 
 var errPrefix = fmt.Errorf("%w: the netip.Prefix is not valid", ErrKey)
 
-// Len returns the number of prefixes.
-func (t *Table[V]) Len() int { return int(t.writers.len.Load()) }
+// Len returns the number of prefixes. While others change the table, it may be behind what
+// lookups find.
+func (t *Table[V]) Len() int { return int(t.made().len.Load()) }
 
-// trieOf returns the trie for p, or nil if p is not valid. The key there is
+// familyOf returns the family of p, and whether p is valid. The key there is
 // p.Addr().AsSlice(), which does not allocate here.
-func (t *Table[V]) trieOf(p netip.Prefix) *trie[V] {
-	switch {
-	case !p.IsValid():
-		return nil
-	case p.Addr().Is4():
-		return &t.v4
+func familyOf(p netip.Prefix) (family, bool) {
+	if p.Addr().Is4() {
+		return v4, p.IsValid()
 	}
-	return &t.v6
+	return v6, p.IsValid()
+}
+
+// familyOfAddr returns the family of ip, and whether a prefix can match it.
+func familyOfAddr(ip netip.Addr) (family, bool) {
+	if ip.Is4() {
+		return v4, true
+	}
+	return v6, ip.IsValid() && ip.Zone() == ""
+}
+
+// value returns what at points to, if that is not nil.
+func value[V any](at *V) (v V, ok bool) {
+	if at == nil {
+		return v, false
+	}
+	return *at, true
 }
 
 // Lookup returns the value of the longest prefix that contains ip, and whether there is one.
 // It takes no lock and allocates nothing.
 func (t *Table[V]) Lookup(ip netip.Addr) (v V, ok bool) {
-	in := &t.v4
-	if !ip.Is4() {
-		if ip.Zone() != "" || !ip.IsValid() {
-			return v, false
-		}
-		in = &t.v6
-	}
-	key := ip.AsSlice()
-	p, _ := in.now().match(key, 8*len(key))
-	if p == nil {
+	f, ok := familyOfAddr(ip)
+	if !ok {
 		return v, false
 	}
-	return *p, true
+	key := ip.AsSlice()
+	at, _ := t.made().match(f, key, 8*len(key))
+	return value(at)
 }
 
 // LookupPrefix returns the value of the longest prefix that contains all of p, which may be
@@ -73,11 +88,11 @@ func (t *Table[V]) LookupPrefix(p netip.Prefix) (v V, ok bool) {
 
 // LookupPrefixLPM is [Table.LookupPrefix], and also returns the prefix that matches.
 func (t *Table[V]) LookupPrefixLPM(p netip.Prefix) (match netip.Prefix, v V, ok bool) {
-	in := t.trieOf(p)
-	if in == nil {
+	f, ok := familyOf(p)
+	if !ok {
 		return match, v, false
 	}
-	at, n := in.now().match(p.Addr().AsSlice(), p.Bits())
+	at, n := t.made().match(f, p.Addr().AsSlice(), p.Bits())
 	if at == nil {
 		return match, v, false
 	}
@@ -87,26 +102,22 @@ func (t *Table[V]) LookupPrefixLPM(p netip.Prefix) (match netip.Prefix, v V, ok 
 // Get returns the value of p itself, and whether p is present. It takes no lock and
 // allocates nothing.
 func (t *Table[V]) Get(p netip.Prefix) (v V, ok bool) {
-	in := t.trieOf(p)
-	if in == nil {
+	f, ok := familyOf(p)
+	if !ok {
 		return v, false
 	}
-	at := in.now().get(p.Addr().AsSlice(), p.Bits())
-	if at == nil {
-		return v, false
-	}
-	return *at, true
+	return value(t.made().get(f, p.Addr().AsSlice(), p.Bits()))
 }
 
 // Update sets p's value. It returns [ErrExist] or [ErrNotExist] if the flag does not allow
 // that, [ErrFlag] for an unknown flag, [ErrKey] if p is not valid, [ErrFull] if there is no
 // room, or the lock's error.
 func (t *Table[V]) Update(p netip.Prefix, v V, flag Flag) error {
-	in := t.trieOf(p)
-	if in == nil {
+	f, ok := familyOf(p)
+	if !ok {
 		return errPrefix
 	}
-	return in.update(&t.writers, p.Addr().AsSlice(), p.Bits(), v, flag)
+	return t.made().update(f, p.Addr().AsSlice(), p.Bits(), v, flag)
 }
 
 // Delete removes p. It returns [ErrNotExist] if p is not present, [ErrKey] if it is not
@@ -119,11 +130,11 @@ func (t *Table[V]) Delete(p netip.Prefix) error {
 // LookupAndDelete removes p and returns its value, in one step. It returns [ErrNotExist] if
 // p is not present, [ErrKey] if it is not valid, or the lock's error.
 func (t *Table[V]) LookupAndDelete(p netip.Prefix) (v V, err error) {
-	in := t.trieOf(p)
-	if in == nil {
+	f, ok := familyOf(p)
+	if !ok {
 		return v, errPrefix
 	}
-	return in.lookupAndDelete(&t.writers, p.Addr().AsSlice(), p.Bits())
+	return t.made().lookupAndDelete(f, p.Addr().AsSlice(), p.Bits())
 }
 
 // Compute locks the table, calls f with p's value and true, or with the zero value and false
@@ -134,59 +145,88 @@ func (t *Table[V]) LookupAndDelete(p netip.Prefix) (v V, err error) {
 // Compute returns [ErrFull] if there is no room, [ErrAction] for an unknown action, [ErrKey]
 // if p is not valid, or the lock's error. In the last two cases f was not called.
 func (t *Table[V]) Compute(p netip.Prefix, f func(old V, present bool) (V, Action)) error {
-	in := t.trieOf(p)
-	if in == nil {
+	in, ok := familyOf(p)
+	if !ok {
 		return errPrefix
 	}
-	return in.compute(&t.writers, p.Addr().AsSlice(), p.Bits(), f)
+	return t.made().compute(in, p.Addr().AsSlice(), p.Bits(), f)
 }
 
 // All iterates over the prefixes as they were when the loop began: IPv4 first, each family
 // in the kernel's order (see package lpmtrie). The prefixes are masked. All holds no lock:
 // the loop's body may use the table in any way.
 func (t *Table[V]) All() iter.Seq2[netip.Prefix, V] {
+	return func(yield func(netip.Prefix, V) bool) { eachPrefix(t.made().snapshot(), yield) }
+}
+
+// Subnets iterates over the prefixes that are part of p, with p itself, as they were when the
+// loop began, in the order of [Table.All]. If p is not valid, there are none.
+func (t *Table[V]) Subnets(p netip.Prefix) iter.Seq2[netip.Prefix, V] {
+	return t.within((*trie[V]).subnets, p)
+}
+
+// Supernets iterates over the prefixes that contain all of p, with p itself, as they were when
+// the loop began: the longest first. If p is not valid, there are none.
+func (t *Table[V]) Supernets(p netip.Prefix) iter.Seq2[netip.Prefix, V] {
+	return t.within((*trie[V]).supernets, p)
+}
+
+// within iterates over what of returns for p.
+func (t *Table[V]) within(of func(*trie[V], family, []byte, int) iter.Seq[item[V]], p netip.Prefix) iter.Seq2[netip.Prefix, V] {
 	return func(yield func(netip.Prefix, V) bool) {
-		v4, v6 := t.v4.now(), t.v6.now()
-		_ = v4.each(func(x item[V]) bool { return yield(prefix4(x), *x.value) }) &&
-			v6.each(func(x item[V]) bool { return yield(prefix6(x), *x.value) })
+		f, ok := familyOf(p)
+		if !ok {
+			return
+		}
+		for x := range of(t.made(), f, p.Addr().AsSlice(), p.Bits()) {
+			if !yield(x.prefix(f), *x.value) {
+				return
+			}
+		}
 	}
 }
+
+// OverlapsPrefix reports whether p has an address in common with a prefix of the table: one
+// that contains p, or that is part of it. It takes no lock and allocates nothing.
+func (t *Table[V]) OverlapsPrefix(p netip.Prefix) bool {
+	f, ok := familyOf(p)
+	return ok && t.made().overlaps(f, p.Addr().AsSlice(), p.Bits())
+}
+
+// Clear removes all prefixes. It returns the lock's error.
+func (t *Table[V]) Clear() error { return t.made().clear() }
 
 // NextKey returns the prefix that comes after p in the order of [Table.All], and whether
 // there is one. If p is not present, or not valid, NextKey returns the first prefix, as the
 // kernel does. It takes no lock.
 func (t *Table[V]) NextKey(p netip.Prefix) (next netip.Prefix, ok bool) {
-	v4, v6 := t.v4.now(), t.v6.now()
-	in, key, n := t.trieOf(p), p.Addr().AsSlice(), p.Bits()
-	switch {
-	case in == &t.v6 && v6.get(key, n) != nil:
-		return next6(v6.after(key, n))
-	case in == &t.v4 && v4.get(key, n) != nil:
-		if x, ok := v4.after(key, n); ok {
-			return prefix4(x), true
-		}
-		return next6(v6.first())
+	f, valid := familyOf(p)
+	n := p.Bits()
+	if !valid {
+		n = -1
 	}
-	if x, ok := v4.first(); ok {
-		return prefix4(x), true
-	}
-	return next6(v6.first())
-}
-
-func next6[V any](x item[V], ok bool) (netip.Prefix, bool) {
+	x, f, ok := t.made().next(f, p.Addr().AsSlice(), n)
 	if !ok {
-		return netip.Prefix{}, false
+		return next, false
 	}
-	return prefix6(x), true
+	return x.prefix(f), true
 }
 
-func prefix4[V any](x item[V]) netip.Prefix {
-	var a [4]byte
-	x.appendKey(a[:0])
-	return netip.PrefixFrom(netip.AddrFrom4(a), x.len)
+// eachPrefix calls yield for all prefixes until it returns false.
+func eachPrefix[V any](r *roots[V], yield func(netip.Prefix, V) bool) {
+	for f := range families {
+		if !r[f].each(func(x item[V]) bool { return yield(x.prefix(f), *x.value) }) {
+			return
+		}
+	}
 }
 
-func prefix6[V any](x item[V]) netip.Prefix {
+func (x item[V]) prefix(f family) netip.Prefix {
+	if f == v4 {
+		var a [4]byte
+		x.appendKey(a[:0])
+		return netip.PrefixFrom(netip.AddrFrom4(a), x.len)
+	}
 	var a [16]byte
 	x.appendKey(a[:0])
 	return netip.PrefixFrom(netip.AddrFrom16(a), x.len)

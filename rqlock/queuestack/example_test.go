@@ -1,7 +1,9 @@
 package queuestack_test
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock/queuestack"
 )
@@ -51,4 +53,51 @@ func ExampleStack() {
 	// 2 <nil>
 	// 1 <nil>
 	// 0 <nil>
+}
+
+// A worker waits for jobs as long as its context allows. The producer waits while the queue is
+// full.
+func ExampleQueue_PopContext() {
+	q := queuestack.NewQueue[string](1)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	go func() {
+		for _, job := range []string{"first", "second", "third"} {
+			if err := q.PushContext(ctx, job); err != nil {
+				fmt.Println(err)
+			}
+		}
+	}()
+	for range 3 {
+		job, err := q.PopContext(ctx)
+		fmt.Println(job, err)
+	}
+
+	ctx, cancel = context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_, err := q.PopContext(ctx)
+	fmt.Println(err)
+	// Output:
+	// first <nil>
+	// second <nil>
+	// third <nil>
+	// queuestack: context deadline exceeded
+}
+
+// All shows what there is, in the order in which Pop would return it.
+func ExampleStack_All() {
+	s := queuestack.NewStack[string](4)
+	for _, name := range []string{"outer", "inner"} {
+		if err := s.Push(name); err != nil {
+			fmt.Println(err)
+		}
+	}
+	for name := range s.All() {
+		fmt.Println(name)
+	}
+	fmt.Println(s.Cap())
+	// Output:
+	// inner
+	// outer
+	// 4
 }

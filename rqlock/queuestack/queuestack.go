@@ -1,19 +1,29 @@
 // Package queuestack has a queue and a stack of limited size, each with a resilient lock
 // (see package rqlock). They are the counterparts of Linux' BPF queue and stack maps.
 //
+// PushContext and PopContext wait for room and for a value. Those who wait are served in the
+// order in which they came, by the very call that makes room or brings a value: nobody gets
+// ahead of them.
+//
 // # When the lock fails
 //
-// A method that returns an error has changed nothing. Besides [ErrEmpty] and [ErrFull] the
-// error is the lock's. No method calls the user's code while it holds the lock, so there is
-// no deadlock to report. But if the lock's holder does not run for the stall timeout, which
-// happens on a machine that is badly overloaded, the others get a [*rqlock.TimeoutError].
+// A method that returns an error has changed nothing. Besides [ErrEmpty] and [ErrFull], and the
+// error of a context, the error is the lock's. No method calls the user's code while it holds
+// the lock, so there is no deadlock to report. But if the lock's holder does not run for the
+// stall timeout, which happens on a machine that is badly overloaded, the others get an error
+// that matches [rqlock.ErrTimeout].
+//
+// The lock is a Mutex for those who only read, too: what they do takes less time than the
+// bookkeeping of a reader-writer lock.
 package queuestack
 
 import (
+	"context"
 	"errors"
-	"fmt"
+	"iter"
+	"slices"
 
-	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // Errors of a queue or stack, besides those of its lock.
@@ -29,29 +39,62 @@ type Queue[T any] struct {
 }
 
 // NewQueue returns an empty queue for up to capacity values. It allocates memory for all of
-// them; later nothing is allocated. It panics if capacity is not positive.
+// them; later nothing is allocated but for waits. It panics if capacity is not positive, or if
+// there cannot be as much memory.
 func NewQueue[T any](capacity int) *Queue[T] {
-	q := &Queue[T]{makeRing[T](capacity)}
+	q := &Queue[T]{makeRing[T]("queuestack.NewQueue", capacity)}
 	q.ring.lock.SetName("queuestack.Queue")
 	return q
 }
 
+func (q *Queue[T]) made() *ring[T] {
+	if len(q.ring.values) == 0 {
+		capacity.NotMade("queuestack.Queue", "NewQueue")
+	}
+	return &q.ring
+}
+
 // Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.
-func (q *Queue[T]) Push(v T) error { return q.ring.push(v, false) }
+func (q *Queue[T]) Push(v T) error { return q.made().push(v, false) }
 
 // Replace adds a value, and drops the oldest one if there is no room otherwise. It returns
 // the lock's error.
-func (q *Queue[T]) Replace(v T) error { return q.ring.push(v, true) }
+func (q *Queue[T]) Replace(v T) error { return q.made().push(v, true) }
+
+// PushContext is Push, and waits until there is room or ctx is done. If ctx is done, it returns
+// an error that wraps [context.Cause]. It waits for the lock like [rqlock.Mutex.LockContext].
+func (q *Queue[T]) PushContext(ctx context.Context, v T) error { return q.made().pushContext(ctx, v) }
 
 // Pop removes the oldest value and returns it. It returns [ErrEmpty] if there is none, or
 // the lock's error.
-func (q *Queue[T]) Pop() (T, error) { return q.ring.get((*ring[T]).oldest, true) }
+func (q *Queue[T]) Pop() (T, error) { return q.made().get((*ring[T]).oldest, true) }
+
+// PopContext is Pop, and waits until there is a value or ctx is done. If ctx is done, it returns
+// an error that wraps [context.Cause]. It waits for the lock like [rqlock.Mutex.LockContext].
+func (q *Queue[T]) PopContext(ctx context.Context) (T, error) {
+	return q.made().popContext(ctx, (*ring[T]).oldest)
+}
 
 // Peek returns the oldest value. It returns [ErrEmpty] if there is none, or the lock's error.
-func (q *Queue[T]) Peek() (T, error) { return q.ring.get((*ring[T]).oldest, false) }
+func (q *Queue[T]) Peek() (T, error) { return q.made().get((*ring[T]).oldest, false) }
 
 // Len returns the number of values, or the lock's error.
-func (q *Queue[T]) Len() (int, error) { return q.ring.length() }
+func (q *Queue[T]) Len() (int, error) { return q.made().length() }
+
+// Cap returns the number of values that there is room for.
+func (q *Queue[T]) Cap() int { return len(q.made().values) }
+
+// All iterates over the values that there are when the loop begins, the oldest first. It
+// copies them, and holds no lock while the loop's body runs. If the lock fails, All tries again.
+func (q *Queue[T]) All() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, v := range q.made().copy() {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
 
 // A Stack holds values and returns the newest one first. Make it with [NewStack]. All
 // methods may be called by many goroutines at once.
@@ -60,98 +103,59 @@ type Stack[T any] struct {
 }
 
 // NewStack returns an empty stack for up to capacity values. It allocates memory for all of
-// them; later nothing is allocated. It panics if capacity is not positive.
+// them; later nothing is allocated but for waits. It panics if capacity is not positive, or if
+// there cannot be as much memory.
 func NewStack[T any](capacity int) *Stack[T] {
-	s := &Stack[T]{makeRing[T](capacity)}
+	s := &Stack[T]{makeRing[T]("queuestack.NewStack", capacity)}
 	s.ring.lock.SetName("queuestack.Stack")
 	return s
 }
 
+func (s *Stack[T]) made() *ring[T] {
+	if len(s.ring.values) == 0 {
+		capacity.NotMade("queuestack.Stack", "NewStack")
+	}
+	return &s.ring
+}
+
 // Push adds a value. It returns [ErrFull] if there is no room, or the lock's error.
-func (s *Stack[T]) Push(v T) error { return s.ring.push(v, false) }
+func (s *Stack[T]) Push(v T) error { return s.made().push(v, false) }
 
 // Replace adds a value, and drops the oldest one if there is no room otherwise. It returns
 // the lock's error.
-func (s *Stack[T]) Replace(v T) error { return s.ring.push(v, true) }
+func (s *Stack[T]) Replace(v T) error { return s.made().push(v, true) }
+
+// PushContext is Push, and waits until there is room or ctx is done. If ctx is done, it returns
+// an error that wraps [context.Cause]. It waits for the lock like [rqlock.Mutex.LockContext].
+func (s *Stack[T]) PushContext(ctx context.Context, v T) error { return s.made().pushContext(ctx, v) }
 
 // Pop removes the newest value and returns it. It returns [ErrEmpty] if there is none, or
 // the lock's error.
-func (s *Stack[T]) Pop() (T, error) { return s.ring.get((*ring[T]).newest, true) }
+func (s *Stack[T]) Pop() (T, error) { return s.made().get((*ring[T]).newest, true) }
+
+// PopContext is Pop, and waits until there is a value or ctx is done. If ctx is done, it returns
+// an error that wraps [context.Cause]. It waits for the lock like [rqlock.Mutex.LockContext].
+func (s *Stack[T]) PopContext(ctx context.Context) (T, error) {
+	return s.made().popContext(ctx, (*ring[T]).newest)
+}
 
 // Peek returns the newest value. It returns [ErrEmpty] if there is none, or the lock's error.
-func (s *Stack[T]) Peek() (T, error) { return s.ring.get((*ring[T]).newest, false) }
+func (s *Stack[T]) Peek() (T, error) { return s.made().get((*ring[T]).newest, false) }
 
 // Len returns the number of values, or the lock's error.
-func (s *Stack[T]) Len() (int, error) { return s.ring.length() }
+func (s *Stack[T]) Len() (int, error) { return s.made().length() }
 
-// A ring holds values in the order in which they were pushed. Its lock guards the fields
-// after it.
-type ring[T any] struct {
-	lock   rqlock.Mutex
-	values []T
-	first  int // index of the oldest value
-	len    int
-}
+// Cap returns the number of values that there is room for.
+func (s *Stack[T]) Cap() int { return len(s.made().values) }
 
-func makeRing[T any](capacity int) ring[T] {
-	if capacity <= 0 {
-		panic(fmt.Sprintf("queuestack: room for %d values: must be positive", capacity))
-	}
-	return ring[T]{values: make([]T, capacity)}
-}
-
-func (r *ring[T]) push(v T, replace bool) error {
-	if err := r.lock.Lock(); err != nil {
-		return err
-	}
-	defer r.lock.Unlock()
-	if r.len == len(r.values) {
-		if !replace {
-			return ErrFull
+// All iterates over the values that there are when the loop begins, the newest first. It
+// copies them, and holds no lock while the loop's body runs. If the lock fails, All tries again.
+func (s *Stack[T]) All() iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, v := range slices.Backward(s.made().copy()) {
+			if !yield(v) {
+				return
+			}
 		}
-		r.remove(r.oldest())
 	}
-	r.len++
-	r.values[r.newest()] = v
-	return nil
-}
-
-// get returns the value at one end, whose index the function end returns. It removes the
-// value if remove is true.
-func (r *ring[T]) get(end func(*ring[T]) int, remove bool) (v T, err error) {
-	if err := r.lock.Lock(); err != nil {
-		return v, err
-	}
-	defer r.lock.Unlock()
-	if r.len == 0 {
-		return v, ErrEmpty
-	}
-	i := end(r)
-	v = r.values[i]
-	if remove {
-		r.remove(i)
-	}
-	return v, nil
-}
-
-func (r *ring[T]) length() (int, error) {
-	if err := r.lock.Lock(); err != nil {
-		return 0, err
-	}
-	defer r.lock.Unlock()
-	return r.len, nil
-}
-
-// The caller of the following methods holds the lock.
-
-func (r *ring[T]) oldest() int { return r.first }
-func (r *ring[T]) newest() int { return (r.first + r.len - 1) % len(r.values) }
-
-// remove removes the value at one end.
-func (r *ring[T]) remove(i int) {
-	r.values[i] = *new(T) // so that the garbage collector can free what it refers to
-	if i == r.first {
-		r.first = (r.first + 1) % len(r.values)
-	}
-	r.len--
 }

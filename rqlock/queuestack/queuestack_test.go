@@ -1,10 +1,14 @@
 package queuestack
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"math"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +32,10 @@ type container interface {
 	Pop() (int, error)
 	Peek() (int, error)
 	Len() (int, error)
+	PushContext(context.Context, int) error
+	PopContext(context.Context) (int, error)
+	All() iter.Seq[int]
+	Cap() int
 }
 
 // both has a queue and a stack. Of n values in the order of their pushes, next returns the
@@ -43,6 +51,7 @@ var both = map[string]struct {
 // FuzzBoth compares a queue and a stack with a slice. Each byte is an operation.
 func FuzzBoth(f *testing.F) {
 	f.Add(uint8(3), []byte{0, 0, 0, 0, 1, 1, 2, 3, 0, 2, 2, 2, 2})
+	f.Add(uint8(2), []byte{4, 5, 4, 0, 4, 5, 2, 4, 3, 1, 4, 5, 5, 4, 4, 2, 2, 2, 5, 4})
 	f.Fuzz(func(t *testing.T, size uint8, ops []byte) {
 		capacity := int(size%5) + 1
 		for name, b := range both {
@@ -50,7 +59,29 @@ func FuzzBoth(f *testing.F) {
 			var want []int
 			for i, op := range ops {
 				var err, wantErr error
-				switch op % 4 {
+				switch op % 6 {
+				case 4, 5:
+					ctx, stop := context.WithCancel(context.Background())
+					if op%6 == 5 {
+						stop()
+						wantErr = context.Canceled
+					}
+					if len(want) == capacity { // PushContext would wait.
+						var v int
+						v, err = c.PopContext(ctx)
+						if n := b.next(len(want)); wantErr == nil {
+							if v != want[n] {
+								t.Fatalf("%s: PopContext returns %d, want %d", name, v, want[n])
+							}
+							want = append(want[:n:n], want[n+1:]...)
+						}
+					} else if err = c.PushContext(ctx, i); wantErr == nil {
+						want = append(want, i)
+					}
+					if errors.Is(err, wantErr) {
+						err = wantErr
+					}
+					stop()
 				case 0:
 					err = c.Push(i)
 					if len(want) == capacity {
@@ -67,7 +98,7 @@ func FuzzBoth(f *testing.F) {
 				case 2, 3:
 					var v, wantV int
 					take := c.Pop
-					if op%4 == 3 {
+					if op%6 == 3 {
 						take = c.Peek
 					}
 					v, err = take()
@@ -76,7 +107,7 @@ func FuzzBoth(f *testing.F) {
 					} else {
 						n := b.next(len(want))
 						wantV = want[n]
-						if op%4 == 2 {
+						if op%6 == 2 {
 							want = append(want[:n:n], want[n+1:]...)
 						}
 					}
@@ -84,8 +115,18 @@ func FuzzBoth(f *testing.F) {
 						t.Fatalf("%s: %d, want %d", name, v, wantV)
 					}
 				}
+				all := slices.Collect(c.All())
+				if name == "stack" {
+					slices.Reverse(all)
+				}
+				for range c.All() { // A loop may break.
+					break
+				}
+				if !slices.Equal(all, want) || c.Cap() != capacity {
+					t.Fatalf("%s: All yields %v of %d, want %v of %d", name, all, c.Cap(), want, capacity)
+				}
 				if n, lenErr := c.Len(); err != wantErr || n != len(want) || lenErr != nil {
-					t.Fatalf("%s: operation %d: %v, want %v; %d values, want %d; %v", name, op%4, err, wantErr, n, len(want), lenErr)
+					t.Fatalf("%s: operation %d: %v, want %v; %d values, want %d; %v", name, op%6, err, wantErr, n, len(want), lenErr)
 				}
 			}
 		}
@@ -150,6 +191,9 @@ func TestLockFails(t *testing.T) {
 			"Pop":     func() error { _, err := c.Pop(); return err },
 			"Peek":    func() error { _, err := c.Peek(); return err },
 			"Len":     func() error { _, err := c.Len(); return err },
+
+			"PushContext": func() error { return c.PushContext(context.Background(), 2) },
+			"PopContext":  func() error { _, err := c.PopContext(context.Background()); return err },
 		} {
 			if err := r.lock.Lock(); err != nil {
 				t.Fatal(err)
@@ -194,18 +238,70 @@ func TestReleases(t *testing.T) {
 	t.Error("the queue keeps values that it does not hold any more")
 }
 
-// TestNew checks that only a constructor allocates, and that it refuses a capacity of 0.
+// TestNew checks that only a constructor allocates, which capacities it refuses, and that no
+// method works without it.
 func TestNew(t *testing.T) {
 	q := NewQueue[string](4)
 	if n := testing.AllocsPerRun(100, func() { q.Push("x"); q.Replace("y"); q.Pop(); q.Pop() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	defer func() {
-		if r := fmt.Sprint(recover()); r != "queuestack: room for 0 values: must be positive" {
-			t.Errorf("NewStack(0) panics with %s", r)
+	var q0 Queue[int]
+	var s0 Stack[int]
+	ctx := context.Background()
+	for want, calls := range map[string][]func(){
+		"rqlock/queuestack: capacity 0 cannot be made: NewQueue wants 1 or more values":                    {func() { NewQueue[int](0) }},
+		"rqlock/queuestack: capacity -1 cannot be made: NewStack wants 1 or more values":                   {func() { NewStack[int](-1) }},
+		fmt.Sprintf("rqlock/queuestack: capacity %d cannot be allocated: give NewQueue less", math.MaxInt): {func() { NewQueue[int](math.MaxInt) }},
+		fmt.Sprintf("rqlock/queuestack: capacity %d cannot be allocated: give NewStack less", math.MaxInt): {func() { NewStack[int](math.MaxInt) }},
+		"rqlock/queuestack: Queue was not made by NewQueue: call NewQueue": {
+			func() { q0.Push(1) }, func() { q0.Replace(1) }, func() { q0.Pop() }, func() { q0.Peek() }, func() { q0.Len() }, func() { q0.Cap() },
+			func() { q0.All()(nil) }, func() { q0.PushContext(ctx, 1) }, func() { q0.PopContext(ctx) },
+		},
+		"rqlock/queuestack: Stack was not made by NewStack: call NewStack": {
+			func() { s0.Push(1) }, func() { s0.Replace(1) }, func() { s0.Pop() }, func() { s0.Peek() }, func() { s0.Len() }, func() { s0.Cap() },
+			func() { s0.All()(nil) }, func() { s0.PushContext(ctx, 1) }, func() { s0.PopContext(ctx) },
+		},
+	} {
+		for i, f := range calls {
+			func() {
+				defer func() {
+					if r := fmt.Sprint(recover()); r != want {
+						t.Errorf("call %d panics with %s, want %s", i, r, want)
+					}
+				}()
+				f()
+			}()
 		}
-	}()
-	NewStack[int](0)
+	}
+}
+
+// TestLargest has a queue and a stack of the greatest capacity that an int allows, whose oldest
+// value is at the end of their memory.
+func TestLargest(t *testing.T) {
+	type nothing = struct{}
+	q, s := NewQueue[nothing](math.MaxInt), NewStack[nothing](math.MaxInt)
+	for _, r := range []*ring[nothing]{&q.ring, &s.ring} {
+		r.first = math.MaxInt - 1
+	}
+	for name, c := range map[string]interface {
+		Push(nothing) error
+		Pop() (nothing, error)
+		Len() (int, error)
+		Cap() int
+	}{"queue": q, "stack": s} {
+		for i := range 5 {
+			err := c.Push(nothing{})
+			if n, _ := c.Len(); err != nil || n != i+1 || c.Cap() != math.MaxInt {
+				t.Errorf("%s: Push: %v; %d values of %d, want %d", name, err, n, c.Cap(), i+1)
+			}
+		}
+		for i := range 5 {
+			_, err := c.Pop()
+			if n, _ := c.Len(); err != nil || n != 4-i {
+				t.Errorf("%s: Pop: %v; %d values, want %d", name, err, n, 4-i)
+			}
+		}
+	}
 }
 
 // BenchmarkPushPop measures a Push and a Pop, on all processors at once.

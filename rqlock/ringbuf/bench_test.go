@@ -32,7 +32,7 @@ var rivals = []struct {
 				}
 				return len(b)
 			},
-			stop: r.Close,
+			stop: func() { r.Close() },
 		}
 	}},
 	{"channel", func(size, record int) rival {

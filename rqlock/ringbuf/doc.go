@@ -18,7 +18,10 @@
 //
 //	for b, err := range r.All(ctx) {
 //
-// Only New allocates memory; no other method of a ring or reader does.
+// A producer that can wait for room uses [Ring.ReserveContext]. [Ring.WriteBatch] and
+// [Reader.NextBatch] handle several records at once.
+//
+// Only New allocates memory, and NextBatch the slice that it returns and uses again.
 //
 // # When the lock fails
 //
@@ -26,11 +29,14 @@
 // resilient (see package rqlock). No code of the user runs while it is held. So a producer
 // closes no cycle here, even if it runs in another producer's critical section or in a
 // callback of another container. But if the lock's holder does not run for the stall
-// timeout, which happens on a machine that is badly overloaded, the others time out.
+// timeout, which happens on a machine that is badly overloaded, the others get an error that
+// matches [rqlock.ErrTimeout].
 //
-//	Reserve, Write                   reserve nothing; Dropped counts it
+//	Reserve, ReserveContext          reserve nothing; Dropped counts it
+//	Write, WriteBatch                write nothing; Dropped counts it
 //	Commit, Discard                  take no lock, and do not fail
-//	Next, TryNext, All, Reader       take no lock
+//	Next, NextBatch, TryNext         take no lock
+//	All, Reader                      take no lock
 //	Close, Used, Available, Dropped  take no lock
 //
 // # Layout
@@ -48,5 +54,6 @@
 // the channel, which has room for one message, and so does Close. All other commits only
 // load the position. Both sides store before they load, and all goroutines agree on the
 // order of Go's atomic operations. So at least one of the two sees what the other has
-// stored, and no wake-up is lost.
+// stored, and no wake-up is lost. A producer that waits for room does it in the same way: it
+// stores the position up to which the consumer must free records, and looks for room once more.
 package ringbuf

@@ -92,3 +92,59 @@ func ExampleReader_Next() {
 	// hello <nil>
 	// true ringbuf: context deadline exceeded
 }
+
+// A producer that must not lose a record waits for room, as long as its context allows. The
+// consumer takes all records that are there at once.
+func ExampleRing_ReserveContext() {
+	r := ringbuf.New(1 << 6) // room for 4 of these records
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	go func() {
+		defer r.Close()
+		for i := range uint64(100) {
+			rec, err := r.ReserveContext(ctx, 8)
+			if err != nil {
+				fmt.Println(err)
+				return
+			}
+			binary.LittleEndian.PutUint64(rec.Bytes(), i)
+			rec.Commit()
+		}
+	}()
+
+	reader, err := r.Reader()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer reader.Close()
+	n, sum := 0, uint64(0)
+	for {
+		records, err := reader.NextBatch(ctx, 10)
+		if err != nil {
+			fmt.Println(n, sum, err)
+			return
+		}
+		for _, b := range records {
+			n++
+			sum += binary.LittleEndian.Uint64(b)
+		}
+	}
+	// Output: 100 4950 ringbuf: closed
+}
+
+// Records that belong together are written together.
+func ExampleRing_WriteBatch() {
+	r := ringbuf.New(1 << 12)
+	n, err := r.WriteBatch([][]byte{[]byte("begin"), []byte("work"), []byte("end")})
+	fmt.Println(n, err)
+	r.Close()
+	for b := range r.All(context.Background()) {
+		fmt.Println(string(b))
+	}
+	// Output:
+	// 3 <nil>
+	// begin
+	// work
+	// end
+}

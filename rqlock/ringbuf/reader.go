@@ -13,12 +13,13 @@ type Reader struct {
 	pos   uint64 // cons
 	end   uint64 // the end of the record that the caller has; equal to pos if it has none
 	limit uint64 // what prod was at least
+	batch [][]byte
 }
 
 // Reader makes the caller the consumer, from the oldest record on that is not freed. It
 // returns [ErrHasReader] if the ring has a reader that is not closed.
 func (r *Ring) Reader() (*Reader, error) {
-	if !r.hasReader.CompareAndSwap(false, true) {
+	if !r.made().hasReader.CompareAndSwap(false, true) {
 		return nil, ErrHasReader
 	}
 	pos := r.cons.Load()
@@ -59,42 +60,87 @@ func (rd *Reader) TryNext() ([]byte, error) {
 	if rd.ring == nil {
 		return nil, ErrReaderClosed
 	}
+	rd.free()
 	for {
+		b, skipped, err := rd.take()
+		if !skipped {
+			return b, err
+		}
 		rd.free()
-		head, err := rd.look()
+	}
+}
+
+// NextBatch returns the records that are next, at least one and at most max, and waits for the
+// first if need be. It frees those that the reader has returned before. The slice and the bytes
+// must not be used any more when the reader is used again. NextBatch allocates the slice, and
+// uses it again.
+//
+// If max is not positive, NextBatch returns [ErrMax]. All other errors are as in [Reader.Next].
+// A record with an error after it is returned first.
+func (rd *Reader) NextBatch(ctx context.Context, max int) ([][]byte, error) {
+	if max <= 0 {
+		return nil, ErrMax
+	}
+	b, err := rd.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	batch := append(rd.batch[:0], b)
+	for len(batch) < max {
+		b, skipped, err := rd.take()
 		if err != nil {
-			return nil, err
+			break
 		}
-		n := head & lengthMask
-		rd.end = rd.pos + span(n)
-		if head&discarded == 0 {
-			return rd.ring.body(rd.pos, n), nil
+		if !skipped {
+			batch = append(batch, b)
 		}
 	}
+	rd.batch = batch
+	return batch, nil
 }
 
-// free frees the record that the caller has, if any.
-func (rd *Reader) free() {
-	if rd.pos != rd.end {
-		rd.pos = rd.end
-		rd.ring.cons.Store(rd.pos) // release: pairs with acquire in reserve
-	}
-}
-
-// look returns the header of the next record if that is committed or discarded. Otherwise it
+// take returns the next record, or that it was discarded, and moves end behind it. Otherwise it
 // returns ErrEmpty or ErrClosed.
-func (rd *Reader) look() (head uint64, err error) {
+func (rd *Reader) take() (b []byte, skipped bool, err error) {
+	head, err := rd.look(rd.end)
+	if err != nil {
+		return nil, false, err
+	}
+	n, at := head&lengthMask, rd.end
+	rd.end += span(n)
+	if head&discarded != 0 {
+		return nil, true, nil
+	}
+	return rd.ring.body(at, n), false, nil
+}
+
+// free frees the records that the caller has, if any.
+func (rd *Reader) free() {
+	if rd.pos == rd.end {
+		return
+	}
+	rd.pos = rd.end
 	r := rd.ring
-	if rd.pos == rd.limit {
+	r.cons.Store(rd.pos) // release: pairs with acquire in place
+	if need := r.roomAt.Load(); need != 0 && rd.pos >= need {
+		wake(r.room)
+	}
+}
+
+// look returns the header of the record at a position if that is committed or discarded.
+// Otherwise it returns ErrEmpty or ErrClosed.
+func (rd *Reader) look(at uint64) (head uint64, err error) {
+	r := rd.ring
+	if at == rd.limit {
 		prod := r.prod.Load() // acquire: pairs with the compare-and-swap in reserve, after the header
-		if rd.limit = prod &^ closed; rd.pos == rd.limit {
+		if rd.limit = prod &^ closed; at == rd.limit {
 			if prod&closed != 0 {
 				return 0, ErrClosed
 			}
 			return 0, ErrEmpty
 		}
 	}
-	head = r.header(rd.pos).Load() // acquire: pairs with release in finish
+	head = r.header(at).Load() // acquire: pairs with release in finish
 	if head&reserved != 0 {
 		return 0, ErrEmpty
 	}
@@ -124,7 +170,7 @@ func (rd *Reader) wait(ctx context.Context) {
 // empty reports whether the next record is missing or still reserved, in a ring that is not
 // closed.
 func (rd *Reader) empty() bool {
-	_, err := rd.look()
+	_, err := rd.look(rd.pos)
 	return err == ErrEmpty
 }
 

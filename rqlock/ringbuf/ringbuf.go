@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync/atomic"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/capacity"
 )
 
 // Errors of a ring, besides those of its lock.
@@ -18,6 +20,7 @@ var (
 	ErrEmpty        = errors.New("ringbuf: empty, or the next record is not committed")
 	ErrHasReader    = errors.New("ringbuf: the ring has a reader: close it first")
 	ErrReaderClosed = errors.New("ringbuf: the reader is closed")
+	ErrMax          = errors.New("ringbuf: a batch has at least one record: max must be positive")
 )
 
 // A Ring takes records of bytes from producers to a consumer. Make it with [New]. All
@@ -30,6 +33,10 @@ type Ring struct {
 
 	wakeup  chan struct{}
 	waitsAt atomic.Uint64 // 1 + the position that the consumer waits at, or 0
+
+	room    chan struct{} // wakes the producer that waits for room
+	turn    chan struct{} // has a message while a producer has its turn to wait
+	waiting atomic.Int64  // producers that wait for room or for their turn
 	_       [64]byte
 
 	lock      rqlock.Mutex  // orders reservations
@@ -39,6 +46,7 @@ type Ring struct {
 	_         [64]byte
 
 	cons      atomic.Uint64 // the position of the oldest record that is not freed
+	roomAt    atomic.Uint64 // what cons must be before the producer that waits can go on, or 0
 	hasReader atomic.Bool
 	_         [64]byte
 }
@@ -64,54 +72,67 @@ const (
 	headerSize = 8
 )
 
-// MinSize and MaxSize are the least and the greatest size of a ring in bytes.
+// MinSize and MaxSize are the least and the greatest size of a ring in bytes. MaxSize is 1 << 30,
+// and 1 << 28 if an int has 32 bits.
 const (
 	MinSize = 16
-	MaxSize = 1 << 30
+	MaxSize = 1 << (28 + 2*(^uint(0)>>63))
 )
 
 // New returns a ring of size bytes. It panics unless size is a power of two from [MinSize]
 // to [MaxSize]. It allocates twice as much; see the package's comment.
 func New(size int) *Ring {
-	if size < MinSize || size > MaxSize || size&(size-1) != 0 {
-		panic(fmt.Sprintf("ringbuf: size of %d bytes: must be a power of two from %d to %d", size, MinSize, MaxSize))
+	capacity.Check("ringbuf.New", "bytes", size, MinSize, MaxSize)
+	if size&(size-1) != 0 {
+		panic(fmt.Sprintf("rqlock/ringbuf: capacity %d cannot be made: New wants a power of two", size))
 	}
-	words := make([]atomic.Uint64, 2*(size/headerSize))
+	words := capacity.Make[atomic.Uint64]("ringbuf.New", 2*(size/headerSize))
 	r := &Ring{
 		words: words, bytes: unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*headerSize),
-		size: uint64(size), shift: bits.TrailingZeros(uint(size)), wakeup: make(chan struct{}, 1),
+		size: uint64(size), shift: bits.TrailingZeros(uint(size)),
+		wakeup: make(chan struct{}, 1), room: make(chan struct{}, 1), turn: make(chan struct{}, 1),
 	}
 	r.lock.SetName("ringbuf.Ring")
 	return r
 }
 
+// made returns r if New has made it.
+func (r *Ring) made() *Ring {
+	if r.size == 0 {
+		capacity.NotMade("ringbuf.Ring", "New")
+	}
+	return r
+}
+
 // Size returns the size of the ring in bytes.
-func (r *Ring) Size() int { return int(r.size) }
+func (r *Ring) Size() int { return int(r.made().size) }
 
 // MaxLen returns the greatest length of a record in bytes: the size without a header.
-func (r *Ring) MaxLen() int { return int(r.size) - headerSize }
+func (r *Ring) MaxLen() int { return r.Size() - headerSize }
 
 // Used returns the number of bytes in use: of all records that are reserved and that the
 // consumer has not freed, with their headers, each rounded up to a multiple of 8.
 func (r *Ring) Used() int {
-	cons := r.cons.Load() // first, so that it is not beyond prod
+	cons := r.made().cons.Load() // first, so that it is not beyond prod
 	return int(min(r.prod.Load()&^closed-cons, r.size))
 }
 
 // Available returns the number of bytes that are not in use. A record of n bytes takes n + 8
 // of them, rounded up to a multiple of 8.
-func (r *Ring) Available() int { return int(r.size) - r.Used() }
+func (r *Ring) Available() int { return r.Size() - r.Used() }
 
 // Dropped returns the number of records that could not be reserved, because the ring was
-// full or the lock failed.
-func (r *Ring) Dropped() uint64 { return r.dropped.Load() }
+// full, or full until a producer's context was done, or because the lock failed.
+func (r *Ring) Dropped() uint64 { return r.made().dropped.Load() }
 
-// Close ends the ring, and never fails. From then on producers get [ErrClosed]. The consumer
-// gets it after all records that were reserved before. Those may still be committed or
-// discarded, and the consumer waits for that.
-func (r *Ring) Close() {
-	r.prod.Or(closed)
-	r.wake()
+// Close ends the ring. From then on producers get [ErrClosed], also those that wait. The
+// consumer gets it after all records that were reserved before. Those may still be committed or
+// discarded, and the consumer waits for that. Close returns nil, so a Ring is an [io.Closer].
+func (r *Ring) Close() error {
+	r.made().prod.Or(closed)
+	wake(r.wakeup)
+	wake(r.room)
+	return nil
 }
 
 // A Record is room in a ring that belongs to a producer. [Ring.Reserve] returns it.
@@ -128,7 +149,8 @@ type Record struct {
 // Reserve returns [ErrFull] if there is no room at present, [ErrTooLarge] if n is negative or
 // greater than [Ring.MaxLen], [ErrClosed], or the lock's error.
 func (r *Ring) Reserve(n int) (Record, error) {
-	if n < 0 || n > r.MaxLen() {
+	if n < 0 || uint64(n)+headerSize > r.size {
+		r.made()
 		return Record{}, ErrTooLarge
 	}
 	err := r.lock.Lock()
@@ -158,24 +180,91 @@ func (r *Ring) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// WriteBatch adds a record with a copy of each of ps. It locks the ring once, and no other
+// producer's record comes in between. The consumer gets none of them before all are written.
+//
+// WriteBatch returns how many it has added. If these are not all, it returns the error of
+// [Ring.Reserve] for the next one, and has not tried the rest. [Ring.Dropped] then counts all
+// that are missing, if the ring was full or the lock failed.
+func (r *Ring) WriteBatch(ps [][]byte) (int, error) {
+	if r.made(); len(ps) == 0 {
+		return 0, nil
+	}
+	pos, n, err := uint64(0), 0, r.lock.Lock()
+	if err == nil {
+		pos, n, err = r.reserveBatch(ps)
+		r.lock.Unlock()
+	}
+	if err != nil && err != ErrClosed && err != ErrTooLarge {
+		r.dropped.Add(uint64(len(ps) - n))
+	}
+	records := ps[:n]
+	for _, p := range records {
+		copy(r.body(pos, uint64(len(p))), p)
+		pos += span(uint64(len(p)))
+	}
+	for _, p := range slices.Backward(records) { // The first one lets the consumer go on to the others.
+		pos -= span(uint64(len(p)))
+		Record{r, pos, len(p)}.Commit()
+	}
+	return n, err
+}
+
 // reserve returns the position of a new record. The caller holds the lock.
 func (r *Ring) reserve(n uint64) (pos uint64, err error) {
 	pos = r.prod.Load()
 	if pos&closed != 0 {
 		return 0, ErrClosed
 	}
-	end := pos + span(n)
-	if end-r.knownCons > r.size {
-		r.knownCons = r.cons.Load() // acquire: pairs with release in free
-		if end-r.knownCons > r.size {
-			return 0, ErrFull
-		}
+	end, ok := r.place(pos, n)
+	if !ok {
+		return 0, ErrFull
 	}
-	r.header(pos).Store(r.committed(pos, n) | reserved) // before prod leads the consumer there
-	if !r.prod.CompareAndSwap(pos, end) {               // Only Close changes prod besides.
+	if !r.prod.CompareAndSwap(pos, end) { // Only Close changes prod besides.
 		return 0, ErrClosed
 	}
 	return pos, nil
+}
+
+// reserveBatch returns the position of records for the first n of ps, and why these are not
+// all. The caller holds the lock.
+func (r *Ring) reserveBatch(ps [][]byte) (pos uint64, n int, err error) {
+	pos = r.prod.Load()
+	end := pos
+	for _, p := range ps {
+		if uint64(len(p))+headerSize > r.size {
+			err = ErrTooLarge
+			break
+		}
+		if pos&closed != 0 {
+			return 0, 0, ErrClosed
+		}
+		next, ok := r.place(end, uint64(len(p)))
+		if !ok {
+			err = ErrFull
+			break
+		}
+		end = next
+		n++
+	}
+	if !r.prod.CompareAndSwap(pos, end) { // Only Close changes prod besides.
+		return 0, 0, ErrClosed
+	}
+	return pos, n, err
+}
+
+// place makes the header of a record at pos, which nobody sees yet. It returns the record's end,
+// and whether there is room for it. The caller holds the lock.
+func (r *Ring) place(pos, n uint64) (end uint64, ok bool) {
+	end = pos + span(n)
+	if end-r.knownCons > r.size {
+		r.knownCons = r.cons.Load() // acquire: pairs with release in Reader.free
+		if end-r.knownCons > r.size {
+			return 0, false
+		}
+	}
+	r.header(pos).Store(r.committed(pos, n) | reserved) // before prod leads the consumer there
+	return end, true
 }
 
 // span returns the number of bytes that a record of n bytes takes.
@@ -221,14 +310,14 @@ func (rec Record) finish(name string, flag uint64) {
 		panic(fmt.Sprintf("ringbuf: %s of a record that was committed or discarded before", name))
 	}
 	if r.waitsAt.Load() == rec.pos+1 {
-		r.wake()
+		wake(r.wakeup)
 	}
 }
 
-// wake ends the consumer's wait, or its next one.
-func (r *Ring) wake() {
+// wake ends a wait for the channel, or the next one.
+func wake(c chan struct{}) {
 	select {
-	case r.wakeup <- struct{}{}:
+	case c <- struct{}{}:
 	default: // It is about to be woken.
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -95,7 +96,7 @@ func untilWaits(t *testing.T, r *Ring) {
 type model struct {
 	size    int
 	records []*entry
-	held    bool // the reader has the first record
+	held    int // records that the reader has, the first ones
 	closed  bool
 	dropped uint64
 }
@@ -138,7 +139,7 @@ func (m *model) next() ([]byte, error) {
 	for len(m.records) > 0 {
 		switch e := m.records[0]; e.state {
 		case isCommitted:
-			m.held = true
+			m.held = 1
 			return e.bytes, nil
 		case isDiscarded:
 			m.records = m.records[1:]
@@ -153,9 +154,24 @@ func (m *model) next() ([]byte, error) {
 }
 
 func (m *model) free() {
-	if m.held {
-		m.records, m.held = m.records[1:], false
+	m.records, m.held = m.records[m.held:], 0
+}
+
+func (m *model) nextBatch(max int) (batch [][]byte, err error) {
+	b, err := m.next()
+	if err != nil {
+		return nil, err
 	}
+	batch = append(batch, b)
+	for ; len(batch) < max && m.held < len(m.records); m.held++ {
+		switch e := m.records[m.held]; e.state {
+		case isCommitted:
+			batch = append(batch, e.bytes)
+		case isReserved:
+			return batch, nil
+		}
+	}
+	return batch, nil
 }
 
 // step does one operation on the ring and on the model, and compares them.
@@ -167,7 +183,7 @@ func (m *model) step(t *testing.T, r *Ring, rd **Reader, op, arg byte) {
 		}
 	}
 	var err, wantErr error
-	switch op % 8 {
+	switch op % 10 {
 	case 0, 1: // reserve
 		n := int(arg) % (m.size + 3)
 		var rec Record
@@ -220,12 +236,47 @@ func (m *model) step(t *testing.T, r *Ring, rd **Reader, op, arg byte) {
 		(*rd).Close() // and another takes over
 		m.free()
 		*rd, err = r.Reader()
+	case 8: // write several
+		var ps [][]byte
+		wantN := 0
+		for i := range int(arg) % 6 {
+			p := make([]byte, (int(arg)+17*i)%(m.size-5))
+			fill(p)
+			ps = append(ps, p)
+			if wantErr == nil {
+				dropped := m.dropped
+				if wantErr = m.reserve(len(p)); wantErr == nil {
+					m.records = append(m.records, &entry{Record{}, p, isCommitted})
+					wantN++
+				}
+				m.dropped = dropped
+			}
+		}
+		if wantErr == ErrFull {
+			m.dropped += uint64(len(ps) - wantN)
+		}
+		var n int
+		if n, err = r.WriteBatch(ps); n != wantN {
+			t.Fatalf("WriteBatch of %d records: %d, %v, want %d, %v", len(ps), n, err, wantN, wantErr)
+		}
+	case 9: // read several
+		probe := *m
+		if _, err := probe.next(); err == ErrEmpty {
+			return // NextBatch would wait.
+		}
+		max := int(arg)%5 + 1
+		var batch, wantBatch [][]byte
+		batch, err = (*rd).NextBatch(context.Background(), max)
+		wantBatch, wantErr = m.nextBatch(max)
+		if !slices.EqualFunc(batch, wantBatch, bytes.Equal) {
+			t.Fatalf("NextBatch of at most %d records: % x, want % x", max, batch, wantBatch)
+		}
 	}
 	if err != wantErr {
-		t.Fatalf("operation %d, %d: %v, want %v", op%8, arg, err, wantErr)
+		t.Fatalf("operation %d, %d: %v, want %v", op%10, arg, err, wantErr)
 	}
 	if r.Used() != m.used() || r.Available() != m.size-m.used() || r.Dropped() != m.dropped {
-		t.Fatalf("operation %d: %d bytes used, %d available, %d dropped, want %d, %d, %d", op%8, r.Used(), r.Available(), r.Dropped(), m.used(), m.size-m.used(), m.dropped)
+		t.Fatalf("operation %d: %d bytes used, %d available, %d dropped, want %d, %d, %d", op%10, r.Used(), r.Available(), r.Dropped(), m.used(), m.size-m.used(), m.dropped)
 	}
 }
 
@@ -313,8 +364,15 @@ func TestClose(t *testing.T) {
 	rd := newReader(t, r)
 	r.Write([]byte("a"))
 	b := reserve(t, r, "b")
-	r.Close()
-	r.Close()
+	if err := errors.Join(r.Close(), r.Close()); err != nil {
+		t.Error(err)
+	}
+	if n, err := r.WriteBatch([][]byte{nil}); n != 0 || err != ErrClosed {
+		t.Errorf("WriteBatch: %d, %v", n, err)
+	}
+	if _, err := r.ReserveContext(context.Background(), 1); err != ErrClosed {
+		t.Errorf("ReserveContext: %v", err)
+	}
 	if _, err := r.Reserve(1); err != ErrClosed {
 		t.Errorf("Reserve: %v", err)
 	}
@@ -553,7 +611,7 @@ func (c hookContext) Err() error            { c.err(); return c.Context.Err() }
 func TestBeforeWait(t *testing.T) {
 	for name, f := range map[string]func(*Ring){
 		"Write": func(r *Ring) { r.Write([]byte("late")) },
-		"Close": (*Ring).Close,
+		"Close": func(r *Ring) { r.Close() },
 	} {
 		for _, at := range []int{1, 2} {
 			r := New(64)
@@ -676,6 +734,14 @@ func TestLockFails(t *testing.T) {
 	for name, op := range map[string]func(*Ring) error{
 		"Reserve": func(r *Ring) error { _, err := r.Reserve(1); return err }, //rqvet:ignore record the lock fails, and there is none
 		"Write":   func(r *Ring) error { _, err := r.Write([]byte("lost")); return err },
+		"WriteBatch": func(r *Ring) error {
+			n, err := r.WriteBatch([][]byte{[]byte("lost")})
+			if n != 0 {
+				t.Errorf("WriteBatch has added %d records", n)
+			}
+			return err
+		},
+		"ReserveContext": func(r *Ring) error { _, err := r.ReserveContext(context.Background(), 1); return err },
 	} {
 		r := New(128)
 		rd := newReader(t, r)
@@ -769,10 +835,19 @@ func TestMisuse(t *testing.T) {
 	if _, err := r.Reserve(-1); err != ErrTooLarge || r.Dropped() != 0 {
 		t.Errorf("Reserve(-1): %v, %d dropped", err, r.Dropped())
 	}
-	tooLarge := MaxSize
-	tooLarge *= 2 // negative if an int has 32 bits
-	for _, size := range []int{-1, 0, 8, 24, 65, tooLarge} {
-		panics(fmt.Sprintf("ringbuf: size of %d bytes: must be a power of two from 16 to 1073741824", size), func() { New(size) })
+	for _, size := range []int{-1, 0, 8, 15, MaxSize + 1, 2*(MaxSize-1) + 1} {
+		panics(fmt.Sprintf("rqlock/ringbuf: capacity %d cannot be made: New wants 16 to %d bytes", size, MaxSize), func() { New(size) })
+	}
+	for _, size := range []int{24, 65, MaxSize - 1} {
+		panics(fmt.Sprintf("rqlock/ringbuf: capacity %d cannot be made: New wants a power of two", size), func() { New(size) })
+	}
+	var none Ring
+	for _, f := range []func(){
+		func() { none.Reserve(1) }, func() { none.Reserve(-1) }, func() { none.ReserveContext(context.Background(), 1) }, func() { none.Write(nil) },
+		func() { none.WriteBatch(nil) }, func() { none.Close() }, func() { none.Reader() }, func() { none.All(context.Background())(nil) },
+		func() { none.Size() }, func() { none.MaxLen() }, func() { none.Used() }, func() { none.Available() }, func() { none.Dropped() },
+	} {
+		panics("rqlock/ringbuf: Ring was not made by New: call New", f)
 	}
 }
 
@@ -862,13 +937,14 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// TestAllocs checks that no method but New allocates.
+// TestAllocs checks that nothing but New allocates, once the slice of NextBatch is there.
 func TestAllocs(t *testing.T) {
 	r := New(1 << 10)
 	rd := newReader(t, r)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	p := make([]byte, 100)
+	batch := [][]byte{p, p}
 	if n := testing.AllocsPerRun(1000, func() {
 		r.Write(p)
 		rec, _ := r.Reserve(100)
@@ -879,6 +955,10 @@ func TestAllocs(t *testing.T) {
 		rd.Next(ctx)
 		rd.Next(ctx)
 		rd.TryNext()
+		rec, _ = r.ReserveContext(ctx, 100)
+		rec.Commit()
+		r.WriteBatch(batch)
+		rd.NextBatch(ctx, 10)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -14,6 +14,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/rqlock/rqlock/rqlock/internal/progress"
 )
@@ -21,13 +22,14 @@ import (
 func main() {
 	rounds := flag.Int("rounds", 11, "rounds in which the contenders take turns")
 	seed := flag.Uint64("seed", 1, "seed of keys, prefixes and addresses")
+	only := flag.String("only", "", "measure only the containers whose title begins with this `text`")
 	out := flag.String("o", "", "`file` to write (default standard output), relative to the folder that go run -C sets")
 	flag.Parse()
 	if flag.NArg() > 0 || *rounds < 1 {
 		fmt.Fprintln(os.Stderr, "containers: want -rounds of 1 or more, and no arguments")
 		os.Exit(2)
 	}
-	page := measure(*rounds, *seed)
+	page := measure(*rounds, *seed, *only)
 	if *out == "" {
 		os.Stdout.Write(page)
 		return
@@ -54,11 +56,14 @@ var groups = []group{
 	{"freelist", "Each of GOMAXPROCS goroutines takes an element and gives it back.", lists},
 	{"lpmtrie, IPv4", trieNotes, func(rnd *rand.Rand) []comparison { return tries(rnd, false) }},
 	{"lpmtrie, IPv6", "The same for IPv6.", func(rnd *rand.Rand) []comparison { return tries(rnd, true) }},
+	{"lpmtrie, 1,000,000 prefixes at once", "A table is built from nothing, per prefix. bart's tables change in place.", builds},
+	{"queuestack", "A queue and a stack beside a channel of the same capacity, 64.", queues},
 	{"ringbuf", "From so many producers to one consumer, per record.", rings},
-	{"localstorage", "The value of one of 1024 objects in one map.", storages},
+	{"localstorage", "The value of one of 1024 objects in one map. Attach + delete: for each of 32,768 objects,\nwhich are apart, or elements of one slice.", storages},
+	{"memory", memoryNotes, memory},
 }
 
-func measure(rounds int, seed uint64) []byte {
+func measure(rounds int, seed uint64, only string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# The containers beside others
 
@@ -68,6 +73,9 @@ brackets are the medians of ours/theirs in the same round: below 1 ours is faste
 `, runtime.Version(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, seed, rounds)
 	bar := progress.New(os.Stderr, int64(len(groups)))
 	for _, g := range groups {
+		if !strings.HasPrefix(g.title, only) {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", g.title, g.notes)
 		cs := g.build(rand.New(rand.NewPCG(seed, 0)))
 		for i, c := range cs {
