@@ -426,7 +426,7 @@ func isFlag(v ssa.Value) bool {
 func (w *walk) summary(exits []exit) *summary {
 	sum := &summary{Blocks: w.blocks, Pairs: w.pairs, Copies: w.c.copiesThrough(w.top)}
 	for _, lock := range sortedPaths(w.acquires) {
-		if lock.portable() {
+		if lock.portable() && lock.size <= maxSize/2 && len(sum.Acquires) < maxAcquires {
 			t := w.acquires[lock]
 			t.Perhaps = slices.ContainsFunc(exits, func(e exit) bool { return e.panics == "" && e.state.locks[lock] == lockState{} })
 			sum.Acquires = append(sum.Acquires, t)
@@ -471,6 +471,9 @@ func (w *walk) summary(exits []exit) *summary {
 	}
 	return sum
 }
+
+// maxAcquires is how many acquisitions callers compare with what they hold.
+const maxAcquires = 32
 
 // maxOutcomes is how many outcomes callers follow.
 const maxOutcomes = 8
