@@ -172,7 +172,7 @@ func (e *ending) judge(o outcome, limit time.Duration, late bool) {
 		return
 	}
 	holders := timeout.Wait.Holders
-	i := slices.IndexFunc(holders, func(h rqlock.Holder) bool { return h.Goroutine == e.owner && h.Reads == e.held.reads })
+	i := slices.IndexFunc(holders, func(h rqlock.Holder) bool { return h.Goroutine == e.owner && h.Read == e.held.reads })
 	if i < 0 || !e.held.reads && len(holders) > 1 {
 		e.fail("a timeout named another holder than the goroutine that has ended", "%d: %v", e.owner, o.err)
 		return

@@ -229,8 +229,8 @@ func (c *cycle) told(i int, err error) bool {
 	for k, w := range deadlock.Cycle {
 		i := (i + k) % len(c.parties)
 		p, next := c.parties[i], c.next(i)
-		if w.Goroutine != p.goroutine || w.Read != p.wants.reads || len(w.Holders) != 1 || w.More > 0 ||
-			w.Holders[0].Goroutine != next.goroutine || w.Holders[0].Reads != next.holds.reads || locks[w.Lock.Addr] {
+		if w.Goroutine != p.goroutine || w.Read != p.wants.reads || len(w.Holders) != 1 || w.More() > 0 ||
+			w.Holders[0].Goroutine != next.goroutine || w.Holders[0].Read != next.holds.reads || locks[w.Lock.Addr] {
 			return false
 		}
 		locks[w.Lock.Addr] = true

@@ -188,7 +188,7 @@ func TestJudgeCycle(t *testing.T) {
 	// Goroutine 1 reads and wants to write, 2 writes and wants to write: the second's error.
 	parties := func() []rqlock.Wait {
 		return []rqlock.Wait{
-			{Goroutine: 2, Lock: rqlock.LockInfo{Addr: 1}, Holders: []rqlock.Holder{{Goroutine: 1, Reads: true}}},
+			{Goroutine: 2, Lock: rqlock.LockInfo{Addr: 1}, Holders: []rqlock.Holder{{Goroutine: 1, Read: true}}},
 			{Goroutine: 1, Lock: rqlock.LockInfo{Addr: 2}, Holders: []rqlock.Holder{{Goroutine: 2}}},
 		}
 	}
@@ -211,9 +211,8 @@ func TestJudgeCycle(t *testing.T) {
 		{"from another party on", []error{cycle2, nil}, nil, false, otherParties, 1, 0},
 		{"another goroutine", changed(func(w []rqlock.Wait) { w[1].Goroutine = 3 }), nil, false, otherParties, 1, 0},
 		{"another holder", changed(func(w []rqlock.Wait) { w[1].Holders[0].Goroutine = 3 }), nil, false, otherParties, 1, 0},
-		{"a holder that writes", changed(func(w []rqlock.Wait) { w[0].Holders[0].Reads = false }), nil, false, otherParties, 1, 0},
+		{"a holder that writes", changed(func(w []rqlock.Wait) { w[0].Holders[0].Read = false }), nil, false, otherParties, 1, 0},
 		{"no holder", changed(func(w []rqlock.Wait) { w[0].Holders = nil }), nil, false, otherParties, 1, 0},
-		{"more holders", changed(func(w []rqlock.Wait) { w[0].More = 1 }), nil, false, otherParties, 1, 0},
 		{"a waiter that reads", changed(func(w []rqlock.Wait) { w[0].Read = true }), nil, false, otherParties, 1, 0},
 		{"one lock twice", changed(func(w []rqlock.Wait) { w[1].Lock = w[0].Lock }), nil, false, otherParties, 1, 0},
 		{"no victim", []error{nil, nil}, nil, false, "a cycle had no victim, or several", 1, 0},

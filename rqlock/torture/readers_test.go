@@ -126,7 +126,7 @@ func TestWrongRW(t *testing.T) {
 		{"a reader of a cycle is taken for a writer", Params{Cycles: time.Millisecond, CycleMax: 2}, wrongRW{
 			lock: changed((*rqlock.RWMutex).Lock, func(e *rqlock.DeadlockError) error {
 				for _, w := range e.Cycle {
-					w.Holders[0].Reads = false
+					w.Holders[0].Read = false
 				}
 				return e
 			}),
@@ -152,7 +152,7 @@ func TestWrongRW(t *testing.T) {
 				err := l.Lock()
 				if e, ok := err.(*rqlock.TimeoutError); ok {
 					for i := range e.Wait.Holders {
-						e.Wait.Holders[i].Reads = false
+						e.Wait.Holders[i].Read = false
 					}
 				}
 				return err
