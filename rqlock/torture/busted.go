@@ -58,8 +58,8 @@ func (b *bustedWriters) RLock()         { b.enter(1, true) }
 func (b *bustedWriters) TryRLock() bool { return b.enter(1, false) }
 func (b *bustedWriters) RUnlock()       { b.leave(1) }
 
-// bustedCrossing refuses a reader where it should let it in past a writer that waits: if a
-// reader of the lock waits for a lock that the newcomer reads.
+// bustedCrossing refuses a reader where it should let it in past a writer that waits: where
+// readers would wait for one another in a ring.
 type bustedCrossing struct{ *rqlock.RWMutex }
 
 func newBustedCrossing() Locker { return bustedCrossing{new(rqlock.RWMutex)} }
@@ -118,16 +118,25 @@ func (b bustedCrossing) read(by func() error) error {
 	return err
 }
 
-// crosses reports whether a reader of the lock waits for a lock that the caller, me, reads. If
-// not, the caller waits from now on.
+// crosses reports whether readers of the lock wait for one another, up to one that waits for a
+// lock which the caller, me, reads. If not, the caller waits from now on.
 func (b bustedCrossing) crosses(me uint64) bool {
 	crossings.mu.Lock()
 	defer crossings.mu.Unlock()
-	for other, l := range crossings.waits {
-		if slices.Contains(crossings.reads[other], b.RWMutex) && slices.Contains(crossings.reads[me], l) {
+	if waitsForOne(b.RWMutex, crossings.reads[me]) {
+		return true
+	}
+	crossings.waits[me] = b.RWMutex
+	return false
+}
+
+// waitsForOne reports whether a reader of l waits for one of the locks, or for a lock a reader
+// of which does, and so on.
+func waitsForOne(l *rqlock.RWMutex, locks []*rqlock.RWMutex) bool {
+	for reader, next := range crossings.waits {
+		if slices.Contains(crossings.reads[reader], l) && (slices.Contains(locks, next) || waitsForOne(next, locks)) {
 			return true
 		}
 	}
-	crossings.waits[me] = b.RWMutex
 	return false
 }
