@@ -14,8 +14,9 @@ import (
 
 const trieNotes = `100,000 prefixes, with lengths distributed as in the global routing tables. bart.Table and
 bart.Fast change in place, which is not allowed during lookups. "persistent" is bart.Table as
-it is used with concurrent lookups: each change makes another table. lpmtrie always works like
-that. Bar: a lookup takes at most 2.00 of bart's time.`
+it is used with concurrent lookups: each change makes another table. lpmtrie allows lookups
+during changes. Bars: a lookup takes at most 2.00 of bart's time, an insertion at most 5.00 of
+bart.Table's and less than the persistent one's.`
 
 // triePrefixes is the number of prefixes in a table.
 const triePrefixes = 100_000
