@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 )
 
 // BenchmarkTryCmpxchgRelaxed32 is the cost of TryCmpxchgRelaxed32 without contention.
@@ -347,6 +348,108 @@ func BenchmarkUnlockOwned(b *testing.B) {
 		for b.Loop() {
 			*owner = me
 			unlockOwnedPortable(&w)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			atomic.StoreUint64(owner, 0)
+		}
+	})
+}
+
+// BenchmarkReadLock is the cost of ReadLock without contention.
+func BenchmarkReadLock(b *testing.B) {
+	var w RWOwned
+	t := *newTable(1)
+	row := t.Rows
+	w.Readers = RowsMask
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0] = 0
+			ReadLock(&w, &t)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0] = 0
+			readLockPortable(&w, &t)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0] = 0
+			atomic.CompareAndSwapUint64(&row.Lock[0], 0, 0)
+		}
+	})
+}
+
+// BenchmarkReadUnlock is the cost of ReadUnlock without contention.
+func BenchmarkReadUnlock(b *testing.B) {
+	var w RWOwned
+	t := *newTable(1)
+	row := t.Rows
+	here := uint64(uintptr(unsafe.Pointer(&w)))
+	me := CurrentGoid()
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0], row.ID[0] = here, me
+			ReadUnlock(&w, &t)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0], row.ID[0] = here, me
+			readUnlockPortable(&w, &t)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			row.Lock[0], row.ID[0] = here, me
+			atomic.StoreUint64(&row.Lock[0], 0)
+		}
+	})
+}
+
+// BenchmarkWriteLock is the cost of WriteLock without contention.
+func BenchmarkWriteLock(b *testing.B) {
+	var w RWOwned
+	owner := ownerOf(&w.Owned)
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			WriteLock(&w)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			writeLockPortable(&w)
+		}
+	})
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			*owner = 0
+			atomic.CompareAndSwapUint64(owner, 0, 0)
+		}
+	})
+}
+
+// BenchmarkWriteUnlock is the cost of WriteUnlock without contention.
+func BenchmarkWriteUnlock(b *testing.B) {
+	var w RWOwned
+	owner := ownerOf(&w.Owned)
+	me := CurrentGoid()
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			WriteUnlock(&w)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			*owner = me
+			writeUnlockPortable(&w)
 		}
 	})
 	b.Run("atomic", func(b *testing.B) {
@@ -831,6 +934,44 @@ func BenchmarkLockUnlock(b *testing.B) {
 		for b.Loop() {
 			atomic.CompareAndSwapUint32(&val, 0, 1)
 			val = 0
+		}
+	})
+}
+
+// BenchmarkReaders is the cost of a reader-writer lock without contention, for a reader whose slot
+// is free and for a writer. It measures ReadLock and ReadUnlock, WriteLock and WriteUnlock, and
+// sync.RWMutex.
+func BenchmarkReaders(b *testing.B) {
+	var w, counted RWOwned
+	w.Readers = RowsMask
+	t := newTable(1)
+	var mu sync.RWMutex
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			if ReadLock(&w, t) != ReadGranted || ReadUnlock(&w, t) != Released {
+				b.FailNow()
+			}
+		}
+	})
+	b.Run("sync.RWMutex.RLock", func(b *testing.B) {
+		for b.Loop() {
+			mu.RLock()
+			//lint:ignore SA2001 the section of the others is empty, too
+			mu.RUnlock()
+		}
+	})
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			if WriteLock(&counted) != WriteGranted || WriteUnlock(&counted) != Released {
+				b.FailNow()
+			}
+		}
+	})
+	b.Run("sync.RWMutex.Lock", func(b *testing.B) {
+		for b.Loop() {
+			mu.Lock()
+			//lint:ignore SA2001 the section of the others is empty, too
+			mu.Unlock()
 		}
 	})
 }

@@ -2,7 +2,10 @@
 
 package asm
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"unsafe"
+)
 
 // The lock word has the layout narrow:
 //
@@ -54,9 +57,58 @@ type Owned struct {
 // ClosedMask in the field Sleeper says that newcomers may not acquire the lock.
 const ClosedMask uint32 = 1 << 31
 
-// What UnlockOwned returns.
+// RWOwned is the state of a reader-writer lock that knows its readers, for ReadLock, ReadUnlock,
+// WriteLock and WriteUnlock. They leave Tail and Admitted to their caller.
+type RWOwned struct {
+	Owned           // whose owner writes, or waits until the readers have left
+	Readers  uint32 // RowsMask, and the number of readers that are counted
+	First    uint32 // the first of the readers that wait, or 0
+	Drainer  uint32 // the owner, if it sleeps until its readers have left, or 0
+	Admitted uint32
+}
+
+// RowsMask in the field Readers says that readers need not be counted, as they are found in rows.
+const RowsMask uint32 = 1 << 31
+
+// A ReaderRow is a cache line with slots for the read locks of a few goroutines. ReadLock and
+// ReadUnlock use the first slot, and leave the others, More and State to their caller.
+type ReaderRow struct {
+	Lock  [3]uint64 // address of a lock, or 0 if the slot is free
+	ID    [3]uint64 // id of the goroutine that reads, or 0 if the claim is not complete
+	More  [3]uint32 // the caller's
+	State uint32    // the caller's
+}
+
+// A ReaderTable has the rows of all goroutines. A goroutine's row is found by its CurrentG.
+type ReaderTable struct {
+	Rows *ReaderRow // the first of a power of two of rows, aligned to 64 bytes
+	Mask uint64     // 64 * (number of rows - 1)
+}
+
+// Row returns the row of the goroutine whose CurrentG is g.
+func (t *ReaderTable) Row(g uintptr) *ReaderRow {
+	offset := (uint64(g) ^ uint64(g)>>7) & t.Mask
+	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), offset))
+}
+
+// What UnlockOwned, ReadUnlock and WriteUnlock return. AdmitDue is WriteUnlock's alone.
 const (
-	Released uint32 = iota // the lock is free
-	WakeDue                // the lock is free, and somebody may be asleep
-	NotOwner               // nothing has changed: the current goroutine does not hold the lock
+	Released uint32 = iota // the lock is free, or free of this reader
+	WakeDue                // the same, and somebody may be asleep
+	NotOwner               // nothing has changed: the current goroutine does not hold the lock there
+	AdmitDue               // nothing has changed: readers wait to be let in
+)
+
+// What ReadLock returns.
+const (
+	ReadGranted uint32 = iota // the current goroutine holds the lock for reading
+	ReadRefused               // nothing has changed: the slot is taken
+	ReadClaimed               // the slot is taken for the current goroutine, which does not hold the lock yet
+)
+
+// What WriteLock returns.
+const (
+	WriteGranted uint32 = iota // the current goroutine holds the lock for writing
+	WriteRefused               // nothing has changed: the lock has an owner, or is closed
+	ReadersDue                 // the current goroutine is the owner, and readers may hold the lock
 )

@@ -21,5 +21,8 @@ func raceOwns(*uintptr) bool {
 func raceOwnsID(*atomic.Uint64) bool {
 	return false
 }
+func raceReads(*RWOwned, *ReaderTable) bool {
+	return false
+}
 func raceDisable() {}
 func raceEnable()  {}

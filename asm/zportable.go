@@ -120,6 +120,67 @@ func unlockOwnedPortable(w *Owned) (rest uint32) {
 	return Released
 }
 
+// readLockPortable is the reference for ReadLock.
+func readLockPortable(w *RWOwned, t *ReaderTable) (rest uint32) {
+	if raceEnabled {
+		raceDisable() // no edge from reader to reader
+		defer raceEnable()
+	}
+	row := t.Row(currentG())
+	if !atomic.CompareAndSwapUint64(&row.Lock[0], 0, uint64(uintptr(unsafe.Pointer(w)))) {
+		return ReadRefused
+	}
+	atomic.StoreUint64(&row.ID[0], currentGoid())
+	if w.Owner.Load() != 0 || atomic.LoadUint32(&w.Readers)&RowsMask == 0 {
+		return ReadClaimed
+	}
+	return ReadGranted
+}
+
+// readUnlockPortable is the reference for ReadUnlock.
+func readUnlockPortable(w *RWOwned, t *ReaderTable) (rest uint32) {
+	if raceEnabled {
+		raceDisable() // no edge from reader to reader
+		defer raceEnable()
+	}
+	row := t.Row(currentG())
+	if atomic.LoadUint64(&row.Lock[0]) != uint64(uintptr(unsafe.Pointer(w))) || atomic.LoadUint64(&row.ID[0]) != currentGoid() {
+		return NotOwner
+	}
+	atomic.StoreUint64(&row.ID[0], 0)
+	atomic.StoreUint64(&row.Lock[0], 0)
+	if atomic.LoadUint32(&w.Drainer) != 0 {
+		return WakeDue
+	}
+	return Released
+}
+
+// writeLockPortable is the reference for WriteLock.
+func writeLockPortable(w *RWOwned) (rest uint32) {
+	if atomic.LoadUint32(&w.Sleeper)&ClosedMask != 0 || !w.Owner.CompareAndSwap(0, currentGoid()) {
+		return WriteRefused
+	}
+	if atomic.LoadUint32(&w.Readers) != 0 {
+		return ReadersDue
+	}
+	return WriteGranted
+}
+
+// writeUnlockPortable is the reference for WriteUnlock.
+func writeUnlockPortable(w *RWOwned) (rest uint32) {
+	if w.Owner.Load() != currentGoid() {
+		return NotOwner
+	}
+	if atomic.LoadUint32(&w.First) != 0 {
+		return AdmitDue
+	}
+	w.Owner.Store(0)
+	if atomic.LoadUint32(&w.Sleeper) != 0 || atomic.LoadUint32(&w.First) != 0 {
+		return WakeDue
+	}
+	return Released
+}
+
 // loadRelaxed8Portable is the reference for LoadRelaxed8.
 func loadRelaxed8Portable(p *uint8) (v uint8) {
 	word, shift := subword(unsafe.Pointer(p), 1)

@@ -330,6 +330,205 @@ foreign:
 	MOVL $0x00000002, rest+8(FP)
 	RET
 
+// ReadLock acquires the lock for reading, for the current goroutine: it puts w and CurrentGoid
+// into the first slot of the goroutine's row, and then looks whether the lock has an owner, and
+// whether its readers must be counted. It returns ReadGranted, or ReadClaimed if it has found one
+// of these: then the slot is taken, and the caller does not hold the lock yet. It returns
+// ReadRefused, and has changed nothing, if the slot was taken before. It does not wait, and does
+// not look whether the lock is closed.
+//
+// Ordering: acq_rel. The section must find what the last writer wrote. The claim also comes before
+// both looks: an owner that does not find the claim is found.
+// Pairs with: WriteUnlock, and WriteLock with the look at the slots that follows it.
+//
+// func readLock(w *RWOwned, t *ReaderTable) (rest uint32)
+TEXT ·readLock(SB), NOSPLIT, $0-20
+	MOVQ w+0(FP), CX
+	MOVQ t+8(FP), AX
+	MOVQ (TLS), BX
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	MOVQ BX, DX
+	SHRQ $0x07, DX
+	XORQ BX, DX
+	ANDQ 8(AX), DX
+	ADDQ (AX), DX
+	MOVQ 152(BX), BX
+
+	// 0,0 -> lock,0 -> lock,id
+	// LOCK keeps the claim before the looks below: a writer that does not find it is found.
+	XORL     AX, AX
+	LOCK
+	CMPXCHGQ CX, (DX)
+	JNE      refused
+	MOVQ     BX, 24(DX)
+
+	// Is there an owner?
+	CMPQ (CX), $0x00
+	JNE  claimed
+
+	// Must readers be counted? The top bit of Readers is its sign.
+	CMPL 16(CX), $0x00
+	JGE  claimed
+	MOVL $0x00000000, rest+16(FP)
+	RET
+
+refused:
+	MOVL $0x00000001, rest+16(FP)
+	RET
+
+claimed:
+	MOVL $0x00000002, rest+16(FP)
+	RET
+
+// ReadUnlock ends what ReadLock began, if the first slot of the goroutine's row has w and
+// CurrentGoid: it clears the slot by two stores, the id first, and then looks at w.Drainer. It
+// returns Released, or WakeDue if w.Drainer was not 0, or NotOwner if the slot has something else:
+// then it changes nothing. On amd64 the look may come before other processors see the stores. An
+// owner that has set w.Drainer and sleeps must therefore look at the slot again once they are
+// visible, which takes less than 50 us.
+//
+// Ordering: release. The section's accesses must be done before an owner can find the slot free.
+// On arm64 the look acquires, which keeps it after the stores.
+// Pairs with: an acquire load of the slot, by the owner that waits for its readers.
+//
+// func readUnlock(w *RWOwned, t *ReaderTable) (rest uint32)
+TEXT ·readUnlock(SB), NOSPLIT, $0-20
+	MOVQ w+0(FP), AX
+	MOVQ t+8(FP), CX
+	MOVQ (TLS), DX
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	MOVQ DX, BX
+	SHRQ $0x07, BX
+	XORQ DX, BX
+	ANDQ 8(CX), BX
+	ADDQ (CX), BX
+	MOVQ 152(DX), CX
+
+	// Nobody else can give this goroutine a slot, or take it away.
+	CMPQ AX, (BX)
+	JNE  other
+	CMPQ CX, 24(BX)
+	JNE  other
+
+	// lock,id -> lock,0 -> 0,0
+	// No fence and no LOCK: TSO keeps the section's accesses before these stores.
+	MOVQ $0x00000000, 24(BX)
+	MOVQ $0x00000000, (BX)
+
+	// Does the owner wait for readers? TSO lets this load be done while the stores are still
+	// in the store buffer, so it can miss an owner that says so now. That owner looks at the
+	// slot again once the buffer has drained.
+	CMPL 24(AX), $0x00
+	JNE  wake
+	MOVL $0x00000000, rest+16(FP)
+	RET
+
+wake:
+	MOVL $0x00000001, rest+16(FP)
+	RET
+
+other:
+	MOVL $0x00000002, rest+16(FP)
+	RET
+
+// WriteLock acquires the lock for writing as LockOwned does, and then looks at w.Readers. It
+// returns WriteGranted, or ReadersDue if w.Readers was not 0: then the goroutine is the owner, and
+// no reader comes in any more, but some may be inside. It returns WriteRefused, and has changed
+// nothing, if there was an owner or the lock is closed to newcomers. It does not wait.
+//
+// Ordering: acq_rel. The section must find what the last owner wrote. The exchange also comes
+// before the look: a reader that does not find the owner is found.
+// Pairs with: WriteUnlock, and ReadLock.
+//
+// func writeLock(w *RWOwned) (rest uint32)
+TEXT ·writeLock(SB), NOSPLIT, $0-12
+	MOVQ w+0(FP), CX
+	MOVQ (TLS), AX
+	MOVQ 152(AX), DX
+
+	// Is the lock closed? Look first: a newcomer that took it, and gave it back once it had
+	// looked, could stop in between, and the waiter that has closed it would starve. The mark
+	// is the top bit of Sleeper, which is in the byte at 15.
+	TESTB $0x80, 15(CX)
+	JNE   held
+
+	// 0 -> id
+	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
+	// forwarded to it soon after, and it would wait until the store is in the cache.
+	XORL     AX, AX
+	LOCK
+	CMPXCHGQ DX, (CX)
+	JNE      held
+
+	// May there be readers? LOCK keeps the exchange before this look: a reader that does not
+	// find the owner is found.
+	CMPL 16(CX), $0x00
+	JNE  readers
+	MOVL $0x00000000, rest+8(FP)
+	RET
+
+held:
+	MOVL $0x00000001, rest+8(FP)
+	RET
+
+readers:
+	MOVL $0x00000002, rest+8(FP)
+	RET
+
+// WriteUnlock releases the lock as UnlockOwned does, if no readers wait. It returns AdmitDue, and
+// has changed nothing, if w.First was not 0: then the caller, which is still the owner, has the
+// readers in first. Otherwise it returns Released, or WakeDue if w.Sleeper or w.First was not 0
+// after the release, or NotOwner. For that second look at w.First holds what UnlockOwned says of
+// w.Sleeper: a reader that has set w.First must look at w.Owner again.
+//
+// Ordering: release. The section's accesses must be done before another goroutine can find the
+// lock free. On arm64 the looks after the release acquire, which keeps them after it.
+// Pairs with: WriteLock, ReadLock, TryCmpxchgAcquire64.
+//
+// func writeUnlock(w *RWOwned) (rest uint32)
+TEXT ·writeUnlock(SB), NOSPLIT, $0-12
+	MOVQ w+0(FP), AX
+
+	// Nobody else can make this goroutine the owner, or end its ownership.
+	MOVQ (TLS), CX
+	MOVQ 152(CX), CX
+	CMPQ CX, (AX)
+	JNE  foreign
+
+	// Do readers wait? Then the caller has them in before it lets go of the lock.
+	CMPL 20(AX), $0x00
+	JNE  admit
+
+	// id -> 0
+	// No fence and no LOCK: TSO keeps the section's accesses before this store.
+	MOVQ $0x00000000, (AX)
+
+	// Does anybody sleep? TSO lets this load be done while the store is still in the store
+	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
+	// once the buffer has drained. A locked instruction here would cost more than all the rest.
+	CMPL 12(AX), $0x00
+	JNE  wake
+
+	// Has a reader begun to wait meanwhile? It looks at the owner again, too, as a sleeper does.
+	CMPL 20(AX), $0x00
+	JNE  wake
+	MOVL $0x00000000, rest+8(FP)
+	RET
+
+wake:
+	MOVL $0x00000001, rest+8(FP)
+	RET
+
+foreign:
+	MOVL $0x00000002, rest+8(FP)
+	RET
+
+admit:
+	MOVL $0x00000003, rest+8(FP)
+	RET
+
 // LoadRelaxed8 loads *p in one access.
 //
 // Ordering: relaxed. It orders nothing. Another access of the algorithm must.

@@ -116,6 +116,26 @@ func lockOwned(w *Owned) (ok bool)
 //go:noescape
 func unlockOwned(w *Owned) (rest uint32)
 
+// readLock implements ReadLock.
+//
+//go:noescape
+func readLock(w *RWOwned, t *ReaderTable) (rest uint32)
+
+// readUnlock implements ReadUnlock.
+//
+//go:noescape
+func readUnlock(w *RWOwned, t *ReaderTable) (rest uint32)
+
+// writeLock implements WriteLock.
+//
+//go:noescape
+func writeLock(w *RWOwned) (rest uint32)
+
+// writeUnlock implements WriteUnlock.
+//
+//go:noescape
+func writeUnlock(w *RWOwned) (rest uint32)
+
 // loadRelaxed8 implements LoadRelaxed8.
 //
 //go:noescape

@@ -456,6 +456,286 @@ foreign:
 	MOVW R0, rest+8(FP)
 	RET
 
+// ReadLock acquires the lock for reading, for the current goroutine: it puts w and CurrentGoid
+// into the first slot of the goroutine's row, and then looks whether the lock has an owner, and
+// whether its readers must be counted. It returns ReadGranted, or ReadClaimed if it has found one
+// of these: then the slot is taken, and the caller does not hold the lock yet. It returns
+// ReadRefused, and has changed nothing, if the slot was taken before. It does not wait, and does
+// not look whether the lock is closed.
+//
+// Ordering: acq_rel. The section must find what the last writer wrote. The claim also comes before
+// both looks: an owner that does not find the claim is found.
+// Pairs with: WriteUnlock, and WriteLock with the look at the slots that follows it.
+//
+// func readLock(w *RWOwned, t *ReaderTable) (rest uint32)
+TEXT ·readLock(SB), NOSPLIT, $0-20
+	MOVD w+0(FP), R0
+	MOVD t+8(FP), R1
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	EOR  g>>7, g, R2
+	MOVD 8(R1), R3
+	MOVD (R1), R1
+	AND  R3, R2, R2
+	ADD  R1, R2, R2
+	MOVD 152(g), R1
+
+	// 0,0 -> lock,0 -> lock,id
+	// The claim releases, and LDAR stays after it: a writer that does not find it is found.
+#ifndef GOARM64_LSE
+	MOVBU  ·hasLSE+0(SB), R3
+	CBZW   R3, llsc
+#endif
+	MOVD   ZR, R3
+	CASALD R3, (R2), R0
+	CBNZ   R3, refused
+	ADD    $0x18, R2, R2
+	STLR   R1, (R2)
+
+	// Is there an owner?
+	LDAR (R0), R1
+	CBNZ R1, claimed
+
+	// Must readers be counted?
+	ADD   $0x10, R0, R0
+	LDARW (R0), R0
+	TBZ   $0x1f, R0, claimed
+	MOVW  ZR, rest+16(FP)
+	RET
+
+refused:
+	MOVD $0x01, R0
+	MOVW R0, rest+16(FP)
+	RET
+
+claimed:
+	MOVD $0x02, R0
+	MOVW R0, rest+16(FP)
+	RET
+
+#ifndef GOARM64_LSE
+llsc:
+retry:
+	LDAXR (R2), R3
+	CBNZ  R3, miss
+	STLXR R0, (R2), R6
+	CBNZW R6, retry
+	ADD   $0x18, R2, R2
+	STLR  R1, (R2)
+
+	// Is there an owner?
+	LDAR (R0), R1
+	CBNZ R1, claimed_llsc
+
+	// Must readers be counted?
+	ADD   $0x10, R0, R0
+	LDARW (R0), R0
+	TBZ   $0x1f, R0, claimed_llsc
+	MOVW  ZR, rest+16(FP)
+	RET
+
+miss:
+	// Drop the reservation, so that no later exclusive store succeeds by it.
+	CLREX
+	MOVD $0x01, R0
+	MOVW R0, rest+16(FP)
+	RET
+
+claimed_llsc:
+	MOVD $0x02, R0
+	MOVW R0, rest+16(FP)
+	RET
+#endif
+
+// ReadUnlock ends what ReadLock began, if the first slot of the goroutine's row has w and
+// CurrentGoid: it clears the slot by two stores, the id first, and then looks at w.Drainer. It
+// returns Released, or WakeDue if w.Drainer was not 0, or NotOwner if the slot has something else:
+// then it changes nothing. On amd64 the look may come before other processors see the stores. An
+// owner that has set w.Drainer and sleeps must therefore look at the slot again once they are
+// visible, which takes less than 50 us.
+//
+// Ordering: release. The section's accesses must be done before an owner can find the slot free.
+// On arm64 the look acquires, which keeps it after the stores.
+// Pairs with: an acquire load of the slot, by the owner that waits for its readers.
+//
+// func readUnlock(w *RWOwned, t *ReaderTable) (rest uint32)
+TEXT ·readUnlock(SB), NOSPLIT, $0-20
+	MOVD w+0(FP), R0
+	MOVD t+8(FP), R1
+
+	// The row is found by the g, which is at hand, and holds the id, which is never used again.
+	EOR  g>>7, g, R2
+	MOVD 8(R1), R3
+	MOVD (R1), R1
+	AND  R3, R2, R2
+	ADD  R1, R2, R2
+	MOVD 152(g), R1
+
+	// Nobody else can give this goroutine a slot, or take it away.
+	MOVD (R2), R3
+	CMP  R0, R3
+	BNE  other
+	MOVD 24(R2), R3
+	CMP  R1, R3
+	BNE  other
+
+	// lock,id -> lock,0 -> 0,0
+	// No fence and no read-modify-write: STLR keeps the section's accesses, and the store
+	// before it, before itself.
+	MOVD ZR, 24(R2)
+	STLR ZR, (R2)
+
+	// Does the owner wait for readers? LDAR stays after STLR.
+	ADD   $0x18, R0, R0
+	LDARW (R0), R0
+	CBNZW R0, wake
+	MOVW  ZR, rest+16(FP)
+	RET
+
+wake:
+	MOVD $0x01, R0
+	MOVW R0, rest+16(FP)
+	RET
+
+other:
+	MOVD $0x02, R0
+	MOVW R0, rest+16(FP)
+	RET
+
+// WriteLock acquires the lock for writing as LockOwned does, and then looks at w.Readers. It
+// returns WriteGranted, or ReadersDue if w.Readers was not 0: then the goroutine is the owner, and
+// no reader comes in any more, but some may be inside. It returns WriteRefused, and has changed
+// nothing, if there was an owner or the lock is closed to newcomers. It does not wait.
+//
+// Ordering: acq_rel. The section must find what the last owner wrote. The exchange also comes
+// before the look: a reader that does not find the owner is found.
+// Pairs with: WriteUnlock, and ReadLock.
+//
+// func writeLock(w *RWOwned) (rest uint32)
+TEXT ·writeLock(SB), NOSPLIT, $0-12
+	MOVD w+0(FP), R0
+	MOVD 152(g), R1
+
+	// Is the lock closed? Look first: a newcomer that took it, and gave it back once it had
+	// looked, could stop in between, and the waiter that has closed it would starve. The mark
+	// is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it
+	// may be out of date at once.
+	MOVBU 15(R0), R2
+	TBNZ  $0x07, R2, held
+
+	// 0 -> id
+#ifndef GOARM64_LSE
+	MOVBU  ·hasLSE+0(SB), R2
+	CBZW   R2, llsc
+#endif
+	MOVD   ZR, R2
+	CASALD R2, (R0), R1
+	CBNZ   R2, held
+
+	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
+	// not find the owner is found.
+	ADD   $0x10, R0, R0
+	LDARW (R0), R0
+	CBNZW R0, readers
+	MOVW  ZR, rest+8(FP)
+	RET
+
+held:
+	MOVD $0x01, R0
+	MOVW R0, rest+8(FP)
+	RET
+
+readers:
+	MOVD $0x02, R0
+	MOVW R0, rest+8(FP)
+	RET
+
+#ifndef GOARM64_LSE
+llsc:
+retry:
+	LDAXR (R0), R2
+	CBNZ  R2, miss
+	STLXR R1, (R0), R3
+	CBNZW R3, retry
+
+	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
+	// not find the owner is found.
+	ADD   $0x10, R0, R0
+	LDARW (R0), R0
+	CBNZW R0, readers_llsc
+	MOVW  ZR, rest+8(FP)
+	RET
+
+miss:
+	// Drop the reservation, so that no later exclusive store succeeds by it.
+	CLREX
+	MOVD $0x01, R0
+	MOVW R0, rest+8(FP)
+	RET
+
+readers_llsc:
+	MOVD $0x02, R0
+	MOVW R0, rest+8(FP)
+	RET
+#endif
+
+// WriteUnlock releases the lock as UnlockOwned does, if no readers wait. It returns AdmitDue, and
+// has changed nothing, if w.First was not 0: then the caller, which is still the owner, has the
+// readers in first. Otherwise it returns Released, or WakeDue if w.Sleeper or w.First was not 0
+// after the release, or NotOwner. For that second look at w.First holds what UnlockOwned says of
+// w.Sleeper: a reader that has set w.First must look at w.Owner again.
+//
+// Ordering: release. The section's accesses must be done before another goroutine can find the
+// lock free. On arm64 the looks after the release acquire, which keeps them after it.
+// Pairs with: WriteLock, ReadLock, TryCmpxchgAcquire64.
+//
+// func writeUnlock(w *RWOwned) (rest uint32)
+TEXT ·writeUnlock(SB), NOSPLIT, $0-12
+	MOVD w+0(FP), R0
+
+	// Nobody else can make this goroutine the owner, or end its ownership.
+	MOVD (R0), R1
+	MOVD 152(g), R2
+	CMP  R2, R1
+	BNE  foreign
+
+	// Do readers wait? Then the caller has them in before it lets go of the lock. This look
+	// orders nothing, as one more follows.
+	MOVWU 20(R0), R1
+	CBNZW R1, admit
+
+	// id -> 0
+	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
+	STLR ZR, (R0)
+
+	// Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and
+	// miss a waiter that has said so and then found the lock held.
+	ADD   $0x0c, R0, R1
+	LDARW (R1), R1
+	CBNZW R1, wake
+
+	// Has a reader begun to wait meanwhile?
+	ADD   $0x14, R0, R0
+	LDARW (R0), R0
+	CBNZW R0, wake
+	MOVW  ZR, rest+8(FP)
+	RET
+
+wake:
+	MOVD $0x01, R0
+	MOVW R0, rest+8(FP)
+	RET
+
+foreign:
+	MOVD $0x02, R0
+	MOVW R0, rest+8(FP)
+	RET
+
+admit:
+	MOVD $0x03, R0
+	MOVW R0, rest+8(FP)
+	RET
+
 // LoadRelaxed8 loads *p in one access.
 //
 // Ordering: relaxed. It orders nothing. Another access of the algorithm must.

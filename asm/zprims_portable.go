@@ -92,6 +92,26 @@ func unlockOwned(w *Owned) (rest uint32) {
 	return unlockOwnedPortable(w)
 }
 
+// readLock implements ReadLock.
+func readLock(w *RWOwned, t *ReaderTable) (rest uint32) {
+	return readLockPortable(w, t)
+}
+
+// readUnlock implements ReadUnlock.
+func readUnlock(w *RWOwned, t *ReaderTable) (rest uint32) {
+	return readUnlockPortable(w, t)
+}
+
+// writeLock implements WriteLock.
+func writeLock(w *RWOwned) (rest uint32) {
+	return writeLockPortable(w)
+}
+
+// writeUnlock implements WriteUnlock.
+func writeUnlock(w *RWOwned) (rest uint32) {
+	return writeUnlockPortable(w)
+}
+
 // loadRelaxed8 implements LoadRelaxed8.
 func loadRelaxed8(p *uint8) (v uint8) {
 	return loadRelaxed8Portable(p)

@@ -409,6 +409,117 @@ func FuzzUnlockOwned(f *testing.F) {
 	})
 }
 
+// FuzzReadLock compares ReadLock and its twin with plain arithmetic.
+func FuzzReadLock(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		eachReadersState(uint32(word), foreign, around, func(before readersState) {
+			differ(t, before, ops[readersState]{
+				oracle: func(s *readersState) any {
+					if s.lock[0] != 0 {
+						return ReadRefused
+					}
+					s.lock[0], s.id[0] = lockHere, CurrentGoid()
+					if s.owner != 0 || s.readers&RowsMask == 0 {
+						return ReadClaimed
+					}
+					return ReadGranted
+				},
+				portable: func(s *readersState) any {
+					return s.with(readLockPortable)
+				},
+				public: func(s *readersState) any {
+					return s.with(ReadLock)
+				},
+			})
+		})
+	})
+}
+
+// FuzzReadUnlock compares ReadUnlock and its twin with plain arithmetic.
+func FuzzReadUnlock(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		eachReadersState(uint32(word), foreign, around, func(before readersState) {
+			differ(t, before, ops[readersState]{
+				oracle: func(s *readersState) any {
+					if s.lock[0] != lockHere || s.id[0] != CurrentGoid() {
+						return NotOwner
+					}
+					s.lock[0], s.id[0] = 0, 0
+					if s.drainer != 0 {
+						return WakeDue
+					}
+					return Released
+				},
+				portable: func(s *readersState) any {
+					return s.with(readUnlockPortable)
+				},
+				public: func(s *readersState) any {
+					return s.with(ReadUnlock)
+				},
+			})
+		})
+	})
+}
+
+// FuzzWriteLock compares WriteLock and its twin with plain arithmetic.
+func FuzzWriteLock(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		eachReadersState(uint32(word), foreign, around, func(before readersState) {
+			differ(t, before, ops[readersState]{
+				oracle: func(s *readersState) any {
+					if s.owner != 0 || s.sleeper&ClosedMask != 0 {
+						return WriteRefused
+					}
+					s.owner = CurrentGoid()
+					if s.readers != 0 {
+						return ReadersDue
+					}
+					return WriteGranted
+				},
+				portable: func(s *readersState) any {
+					return s.with(ofLock(writeLockPortable))
+				},
+				public: func(s *readersState) any {
+					return s.with(ofLock(WriteLock))
+				},
+			})
+		})
+	})
+}
+
+// FuzzWriteUnlock compares WriteUnlock and its twin with plain arithmetic.
+func FuzzWriteUnlock(f *testing.F) {
+	addInputs(f, 3)
+	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
+		eachReadersState(uint32(word), foreign, around, func(before readersState) {
+			differ(t, before, ops[readersState]{
+				oracle: func(s *readersState) any {
+					if s.owner != CurrentGoid() {
+						return NotOwner
+					}
+					if s.first != 0 {
+						return AdmitDue
+					}
+					s.owner = 0
+					if s.sleeper != 0 {
+						return WakeDue
+					}
+					return Released
+				},
+				portable: func(s *readersState) any {
+					return s.with(ofLock(writeUnlockPortable))
+				},
+				public: func(s *readersState) any {
+					return s.with(ofLock(WriteUnlock))
+				},
+			})
+		})
+	})
+}
+
 // FuzzLoadRelaxed8 compares LoadRelaxed8 and its twin with plain arithmetic.
 func FuzzLoadRelaxed8(f *testing.F) {
 	addInputs(f, 2)

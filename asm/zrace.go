@@ -35,6 +35,15 @@ func raceOwnsID(owner *atomic.Uint64) bool {
 	return owner.Load() == currentGoid()
 }
 
+// raceReads reports whether the current goroutine holds w for reading, in the first slot of its
+// row. The look is no edge.
+func raceReads(w *RWOwned, t *ReaderTable) bool {
+	raceDisable()
+	defer raceEnable()
+	row := t.Row(currentG())
+	return atomic.LoadUint64(&row.Lock[0]) == uint64(uintptr(unsafe.Pointer(w))) && atomic.LoadUint64(&row.ID[0]) == currentGoid()
+}
+
 // raceWord returns the address by which the detector knows all fields of a lock word. What is not
 // narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector
 // knows it when sync/atomic accesses it.

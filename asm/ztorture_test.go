@@ -200,6 +200,18 @@ func TestTortureUnlockOwned(t *testing.T) {
 	})
 }
 
+// TestTortureReadLockReadUnlockWriteLockWriteUnlock checks that readers and writers exclude each
+// other, and writers one another.
+func TestTortureReadLockReadUnlockWriteLockWriteUnlock(t *testing.T) {
+	torture(t, func(t *testing.T, n int) {
+		for _, readers := range []uint32{RowsMask, 0} {
+			l := &rwLock{table: newTable(64), readLock: ReadLock, readUnlock: ReadUnlock, writeLock: WriteLock, writeUnlock: WriteUnlock}
+			l.w.Readers = readers
+			shared(t, n, l)
+		}
+	})
+}
+
 // TestTortureStoreRelaxed8LoadRelaxed8 checks that adjacent cells keep what is stored in them, and
 // nobody reads a part of a store.
 func TestTortureStoreRelaxed8LoadRelaxed8(t *testing.T) {

@@ -15,11 +15,11 @@ import (
 var fused = map[string][]emit.Fused{
 	ownLock: {
 		{
-			Name: "lockFused", Sig: "func(l *Mutex) (err error)", Fast: "LockOwned", Op: spec.LockOwned, Else: []string{"lockContended"},
+			Name: "lockFused", Sig: "func(l *Mutex) (err error)", Fast: "LockOwned", Op: spec.LockOwned, On: []string{"l.word"}, Else: []string{"lockContended"},
 			Doc: []string{"lockFused does what LockOwned does. If that fails, lockContended does the rest."},
 		},
 		{
-			Name: "unlockFused", Sig: "func(l *Mutex)", Fast: "UnlockOwned", Op: spec.UnlockOwned, Else: []string{"unlockWake", "unlockForeign"},
+			Name: "unlockFused", Sig: "func(l *Mutex)", Fast: "UnlockOwned", Op: spec.UnlockOwned, On: []string{"l.word"}, Else: []string{"unlockWake", "unlockForeign"},
 			Doc: []string{
 				"unlockFused does what UnlockOwned does. If somebody may be asleep, unlockWake does the",
 				"rest, and if the current goroutine is not the owner, unlockForeign.",
@@ -28,7 +28,7 @@ var fused = map[string][]emit.Fused{
 	},
 	ownBaseline: {
 		{
-			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, Else: []string{"lockContended"},
+			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, On: []string{"l.word"}, Else: []string{"lockContended"},
 			Doc: []string{"lockFused does what LockFast does. If that fails, lockContended does the rest."},
 		},
 	},

@@ -168,6 +168,40 @@ var prims = []*spec.Row{
 		Pairs:  "LockOwned, TryCmpxchgAcquire64.",
 	},
 
+	// The same for a reader-writer lock that knows its readers. (BRAVO, Dice and Kogan 2019.)
+	{
+		Name: "ReadLock", Op: spec.ReadLock, Order: spec.AcqRel,
+		Sig:    "func(w *RWOwned, t *ReaderTable) (rest uint32)",
+		Atomic: "CompareAndSwapUint64",
+		Does:   "ReadLock acquires the lock for reading, for the current goroutine: it puts w and CurrentGoid into the first slot of the goroutine's row, and then looks whether the lock has an owner, and whether its readers must be counted. It returns ReadGranted, or ReadClaimed if it has found one of these: then the slot is taken, and the caller does not hold the lock yet. It returns ReadRefused, and has changed nothing, if the slot was taken before. It does not wait, and does not look whether the lock is closed.",
+		Why:    "The section must find what the last writer wrote. The claim also comes before both looks: an owner that does not find the claim is found.",
+		Pairs:  "WriteUnlock, and WriteLock with the look at the slots that follows it.",
+	},
+	{
+		Name: "ReadUnlock", Op: spec.ReadUnlock, Order: spec.Release,
+		Sig:    "func(w *RWOwned, t *ReaderTable) (rest uint32)",
+		Atomic: "StoreUint64",
+		Does:   "ReadUnlock ends what ReadLock began, if the first slot of the goroutine's row has w and CurrentGoid: it clears the slot by two stores, the id first, and then looks at w.Drainer. It returns Released, or WakeDue if w.Drainer was not 0, or NotOwner if the slot has something else: then it changes nothing. On amd64 the look may come before other processors see the stores. An owner that has set w.Drainer and sleeps must therefore look at the slot again once they are visible, which takes less than 50 us.",
+		Why:    "The section's accesses must be done before an owner can find the slot free. On arm64 the look acquires, which keeps it after the stores.",
+		Pairs:  "an acquire load of the slot, by the owner that waits for its readers.",
+	},
+	{
+		Name: "WriteLock", Op: spec.WriteLock, Order: spec.AcqRel,
+		Sig:    "func(w *RWOwned) (rest uint32)",
+		Atomic: "CompareAndSwapUint64",
+		Does:   "WriteLock acquires the lock for writing as LockOwned does, and then looks at w.Readers. It returns WriteGranted, or ReadersDue if w.Readers was not 0: then the goroutine is the owner, and no reader comes in any more, but some may be inside. It returns WriteRefused, and has changed nothing, if there was an owner or the lock is closed to newcomers. It does not wait.",
+		Why:    "The section must find what the last owner wrote. The exchange also comes before the look: a reader that does not find the owner is found.",
+		Pairs:  "WriteUnlock, and ReadLock.",
+	},
+	{
+		Name: "WriteUnlock", Op: spec.WriteUnlock, Order: spec.Release,
+		Sig:    "func(w *RWOwned) (rest uint32)",
+		Atomic: "StoreUint64",
+		Does:   "WriteUnlock releases the lock as UnlockOwned does, if no readers wait. It returns AdmitDue, and has changed nothing, if w.First was not 0: then the caller, which is still the owner, has the readers in first. Otherwise it returns Released, or WakeDue if w.Sleeper or w.First was not 0 after the release, or NotOwner. For that second look at w.First holds what UnlockOwned says of w.Sleeper: a reader that has set w.First must look at w.Owner again.",
+		Why:    "The section's accesses must be done before another goroutine can find the lock free. On arm64 the looks after the release acquire, which keeps them after it.",
+		Pairs:  "WriteLock, ReadLock, TryCmpxchgAcquire64.",
+	},
+
 	// Loads and stores. Go has the 32- and 64-bit loads itself.
 	loadRow("LoadRelaxed8", 8, spec.Relaxed, "", nil,
 		"a lock of one byte: a waiter exchanges the byte only once it has found it clear."),

@@ -36,11 +36,17 @@ var Backend = &emit.Backend{
 		spec.UnlockFast:   unlockFast,
 		spec.CurrentGoid:  currentGoid,
 		spec.LockOwned:    lockOwned,
-		spec.UnlockOwned:  unlockOwned,
+		spec.UnlockOwned:  withRest(unlockOwnedPath, 3),
+		spec.ReadLock:     withRest(readLockPath, 3),
+		spec.ReadUnlock:   withRest(readUnlockPath, 3),
+		spec.WriteLock:    withRest(writeLockPath, 3),
+		spec.WriteUnlock:  withRest(writeUnlockPath, 4),
 	},
 	Fused: map[spec.Op]emit.FusedEmitter{
 		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
 		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
+		spec.ReadLock: readLockPath, spec.ReadUnlock: readUnlockPath,
+		spec.WriteLock: writeLockPath, spec.WriteUnlock: writeUnlockPath,
 	},
 	Success: success,
 	Helpers: []emit.Helper{{
@@ -304,12 +310,12 @@ func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	lockPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	lockPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
-func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	unlockPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	unlockPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
 func returnBool(f *emit.Func, ok uint8) {
@@ -317,8 +323,8 @@ func returnBool(f *emit.Func, ok uint8) {
 	ret(f)
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
-	p, locked := arg(f, param), f.GP32()
+func lockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p, locked := arg(f, on[0].Param), f.GP32()
 	f.Add(x86.MOVL(operand.U32(1), locked))
 	f.Comment("t,p,l -> t,p,1",
 		"The exchange is of a byte, because the unlock stores a byte. A wider access soon after",
@@ -338,9 +344,9 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise
 	otherwise[0]()
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
+func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
 	p := reg.RAX
-	argInto(f, param, p)
+	argInto(f, on[0].Param, p)
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
 		"instead of twice, to read the owner and then to write.")
 	prefetchToWrite(f, p)
@@ -359,22 +365,34 @@ func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func lockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	lockOwnedPath(f, l, "w", func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func lockOwned(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	lockOwnedPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
-func unlockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	rest := func(n uint32) func() {
-		return func() {
-			result(f, operand.U32(n), "rest")
-			ret(f)
+// withRest makes an emitter of a fast path that has n results, from 0.
+func withRest(path emit.FusedEmitter, n int) emit.Emitter {
+	return func(f *emit.Func, r *spec.Row, l *spec.Layout) {
+		ends := make([]func(), n)
+		for rest := range ends {
+			ends[rest] = func() {
+				result(f, operand.U32(rest), "rest")
+				ret(f)
+			}
 		}
+		path(f, l, emit.Places(r), ends[0], ends[1:]...)
 	}
-	unlockOwnedPath(f, l, "w", rest(0), rest(1), rest(2))
 }
 
-func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
-	p, id := arg(f, param), loadGoid(f)
+func lockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	own(f, arg(f, on[0].Param))
+	done()
+	f.Label("held")
+	otherwise[0]()
+}
+
+// own makes the current goroutine the owner of the lock at p, or branches to held.
+func own(f *emit.Func, p reg.Register) {
+	id := loadGoid(f)
 	f.Comment("Is the lock closed? Look first: a newcomer that took it, and gave it back once it had",
 		"looked, could stop in between, and the waiter that has closed it would starve. The mark",
 		"is the top bit of Sleeper, which is in the byte at 15.")
@@ -386,28 +404,129 @@ func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), othe
 	lock(f)
 	cmpxchg(f, 64, id, at(p, 0))
 	f.Add(x86.JNE(operand.LabelRef("held")))
-	done()
-	f.Label("held")
-	otherwise[0]()
 }
 
-func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
-	p := arg(f, param)
-	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
-	f.Add(x86.CMPQ(loadGoid(f), at(p, 0)))
-	f.Add(x86.JNE(operand.LabelRef("foreign")))
-	f.Comment("id -> 0", "No fence and no LOCK: TSO keeps the section's accesses before this store.")
-	f.Add(x86.MOVQ(operand.U32(0), at(p, 0)))
-	f.Comment("Does anybody sleep? TSO lets this load be done while the store is still in the store",
-		"buffer, so it can miss a waiter that says so now. That waiter looks at the owner again",
-		"once the buffer has drained. A locked instruction here would cost more than all the rest.")
-	f.Add(x86.CMPL(at(p, emit.SleeperOffset), operand.U8(0)))
-	f.Add(x86.JNE(operand.LabelRef("wake")))
+func unlockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	mine(f, p)
+	disown(f, p)
 	done()
 	f.Label("wake")
 	otherwise[0]()
 	f.Label("foreign")
 	otherwise[1]()
+}
+
+// mine branches to foreign unless the current goroutine is the owner of the lock at p.
+func mine(f *emit.Func, p reg.Register) {
+	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
+	f.Add(x86.CMPQ(loadGoid(f), at(p, 0)))
+	f.Add(x86.JNE(operand.LabelRef("foreign")))
+}
+
+// disown releases the lock at p, and branches to wake if somebody may be asleep.
+func disown(f *emit.Func, p reg.Register) {
+	f.Comment("id -> 0", "No fence and no LOCK: TSO keeps the section's accesses before this store.")
+	f.Add(x86.MOVQ(operand.U32(0), at(p, 0)))
+	f.Comment("Does anybody sleep? TSO lets this load be done while the store is still in the store",
+		"buffer, so it can miss a waiter that says so now. That waiter looks at the owner again",
+		"once the buffer has drained. A locked instruction here would cost more than all the rest.")
+	unlessZero(f, at(p, emit.SleeperOffset), "wake")
+}
+
+// unlessZero branches if the 32-bit word is not 0.
+func unlessZero(f *emit.Func, word operand.Mem, label string) {
+	f.Add(x86.CMPL(word, operand.U8(0)))
+	f.Add(x86.JNE(operand.LabelRef(label)))
+}
+
+// readerRow returns the row of the current goroutine, and the goroutine's id.
+func readerRow(f *emit.Func, table operand.Mem) (row, id reg.Register) {
+	g, address := loadG(f), f.GP64()
+	goid := f.GP64()
+	f.Comment("The row is found by the g, which is at hand, and holds the id, which is never used again.")
+	f.Add(x86.MOVQ(g, address))
+	f.Add(x86.SHRQ(operand.U8(emit.RowShift), address))
+	f.Add(x86.XORQ(g, address))
+	f.Add(x86.ANDQ(table.Offset(emit.MaskOffset), address))
+	f.Add(x86.ADDQ(table.Offset(emit.RowsOffset), address))
+	f.Add(x86.MOVQ(at(g, emit.GoidOffset), goid))
+	return address, goid
+}
+
+func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	row, id := readerRow(f, pointee(f, on[1]))
+	f.Comment("0,0 -> lock,0 -> lock,id",
+		"LOCK keeps the claim before the looks below: a writer that does not find it is found.")
+	f.Add(x86.XORL(reg.EAX, reg.EAX))
+	lock(f)
+	cmpxchg(f, 64, p, at(row, 0))
+	f.Add(x86.JNE(operand.LabelRef("refused")))
+	f.Add(x86.MOVQ(id, at(row, emit.IDOffset)))
+	f.Comment("Is there an owner?")
+	f.Add(x86.CMPQ(at(p, 0), operand.U8(0)))
+	f.Add(x86.JNE(operand.LabelRef("claimed")))
+	f.Comment("Must readers be counted? The top bit of Readers is its sign.")
+	f.Add(x86.CMPL(at(p, emit.ReadersOffset), operand.U8(0)))
+	f.Add(x86.JGE(operand.LabelRef("claimed")))
+	done()
+	f.Label("refused")
+	otherwise[0]()
+	f.Label("claimed")
+	otherwise[1]()
+}
+
+func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	row, id := readerRow(f, pointee(f, on[1]))
+	f.Comment("Nobody else can give this goroutine a slot, or take it away.")
+	f.Add(x86.CMPQ(p, at(row, 0)))
+	f.Add(x86.JNE(operand.LabelRef("other")))
+	f.Add(x86.CMPQ(id, at(row, emit.IDOffset)))
+	f.Add(x86.JNE(operand.LabelRef("other")))
+	f.Comment("lock,id -> lock,0 -> 0,0", "No fence and no LOCK: TSO keeps the section's accesses before these stores.")
+	f.Add(x86.MOVQ(operand.U32(0), at(row, emit.IDOffset)))
+	f.Add(x86.MOVQ(operand.U32(0), at(row, 0)))
+	f.Comment("Does the owner wait for readers? TSO lets this load be done while the stores are still",
+		"in the store buffer, so it can miss an owner that says so now. That owner looks at the",
+		"slot again once the buffer has drained.")
+	unlessZero(f, at(p, emit.DrainerOffset), "wake")
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("other")
+	otherwise[1]()
+}
+
+func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	own(f, p)
+	f.Comment("May there be readers? LOCK keeps the exchange before this look: a reader that does not",
+		"find the owner is found.")
+	unlessZero(f, at(p, emit.ReadersOffset), "readers")
+	done()
+	f.Label("held")
+	otherwise[0]()
+	f.Label("readers")
+	otherwise[1]()
+}
+
+func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	mine(f, p)
+	f.Comment("Do readers wait? Then the caller has them in before it lets go of the lock.")
+	unlessZero(f, at(p, emit.FirstOffset), "admit")
+	disown(f, p)
+	f.Comment("Has a reader begun to wait meanwhile? It looks at the owner again, too, as a sleeper does.")
+	unlessZero(f, at(p, emit.FirstOffset), "wake")
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("foreign")
+	otherwise[1]()
+	f.Label("admit")
+	otherwise[2]()
 }
 
 // success returns, with a nil error if the signature has one.

@@ -92,6 +92,14 @@ func argInto(f *emit.Func, name string, r reg.GP) {
 	}
 }
 
+// pointee returns the memory that an argument points to.
+func pointee(f *emit.Func, p emit.Place) operand.Mem {
+	if p.Variable != "" {
+		return operand.NewDataAddr(operand.Symbol{Name: "·" + p.Variable}, 0)
+	}
+	return at(arg(f, p.Param), 0)
+}
+
 // result stores a register or immediate as the named result.
 func result(f *emit.Func, v operand.Op, name string) {
 	p := f.Result(name)

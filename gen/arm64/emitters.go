@@ -12,6 +12,7 @@ package arm64
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -42,11 +43,17 @@ var Backend = &emit.Backend{
 		spec.UnlockFast:   unlockFast,
 		spec.CurrentGoid:  currentGoid,
 		spec.LockOwned:    lockOwned,
-		spec.UnlockOwned:  unlockOwned,
+		spec.UnlockOwned:  withRest(unlockOwnedPath, 3),
+		spec.ReadLock:     withRest(readLockPath, 3),
+		spec.ReadUnlock:   withRest(readUnlockPath, 3),
+		spec.WriteLock:    withRest(writeLockPath, 3),
+		spec.WriteUnlock:  withRest(writeUnlockPath, 4),
 	},
 	Fused: map[spec.Op]emit.FusedEmitter{
 		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
 		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
+		spec.ReadLock: readLockPath, spec.ReadUnlock: readUnlockPath,
+		spec.WriteLock: writeLockPath, spec.WriteUnlock: writeUnlockPath,
 	},
 	Success: success,
 	Helpers: []emit.Helper{
@@ -448,17 +455,17 @@ func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func lockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	lockPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	lockPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func unlockFast(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	unlockPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	unlockPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
+func lockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
 	failed := otherwise[0]
-	p, locked := arg(f, param), constant(f, 1)
+	p, locked := arg(f, on[0].Param), constant(f, 1)
 	bits := l.Locked.Bits
 	// own ends the path on which locked was clear, unless a waiter has closed the lock.
 	own := func(closed string) {
@@ -502,8 +509,8 @@ func lockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise
 	})
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, param string, done func(), otherwise ...func()) {
-	p, holder := arg(f, param), f.GP64()
+func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p, holder := arg(f, on[0].Param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
 		"instead of twice, to read the owner and then to write.")
@@ -524,26 +531,36 @@ func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func lockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	lockOwnedPath(f, l, "w", func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func lockOwned(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	lockOwnedPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func unlockOwned(f *emit.Func, _ *spec.Row, l *spec.Layout) {
-	rest := func(n uint32) func() {
-		return func() {
-			v := reg.Register(zr)
-			if n != 0 {
-				v = constant(f, n)
+// withRest makes an emitter of a fast path that has n results, from 0.
+func withRest(path emit.FusedEmitter, n int) emit.Emitter {
+	return func(f *emit.Func, r *spec.Row, l *spec.Layout) {
+		ends := make([]func(), n)
+		for rest := range ends {
+			ends[rest] = func() {
+				v := reg.Register(zr)
+				if rest != 0 {
+					v = constant(f, uint32(rest))
+				}
+				result(f, v, "rest")
+				ret(f)
 			}
-			result(f, v, "rest")
-			ret(f)
 		}
+		path(f, l, emit.Places(r), ends[0], ends[1:]...)
 	}
-	unlockOwnedPath(f, l, "w", rest(0), rest(1), rest(2))
 }
 
-func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
-	p, id, closed := arg(f, param), loadGoid(f), f.GP64()
+func lockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	own(f, spec.Acquire, arg(f, on[0].Param), func(string) { done() }, func(string) { otherwise[0]() })
+}
+
+// own makes the current goroutine the owner of the lock at p. It calls owned and held as
+// replaceZero calls done and failed.
+func own(f *emit.Func, o spec.Order, p reg.Register, owned, held func(suffix string)) {
+	id, closed := loadGoid(f), f.GP64()
 	f.Comment("Is the lock closed? Look first: a newcomer that took it, and gave it back once it had",
 		"looked, could stop in between, and the waiter that has closed it would starve. The mark",
 		"is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it",
@@ -551,44 +568,164 @@ func lockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), othe
 	add(f, zeroExtending[8], operand.Mem{Base: p, Disp: emit.ClosedOffset}, closed)
 	branch(f, "TBNZ", "held", operand.U8(emit.ClosedBit), closed)
 	f.Comment("0 -> id")
+	replaceZero(f, o, p, id, "held", owned, held)
+}
+
+// replaceZero stores new in the 64 bits at p if they are 0. It calls done at the end of the
+// path that succeeds, and failed at the end of the other one, which begins at the given
+// label in the LSE body. It calls them for each body: their labels end with the suffix.
+func replaceZero(f *emit.Func, o spec.Order, p, new reg.Register, label string, done, failed func(suffix string)) {
 	dispatch(f, func() {
 		found := f.GP64()
 		add(f, "MOVD", zr, found)
-		cas(f, lse("CAS", spec.Acquire, 64), found, p, id)
-		branch(f, "CBNZ", "held", found)
-		done()
-		f.Label("held")
-		otherwise[0]()
+		cas(f, lse("CAS", o, 64), found, p, new)
+		branch(f, "CBNZ", label, found)
+		done("")
+		f.Label(label)
+		failed("")
 	}, func() {
-		exclusively(f, spec.Acquire, 64, p, func(found reg.Register) reg.Register {
+		exclusively(f, o, 64, p, func(found reg.Register) reg.Register {
 			branch(f, "CBNZ", "miss", found)
-			return id
+			return new
 		})
-		done()
+		done("_llsc")
 		f.Label("miss")
 		dropReservation(f)
-		otherwise[0]()
+		failed("_llsc")
 	})
 }
 
-func unlockOwnedPath(f *emit.Func, _ *spec.Layout, param string, done func(), otherwise ...func()) {
-	p, owner, sleeper := arg(f, param), f.GP64(), f.GP64()
-	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
-	add(f, loadOpcode(spec.Relaxed, 64), at(p), owner)
-	test(f, "CMP", loadGoid(f), owner)
-	branch(f, "BNE", "foreign")
-	f.Comment("id -> 0", "No fence and no read-modify-write: STLR keeps the section's accesses before itself.")
-	add(f, storeOpcode(spec.Release, 64), zr, at(p))
-	f.Comment("Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and",
-		"miss a waiter that has said so and then found the lock held.")
-	add(f, "ADD", operand.U8(emit.SleeperOffset), p, sleeper)
-	add(f, loadOpcode(spec.Acquire, 32), at(sleeper), sleeper)
-	branch(f, "CBNZW", "wake", sleeper)
+func unlockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	mine(f, p)
+	disown(f, p)
 	done()
 	f.Label("wake")
 	otherwise[0]()
 	f.Label("foreign")
 	otherwise[1]()
+}
+
+// mine branches to foreign unless the current goroutine is the owner of the lock at p.
+func mine(f *emit.Func, p reg.Register) {
+	owner := f.GP64()
+	f.Comment("Nobody else can make this goroutine the owner, or end its ownership.")
+	add(f, loadOpcode(spec.Relaxed, 64), at(p), owner)
+	test(f, "CMP", loadGoid(f), owner)
+	branch(f, "BNE", "foreign")
+}
+
+// disown releases the lock at p, and branches to wake if somebody may be asleep.
+func disown(f *emit.Func, p reg.Register) {
+	f.Comment("id -> 0", "No fence and no read-modify-write: STLR keeps the section's accesses before itself.")
+	add(f, storeOpcode(spec.Release, 64), zr, at(p))
+	f.Comment("Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and",
+		"miss a waiter that has said so and then found the lock held.")
+	branch(f, "CBNZW", "wake", look(f, p, emit.SleeperOffset))
+}
+
+// look loads the 32-bit word at p+offset with acquire.
+func look(f *emit.Func, p reg.Register, offset int) reg.Register {
+	v := f.GP64()
+	add(f, "ADD", operand.U8(offset), p, v)
+	add(f, loadOpcode(spec.Acquire, 32), at(v), v)
+	return v
+}
+
+// readerRow returns the row of the current goroutine, and the goroutine's id.
+func readerRow(f *emit.Func, table operand.Mem) (row, id reg.Register) {
+	address, mask, rows := f.GP64(), f.GP64(), f.GP64()
+	f.Comment("The row is found by the g, which is at hand, and holds the id, which is never used again.")
+	add(f, "EOR", name(fmt.Sprintf("g>>%d", emit.RowShift)), g, address)
+	add(f, "MOVD", table.Offset(emit.MaskOffset), mask)
+	add(f, "MOVD", table.Offset(emit.RowsOffset), rows)
+	add(f, "AND", mask, address, address)
+	add(f, "ADD", rows, address, address)
+	return address, loadGoid(f)
+}
+
+func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	row, id := readerRow(f, pointee(f, on[1]))
+	slot := f.GP64()
+	f.Comment("0,0 -> lock,0 -> lock,id",
+		"The claim releases, and LDAR stays after it: a writer that does not find it is found.")
+	replaceZero(f, spec.AcqRel, row, p, "refused", func(suffix string) {
+		owner := f.GP64()
+		add(f, "ADD", operand.U8(emit.IDOffset), row, slot)
+		add(f, storeOpcode(spec.Release, 64), id, at(slot))
+		f.Comment("Is there an owner?")
+		add(f, loadOpcode(spec.Acquire, 64), at(p), owner)
+		branch(f, "CBNZ", "claimed"+suffix, owner)
+		f.Comment("Must readers be counted?")
+		branch(f, "TBZ", "claimed"+suffix, operand.U8(emit.RowsBit), look(f, p, emit.ReadersOffset))
+		done()
+	}, func(suffix string) {
+		otherwise[0]()
+		f.Label("claimed" + suffix)
+		otherwise[1]()
+	})
+}
+
+func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	row, id := readerRow(f, pointee(f, on[1]))
+	holder := operand.Mem{Base: row, Disp: emit.IDOffset}
+	f.Comment("Nobody else can give this goroutine a slot, or take it away.")
+	for _, word := range []struct {
+		at   operand.Mem
+		want reg.Register
+	}{{at(row), p}, {holder, id}} {
+		found := f.GP64()
+		add(f, loadOpcode(spec.Relaxed, 64), word.at, found)
+		test(f, "CMP", word.want, found)
+		branch(f, "BNE", "other")
+	}
+	f.Comment("lock,id -> lock,0 -> 0,0",
+		"No fence and no read-modify-write: STLR keeps the section's accesses, and the store",
+		"before it, before itself.")
+	add(f, storeOpcode(spec.Relaxed, 64), zr, holder)
+	add(f, storeOpcode(spec.Release, 64), zr, at(row))
+	f.Comment("Does the owner wait for readers? LDAR stays after STLR.")
+	branch(f, "CBNZW", "wake", look(f, p, emit.DrainerOffset))
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("other")
+	otherwise[1]()
+}
+
+func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p := arg(f, on[0].Param)
+	own(f, spec.AcqRel, p, func(suffix string) {
+		f.Comment("May there be readers? The exchange releases, and LDAR stays after it: a reader that does",
+			"not find the owner is found.")
+		branch(f, "CBNZW", "readers"+suffix, look(f, p, emit.ReadersOffset))
+		done()
+	}, func(suffix string) {
+		otherwise[0]()
+		f.Label("readers" + suffix)
+		otherwise[1]()
+	})
+}
+
+func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+	p, first := arg(f, on[0].Param), f.GP64()
+	mine(f, p)
+	f.Comment("Do readers wait? Then the caller has them in before it lets go of the lock. This look",
+		"orders nothing, as one more follows.")
+	add(f, loadOpcode(spec.Relaxed, 32), operand.Mem{Base: p, Disp: emit.FirstOffset}, first)
+	branch(f, "CBNZW", "admit", first)
+	disown(f, p)
+	f.Comment("Has a reader begun to wait meanwhile?")
+	branch(f, "CBNZW", "wake", look(f, p, emit.FirstOffset))
+	done()
+	f.Label("wake")
+	otherwise[0]()
+	f.Label("foreign")
+	otherwise[1]()
+	f.Label("admit")
+	otherwise[2]()
 }
 
 // success returns, with a nil error if the signature has one.

@@ -83,6 +83,10 @@ func everyRow() []*spec.Row {
 	row(spec.Row{Name: "CurrentGoid", Op: spec.CurrentGoid, Sig: "func() (id uint64)"}, spec.NoAccess)
 	row(spec.Row{Name: "LockOwned", Op: spec.LockOwned, Sig: "func(w *Owned) (ok bool)"}, spec.Acquire)
 	row(spec.Row{Name: "UnlockOwned", Op: spec.UnlockOwned, Sig: "func(w *Owned) (rest uint32)"}, spec.Release)
+	row(spec.Row{Name: "Read", Op: spec.ReadLock, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"}, spec.AcqRel)
+	row(spec.Row{Name: "ReadEnd", Op: spec.ReadUnlock, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"}, spec.Release)
+	row(spec.Row{Name: "Write", Op: spec.WriteLock, Sig: "func(w *RWOwned) (rest uint32)"}, spec.AcqRel)
+	row(spec.Row{Name: "WriteEnd", Op: spec.WriteUnlock, Sig: "func(w *RWOwned) (rest uint32)"}, spec.Release)
 	return rows
 }
 
@@ -172,7 +176,7 @@ func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
 			if loads != 0 || stores != 0 {
 				t.Errorf("%s: %d exclusive loads and %d stores in a build for LSE", fn, loads, stores)
 			}
-		case strings.HasPrefix(fn, "xchg"), strings.HasPrefix(fn, "cmpxchg"), strings.HasPrefix(fn, "fetchSet"), fn == "lockAcquire":
+		case strings.HasPrefix(fn, "xchg"), strings.HasPrefix(fn, "cmpxchg"), strings.HasPrefix(fn, "fetchSet"), fn == "lockAcquire", fn == "lockOwnedAcquire", fn == "readAcqRel", fn == "writeAcqRel":
 			if loads != 1 || stores != 1 {
 				t.Errorf("%s: %d exclusive loads and %d stores, want 1 and 1", fn, loads, stores)
 			}
@@ -197,7 +201,7 @@ func exclusives(code []uint32) (loads, stores int) {
 // writePackage makes a module with the assembly and its Go declarations.
 func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
 	var decls bytes.Buffer
-	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\ntype Owned struct {\n\tOwner uint64\n\tTail, Sleeper uint32\n}\n\n")
+	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\ntype Owned struct {\n\tOwner uint64\n\tTail, Sleeper uint32\n}\n\ntype RWOwned struct{}\n\ntype ReaderTable struct{}\n\n")
 	for _, h := range Backend.Helpers {
 		fmt.Fprintf(&decls, "func %s%s\n", h.Name, strings.TrimPrefix(h.Sig, "func"))
 	}
@@ -320,6 +324,12 @@ func TestOrdering(t *testing.T) {
 
 		{"narrow", "lockAcquire", "SWPAB MOVBU MOVD STLRB LDAXRB STXRB MOVBU MOVD STLRB"},
 		{"narrow", "unlockRelease", "PRFM MOVD MOVD STLRB"},
+		{"narrow", "lockOwnedAcquire", "MOVBU CASAD LDAXR STXR"},
+		{"narrow", "unlockOwnedRelease", "MOVD STLR LDARW"},
+		{"narrow", "readAcqRel", "MOVD MOVD CASALD STLR LDAR LDARW LDAXR STLXR STLR LDAR LDARW"},
+		{"narrow", "readEndRelease", "MOVD MOVD MOVD MOVD MOVD STLR LDARW"},
+		{"narrow", "writeAcqRel", "MOVBU CASALD LDARW LDAXR STLXR LDARW"},
+		{"narrow", "writeEndRelease", "MOVD MOVWU STLR LDARW LDARW"},
 		{"narrow", "condLoadAcquire", "LDARW LDAXRW LDARW"},
 		{"narrow", "condLoadRelaxed", "MOVWU LDXRW MOVWU"},
 	} {

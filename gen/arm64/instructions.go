@@ -193,6 +193,14 @@ func arg(f *emit.Func, name string) reg.Register {
 	return r
 }
 
+// pointee returns the memory that an argument points to.
+func pointee(f *emit.Func, p emit.Place) operand.Mem {
+	if p.Variable != "" {
+		return operand.NewDataAddr(operand.Symbol{Name: "·" + p.Variable}, 0)
+	}
+	return at(arg(f, p.Param))
+}
+
 // result stores a register as the named result.
 func result(f *emit.Func, v reg.Register, name string) {
 	p := f.Result(name)

@@ -43,16 +43,45 @@ type Fused struct {
 	Name, Sig string
 	Doc       []string
 	Fast      string  // the public function that it begins with
-	Op        spec.Op // the operation that it begins with, on the only parameter, l
+	Op        spec.Op // the operation that it begins with
+	// On has the variables whose addresses the operation takes, in Go: a field of the
+	// only parameter, which must be its first, or a variable of the package.
+	On []string
 	// Else has the Go functions, in the order of the operation's results. There is one
 	// if the result is a bool.
 	Else []string
 }
 
-// FusedEmitter writes the fast path of an operation on what param points to. It calls
-// done at the end of the path that succeeds, and otherwise[n] at the end of those that
-// end with result n+1 (if it is a bool: with false).
-type FusedEmitter func(f *Func, l *spec.Layout, param string, done func(), otherwise ...func())
+// A Place says where assembly finds an argument that is a pointer. It is a parameter, or
+// the address of a variable of the Go package.
+type Place struct{ Param, Variable string }
+
+// places returns the places of the operation's arguments.
+func (u *Fused) places() []Place {
+	var all []Place
+	for _, variable := range u.On {
+		if param, _, ok := strings.Cut(variable, "."); ok {
+			all = append(all, Place{Param: param})
+		} else {
+			all = append(all, Place{Variable: variable})
+		}
+	}
+	return all
+}
+
+// FusedEmitter writes the fast path of an operation on what is at the given places. It
+// calls done at the end of the path that succeeds, and otherwise[n] at the end of those
+// that end with result n+1 (if it is a bool: with false).
+type FusedEmitter func(f *Func, l *spec.Layout, on []Place, done func(), otherwise ...func())
+
+// Places returns the places of a row's parameters.
+func Places(r *spec.Row) []Place {
+	var all []Place
+	for _, p := range r.Params() {
+		all = append(all, Place{Param: p.Name})
+	}
+	return all
+}
 
 // Helper is an assembly function that is no row of the table.
 type Helper struct {
@@ -99,7 +128,7 @@ func (b *Backend) AssembleFused(fused []Fused, l *spec.Layout) ([]byte, error) {
 		for _, slow := range u.Else {
 			otherwise = append(otherwise, func() { f.TailCall(slow) })
 		}
-		b.Fused[u.Op](f, l, "l", func() { b.Success(f) }, otherwise...)
+		b.Fused[u.Op](f, l, u.places(), func() { b.Success(f) }, otherwise...)
 		fns = append(fns, f)
 	}
 	return b.print(fns, FusedConstraint)

@@ -37,18 +37,14 @@ func NewFunc(name, sig string, doc []string) *Func {
 	return f
 }
 
-// typesPackage returns a package with Word and Owned, which the generated package
-// defines, and Mutex, which the packages with fused fast paths define.
+// typesPackage returns a package with the types that signatures may point to: those of
+// the generated package, and the locks of the packages with fused fast paths. Emitters
+// know by themselves where the fields are.
 func typesPackage() *types.Package {
 	pkg := types.NewPackage("word", "word")
-	field := func(name string, kind types.BasicKind) *types.Var {
-		return types.NewField(token.NoPos, pkg, name, types.Typ[kind], false)
-	}
-	word := types.NewStruct([]*types.Var{field("Val", types.Uint32), field("Aux", types.Uint32), field("Owner", types.Uintptr)}, nil)
-	owned := types.NewStruct([]*types.Var{field("Owner", types.Uint64), field("Tail", types.Uint32), field("Sleeper", types.Uint32)}, nil)
-	for name, underlying := range map[string]types.Type{"Word": word, "Owned": owned, "Mutex": owned} {
+	for _, name := range []string{"Word", "Owned", "RWOwned", "ReaderTable", "Mutex", "RWMutex"} {
 		typ := types.NewTypeName(token.NoPos, pkg, name, nil)
-		types.NewNamed(typ, underlying, nil)
+		types.NewNamed(typ, types.NewStruct(nil, nil), nil)
 		pkg.Scope().Insert(typ)
 	}
 	return pkg
@@ -65,6 +61,28 @@ const (
 	ClosedOffset  = 15
 	ClosedBit     = 7
 )
+
+// Where an RWOwned has what it adds to an Owned, in bytes. RowsBit of Readers says that
+// readers are found in rows.
+const (
+	ReadersOffset = 16
+	RowsBit       = 31
+	FirstOffset   = 20
+	DrainerOffset = 24
+)
+
+// Where a ReaderTable has the rows and the mask, and a row the id that belongs to its
+// first lock, in bytes.
+const (
+	RowsOffset = 0
+	MaskOffset = 8
+	IDOffset   = 24
+)
+
+// A goroutine's row is at (g ^ g>>RowShift) & mask. The runtime keeps its gs, of some
+// hundred bytes each, in spans of 8 KiB: the lower bits of a row's number, from bit 6 on,
+// tell one g of a span from the others, and the shift lets them differ from span to span.
+const RowShift = 7
 
 // The runtime's g has the goroutine's id after GoidWords words and GoidBytes bytes, in
 // the versions of Go that Constraint admits.

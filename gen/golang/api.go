@@ -62,7 +62,7 @@ func (c *Config) condLoad(f *jen.File, r *spec.Row) {
 func (c *Config) announced(r *spec.Row) []jen.Code {
 	call := forward(jen.Id(r.Impl()), r)
 	var body []jen.Code
-	if c.hidden(r) && r.Order.Releases() {
+	if c.hidden(r) && r.Order.Releases() && r.Op != spec.ReadLock && r.Op != spec.WriteLock { // those publish no section
 		body = append(body, releaseEdge(r))
 	}
 	if !c.hidden(r) || !r.Order.Acquires() {
@@ -84,26 +84,40 @@ func (c *Config) hidden(r *spec.Row) bool {
 
 // releaseEdge announces a release before the access. An unlock that is going to
 // fail releases nothing. Whether it fails is known before: nobody else can make
-// the current goroutine the owner, or end its ownership.
+// the current goroutine the owner or a reader, or end that.
 func releaseEdge(r *spec.Row) jen.Code {
-	cond := jen.Id("raceEnabled")
+	cond, object := jen.Id("raceEnabled"), jen.Id(r.Params()[0].Name)
 	switch r.Op {
 	case spec.UnlockFast:
 		cond.Op("&&").Id("raceOwns").Call(wordField("Owner"))
-	case spec.UnlockOwned:
+	case spec.UnlockOwned, spec.WriteUnlock:
 		cond.Op("&&").Id("raceOwnsID").Call(wordField("Owner"))
+	case spec.ReadUnlock:
+		cond.Op("&&").Id("raceReads").Call(jen.Id("w"), jen.Id("t"))
+		object = readersReleased()
 	}
-	return jen.If(cond).Block(jen.Id("raceReleaseMerge").Call(pointer(r.Params()[0].Name)))
+	return jen.If(cond).Block(jen.Id("raceReleaseMerge").Call(jen.Qual("unsafe", "Pointer").Call(object)))
 }
+
+// readersReleased is the object that readers release, and writers alone acquire. A reader
+// acquires what writers release, and so does not come after other readers.
+func readersReleased() *jen.Statement { return wordField("Readers") }
 
 // acquireEdge announces an acquire after the access. One that can fail acquires
 // only if it succeeds.
 func acquireEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
-	if r.Results()[0].Name == "ok" {
+	acquires := []jen.Code{jen.Id("raceAcquire").Call(pointer(r.Params()[0].Name))}
+	switch {
+	case r.Op == spec.ReadLock:
+		cond.Op("&&").Id("rest").Op("==").Id("ReadGranted")
+	case r.Op == spec.WriteLock:
+		cond.Op("&&").Id("rest").Op("!=").Id("WriteRefused")
+		acquires = append(acquires, jen.Id("raceAcquire").Call(jen.Qual("unsafe", "Pointer").Call(readersReleased())))
+	case r.Results()[0].Name == "ok":
 		cond.Op("&&").Id("ok")
 	}
-	return jen.If(cond).Block(jen.Id("raceAcquire").Call(pointer(r.Params()[0].Name)))
+	return jen.If(cond).Block(acquires...)
 }
 
 func (c *Config) variant(f *jen.File) {

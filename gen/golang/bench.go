@@ -17,6 +17,7 @@ func benchFiles(c *Config) (map[string][]byte, error) {
 		c.benchmark(f, r)
 	}
 	c.benchLockUnlock(f)
+	c.benchReaders(f)
 	all, err := file("zbench_test.go", f)
 	if err != nil {
 		return nil, err
@@ -28,10 +29,12 @@ func benchFiles(c *Config) (map[string][]byte, error) {
 
 // benchmark emits the public function, the twin, and what sync/atomic has.
 func (c *Config) benchmark(f *jen.File, r *spec.Row) {
-	params := r.Params()
 	var body []jen.Code
-	for _, p := range params {
-		if elem, ok := strings.CutPrefix(p.Type, "*"); ok {
+	for _, p := range r.Params() {
+		switch elem, ok := strings.CutPrefix(p.Type, "*"); {
+		case elem == "ReaderTable": // whose only row any goroutine has
+			body = append(body, jen.Id(p.Name).Op(":=").Op("*").Id("newTable").Call(jen.Lit(1)), jen.Id("row").Op(":=").Id(p.Name).Dot("Rows"))
+		case ok:
 			body = append(body, jen.Var().Id(p.Name).Id(elem))
 		}
 	}
@@ -39,10 +42,14 @@ func (c *Config) benchmark(f *jen.File, r *spec.Row) {
 	switch r.Op {
 	case spec.UnlockFast:
 		body = append(body, jen.Id("me").Op(":=").Id("CurrentG").Call())
-	case spec.LockOwned:
-		body = append(body, ownerWord())
-	case spec.UnlockOwned:
-		body = append(body, ownerWord(), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
+	case spec.LockOwned, spec.WriteLock:
+		body = append(body, ownerWord(r))
+	case spec.UnlockOwned, spec.WriteUnlock:
+		body = append(body, ownerWord(r), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
+	case spec.ReadLock:
+		body = append(body, jen.Id("w").Dot("Readers").Op("=").Id("RowsMask"))
+	case spec.ReadUnlock:
+		body = append(body, jen.Id("here").Op(":=").Add(lockAddress("&w")), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
 	}
 	args := benchArgs(r)
 	body = append(body,
@@ -79,18 +86,26 @@ func benchReset(r *spec.Row) func() []jen.Code {
 			return []jen.Code{jen.Id("w").Dot("Val").Op("=").Lit(0)}
 		case spec.UnlockFast:
 			return []jen.Code{jen.Id("w").Dot("Owner").Op("=").Id("me")}
-		case spec.LockOwned:
+		case spec.LockOwned, spec.WriteLock:
 			return []jen.Code{jen.Op("*").Id("owner").Op("=").Lit(0)}
-		case spec.UnlockOwned:
+		case spec.UnlockOwned, spec.WriteUnlock:
 			return []jen.Code{jen.Op("*").Id("owner").Op("=").Id("me")}
+		case spec.ReadLock:
+			return []jen.Code{jen.Id("row").Dot("Lock").Index(jen.Lit(0)).Op("=").Lit(0)}
+		case spec.ReadUnlock:
+			return []jen.Code{jen.List(jen.Id("row").Dot("Lock").Index(jen.Lit(0)), jen.Id("row").Dot("ID").Index(jen.Lit(0))).Op("=").List(jen.Id("here"), jen.Id("me"))}
 		}
 		return nil
 	}
 }
 
 // ownerWord declares a pointer through which plain stores reach the owner.
-func ownerWord() jen.Code {
-	return jen.Id("owner").Op(":=").Id("ownerOf").Call(address("w"))
+func ownerWord(r *spec.Row) jen.Code {
+	w := address("w")
+	if r.Params()[0].Type == "*RWOwned" {
+		w.Dot("Owned")
+	}
+	return jen.Id("owner").Op(":=").Id("ownerOf").Call(w)
 }
 
 // benchArgs returns arguments with which a compare succeeds and a wait ends at once.
@@ -113,10 +128,12 @@ func benchArgs(r *spec.Row) []jen.Code {
 // many words it takes.
 func atomicPeer(r *spec.Row) *jen.Statement {
 	args := []jen.Code{address(r.Params()[0].Name)}
-	switch r.Params()[0].Type {
-	case "*Word":
+	switch typ := r.Params()[0].Type; {
+	case typ == "*Word":
 		args[0] = wordField("Val")
-	case "*Owned":
+	case r.Op == spec.ReadLock, r.Op == spec.ReadUnlock:
+		args[0] = slotPart("Lock")
+	case typ == "*Owned", typ == "*RWOwned":
 		args[0] = jen.Id("owner")
 	}
 	kind := strings.TrimRight(r.Atomic, "0123456789")
@@ -152,6 +169,32 @@ func (c *Config) benchLockUnlock(f *jen.File) {
 		subBenchmark("cas+store",
 			atomicFunc("CompareAndSwapUint32").Call(address("val"), jen.Lit(0), jen.Lit(1)),
 			jen.Id("val").Op("=").Lit(0)),
+	))
+}
+
+// benchReaders emits benchmarks of a whole reader-writer lock.
+func (c *Config) benchReaders(f *jen.File) {
+	pair := func(lock, unlock string, want, end *jen.Statement) jen.Code {
+		return jen.If(jen.Id(lock).Op("!=").Add(want).Op("||").Id(unlock).Op("!=").Add(end)).Block(jen.Id("b").Dot("FailNow").Call())
+	}
+	explain(f, "BenchmarkReaders is the cost of a reader-writer lock without contention, for a reader whose slot is free and for a writer. It measures ReadLock and ReadUnlock, WriteLock and WriteUnlock, and sync.RWMutex.")
+	f.Add(testFunc("BenchmarkReaders", "b", "B").Block(
+		jen.Var().List(jen.Id("w"), jen.Id("counted")).Id("RWOwned"),
+		jen.Id("w").Dot("Readers").Op("=").Id("RowsMask"),
+		jen.Id("t").Op(":=").Id("newTable").Call(jen.Lit(1)),
+		jen.Var().Id("mu").Qual("sync", "RWMutex"),
+		subBenchmark("read",
+			pair("ReadLock(&w, t)", "ReadUnlock(&w, t)", jen.Id("ReadGranted"), jen.Id("Released"))),
+		subBenchmark("sync.RWMutex.RLock",
+			jen.Id("mu").Dot("RLock").Call(),
+			jen.Comment("//lint:ignore SA2001 the section of the others is empty, too"),
+			jen.Id("mu").Dot("RUnlock").Call()),
+		subBenchmark("write",
+			pair("WriteLock(&counted)", "WriteUnlock(&counted)", jen.Id("WriteGranted"), jen.Id("Released"))),
+		subBenchmark("sync.RWMutex.Lock",
+			jen.Id("mu").Dot("Lock").Call(),
+			jen.Comment("//lint:ignore SA2001 the section of the others is empty, too"),
+			jen.Id("mu").Dot("Unlock").Call()),
 	))
 }
 

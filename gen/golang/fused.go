@@ -7,7 +7,6 @@ import (
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rqlock/rqlock/gen/emit"
-	"github.com/rqlock/rqlock/gen/spec"
 )
 
 const asmPackage = "github.com/rqlock/rqlock/asm"
@@ -53,16 +52,29 @@ func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 
 // inGo does what a fused fast path does, by the public function.
 func inGo(u emit.Fused) []jen.Code {
-	fast := jen.Qual(asmPackage, u.Fast).Call(jen.Op("&").Id("l").Dot("word"))
+	var on []jen.Code
+	for _, variable := range u.On {
+		on = append(on, address(variable))
+	}
+	fast := jen.Qual(asmPackage, u.Fast).Call(on...)
 	slow := func(n int) *jen.Statement { return jen.Id(u.Else[n]).Call(jen.Id("l")) }
+	fails := strings.Contains(u.Sig, "error")
 	switch {
-	case u.Op == spec.UnlockOwned:
+	case results[u.Op] != nil:
 		var cases []jen.Code
-		for n, result := range unlockResults[1:] {
-			cases = append(cases, jen.Case(jen.Qual(asmPackage, result)).Block(slow(n)))
+		for n, result := range results[u.Op][1:] {
+			call := slow(n)
+			if fails {
+				call = jen.Return(call)
+			}
+			cases = append(cases, jen.Case(jen.Qual(asmPackage, result)).Block(call))
 		}
-		return []jen.Code{jen.Switch(fast).Block(cases...)}
-	case strings.Contains(u.Sig, "error"):
+		body := []jen.Code{jen.Switch(fast).Block(cases...)}
+		if fails {
+			body = append(body, jen.Return(jen.Nil()))
+		}
+		return body
+	case fails:
 		return []jen.Code{jen.If(fast).Block(jen.Return(jen.Nil())), jen.Return(slow(0))}
 	}
 	return []jen.Code{jen.If(jen.Op("!").Add(fast)).Block(slow(0))}

@@ -39,6 +39,10 @@ var fuzzers = map[spec.Op]perRow{
 	spec.CurrentGoid:  property("goids"),
 	spec.LockOwned:    fuzzOwned(oracleLockOwned),
 	spec.UnlockOwned:  fuzzOwned(oracleUnlockOwned),
+	spec.ReadLock:     fuzzReaders(oracleReadLock),
+	spec.ReadUnlock:   fuzzReaders(oracleReadUnlock),
+	spec.WriteLock:    fuzzReaders(oracleWriteLock),
+	spec.WriteUnlock:  fuzzReaders(oracleWriteUnlock),
 }
 
 // knownVariants emits what Variant may return.
@@ -339,6 +343,79 @@ func oracleUnlockOwned(*Config, *spec.Row) []jen.Code {
 		jen.If(owner().Op("!=").Id("CurrentGoid").Call()).Block(jen.Return(jen.Id("NotOwner"))),
 		owner().Op("=").Lit(0),
 		jen.If(jen.Id("l").Dot("sleeper").Op("!=").Lit(0)).Block(jen.Return(jen.Id("WakeDue"))),
+		jen.Return(jen.Id("Released")),
+	}
+}
+
+// fuzzReaders emits a fuzz test of an operation on a reader-writer lock: see
+// eachReadersState.
+func fuzzReaders(o oracle) perRow {
+	return func(c *Config, f *jen.File, r *spec.Row) error {
+		do := func(body ...jen.Code) jen.Code {
+			return jen.Func().Params(jen.Id("s").Op("*").Id("readersState")).Any().Block(body...)
+		}
+		with := func(name string) jen.Code {
+			op := jen.Id(name)
+			if len(r.Params()) == 1 {
+				op = jen.Id("ofLock").Call(op)
+			}
+			return do(jen.Return(jen.Id("s").Dot("with").Call(op)))
+		}
+		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},
+			jen.Id("eachReadersState").Call(convert("uint32", "word"), jen.Id("foreign"), jen.Id("around"),
+				jen.Func().Params(jen.Id("before").Id("readersState")).Block(
+					jen.Id("differ").Call(jen.Id("t"), jen.Id("before"), jen.Id("ops").Types(jen.Id("readersState")).Values(
+						jen.Line().Id("oracle").Op(":").Add(do(o(c, r)...)),
+						jen.Line().Id("portable").Op(":").Add(with(r.Impl()+"Portable")),
+						jen.Line().Id("public").Op(":").Add(with(r.Name)),
+						jen.Line(),
+					)))))
+		return nil
+	}
+}
+
+// stateOf is a field of the readersState s, and slotOf one of its first slot.
+func stateOf(field string) *jen.Statement { return jen.Id("s").Dot(field) }
+func slotOf(field string) *jen.Statement  { return stateOf(field).Index(jen.Lit(0)) }
+
+// resultIf returns a result under a condition.
+func resultIf(cond *jen.Statement, result string) jen.Code {
+	return jen.If(cond).Block(jen.Return(jen.Id(result)))
+}
+
+func oracleReadLock(*Config, *spec.Row) []jen.Code {
+	return []jen.Code{
+		resultIf(slotOf("lock").Op("!=").Lit(0), "ReadRefused"),
+		jen.List(slotOf("lock"), slotOf("id")).Op("=").List(jen.Id("lockHere"), jen.Id("CurrentGoid").Call()),
+		resultIf(stateOf("owner").Op("!=").Lit(0).Op("||").Add(stateOf("readers")).Op("&").Id("RowsMask").Op("==").Lit(0), "ReadClaimed"),
+		jen.Return(jen.Id("ReadGranted")),
+	}
+}
+
+func oracleReadUnlock(*Config, *spec.Row) []jen.Code {
+	return []jen.Code{
+		resultIf(slotOf("lock").Op("!=").Id("lockHere").Op("||").Add(slotOf("id")).Op("!=").Id("CurrentGoid").Call(), "NotOwner"),
+		jen.List(slotOf("lock"), slotOf("id")).Op("=").List(jen.Lit(0), jen.Lit(0)),
+		resultIf(stateOf("drainer").Op("!=").Lit(0), "WakeDue"),
+		jen.Return(jen.Id("Released")),
+	}
+}
+
+func oracleWriteLock(*Config, *spec.Row) []jen.Code {
+	return []jen.Code{
+		resultIf(stateOf("owner").Op("!=").Lit(0).Op("||").Add(stateOf("sleeper")).Op("&").Id("ClosedMask").Op("!=").Lit(0), "WriteRefused"),
+		stateOf("owner").Op("=").Id("CurrentGoid").Call(),
+		resultIf(stateOf("readers").Op("!=").Lit(0), "ReadersDue"),
+		jen.Return(jen.Id("WriteGranted")),
+	}
+}
+
+func oracleWriteUnlock(*Config, *spec.Row) []jen.Code {
+	return []jen.Code{
+		resultIf(stateOf("owner").Op("!=").Id("CurrentGoid").Call(), "NotOwner"),
+		resultIf(stateOf("first").Op("!=").Lit(0), "AdmitDue"),
+		stateOf("owner").Op("=").Lit(0),
+		resultIf(stateOf("sleeper").Op("!=").Lit(0), "WakeDue"),
 		jen.Return(jen.Id("Released")),
 	}
 }

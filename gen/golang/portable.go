@@ -73,6 +73,10 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.CurrentGoid:  twinCurrentGoid,
 	spec.LockOwned:    twinLockOwned,
 	spec.UnlockOwned:  twinUnlockOwned,
+	spec.ReadLock:     twinReadLock,
+	spec.ReadUnlock:   twinReadUnlock,
+	spec.WriteLock:    twinWriteLock,
+	spec.WriteUnlock:  twinWriteUnlock,
 }
 
 // twinNotes is added to the comments of the twins.
@@ -253,17 +257,113 @@ func twinCurrentGoid(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 // twinLockOwned looks before it exchanges.
 func twinLockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{
-		jen.If(atomicFunc("LoadUint32").Call(wordField("Sleeper")).Op("&").Id("ClosedMask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
-		jen.Return(jen.Id("w").Dot("Owner").Dot("CompareAndSwap").Call(jen.Lit(0), jen.Id("currentGoid").Call())),
+		jen.If(isClosed()).Block(jen.Return(jen.False())),
+		jen.Return(tryOwn()),
 	}, nil
 }
 
 // twinUnlockOwned stores with sequential consistency, so that its look comes after.
 func twinUnlockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	return []jen.Code{
-		jen.If(jen.Id("w").Dot("Owner").Dot("Load").Call().Op("!=").Id("currentGoid").Call()).Block(jen.Return(jen.Id("NotOwner"))),
+		unlessMine(),
 		jen.Id("w").Dot("Owner").Dot("Store").Call(jen.Lit(0)),
-		jen.If(atomicFunc("LoadUint32").Call(wordField("Sleeper")).Op("!=").Lit(0)).Block(jen.Return(jen.Id("WakeDue"))),
+		unlessZero("WakeDue", "Sleeper"),
+		jen.Return(jen.Id("Released")),
+	}, nil
+}
+
+// unordered begins a twin whose accesses order nothing for the race detector. Readers do
+// not come after one another, but their accesses to the lock and to the rows would be
+// edges between them.
+func unordered() jen.Code {
+	return jen.If(jen.Id("raceEnabled")).Block(
+		jen.Id("raceDisable").Call().Comment("no edge from reader to reader"),
+		jen.Defer().Id("raceEnable").Call(),
+	)
+}
+
+// currentRow declares the current goroutine's row.
+func currentRow() jen.Code {
+	return jen.Id("row").Op(":=").Id("t").Dot("Row").Call(jen.Id("currentG").Call())
+}
+
+// slotPart returns the address of a part of a row's first slot.
+func slotPart(name string) *jen.Statement { return jen.Op("&").Id("row").Dot(name).Index(jen.Lit(0)) }
+
+func twinReadLock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		unordered(),
+		currentRow(),
+		jen.If(jen.Op("!").Add(atomicFunc("CompareAndSwapUint64")).Call(slotPart("Lock"), jen.Lit(0), lockAddress("w"))).Block(jen.Return(jen.Id("ReadRefused"))),
+		atomicFunc("StoreUint64").Call(slotPart("ID"), jen.Id("currentGoid").Call()),
+		jen.If(jen.Id("w").Dot("Owner").Dot("Load").Call().Op("!=").Lit(0).Op("||").
+			Add(atomicFunc("LoadUint32")).Call(wordField("Readers")).Op("&").Id("RowsMask").Op("==").Lit(0)).Block(jen.Return(jen.Id("ReadClaimed"))),
+		jen.Return(jen.Id("ReadGranted")),
+	}, nil
+}
+
+// compareSlot compares the row's first slot with what it has if the current goroutine
+// holds w, by == and && or by != and ||.
+func compareSlot(compare, join string) *jen.Statement {
+	return atomicFunc("LoadUint64").Call(slotPart("Lock")).Op(compare).Add(lockAddress("w")).Op(join).
+		Add(atomicFunc("LoadUint64")).Call(slotPart("ID")).Op(compare).Id("currentGoid").Call()
+}
+
+// lockAddress returns a pointer to a lock as a slot has it.
+func lockAddress(w string) *jen.Statement { return jen.Uint64().Call(jen.Uintptr().Call(pointer(w))) }
+
+// twinReadUnlock stores with sequential consistency, so that its look comes after.
+func twinReadUnlock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		unordered(),
+		currentRow(),
+		jen.If(compareSlot("!=", "||")).Block(jen.Return(jen.Id("NotOwner"))),
+		atomicFunc("StoreUint64").Call(slotPart("ID"), jen.Lit(0)),
+		atomicFunc("StoreUint64").Call(slotPart("Lock"), jen.Lit(0)),
+		unlessZero("WakeDue", "Drainer"),
+		jen.Return(jen.Id("Released")),
+	}, nil
+}
+
+// unlessZero returns a result if one of some 32-bit fields of the parameter w is not 0.
+func unlessZero(result string, fields ...string) jen.Code {
+	var any []jen.Code
+	for _, name := range fields {
+		any = append(any, atomicFunc("LoadUint32").Call(wordField(name)).Op("!=").Lit(0))
+	}
+	return jen.If(join(any, "||")).Block(jen.Return(jen.Id(result)))
+}
+
+// isClosed is true if the lock is closed to newcomers.
+func isClosed() *jen.Statement {
+	return atomicFunc("LoadUint32").Call(wordField("Sleeper")).Op("&").Id("ClosedMask").Op("!=").Lit(0)
+}
+
+// tryOwn makes the current goroutine the owner if there is none.
+func tryOwn() *jen.Statement {
+	return jen.Id("w").Dot("Owner").Dot("CompareAndSwap").Call(jen.Lit(0), jen.Id("currentGoid").Call())
+}
+
+// unlessMine returns if the current goroutine is not the owner.
+func unlessMine() jen.Code {
+	return jen.If(jen.Id("w").Dot("Owner").Dot("Load").Call().Op("!=").Id("currentGoid").Call()).Block(jen.Return(jen.Id("NotOwner")))
+}
+
+func twinWriteLock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		jen.If(isClosed().Op("||").Op("!").Add(tryOwn())).Block(jen.Return(jen.Id("WriteRefused"))),
+		unlessZero("ReadersDue", "Readers"),
+		jen.Return(jen.Id("WriteGranted")),
+	}, nil
+}
+
+// twinWriteUnlock looks for readers before and after the release.
+func twinWriteUnlock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+	return []jen.Code{
+		unlessMine(),
+		unlessZero("AdmitDue", "First"),
+		jen.Id("w").Dot("Owner").Dot("Store").Call(jen.Lit(0)),
+		unlessZero("WakeDue", "Sleeper", "First"),
 		jen.Return(jen.Id("Released")),
 	}, nil
 }

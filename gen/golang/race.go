@@ -33,6 +33,13 @@ func (c *Config) raceOn() *jen.File {
 	explain(f, "raceOwnsID reports the same of an owner that is an id.")
 	f.Func().Id("raceOwnsID").Params(ownerID("owner")).Bool().Block(
 		jen.Return(jen.Id("owner").Dot("Load").Call().Op("==").Id("currentGoid").Call()))
+	explain(f, "raceReads reports whether the current goroutine holds w for reading, in the first slot of its row. The look is no edge.")
+	f.Func().Id("raceReads").Params(readerParams()...).Bool().Block(
+		jen.Id("raceDisable").Call(),
+		jen.Defer().Id("raceEnable").Call(),
+		currentRow(),
+		jen.Return(compareSlot("==", "&&")),
+	)
 	explain(f, "raceWord returns the address by which the detector knows all fields of a lock word. What is not narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector knows it when sync/atomic accesses it.")
 	f.Func().Id("raceWord").Params(unsafePointer("p")).Qual("unsafe", "Pointer").Block(jen.Return(
 		jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("&^").Lit(3))))
@@ -52,9 +59,14 @@ func (c *Config) raceOff() *jen.File {
 	f.Func().Id("raceReleaseMerge").Params(jen.Qual("unsafe", "Pointer")).Block()
 	f.Func().Id("raceOwns").Params(jen.Op("*").Uintptr()).Bool().Block(jen.Return(jen.False()))
 	f.Func().Id("raceOwnsID").Params(jen.Op("*").Qual("sync/atomic", "Uint64")).Bool().Block(jen.Return(jen.False()))
+	f.Func().Id("raceReads").Params(jen.Op("*").Id("RWOwned"), jen.Op("*").Id("ReaderTable")).Bool().Block(jen.Return(jen.False()))
 	f.Func().Id("raceDisable").Params().Block()
 	f.Func().Id("raceEnable").Params().Block()
 	return f
+}
+
+func readerParams() []jen.Code {
+	return []jen.Code{jen.Id("w").Op("*").Id("RWOwned"), jen.Id("t").Op("*").Id("ReaderTable")}
 }
 
 func ownerID(name string) *jen.Statement { return jen.Id(name).Op("*").Qual("sync/atomic", "Uint64") }

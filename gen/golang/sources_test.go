@@ -52,6 +52,10 @@ func rowOf(op spec.Op) *spec.Row {
 		spec.CurrentGoid:  {Name: "CurrentGoid", Order: spec.NoAccess, Sig: "func() (id uint64)"},
 		spec.LockOwned:    {Name: "LockOwned", Order: spec.Acquire, Sig: "func(w *Owned) (ok bool)"},
 		spec.UnlockOwned:  {Name: "UnlockOwned", Order: spec.Release, Sig: "func(w *Owned) (rest uint32)"},
+		spec.ReadLock:     {Name: "ReadLock", Order: spec.AcqRel, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"},
+		spec.ReadUnlock:   {Name: "ReadUnlock", Order: spec.Release, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"},
+		spec.WriteLock:    {Name: "WriteLock", Order: spec.AcqRel, Sig: "func(w *RWOwned) (rest uint32)"},
+		spec.WriteUnlock:  {Name: "WriteUnlock", Order: spec.Release, Sig: "func(w *RWOwned) (rest uint32)"},
 		spec.LockFast:     {Name: "LockFast", Order: spec.Acquire, Sig: "func(w *Word) (ok bool)"},
 		spec.UnlockFast:   {Name: "UnlockFast", Order: spec.Release, Sig: "func(w *Word) (ok bool)"},
 	}[op]
@@ -171,6 +175,10 @@ func TestRaceEdges(t *testing.T) {
 		{op: spec.UnlockFast, edges: "if-owner release call"},
 		{op: spec.LockOwned, edges: "call if-ok acquire"},
 		{op: spec.UnlockOwned, edges: "if-owner release call"},
+		{op: spec.ReadLock, edges: "call if-granted acquire"},
+		{op: spec.ReadUnlock, edges: "if-reader release-readers call"},
+		{op: spec.WriteLock, edges: "call unless-refused acquire acquire-readers"},
+		{op: spec.WriteUnlock, edges: "if-owner release call"},
 	} {
 		t.Run(fmt.Sprint(tt.op, tt.inline), func(t *testing.T) {
 			c := config(tt.op)
@@ -184,8 +192,11 @@ func TestRaceEdges(t *testing.T) {
 			words := map[string]string{
 				"raceAcquire(": "acquire", "raceReleaseMerge(": "release", r.Impl() + "(": "call",
 				"&& ok {": "if-ok", "raceOwns(&w.Owner) {": "if-owner", "raceOwnsID(&w.Owner) {": "if-owner",
+				"raceReads(w, t) {": "if-reader", "rest == ReadGranted {": "if-granted", "rest != WriteRefused {": "unless-refused",
+				"raceAcquire(unsafe.Pointer(&w.Readers": "acquire-readers", "raceReleaseMerge(unsafe.Pointer(&w.Readers": "release-readers",
 			}
-			pattern := regexp.MustCompile(`raceAcquire\(|raceReleaseMerge\(|&& ok {|raceOwns(?:ID)?\(&w.Owner\) {|\b` + r.Impl() + `\(`)
+			pattern := regexp.MustCompile(`(?:raceAcquire|raceReleaseMerge)\((?:unsafe.Pointer\(&w.Readers)?|&& ok {|raceOwns(?:ID)?\(&w.Owner\) {|` +
+				`raceReads\(w, t\) {|rest [!=]= \w+ {|\b` + r.Impl() + `\(`)
 			for _, word := range pattern.FindAllString(string(files["zprims.go"]), -1) {
 				edges = append(edges, words[word])
 			}

@@ -42,6 +42,10 @@ func testRows() []*spec.Row {
 		{Name: "CurrentGoid", Op: spec.CurrentGoid, Order: spec.NoAccess, Sig: "func() (id uint64)"},
 		{Name: "LockOwned", Op: spec.LockOwned, Order: spec.Acquire, Sig: "func(w *Owned) (ok bool)", Atomic: "CompareAndSwapUint64"},
 		{Name: "UnlockOwned", Op: spec.UnlockOwned, Order: spec.Release, Sig: "func(w *Owned) (rest uint32)", Atomic: "StoreUint64"},
+		{Name: "ReadLock", Op: spec.ReadLock, Order: spec.AcqRel, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)", Atomic: "CompareAndSwapUint64"},
+		{Name: "ReadUnlock", Op: spec.ReadUnlock, Order: spec.Release, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)", Atomic: "StoreUint64"},
+		{Name: "WriteLock", Op: spec.WriteLock, Order: spec.AcqRel, Sig: "func(w *RWOwned) (rest uint32)", Atomic: "CompareAndSwapUint64"},
+		{Name: "WriteUnlock", Op: spec.WriteUnlock, Order: spec.Release, Sig: "func(w *RWOwned) (rest uint32)", Atomic: "StoreUint64"},
 	}
 }
 
@@ -188,6 +192,12 @@ func TestErrors(t *testing.T) {
 		}},
 		{"variants without template", `architecture riscv64 has variants ["a" "b"] and no template that tests them all`, func(c *Config) {
 			c.Archs = append(c.Archs, Arch{Name: "riscv64", Variants: []string{"a", "b"}})
+		}},
+		{"readers without writers", `row ReadLock: its torture test needs a row for operation write-unlock`, func(c *Config) {
+			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "WriteUnlock" })
+		}},
+		{"writers without readers", `row WriteLock: its torture test needs a row for operation read-lock`, func(c *Config) {
+			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Op == spec.ReadLock || r.Op == spec.ReadUnlock })
 		}},
 		{"owner without compare-and-exchange", `row UnlockOwned: its torture test needs a row for operation cmpxchg of 64 bits with a matching ordering`, func(c *Config) {
 			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "TryCmpxchgAcquire64" })

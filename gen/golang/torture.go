@@ -36,6 +36,10 @@ var torturers = map[spec.Op]perRow{
 	spec.CurrentGoid:  aloneOnly,
 	spec.LockOwned:    tortureLockOwned,
 	spec.UnlockOwned:  tortureUnlockOwned,
+	spec.ReadLock:     tortureReaders,
+	spec.ReadUnlock:   besideReadLock,
+	spec.WriteLock:    besideReadLock,
+	spec.WriteUnlock:  besideReadLock,
 }
 
 // aloneOnly emits nothing, for operations that share no memory: their tests are in
@@ -69,6 +73,9 @@ func (c *Config) peer(op spec.Op, width int, fits func(spec.Order) bool) (*spec.
 		if r.Op == op && r.Width == width && fits(r.Order) {
 			return r, nil
 		}
+	}
+	if width == 0 {
+		return nil, fmt.Errorf("its torture test needs a row for operation %s", op)
 	}
 	return nil, fmt.Errorf("its torture test needs a row for operation %s of %d bits with a matching ordering", op, width)
 }
@@ -291,4 +298,35 @@ func tortureUnlockOwned(c *Config, f *jen.File, r *spec.Row) error {
 			doing(jen.If(jen.Id(r.Name).Call(address("w")).Op("!=").Id("Released")).Block(complain("not released by its owner"))),
 		))
 	return nil
+}
+
+// tortureReaders tests a reader-writer lock of four operations. Its readers have slots
+// first, and then are counted.
+func tortureReaders(c *Config, f *jen.File, _ *spec.Row) error {
+	ops := []jen.Code{jen.Id("table").Op(":").Id("newTable").Call(jen.Lit(64))}
+	name := ""
+	for _, part := range []struct {
+		field string // of the template's rwLock
+		op    spec.Op
+	}{{"readLock", spec.ReadLock}, {"readUnlock", spec.ReadUnlock}, {"writeLock", spec.WriteLock}, {"writeUnlock", spec.WriteUnlock}} {
+		row, err := c.peer(part.op, 0, anyOrder)
+		if err != nil {
+			return err
+		}
+		name += row.Name
+		ops = append(ops, jen.Id(part.field).Op(":").Id(row.Name))
+	}
+	torture(f, name, "readers and writers exclude each other, and writers one another.",
+		eachOf("readers", jen.Uint32(), []jen.Code{jen.Id("RowsMask"), jen.Lit(0)},
+			jen.Id("l").Op(":=").Op("&").Id("rwLock").Values(ops...),
+			jen.Id("l").Dot("w").Dot("Readers").Op("=").Id("readers"),
+			invariant("shared", jen.Id("l")),
+		))
+	return nil
+}
+
+// besideReadLock emits nothing, because the row of ReadLock has the test.
+func besideReadLock(c *Config, _ *jen.File, _ *spec.Row) error {
+	_, err := c.peer(spec.ReadLock, 0, anyOrder)
+	return err
 }

@@ -35,6 +35,10 @@ const (
 	CurrentGoid  Op = "current-goid"  // the id of the running goroutine
 	LockOwned    Op = "lock-owned"    // if not closed and owner == 0 { owner = current goid }
 	UnlockOwned  Op = "unlock-owned"  // if owner == current goid { owner = 0; look at sleeper }
+	ReadLock     Op = "read-lock"     // if a slot is free { slot = lock, current goid; look at owner and readers }
+	ReadUnlock   Op = "read-unlock"   // if the slot is ours { slot = 0; look at drainer }
+	WriteLock    Op = "write-lock"    // lock-owned; look at readers
+	WriteUnlock  Op = "write-unlock"  // if no readers wait { unlock-owned; look at them again }
 )
 
 // Order is a memory ordering. The zero value is an error: every row spells its
@@ -196,6 +200,10 @@ var contract = map[Op]string{
 	CurrentGoid:  "func() (id uint64)",
 	LockOwned:    "func(w *Owned) (ok bool)",
 	UnlockOwned:  "func(w *Owned) (rest uint32)",
+	ReadLock:     "func(w *RWOwned, t *ReaderTable) (rest uint32)",
+	ReadUnlock:   "func(w *RWOwned, t *ReaderTable) (rest uint32)",
+	WriteLock:    "func(w *RWOwned) (rest uint32)",
+	WriteUnlock:  "func(w *RWOwned) (rest uint32)",
 }
 
 // Ops returns every operation, sorted.
@@ -220,11 +228,15 @@ var orders = map[Op][]Order{
 	CurrentGoid:  {NoAccess},
 	LockOwned:    {Acquire},
 	UnlockOwned:  {Release},
+	ReadLock:     {AcqRel},
+	ReadUnlock:   {Release},
+	WriteLock:    {AcqRel},
+	WriteUnlock:  {Release},
 }
 
 // fastPaths are the operations whose names do not spell their ordering: that of the
 // side of a lock that they are.
-var fastPaths = []Op{LockFast, UnlockFast, LockOwned, UnlockOwned}
+var fastPaths = []Op{LockFast, UnlockFast, LockOwned, UnlockOwned, ReadLock, ReadUnlock, WriteLock, WriteUnlock}
 
 // Validate checks every row against the layout and the table's rules. Its error
 // is one line, which names the row that breaks a rule.

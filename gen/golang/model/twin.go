@@ -87,6 +87,65 @@ var bodies = map[spec.Op]string{
 		return WakeDue
 	}
 	return Released`,
+	// What comes before a look is an LSE or LL/SC exchange that releases on arm64, and the
+	// look is LDAR.
+	spec.ReadLock: `mc.Enter(-2)
+	defer mc.Leave()
+	row := t.Row(CurrentG())
+	if mc.Update(at(site, 1), "{{.Name}}", unsafe.Pointer(&row.Lock[0]), 64, mc.SeqCst, func(v uint64) (uint64, bool) {
+		return lockAddress(w), v == 0
+	}) != 0 {
+		return ReadRefused
+	}
+	mc.StoreWord(at(site, 2), "{{.Name}}/id", unsafe.Pointer(&row.ID[0]), 64, CurrentGoid(), mc.Release)
+	if mc.LoadWord(at(site, 3), "{{.Name}}/owner", unsafe.Pointer(&w.Owner), 64, mc.SeqCst) != 0 ||
+		mc.LoadWord(at(site, 4), "{{.Name}}/readers", unsafe.Pointer(&w.Readers), 32, mc.SeqCst)&uint64(RowsMask) == 0 {
+		return ReadClaimed
+	}
+	return ReadGranted`,
+	spec.ReadUnlock: `mc.Enter(-2)
+	defer mc.Leave()
+	row := t.Row(CurrentG())
+	lock, id := unsafe.Pointer(&row.Lock[0]), unsafe.Pointer(&row.ID[0])
+	if mc.LoadWord(at(site, 1), "{{.Name}}/lock", lock, 64, mc.Relaxed) != lockAddress(w) ||
+		mc.LoadWord(at(site, 2), "{{.Name}}/id", id, 64, mc.Relaxed) != CurrentGoid() {
+		return NotOwner
+	}
+	mc.StoreWord(at(site, 3), "{{.Name}}/clear", id, 64, 0, mc.Relaxed)
+	mc.StoreWord(at(site, 4), "{{.Name}}", lock, 64, 0, mc.Stlr)
+	if mc.LoadWord(at(site, 5), "{{.Name}}/look", unsafe.Pointer(&w.Drainer), 32, mc.SeqCst) != 0 {
+		return WakeDue
+	}
+	return Released`,
+	spec.WriteLock: `mc.Enter(-2)
+	defer mc.Leave()
+	if mc.LoadWord(at(site, 1), "{{.Name}}/closed", unsafe.Pointer(&w.Sleeper), 32, mc.Relaxed)&uint64(ClosedMask) != 0 {
+		return WriteRefused
+	}
+	if mc.Update(at(site, 2), "{{.Name}}", unsafe.Pointer(&w.Owner), 64, mc.SeqCst, func(v uint64) (uint64, bool) {
+		return CurrentGoid(), v == 0
+	}) != 0 {
+		return WriteRefused
+	}
+	if mc.LoadWord(at(site, 3), "{{.Name}}/look", unsafe.Pointer(&w.Readers), 32, mc.SeqCst) != 0 {
+		return ReadersDue
+	}
+	return WriteGranted`,
+	spec.WriteUnlock: `mc.Enter(-2)
+	defer mc.Leave()
+	owner, first := unsafe.Pointer(&w.Owner), unsafe.Pointer(&w.First)
+	if mc.LoadWord(at(site, 1), "{{.Name}}/owner", owner, 64, mc.Relaxed) != CurrentGoid() {
+		return NotOwner
+	}
+	if mc.LoadWord(at(site, 2), "{{.Name}}/first", first, 32, mc.Relaxed) != 0 {
+		return AdmitDue
+	}
+	mc.StoreWord(at(site, 3), "{{.Name}}", owner, 64, 0, mc.Stlr)
+	if mc.LoadWord(at(site, 4), "{{.Name}}/look", unsafe.Pointer(&w.Sleeper), 32, mc.SeqCst) != 0 ||
+		mc.LoadWord(at(site, 5), "{{.Name}}/again", first, 32, mc.SeqCst) != 0 {
+		return WakeDue
+	}
+	return Released`,
 }
 
 // Twin renders the twin of package asm. Each row is an access of the explorer with
@@ -118,14 +177,61 @@ type Owned struct {
 	Sleeper uint32
 }
 
+// RWOwned is asm.RWOwned.
+type RWOwned struct {
+	Owned
+	Readers  uint32
+	First    uint32
+	Drainer  uint32
+	Admitted uint32
+}
+
+// ReaderRow is asm.ReaderRow.
+type ReaderRow struct {
+	Lock  [3]uint64
+	ID    [3]uint64
+	More  [3]uint32
+	State uint32
+}
+
+// ReaderTable is asm.ReaderTable.
+type ReaderTable struct {
+	Rows *ReaderRow
+	Mask uint64
+}
+
+// Row is asm's, but for where it finds a row: what stands for a g here is a small number.
+func (t *ReaderTable) Row(g uintptr) *ReaderRow {
+	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), uint64(g)<<5&t.Mask))
+}
+
 // The same as in asm.
 const (
 	ClosedMask uint32 = 1 << 31
-
-	Released uint32 = 0
-	WakeDue  uint32 = 1
-	NotOwner uint32 = 2
+	RowsMask   uint32 = 1 << 31
 )
+
+const (
+	Released uint32 = iota
+	WakeDue
+	NotOwner
+	AdmitDue
+)
+
+const (
+	ReadGranted uint32 = iota
+	ReadRefused
+	ReadClaimed
+)
+
+const (
+	WriteGranted uint32 = iota
+	WriteRefused
+	ReadersDue
+)
+
+// lockAddress is w as a slot has it.
+func lockAddress(w *RWOwned) uint64 { return uint64(uintptr(unsafe.Pointer(w))) }
 
 // OnLook is called when LockOwned has looked whether the lock is open, and when it has
 // then tried to acquire it.
