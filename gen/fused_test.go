@@ -8,7 +8,8 @@ import (
 )
 
 // TestFused checks that a fused fast path accesses the lock as its row does, which
-// the audit checks. Only the instructions by which it returns may differ.
+// the audit checks. Only the instructions by which it returns may differ, and for a row
+// with a table the registers, as the row needs one more.
 func TestFused(t *testing.T) {
 	files := mustRender(t, own(), prims)
 	for _, a := range arches {
@@ -17,8 +18,11 @@ func TestFused(t *testing.T) {
 			path := dir + "/zfused_" + arch + ".s"
 			for _, u := range paths {
 				impl := strings.ToLower(u.Fast[:1]) + u.Fast[1:]
-				row := accesses(t, files["asm/zprims_"+arch+".s"], impl)
-				fast := accesses(t, files[path], u.Name)
+				row := accesses(withVariable(function(t, files["asm/zprims_"+arch+".s"], impl)))
+				fast := accesses(function(t, files[path], u.Name))
+				if len(u.On) > 1 {
+					row, fast = withoutRegisters(row), withoutRegisters(fast)
+				}
 				if len(row) == 0 || !slices.Equal(row, fast) {
 					t.Errorf("%s: %s accesses\n%s\nand %s\n%s", path, u.Name, strings.Join(fast, "\n"), u.Fast, strings.Join(row, "\n"))
 				}
@@ -49,14 +53,44 @@ func function(t *testing.T, file []byte, name string) string {
 	return text
 }
 
+var tableLoad = regexp.MustCompile(`MOV[QD]\s+t\+8\(FP\), (\w+)\n`)
+
+// withVariable makes a row's function find its table as a fused fast path does. It loads
+// two words of the table, and then has other things in the register.
+func withVariable(text string) string {
+	load := tableLoad.FindStringSubmatchIndex(text)
+	if load == nil {
+		return text
+	}
+	register := text[load[2]:load[3]]
+	words := regexp.MustCompile(` (\d*)\(`+register+`\)`).FindAllStringSubmatchIndex(text, 2)
+	slices.Reverse(words)
+	for _, w := range words {
+		offset := text[w[2]:w[3]]
+		if offset == "" {
+			offset = "0"
+		}
+		text = text[:w[0]] + " ·readerTable+" + offset + "(SB)" + text[w[1]:]
+	}
+	return text
+}
+
+var register = regexp.MustCompile(`\b([A-D]X|[SD]I|R\d+)\b`)
+
+func withoutRegisters(lines []string) (all []string) {
+	for _, line := range lines {
+		all = append(all, register.ReplaceAllString(line, "r"))
+	}
+	return all
+}
+
 // accesses returns the instructions of a function that access memory other than
 // its frame, and its conditional branches.
-func accesses(t *testing.T, file []byte, name string) []string {
-	t.Helper()
+func accesses(text string) []string {
 	var found []string
-	for _, line := range strings.Split(function(t, file, name), "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(blanks.ReplaceAllString(line, " "))
-		memory := strings.Contains(line, "(") && !strings.Contains(line, "(FP)") && !strings.Contains(line, "(SB)")
+		memory := strings.Contains(line, "(") && !strings.Contains(line, "(FP)") && (!strings.Contains(line, "(SB)") || strings.Contains(line, "·readerTable"))
 		if branch := regexp.MustCompile(`^(J[A-LN-Z]|JN|CB|TB|BN|BE)`).MatchString(line); (memory || branch) && !strings.HasPrefix(line, "//") {
 			found = append(found, line)
 		}

@@ -8,6 +8,10 @@
 //
 // func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVD ZR, err_itable+8(FP)
+	MOVD ZR, err_data+16(FP)
 	MOVD l+0(FP), R0
 	MOVD 152(g), R1
 
@@ -26,8 +30,6 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	MOVD  ZR, R2
 	CASAD R2, (R0), R1
 	CBNZ  R2, held
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 held:
@@ -40,8 +42,6 @@ retry:
 	CBNZ  R2, miss
 	STXR  R1, (R0), R3
 	CBNZW R3, retry
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 miss:
