@@ -28,7 +28,7 @@ type Backend struct {
 	Fused    map[spec.Op]FusedEmitter
 	NilError func(f *Func) // stores a nil error as the result
 	Return   func(f *Func)
-	Helpers  []Helper      // functions that every file of the architecture has
+	Helpers  []Helper // functions that every file of the architecture has
 	Compile  pass.Interface
 	// Finish rewrites the printed file where avo has no notation (nil = not needed).
 	Finish func([]byte) []byte
