@@ -221,7 +221,7 @@ func writeMutants(t *testing.T, dir string, assembly map[string]map[string]strin
 		writeInto(t, pkg, "mutants_"+arch+".go", "package mutants\n\n"+decls.String()+"var Keep = []any{\n"+keep.String()+"}\n")
 	}
 	writeInto(t, pkg, "flags.go", "package mutants\n\nimport \"example.com/mylock/narrow\"\n\n"+
-		"type (\n\tWord = narrow.Word\n\tOwned = narrow.Owned\n)\n\nvar hasLSE, hasEventStream, unrelated bool\n")
+		"type (\n\tWord = narrow.Word\n\tOwned = narrow.Owned\n\tRWOwned = narrow.RWOwned\n\tReaderTable = narrow.ReaderTable\n)\n\nvar hasLSE, hasEventStream, unrelated bool\n")
 }
 
 var (

@@ -8,6 +8,10 @@
 //
 // func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVQ $0x00000000, err_itable+8(FP)
+	MOVQ $0x00000000, err_data+16(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 	MOVQ 152(AX), DX
@@ -25,8 +29,6 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	LOCK
 	CMPXCHGQ DX, (CX)
 	JNE      held
-	MOVQ     $0x00000000, err_itable+8(FP)
-	MOVQ     $0x00000000, err_data+16(FP)
 	RET
 
 held:
@@ -67,6 +69,10 @@ foreign:
 //
 // func rlockFused(l *RWMutex) (err error)
 TEXT ·rlockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVQ $0x00000000, err_itable+8(FP)
+	MOVQ $0x00000000, err_data+16(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 
@@ -93,8 +99,6 @@ TEXT ·rlockFused(SB), NOSPLIT, $0-24
 	// Must readers be counted? The top bit of Readers is its sign.
 	CMPL 16(CX), $0x00
 	JGE  claimed
-	MOVQ $0x00000000, err_itable+8(FP)
-	MOVQ $0x00000000, err_data+16(FP)
 	RET
 
 refused:
@@ -148,6 +152,10 @@ other:
 //
 // func wlockFused(l *RWMutex) (err error)
 TEXT ·wlockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVQ $0x00000000, err_itable+8(FP)
+	MOVQ $0x00000000, err_data+16(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 	MOVQ 152(AX), DX
@@ -170,8 +178,6 @@ TEXT ·wlockFused(SB), NOSPLIT, $0-24
 	// find the owner is found.
 	CMPL 16(CX), $0x00
 	JNE  readers
-	MOVQ $0x00000000, err_itable+8(FP)
-	MOVQ $0x00000000, err_data+16(FP)
 	RET
 
 held:

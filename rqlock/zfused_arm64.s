@@ -8,6 +8,10 @@
 //
 // func lockFused(l *Mutex) (err error)
 TEXT ·lockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVD ZR, err_itable+8(FP)
+	MOVD ZR, err_data+16(FP)
 	MOVD l+0(FP), R0
 	MOVD 152(g), R1
 
@@ -26,8 +30,6 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	MOVD  ZR, R2
 	CASAD R2, (R0), R1
 	CBNZ  R2, held
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 held:
@@ -40,8 +42,6 @@ retry:
 	CBNZ  R2, miss
 	STXR  R1, (R0), R3
 	CBNZW R3, retry
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 miss:
@@ -85,6 +85,10 @@ foreign:
 //
 // func rlockFused(l *RWMutex) (err error)
 TEXT ·rlockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVD ZR, err_itable+8(FP)
+	MOVD ZR, err_data+16(FP)
 	MOVD l+0(FP), R0
 
 	// The row is found by the g, which is at hand, and holds the id, which is never used again.
@@ -115,8 +119,6 @@ TEXT ·rlockFused(SB), NOSPLIT, $0-24
 	ADD   $0x10, R0, R0
 	LDARW (R0), R0
 	TBZ   $0x1f, R0, claimed
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 refused:
@@ -143,8 +145,6 @@ retry:
 	ADD   $0x10, R0, R0
 	LDARW (R0), R0
 	TBZ   $0x1f, R0, claimed_llsc
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 miss:
@@ -202,6 +202,10 @@ other:
 //
 // func wlockFused(l *RWMutex) (err error)
 TEXT ·wlockFused(SB), NOSPLIT, $0-24
+	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
+	// the stores cost less than after it.
+	MOVD ZR, err_itable+8(FP)
+	MOVD ZR, err_data+16(FP)
 	MOVD l+0(FP), R0
 	MOVD 152(g), R1
 
@@ -226,8 +230,6 @@ TEXT ·wlockFused(SB), NOSPLIT, $0-24
 	ADD   $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 held:
@@ -249,8 +251,6 @@ retry:
 	ADD   $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers_llsc
-	MOVD  ZR, err_itable+8(FP)
-	MOVD  ZR, err_data+16(FP)
 	RET
 
 miss:

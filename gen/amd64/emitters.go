@@ -48,7 +48,8 @@ var Backend = &emit.Backend{
 		spec.ReadLock: readLockPath, spec.ReadUnlock: readUnlockPath,
 		spec.WriteLock: writeLockPath, spec.WriteUnlock: writeUnlockPath,
 	},
-	Success: success,
+	NilError: nilError,
+	Return:   ret,
 	Helpers: []emit.Helper{{
 		Name: "emptyCall",
 		Sig:  "func()",
@@ -529,10 +530,8 @@ func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(),
 	otherwise[2]()
 }
 
-// success returns, with a nil error if the signature has one.
-func success(f *emit.Func) {
+func nilError(f *emit.Func) {
 	for _, word := range f.ErrorResult() {
 		f.Add(x86.MOVQ(operand.U32(0), word))
 	}
-	ret(f)
 }

@@ -55,7 +55,8 @@ var Backend = &emit.Backend{
 		spec.ReadLock: readLockPath, spec.ReadUnlock: readUnlockPath,
 		spec.WriteLock: writeLockPath, spec.WriteUnlock: writeUnlockPath,
 	},
-	Success: success,
+	NilError: nilError,
+	Return:   ret,
 	Helpers: []emit.Helper{
 		{
 			Name: "emptyCall",
@@ -728,10 +729,8 @@ func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(),
 	otherwise[2]()
 }
 
-// success returns, with a nil error if the signature has one.
-func success(f *emit.Func) {
+func nilError(f *emit.Func) {
 	for _, word := range f.ErrorResult() {
 		add(f, "MOVD", zr, word)
 	}
-	ret(f)
 }

@@ -127,7 +127,8 @@ func (i *inst) x86Operands(x x86asm.Inst, op x86Op, lock bool) {
 		i.class, i.sets = unknown, nil
 		return
 	}
-	value := x86Value(x)
+	var value operand
+	value, i.second = x86Value(x)
 	if i.class.writes() {
 		i.data = value
 	} else {
@@ -153,22 +154,48 @@ func (i *inst) x86Access(op x86Op, memArg int, lock bool) {
 	}
 }
 
-// x86Value returns what the first operand receives.
-func x86Value(x x86asm.Inst) operand {
+// x86Value returns what the first operand receives, and the second register of that.
+func x86Value(x x86asm.Inst) (operand, reg) {
 	switch x.Op {
 	case x86asm.XOR:
 		if x.Args[0] == x.Args[1] && x86Width(x.Args[0]) >= 32 {
-			return operand{kind: constant}
+			return operand{kind: constant}, 0
+		}
+		return x86Combined(x, difference)
+	case x86asm.AND:
+		return x86Combined(x, conjunction)
+	case x86asm.ADD:
+		return x86Combined(x, sum)
+	case x86asm.SHR:
+		n, constant := x.Args[1].(x86asm.Imm)
+		if r, _ := x.Args[0].(x86asm.Reg); constant && x86Width(r) == 64 {
+			return operand{shifted, x86Reg(r), int64(n)}, 0
 		}
 	case x86asm.LEA:
 		m := x.Args[1].(x86asm.Mem)
 		if m.Index == 0 && m.Segment == 0 && m.Base >= x86asm.RAX && m.Base <= x86asm.R15 {
-			return operand{fromReg, x86Reg(m.Base), m.Disp}
+			return operand{fromReg, x86Reg(m.Base), m.Disp}, 0
 		}
 	case x86asm.MOV, x86asm.XCHG, x86asm.CMPXCHG:
-		return x86Source(x)
+		return x86Source(x), 0
 	}
-	return operand{}
+	return operand{}, 0
+}
+
+// x86Combined returns what a register of 64 bits receives that is combined with another
+// one or with what is loaded.
+func x86Combined(x x86asm.Inst, kind operandKind) (operand, reg) {
+	first, ok := x.Args[0].(x86asm.Reg)
+	if !ok || x86Width(first) != 64 {
+		return operand{}, 0
+	}
+	switch second := x.Args[1].(type) {
+	case x86asm.Reg:
+		return operand{kind: kind, reg: x86Reg(first)}, x86Reg(second)
+	case x86asm.Mem:
+		return operand{kind: kind, reg: x86Reg(first)}, noReg
+	}
+	return operand{}, 0
 }
 
 func x86Source(x x86asm.Inst) operand {

@@ -13,7 +13,7 @@ func TestAMD64Decoder(t *testing.T) {
 		want.status = noReg
 		// Which registers an instruction sets is the oracle's only where the
 		// audit depends on it.
-		got.sets, got.result = nil, operand{}
+		got.sets, got.result, got.second = nil, operand{}, 0
 		if got.class == unknown {
 			got.size = want.size // no further than this instruction
 		}
@@ -29,26 +29,38 @@ func TestAMD64Values(t *testing.T) {
 	want := map[string]struct {
 		sets   []reg
 		result operand
+		second reg
 	}{
-		"mov %rax,%rcx":                   {[]reg{1}, operand{kind: fromReg, reg: 0}},
-		"mov %eax,%ecx":                   {[]reg{1}, operand{}}, // half a pointer
-		"mov $0x1,%ecx":                   {[]reg{1}, operand{kind: constant, n: 1}},
-		"xor %ecx,%ecx":                   {[]reg{1}, operand{kind: constant}},
-		"lea 0x2(%rcx),%rdx":              {[]reg{2}, operand{fromReg, 1, 2}},
-		"lea (%rcx,%rax,1),%rdx":          {[]reg{2}, operand{}},
-		"mov 0x8(%rsp),%rdx":              {[]reg{2}, operand{kind: loaded}},
-		"mov %fs:0xfffffffffffffff8,%rdx": {[]reg{2}, operand{kind: loaded}},
-		"movzbl (%rcx),%edx":              {[]reg{2}, operand{}},
-		"lock cmpxchg %edx,(%rcx)":        {[]reg{0}, operand{}},
-		"xchg %r9w,0x2(%r10)":             {[]reg{9}, operand{}},
-		"lock xadd %edx,(%rcx)":           {[]reg{2}, operand{}},
-		"sete %cl":                        {[]reg{1}, operand{}},
-		"rdtsc":                           {[]reg{0, 2}, operand{}},
-		"mov %rax,%rbp":                   {[]reg{framePointer}, operand{kind: fromReg, reg: 0}},
-		"sub $0x8,%rsp":                   {[]reg{stackPointer}, operand{}},
-		"cmp %edx,%ecx":                   {nil, operand{}},
-		"test %edx,%edx":                  {nil, operand{}},
-		"cmp (%rcx),%rdx":                 {nil, operand{}},
+		"mov %rax,%rcx":                   {[]reg{1}, operand{kind: fromReg, reg: 0}, 0},
+		"mov %eax,%ecx":                   {[]reg{1}, operand{}, 0}, // half a pointer
+		"mov $0x1,%ecx":                   {[]reg{1}, operand{kind: constant, n: 1}, 0},
+		"xor %ecx,%ecx":                   {[]reg{1}, operand{kind: constant}, 0},
+		"lea 0x2(%rcx),%rdx":              {[]reg{2}, operand{fromReg, 1, 2}, 0},
+		"lea (%rcx,%rax,1),%rdx":          {[]reg{2}, operand{}, 0},
+		"mov 0x8(%rsp),%rdx":              {[]reg{2}, operand{kind: loaded}, 0},
+		"mov %fs:0xfffffffffffffff8,%rdx": {[]reg{2}, operand{kind: loaded}, 0},
+		"movzbl (%rcx),%edx":              {[]reg{2}, operand{}, 0},
+		"lock cmpxchg %edx,(%rcx)":        {[]reg{0}, operand{}, 0},
+		"xchg %r9w,0x2(%r10)":             {[]reg{9}, operand{}, 0},
+		"lock xadd %edx,(%rcx)":           {[]reg{2}, operand{}, 0},
+		"sete %cl":                        {[]reg{1}, operand{}, 0},
+		"rdtsc":                           {[]reg{0, 2}, operand{}, 0},
+		"mov %rax,%rbp":                   {[]reg{framePointer}, operand{kind: fromReg, reg: 0}, 0},
+		"sub $0x8,%rsp":                   {[]reg{stackPointer}, operand{}, 0},
+		"cmp %edx,%ecx":                   {nil, operand{}, 0},
+		"test %edx,%edx":                  {nil, operand{}, 0},
+		"cmp (%rcx),%rdx":                 {nil, operand{}, 0},
+		"shr $0x7,%rdx":                   {[]reg{2}, operand{shifted, 2, 7}, 0},
+		"shr $0x7,%edx":                   {[]reg{2}, operand{}, 0},
+		"shr %cl,%rdx":                    {[]reg{2}, operand{}, 0},
+		"xor %rcx,%rdx":                   {[]reg{2}, operand{kind: difference, reg: 2}, 1},
+		"xor %ecx,%edx":                   {[]reg{2}, operand{}, 0},
+		"and %rcx,%rdx":                   {[]reg{2}, operand{kind: conjunction, reg: 2}, 1},
+		"and 0x8(%rcx),%rdx":              {[]reg{2}, operand{kind: conjunction, reg: 2}, noReg},
+		"and 0x8(%rcx),%edx":              {[]reg{2}, operand{}, 0},
+		"add (%rcx),%rdx":                 {[]reg{2}, operand{kind: sum, reg: 2}, noReg},
+		"add %rax,%rdx":                   {[]reg{2}, operand{kind: sum, reg: 2}, 0},
+		"add $0x8,%rdx":                   {[]reg{2}, operand{}, 0},
 	}
 	for _, g := range readGolden(t, "amd64.golden") {
 		w, ok := want[g.text]
@@ -57,7 +69,7 @@ func TestAMD64Values(t *testing.T) {
 		}
 		delete(want, g.text)
 		got := decodeAMD64(g.code, g.pc)
-		compareInst(t, g, inst{sets: got.sets, result: got.result}, inst{sets: w.sets, result: w.result})
+		compareInst(t, g, inst{sets: got.sets, result: got.result, second: got.second}, inst{sets: w.sets, result: w.result, second: w.second})
 	}
 	for text := range want {
 		t.Errorf("%s: not in testdata/amd64.golden", text)

@@ -70,7 +70,7 @@ var encodings = []encoding{
 	{"UBFM", 0x1f800000, 0x13000000, computes(compute)},
 	{"EXTR", 0x1f800000, 0x13800000, computes(compute)},
 	{"AND", 0x1f000000, 0x0a000000, decodeLogical},
-	{"ADD", 0x1f000000, 0x0b000000, computes(compute)},
+	{"ADD", 0x1f000000, 0x0b000000, decodeAdd},
 	{"ADC", 0x1fe00000, 0x1a000000, computes(compute)},
 	{"CCMP", 0x1fe00000, 0x1a400000, simple(compute)},
 	{"CSEL", 0x1fe00000, 0x1a800000, computes(compute)},
@@ -115,7 +115,7 @@ func decodeARM64(code []byte, pc uint64) inst {
 		}
 	}
 	if len(i.sets) > 0 && i.sets[0] == zr { // writes nothing
-		i.sets, i.result = nil, operand{}
+		i.sets, i.result, i.second = nil, operand{}, 0
 	}
 	if i.text == "" {
 		i.text = disassemble(code[:4], w)
@@ -360,11 +360,31 @@ func decodeMOVZ(w word, i *inst) {
 }
 
 // decodeLogical decodes logical instructions, and follows MOV Xd, Xm, which is
-// ORR Xd, XZR, Xm.
+// ORR Xd, XZR, Xm, and AND and EOR of 64 bits.
 func decodeLogical(w word, i *inst) {
 	i.class, i.sets = compute, []reg{w.rt()}
 	unshifted := w.field(21, 3) == 0 && w.field(10, 6) == 0
 	if w.field(29, 2) == 1 && unshifted && w.reg(5) == zr && (w.bit(31) || w.rs() == zr) {
 		i.result = operand{kind: fromReg, reg: w.rs()}
+	}
+	if kind, ok := map[uint32]operandKind{0b00: conjunction, 0b10: difference}[w.field(29, 2)]; ok {
+		i.combined(w, kind)
+	}
+}
+
+// decodeAdd decodes ADD and SUB of registers, and follows ADD.
+func decodeAdd(w word, i *inst) {
+	i.class, i.sets = compute, []reg{w.rt()}
+	if w.field(29, 2) == 0 {
+		i.combined(w, sum)
+	}
+}
+
+// combined sets the result of an instruction on two registers of 64 bits, of which the
+// second may be shifted right. Bit 21 stands for NOT, or for another kind of ADD.
+func (i *inst) combined(w word, kind operandKind) {
+	const right = 1
+	if by := w.field(22, 2); w.bit(31) && !w.bit(21) && (by == right || w.field(10, 6) == 0) {
+		i.result, i.second = operand{kind, w.reg(5), int64(w.field(10, 6))}, w.rs()
 	}
 }

@@ -103,8 +103,9 @@ var (
 	branchText    = regexp.MustCompile(`^(b|b\.\w+|cbn?z|tbn?z)(?: (\w+),)?(?: #(\d+),)? ([0-9a-f]+)$`)
 	addText       = regexp.MustCompile(`^(add|sub)(s?) (\w+), (\w+), #(\w+)(?:, lsl #(\d+))?$`)
 	movText       = regexp.MustCompile(`^(?:mov|orr) (\w+), (?:[wx]zr, )?(#?)(-?\w+)$`)
+	combineText   = regexp.MustCompile(`^(add|and|eor) (x\w+), (x\w+), (x\w+)(?:, lsr #(\w+))?$`)
 	adrText       = regexp.MustCompile(`^adrp? x3, ([0-9a-f]+)$`)
-	computeText   = regexp.MustCompile(`^(?:add|sub|subs|neg|adc|and|ands|orr|eor|bic|mvn|cset|csel|csinv|lsl|lsr|ubfx|bfi|uxtb|extr|udiv|rbit|clz|mul|umulh|movk) (\w+), `)
+	computeText   = regexp.MustCompile(`^(?:add|sub|subs|neg|adc|and|ands|orr|eor|eon|bic|mvn|cset|csel|csinv|lsl|lsr|ubfx|bfi|uxtb|extr|udiv|rbit|clz|mul|umulh|movk) (\w+), `)
 )
 
 var bareARM64 = map[string]class{
@@ -165,6 +166,14 @@ func oracleARM64(g golden) inst {
 		i.class, i.sets = counter, []reg{3}
 	case strings.HasSuffix(g.text, ", cntfrq_el0"):
 		oracleCompute(&i, "x3")
+	case combineText.MatchString(g.text):
+		m := combineText.FindStringSubmatch(g.text)
+		oracleCompute(&i, m[2])
+		kind := map[string]operandKind{"add": sum, "and": conjunction, "eor": difference}[m[1]]
+		i.result, i.second = operand{kind: kind, reg: oracleReg(m[3])}, oracleReg(m[4])
+		if m[5] != "" {
+			i.result.n = number(m[5])
+		}
 	case computeText.MatchString(g.text):
 		oracleCompute(&i, computeText.FindStringSubmatch(g.text)[1])
 	default:

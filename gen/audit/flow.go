@@ -1,5 +1,7 @@
 package audit
 
+import "fmt"
+
 // A function is the machine code of one primitive, with its flow of control and of
 // values.
 type function struct {
@@ -34,6 +36,7 @@ const (
 	isFlag
 	isG    // the current g, or its address and n
 	isGoid // the goroutine's id, from the g
+	isTerm // what was computed from the g and from what parameters point to, as name says
 )
 
 type registers [33]value
@@ -123,9 +126,65 @@ func (f *function) value(n int, o operand) value {
 		return v
 	case loaded:
 		return f.loaded(n)
+	case shifted:
+		return shift(f.states[n][o.reg], o.n)
+	case sum, conjunction, difference:
+		other := f.loaded(n)
+		if second := f.code[n].second; second != noReg {
+			other = shift(f.states[n][second], o.n)
+		}
+		return combine(f.states[n][o.reg], o.kind, other)
 	}
 	return value{}
 }
+
+// term returns a value of kind isTerm.
+func term(format string, args ...any) value {
+	return value{kind: isTerm, name: fmt.Sprintf(format, args...)}
+}
+
+// longest is how long the name of a term may be. Code may double it.
+const longest = 64
+
+// expression writes a value as a part of a term, or returns "".
+func (v value) expression() string {
+	switch {
+	case v == value{kind: isG}:
+		return "g"
+	case v.kind == isTerm && len(v.name) <= longest:
+		return v.name
+	}
+	return ""
+}
+
+func shift(v value, n int64) value {
+	if x := v.expression(); n != 0 && x != "" {
+		return term("%s>>%d", x, n)
+	} else if n != 0 {
+		return value{}
+	}
+	return v
+}
+
+var operators = map[operandKind]string{sum: "+", conjunction: "&", difference: "^"}
+
+// combine returns a term of two values, in one order for both, or the row of the current
+// goroutine.
+func combine(v value, op operandKind, w value) value {
+	x, y := v.expression(), w.expression()
+	if x == "" || y == "" {
+		return value{}
+	}
+	all := term("(%s%s%s)", min(x, y), operators[op], max(x, y))
+	if all.name == rowTerm {
+		return value{kind: isParam, name: "row"}
+	}
+	return all
+}
+
+// rowTerm is where a table t has the current goroutine's row: its mask is at 8, and the
+// first of the rows at what it has at 0.
+const rowTerm = "(((g^g>>7)&t[8])+t[0])"
 
 func (f *function) loaded(n int) value {
 	i := &f.code[n]
@@ -140,6 +199,8 @@ func (f *function) loaded(n int) value {
 		return value{kind: isGoid}
 	case a.kind == isConst && f.flagAt(a.n) != "":
 		return value{kind: isFlag, name: f.flagAt(a.n)}
+	case a.kind == isParam && i.class == load && i.bits == 64:
+		return term("%s[%d]", a.name, a.n)
 	}
 	return value{}
 }

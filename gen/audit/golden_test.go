@@ -47,7 +47,7 @@ func compareInst(t *testing.T, g golden, got, want inst) {
 	same := got.pc == want.pc && got.size == want.size && got.class == want.class &&
 		got.bits == want.bits && got.form == want.form && got.lse == want.lse &&
 		got.acquire == want.acquire && got.release == want.release && got.mem == want.mem &&
-		got.data == want.data && got.result == want.result && slices.Equal(got.sets, want.sets) &&
+		got.data == want.data && got.result == want.result && got.second == want.second && slices.Equal(got.sets, want.sets) &&
 		got.target == want.target && (got.test == nil) == (want.test == nil) &&
 		(got.test == nil || *got.test == *want.test) && (got.class != storeEx || got.status == want.status)
 	if !same {

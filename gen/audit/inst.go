@@ -59,7 +59,8 @@ type reg int
 const noReg reg = -1
 
 // An operand is what an instruction computes or stores, if the analysis can follow
-// it: reg + n, the constant n, or what the instruction loads.
+// it: reg + n, the constant n, what the instruction loads, reg shifted right by n, or reg
+// combined with what the instruction's second register has, shifted right by n.
 type operand struct {
 	kind operandKind
 	reg  reg
@@ -73,6 +74,10 @@ const (
 	fromReg
 	constant
 	loaded
+	shifted
+	sum
+	conjunction
+	difference // exclusive or
 )
 
 // A region is how an address is formed.
@@ -119,6 +124,7 @@ type inst struct {
 	// Registers.
 	sets   []reg   // registers written
 	result operand // what sets[0] receives
+	second reg     // of a result of two; noReg = what the instruction loads
 
 	// Branches.
 	target uint64

@@ -160,7 +160,7 @@ func (c *checker) checkMachine() {
 		c.checkReturns(isG, "the current g")
 	case spec.CurrentGoid:
 		c.checkReturns(isGoid, "the goroutine's id")
-	case spec.UnlockOwned:
+	case spec.UnlockOwned, spec.ReadUnlock, spec.WriteUnlock:
 		c.requireGoid()
 	}
 }

@@ -72,6 +72,14 @@ func (c *checker) wants() []want {
 		return c.wantLockOwned()
 	case spec.UnlockOwned:
 		return c.wantUnlockOwned()
+	case spec.ReadLock:
+		return append(c.wantRow(), c.wantReadLock()...)
+	case spec.ReadUnlock:
+		return append(c.wantRow(), c.wantReadUnlock()...)
+	case spec.WriteLock:
+		return c.wantWriteLock()
+	case spec.WriteUnlock:
+		return c.wantWriteUnlock()
 	}
 	return nil
 }
@@ -136,6 +144,69 @@ func (c *checker) wantUnlockOwned() []want {
 			after: &prior{param: "w", off: idOffset, guarded: true}},
 		{param: "w", class: load, bits: 32, off: sleeperOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
 	}
+}
+
+// Where an RWOwned has what readers and writers tell each other, and a row the lock and the
+// id of its first slot.
+const (
+	readersOffset = 16
+	firstOffset   = 20
+	drainerOffset = 24
+
+	slotOffset   = 0
+	readerOffset = 24
+)
+
+// wantRow: what a table has of the goroutine's row. The analysis knows the row's address
+// if it is computed from them.
+func (c *checker) wantRow() []want {
+	return []want{
+		{param: "t", class: load, bits: 64, off: 0, order: spec.Relaxed},
+		{param: "t", class: load, bits: 64, off: 8, order: spec.Relaxed},
+	}
+}
+
+// wantReadLock: claim the slot with the lock's address, complete the claim with the id, and
+// then look for an owner, and whether readers are counted.
+func (c *checker) wantReadLock() []want {
+	return []want{
+		{param: "row", class: update, form: compare, bits: 64, off: slotOffset, order: c.row.Order,
+			value: &value{kind: isParam, name: "w"}, expect: &value{kind: isConst}},
+		{param: "row", class: store, bits: 64, off: readerOffset, order: spec.Release, value: &value{kind: isGoid},
+			after: &prior{param: "row", off: slotOffset, writes: true, guarded: true}},
+		{param: "w", class: load, bits: 64, off: idOffset, order: spec.Acquire, after: &prior{param: "row", off: readerOffset, writes: true}},
+		{param: "w", class: load, bits: 32, off: readersOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, guarded: true}},
+	}
+}
+
+// wantReadUnlock: compare the slot, clear its id and then the rest, then look whether the
+// owner waits for readers.
+func (c *checker) wantReadUnlock() []want {
+	return []want{
+		{param: "row", class: load, bits: 64, off: slotOffset, order: spec.Relaxed},
+		{param: "row", class: load, bits: 64, off: readerOffset, order: spec.Relaxed, after: &prior{param: "row", off: slotOffset, guarded: true}},
+		{param: "row", class: store, bits: 64, off: readerOffset, order: spec.Relaxed, value: &value{kind: isConst},
+			after: &prior{param: "row", off: readerOffset, guarded: true}},
+		{param: "row", class: store, bits: 64, off: slotOffset, order: c.row.Order, value: &value{kind: isConst},
+			after: &prior{param: "row", off: readerOffset, writes: true}},
+		{param: "w", class: load, bits: 32, off: drainerOffset, order: spec.Acquire, after: &prior{param: "row", off: slotOffset, writes: true}},
+	}
+}
+
+// wantWriteLock: what LockOwned does, and then a look for readers.
+func (c *checker) wantWriteLock() []want {
+	return append(c.wantLockOwned(),
+		want{param: "w", class: load, bits: 32, off: readersOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true, guarded: true}})
+}
+
+// wantWriteUnlock: what UnlockOwned does, with a look for readers before the store and
+// another one after it. The one after comes first here, as it is more than the one before.
+func (c *checker) wantWriteUnlock() []want {
+	owned := c.wantUnlockOwned()
+	owned[1].after = &prior{param: "w", off: firstOffset, guarded: true}
+	return append(owned,
+		want{param: "w", class: load, bits: 32, off: firstOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
+		want{param: "w", class: load, bits: 32, off: firstOffset, order: spec.Relaxed, after: &prior{param: "w", off: idOffset, guarded: true}})
 }
 
 // wantField wants an operation on a field. If the field is no object of its own, that

@@ -26,8 +26,9 @@ type Backend struct {
 	Arch     string // GOARCH
 	Emitters map[spec.Op]Emitter
 	Fused    map[spec.Op]FusedEmitter
-	Success  func(f *Func) // returns, with a nil error if the signature has one
-	Helpers  []Helper      // functions that every file of the architecture has
+	NilError func(f *Func) // stores a nil error as the result
+	Return   func(f *Func)
+	Helpers  []Helper // functions that every file of the architecture has
 	Compile  pass.Interface
 	// Finish rewrites the printed file where avo has no notation (nil = not needed).
 	Finish func([]byte) []byte
@@ -124,11 +125,16 @@ func (b *Backend) AssembleFused(fused []Fused, l *spec.Layout) ([]byte, error) {
 	var fns []*Func
 	for _, u := range fused {
 		f := NewFunc(u.Name, u.Sig, u.Doc)
+		if f.HasError() {
+			f.Comment("There is no error yet: what is jumped to below stores its own. Before a read-modify-write,",
+				"the stores cost less than after it.")
+			b.NilError(f)
+		}
 		var otherwise []func()
 		for _, slow := range u.Else {
 			otherwise = append(otherwise, func() { f.TailCall(slow) })
 		}
-		b.Fused[u.Op](f, l, u.places(), func() { b.Success(f) }, otherwise...)
+		b.Fused[u.Op](f, l, u.places(), func() { b.Return(f) }, otherwise...)
 		fns = append(fns, f)
 	}
 	return b.print(fns, FusedConstraint)

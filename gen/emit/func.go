@@ -139,12 +139,12 @@ func (f *Func) TailCall(name string) {
 	f.Add(&ir.Instruction{Opcode: "JMP", Operands: []operand.Op{operand.LabelRef("·" + name + "(SB)")}, IsTerminal: true}, nil)
 }
 
+// HasError reports whether the function has a result, which must be of type error.
+func (f *Func) HasError() bool { return f.IR.Signature.Results().Bytes() > 0 }
+
 // ErrorResult returns the addresses of the two words of a result of type error, with
-// the names that vet asks for, or nil if the function has no result.
+// the names that vet asks for.
 func (f *Func) ErrorResult() []operand.Mem {
-	if f.IR.Signature.Results().Bytes() == 0 {
-		return nil
-	}
 	first := f.IR.Signature.Params().Bytes()
 	return []operand.Mem{operand.NewParamAddr("err_itable", first), operand.NewParamAddr("err_data", first+8)}
 }
