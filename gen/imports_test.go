@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"rqlock":                     append(rooms, "rqlock/internal/proc"),
 	"rqlock/internal/clock":      nil,
 	"rqlock/internal/readers":    {"asm"},
-	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/waiter"},
+	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
@@ -78,6 +78,8 @@ var arrows = map[string][]string{
 	"rqlock/internal/model/atomic":  {modelDir + "mc"},
 	"rqlock/internal/model/context": {modelDir + "mc"},
 	"rqlock/internal/model/events":  {modelDir + "mc", "rqlock/internal/events"},
+	"rqlock/internal/model/gate":    {modelDir + "asm"},
+	"rqlock/internal/model/readers": nil,
 	"rqlock/internal/model/report":  {modelDir + "mc"},
 	"rqlock/internal/model/park":    {modelDir + "context", modelDir + "mc", modelDir + "wait"},
 	"rqlock/internal/model/runtime": {modelDir + "mc"},
@@ -98,7 +100,7 @@ const modelDir = "rqlock/internal/model/"
 
 // twins are what stands for the packages that the lock imports.
 var twins = []string{
-	modelDir + "asm", modelDir + "atomic", modelDir + "context", modelDir + "events", modelDir + "mc", modelDir + "park", modelDir + "report", modelDir + "runtime", modelDir + "sync", modelDir + "time", modelDir + "wait",
+	modelDir + "asm", modelDir + "atomic", modelDir + "context", modelDir + "events", modelDir + "gate", modelDir + "mc", modelDir + "park", modelDir + "readers", modelDir + "report", modelDir + "runtime", modelDir + "sync", modelDir + "time", modelDir + "wait",
 }
 
 // testArrows has what the tests of a package import of this module, in addition to

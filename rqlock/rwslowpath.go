@@ -278,8 +278,8 @@ func (l *RWMutex) stall(w *waiter.Waiter, now int64) error {
 	return nil
 }
 
-// tell ends the wait of b, because of a stall that the head w has seen, if it has no limit of its own and has waited
-// as long.
+// tell ends the wait of b, because of a stall that the head w has seen, if b has no limit of its
+// own and has waited as long.
 func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
 	if waited := now - b.Since.Load(); !b.Bounded && waited >= stall.Timeout(&l.rw.Owned) {
 		quiet := min(w.Head.Quiet(now), time.Duration(waited))
