@@ -267,10 +267,22 @@ func rwWaitPicture(r *Report) (picture, error) {
 func (r *Report) waitCurves(part string, pic picture, who string) (picture, error) {
 	pic.width, pic.height = 9*vg.Inch, 5*vg.Inch
 	p := newPlot(fmt.Sprintf("acquisitions that waited longer (1 - F): %s, GOMAXPROCS %d", who, fewProcs), "wait", "")
+	drawn := false
 	for _, lock := range r.Results.locks(part) {
-		if err := addLine(p, lock, r.tail(part, lock), false); err != nil {
+		xys := r.tail(part, lock)
+		if len(xys) < 2 {
+			continue // a scale of logarithms cannot show one point
+		}
+		drawn = true
+		if err := addLine(p, lock, xys, false); err != nil {
 			return pic, err
 		}
+	}
+	if !drawn {
+		return pic, nil
+	}
+	if p.X.Min == p.X.Max { // nor one value
+		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
 	}
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker = decades(func(v float64) string { return shortDuration(v) })

@@ -249,6 +249,29 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// TestFewWaits: the curves of a few waits, or of waits that are all as long, can be drawn.
+func TestFewWaits(t *testing.T) {
+	for _, test := range []struct {
+		iters, plots int
+		wait         float64
+	}{{1, 0, 5}, {2, 1, 5}, {1000, 1, 5}, {1000, 1, 0}} {
+		r := new(Report)
+		for _, q := range quantiles {
+			r.Results = append(r.Results, Result{rwCurve, rwWaitCell + "/" + curveUnit(q), rq, "ns", test.iters, series{test.wait}})
+		}
+		ps, err := r.pictures()
+		if err != nil || len(ps) != test.plots {
+			t.Errorf("%+v: %d pictures, %v", test, len(ps), err)
+			continue
+		}
+		for _, p := range ps {
+			if _, _, err := p.render(); err != nil {
+				t.Errorf("%+v: %v", test, err)
+			}
+		}
+	}
+}
+
 func wellFormed(doc []byte) error {
 	d := xml.NewDecoder(bytes.NewReader(doc))
 	n := 0

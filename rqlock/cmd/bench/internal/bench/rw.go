@@ -185,7 +185,11 @@ var rwWaitCell = fmt.Sprintf("procs=%d/readers=%d/in=%d", fewProcs, few, section
 // writerPause is the time between two sections of the writer.
 const writerPause = 5 * time.Microsecond
 
-// writerWaits lets few readers and one writer use l for d, and returns how long each
+// minWaits is how often the writer acquires the lock at least. On a machine that does other
+// work, it may wait for longer than the run is to take.
+const minWaits = 10
+
+// writerWaits lets few readers and one writer use l for about d, and returns how long each
 // acquisition of the writer took, sorted.
 func writerWaits(l rwLock, d time.Duration) []time.Duration {
 	defer setProcs(fewProcs)()
@@ -199,7 +203,7 @@ func writerWaits(l rwLock, d time.Duration) []time.Duration {
 			}
 			return
 		}
-		for began := time.Now(); time.Since(began) < d; work(pause) {
+		for began := time.Now(); len(samples) < minWaits || time.Since(began) < d; work(pause) {
 			start := time.Now()
 			l.Lock()
 			samples = append(samples, time.Since(start))
