@@ -88,22 +88,24 @@ func (s *seats) take() *seat {
 // full reports whether it knows that there was a moment when the map was full: no row has
 // changed between two looks at all of them.
 func (s *seats) full() bool {
-	var sum uint64 // of the changes, which only become more
-	for look := range 2 {
-		before := sum
-		sum = 0
-		for i := range s.rows {
-			w := s.rows[i].word.Load()
-			if w&(freeSeats|transits) != 0 {
-				return false
-			}
-			sum += w / oneChange
-		}
-		if look == 1 {
-			return sum == before
-		}
+	before, none := s.look()
+	if !none {
+		return false
 	}
-	return false
+	after, none := s.look()
+	return none && after == before
+}
+
+// look looks at one row after the other. It returns how many changes there were, and whether
+// it has seen neither a free seat nor an element in transit.
+func (s *seats) look() (changes uint64, none bool) {
+	none = true
+	for i := range s.rows {
+		w := s.rows[i].word.Load()
+		none = none && w&(freeSeats|transits) == 0
+		changes += w / oneChange
+	}
+	return changes, none
 }
 
 func (r *seat) take() bool {

@@ -81,6 +81,28 @@ func TestSeats(t *testing.T) {
 
 type seatResult struct{ seat *seat }
 
+// TestSeatsChanges checks that each change is seen between two looks.
+func TestSeatsChanges(t *testing.T) {
+	s := &seats{limit: 1, rows: make([]seat, 3)}
+	s.rows[2].word.Store(1)
+	for name, change := range map[string]func(){
+		"an element that comes": func() { s.take().arrived() },
+		"an element that goes":  func() { s.leaving().left() },
+	} {
+		if name == "an element that goes" && s.len() == 0 {
+			s.take().arrived()
+		}
+		if name == "an element that comes" && s.len() == 1 {
+			s.leaving().left()
+		}
+		before, _ := s.look()
+		change()
+		if after, _ := s.look(); after == before {
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+}
+
 // TestSeatsFull checks that full does not take two moments for one: whatever changes between
 // its looks at the rows, there was a moment without a free seat. Here a seat moves to and fro
 // between two rows.

@@ -341,3 +341,32 @@ func TestGhosts(t *testing.T) {
 		t.Errorf("%d ghosts are removed twice", again)
 	}
 }
+
+// TestLRUWaits adds an element to a map whose only other element is in a bucket that another
+// goroutine has locked. Update waits until that is unlocked, and Compute returns ErrFull.
+func TestLRUWaits(t *testing.T) {
+	m := NewLRU[int, int](1)
+	must(t, m.Update(1, 1, Any))
+	_, other := lockOf(m, 1)
+	locked, release := make(chan bool), make(chan bool)
+	var held, added sync.WaitGroup
+	held.Go(func() {
+		must(t, compute(m, 1, func(v int, _ bool) (int, Action) {
+			close(locked)
+			<-release
+			return v, Keep
+		}))
+	})
+	<-locked
+	if err := compute(m, other, func(int, bool) (int, Action) { return 5, Set }); err != ErrFull {
+		t.Errorf("Compute: %v", err)
+	}
+	added.Go(func() { must(t, m.Update(other, 5, Any)) })
+	time.Sleep(5 * time.Millisecond)
+	close(release)
+	held.Wait()
+	added.Wait()
+	if v, ok := m.Lookup(other); v != 5 || !ok || m.Len() != 1 {
+		t.Errorf("%d, %v, %d elements", v, ok, m.Len())
+	}
+}
