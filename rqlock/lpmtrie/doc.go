@@ -35,8 +35,8 @@
 // change also sees what the writer stored before it.
 //
 // A lookup never waits. It visits at most one node for each octet of its key. If the trie has
-// changed meanwhile it starts again, up to four times, and then ends in a snapshot, which
-// does not change.
+// changed meanwhile it starts again, up to four times, the last time in a snapshot, which does
+// not change.
 //
 // A writer makes a copy of the one node that it changes, which has 256 bytes, the values of the
 // prefixes in it, and a pointer for each octet that goes on. It replaces the node by one atomic

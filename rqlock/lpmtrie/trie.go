@@ -107,8 +107,8 @@ func (t *trie[V]) init(constructor string, limit int) {
 	t.roots.Store(&r)
 }
 
-// tries is how often a reader starts again before it takes a snapshot.
-const tries = 4
+// tries is how often a reader reads before it takes a snapshot. Only a test changes it.
+var tries = 4
 
 // snapshot returns roots of a trie that only changes as trie's comment says.
 func (t *trie[V]) snapshot() *roots[V] {
