@@ -202,6 +202,14 @@ func (l *rlocker) Unlock()     { (*RWMutex)(l).RUnlock() }
 
 func (l *RWMutex) gate() *gate.Lock { return (*gate.Lock)(&l.rw) }
 
+// The assembly of the fused calls jumps to these and uses the table, which tools that look for
+// unused code cannot see.
+var (
+	_, _, _, _    = rlockContended, rlockClaimed, runlockWake, runlockOther
+	_, _, _, _, _ = wlockContended, wlockReaders, wunlockWake, wunlockForeign, wunlockAdmit
+	_             = &readerTable
+)
+
 // readerTable is what the fast paths find a goroutine's row by.
 var readerTable = readers.Table()
 

@@ -112,7 +112,7 @@ func TestRWSize(t *testing.T) {
 		t.Errorf("a lock has %d bytes", size)
 	}
 	type odd struct {
-		n uint32
+		_ uint32
 		m RWMutex
 	}
 	for _, o := range []*odd{new(odd), &make([]odd, 3)[1]} {

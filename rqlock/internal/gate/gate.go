@@ -196,7 +196,8 @@ func (l *Lock) subtract() bool {
 func (l *Lock) WakeDrainer() {
 	if index := atomic.LoadUint32(&l.Drainer); index != 0 { // pairs with Drain [drainer]
 		w := waiter.At(index)
-		w.Woken()
+		unlocked(w)
+		w.Roused()
 		w.Signal()
 	}
 }

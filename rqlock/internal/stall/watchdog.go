@@ -57,8 +57,11 @@ func (s *Sleeper) Asleep() {
 // either may not run for a while.
 func (s *Sleeper) Woken() {
 	s.Unlocked()
-	s.woken.Store(true)
+	s.Roused()
 }
+
+// Roused is Woken for one who has noted the unlock otherwise.
+func (s *Sleeper) Roused() { s.woken.Store(true) }
 
 // Unlocked notes that the caller's unlock ends the wait, if delays are added up.
 func (s *Sleeper) Unlocked() {
