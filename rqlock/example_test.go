@@ -295,7 +295,7 @@ func ExampleRWMutex_Downgrade() {
 // The readers' side is a lock of its own.
 func ExampleRWMutex_RLocker() {
 	var lock rqlock.RWMutex
-	var reading rqlock.Locker = lock.RLocker()
+	reading := lock.RLocker()
 	if err := reading.Lock(); err != nil {
 		fmt.Println(err)
 		return

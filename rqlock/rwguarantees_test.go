@@ -84,13 +84,13 @@ func testRWExclusion(t *testing.T) {
 				setProcs(t, procs)
 				setRecords(t, records)
 				setStallTimeout(t, 10*time.Millisecond)
-				excludeRW(t)
+				excludeRW(t, records > 2)
 			})
 		}
 	}
 }
 
-func excludeRW(t *testing.T) {
+func excludeRW(t *testing.T, cycles bool) {
 	locks := newRWs(t, 3)
 	all := make([]rwShared, len(locks))
 	for i := range all {
@@ -99,7 +99,8 @@ func excludeRW(t *testing.T) {
 	before := ReadEvents()
 	allFailures := func() bool {
 		e := since(before)
-		return e.SelfDeadlock > 0 && e.CycleDeadlock > 0 && e.Cancelled > 0 && e.Deadline > 0
+		// With two records a cycle has both of them, which is rare.
+		return e.SelfDeadlock > 0 && (e.CycleDeadlock > 0 || !cycles) && e.Cancelled > 0 && e.Deadline > 0
 	}
 	for n := 0; n == 0 || n < briefly(20, 3) && !allFailures(); n++ {
 		crew(t, 12, func(w *hand) {
