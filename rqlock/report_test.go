@@ -165,7 +165,7 @@ func TestReportForms(t *testing.T) {
 	l.SetName("a\n<b>")
 	defer l.SetName("")
 	must(t, l.Lock())
-	deadlock := l.Lock() //rqvet:ignore selfdeadlock it is what the test is about
+	deadlock := l.Lock()
 	errs := make(chan error)
 	go func() { errs <- l.LockTimeout(time.Millisecond) }()
 	timeout := <-errs

@@ -45,7 +45,7 @@ func ExampleTable() {
 func ExampleTable_Compute() {
 	routes := newRoutes()
 	p := netip.MustParsePrefix("10.1.2.0/24")
-	err := routes.Compute(p, func(string, bool) (string, lpmtrie.Action) { //rqvet:ignore selfdeadlock this is the example
+	err := routes.Compute(p, func(string, bool) (string, lpmtrie.Action) {
 		if err := routes.Delete(p); errors.Is(err, rqlock.ErrDeadlock) {
 			fmt.Println("Delete in the callback: deadlock")
 		}
