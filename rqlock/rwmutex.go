@@ -46,9 +46,11 @@ func wlockContended(l *RWMutex) error { return l.lockSlow(nil) }
 // wlockReaders goes on where the fast path of Lock has made the caller the owner, and there
 // may be readers.
 func wlockReaders(l *RWMutex) error {
-	if l.gate().Vacate(wait.Tries()) {
+	g := l.gate()
+	if g.Vacant(1) || !g.Reads(readers.Here()) && g.Vacant(wait.Tries()) {
 		return nil
 	}
+	g.Unlock()
 	return l.lockSlow(nil)
 }
 

@@ -88,24 +88,29 @@ func discard(w *waiter.Waiter) {
 const (
 	rwPauses = 64 // PAUSEs before the first try; twice as many before each next one
 	rwTries  = 3
-	rwYields = 32
 )
 
 // spin tries for a short while, past all who wait, as a running goroutine may until the lock
-// is closed (G9). It does not if a holder waits itself.
+// is closed (G9). It does not if a holder waits itself. It yields only for a writer, and not for
+// longer than until the head of a queue closes the lock: readers may run one after the other, and
+// each yield may last until one is preempted.
 func (l *RWMutex) spin(kind waiter.Kind, try func() bool) bool {
 	if waitgraph.HolderWaits(&l.rw.Owned, kind) {
 		return false
 	}
-	for i := range rwTries + rwYields {
-		if queue.Closed(&l.rw.Owned) {
-			return false
-		}
-		if i < rwTries && wait.Tries() > 1 {
+	if wait.Tries() > 1 {
+		for i := range rwTries {
+			if queue.Closed(&l.rw.Owned) {
+				return false
+			}
 			wait.Relax(rwPauses << i)
-		} else {
-			runtime.Gosched()
+			if try() {
+				return true
+			}
 		}
+	}
+	for end := clock.Now() + int64(wait.Barging); !queue.Closed(&l.rw.Owned) && l.owner() != 0 && clock.Now() < end; {
+		runtime.Gosched()
 		if try() {
 			return true
 		}

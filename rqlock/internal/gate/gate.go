@@ -62,26 +62,34 @@ func (l *Lock) inRows() bool { return atomic.LoadUint32(&l.Readers)&asm.RowsMask
 // already, or the gate is open.
 func (l *Lock) TryRead(me readers.Reader) bool {
 	raceDisable()
-	ok := l.tryRead(me)
+	ok, claimed := l.tryRead(me)
 	raceEnable()
+	return l.tried(ok, claimed)
+}
+
+// tried ends an attempt to read. If it has failed after it had claimed a slot, a writer may wait
+// for that.
+func (l *Lock) tried(ok, claimed bool) bool {
 	if ok {
 		raceAcquire(unsafe.Pointer(l))
+	} else if claimed {
+		l.WakeDrainer()
 	}
 	return ok
 }
 
-func (l *Lock) tryRead(me readers.Reader) bool {
+func (l *Lock) tryRead(me readers.Reader) (ok, claimed bool) {
 	if s, held := me.Find(l.name()); held {
 		if l.countAgain(s) {
 			s.Deepen(+1) // past all who wait: they wait for me
-			return true
+			return true, false
 		}
 		me.Release(s)
 	}
 	if !l.open() {
-		return false
+		return false, false
 	}
-	return l.enter(me, me.Claim(l.name()))
+	return l.enter(me, me.Claim(l.name())), true
 }
 
 // enter has me hold l by a slot that it has claimed, if the gate is open.
@@ -91,7 +99,6 @@ func (l *Lock) enter(me readers.Reader, s readers.Slot) bool {
 		return true
 	}
 	me.Release(s)
-	l.WakeDrainer()
 	return false
 }
 
@@ -137,12 +144,12 @@ func (l *Lock) moveToRows() {
 // Claimed is TryRead for one for whom asm.ReadLock has claimed a slot.
 func (l *Lock) Claimed(me readers.Reader) bool {
 	raceDisable()
-	ok := l.enter(me, me.Claimed()) || l.tryRead(me)
-	raceEnable()
-	if ok {
-		raceAcquire(unsafe.Pointer(l))
+	ok := l.enter(me, me.Claimed())
+	if !ok {
+		ok, _ = l.tryRead(me)
 	}
-	return ok
+	raceEnable()
+	return l.tried(ok, true)
 }
 
 // Reads reports whether me holds l for reading.
@@ -164,7 +171,13 @@ func (l *Lock) stale(s readers.Slot) bool {
 func (l *Lock) Leave(me readers.Reader) (held, overwritten bool) {
 	raceReleaseMerge(unsafe.Pointer(&l.Readers))
 	raceDisable()
-	defer raceEnable()
+	held, overwritten = l.leave(me)
+	raceEnable()
+	l.WakeDrainer()
+	return held, overwritten
+}
+
+func (l *Lock) leave(me readers.Reader) (held, overwritten bool) {
 	s, held := me.Find(l.name())
 	if !held {
 		return false, false
@@ -179,7 +192,6 @@ func (l *Lock) Leave(me readers.Reader) (held, overwritten bool) {
 	} else {
 		me.Release(s) // later than that: who is counted is named
 	}
-	l.WakeDrainer()
 	return true, overwritten
 }
 
@@ -223,18 +235,11 @@ func (l *Lock) TryLock() bool {
 	case asm.WriteGranted:
 		return true
 	case asm.ReadersDue:
-		return l.Vacate(1)
+		if l.vacant() {
+			return true
+		}
+		l.Unlock()
 	}
-	return false
-}
-
-// Vacate looks for readers, for the owner. If there are still some when it has looked so many
-// times, it unlocks l and fails.
-func (l *Lock) Vacate(times int) bool {
-	if l.Vacant(times) {
-		return true
-	}
-	l.Unlock()
 	return false
 }
 

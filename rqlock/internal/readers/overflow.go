@@ -3,6 +3,7 @@ package readers
 import (
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 )
@@ -17,14 +18,26 @@ const (
 )
 
 var further struct {
-	mu     sync.Mutex                       // held to make a chunk
-	chunks [maxChunks]atomic.Pointer[chunk] // from 1
+	mu     sync.Mutex       // held to make a chunk
+	chunks [maxChunks]chunk // from 1
 }
 
+// A chunk has nothing that is not accessed atomically: the race detector is not told of the order
+// in which readers find it.
 type chunk struct {
-	rows   []asm.ReaderRow
-	used   atomic.Int64 // slots that are claimed, or about to be
-	passed atomic.Int64 // slots that are in further chunks, as this one was full
+	first  atomic.Pointer[asm.ReaderRow] // nil until it is made
+	used   atomic.Int64                  // slots that are claimed, or about to be
+	passed atomic.Int64                  // slots that are in further chunks, as this one was full
+}
+
+// rowsOf returns chunk n and its rows, of which there are none until it is made.
+func rowsOf(n int) (c *chunk, rows []asm.ReaderRow) {
+	c = &further.chunks[n]
+	first := c.first.Load() // acquire: pairs with grow [rows]
+	if first == nil {
+		return c, nil
+	}
+	return c, unsafe.Slice(first, firstChunk<<(n-1))
 }
 
 // A row's State is how many slots went past it.
@@ -34,19 +47,19 @@ func pass(row *asm.ReaderRow)     { atomic.AddUint32(&row.State, 1) }
 func comeBack(row *asm.ReaderRow) { atomic.AddUint32(&row.State, ^uint32(0)) }
 
 // from returns the row that is so many steps behind r's.
-func (c *chunk) from(r Reader, steps uint32) *asm.ReaderRow {
-	return &c.rows[(r.hash+steps)%uint32(len(c.rows))]
+func (r Reader) from(rows []asm.ReaderRow, steps uint32) *asm.ReaderRow {
+	return &rows[(r.hash+steps)%uint32(len(rows))]
 }
 
 // each calls f for the rows of the chunks where r may have slots, until it returns false.
 func (r Reader) each(f func(at Slot) bool) {
 	for n := 1; n < maxChunks; n++ {
-		c := further.chunks[n].Load() // acquire: pairs with grow [rows]
-		if c == nil {
+		c, rows := rowsOf(n)
+		if rows == nil {
 			return
 		}
-		for steps := range uint32(len(c.rows)) {
-			row := c.from(r, steps)
+		for steps := range uint32(len(rows)) {
+			row := r.from(rows, steps)
 			if !f(Slot{row: row, chunk: uint8(n), steps: steps}) {
 				return
 			}
@@ -68,14 +81,14 @@ func (r Reader) claimFurther(lock uint64) Slot {
 	}
 	pass(row) // before the slot appears further on
 	for n := 1; ; n++ {
-		c := grow(n)
-		if c.used.Add(1) > int64(len(c.rows)*slots/4*3) {
+		c, rows := grow(n)
+		if c.used.Add(1) > int64(len(rows)*slots/4*3) {
 			c.passed.Add(1)
 			c.used.Add(-1)
 			continue
 		}
 		for steps := uint32(0); ; steps++ { // there is a free one
-			row := c.from(r, steps)
+			row := r.from(rows, steps)
 			if i := claim(row, lock, r.ID); i >= 0 {
 				return Slot{row, uint8(i), uint8(n), steps}
 			}
@@ -88,24 +101,24 @@ func (r Reader) claimFurther(lock uint64) Slot {
 func (r Reader) comeBack(s Slot) {
 	comeBack(r.row())
 	for n := 1; n < int(s.chunk); n++ {
-		further.chunks[n].Load().passed.Add(-1)
+		further.chunks[n].passed.Add(-1)
 	}
-	c := further.chunks[s.chunk].Load()
+	c, rows := rowsOf(int(s.chunk))
 	for steps := range s.steps {
-		comeBack(c.from(r, steps))
+		comeBack(r.from(rows, steps))
 	}
 	c.used.Add(-1)
 }
 
 // grow returns a chunk, and makes it if nobody has.
-func grow(n int) *chunk {
-	if c := further.chunks[n].Load(); c != nil { // acquire: pairs with itself [rows]
-		return c
+func grow(n int) (*chunk, []asm.ReaderRow) {
+	if c, rows := rowsOf(n); rows != nil {
+		return c, rows
 	}
 	further.mu.Lock()
 	defer further.mu.Unlock()
-	if further.chunks[n].Load() == nil {
-		further.chunks[n].Store(&chunk{rows: make([]asm.ReaderRow, firstChunk<<(n-1))}) // release: pairs with each [rows]
+	if c := &further.chunks[n]; c.first.Load() == nil {
+		c.first.Store(&make([]asm.ReaderRow, firstChunk<<(n-1))[0]) // release: pairs with rowsOf [rows]
 	}
-	return further.chunks[n].Load()
+	return rowsOf(n)
 }

@@ -22,12 +22,12 @@ func checkEmpty(t *testing.T) {
 		}
 	}
 	for n := range further.chunks {
-		if c := further.chunks[n].Load(); c != nil {
+		if c, rows := rowsOf(n); rows != nil {
 			if u, p := c.used.Load(), c.passed.Load(); u != 0 || p != 0 {
 				t.Errorf("chunk %d is said to have %d slots, and %d further on", n, u, p)
 			}
-			for at := range c.rows {
-				if p := passed(&c.rows[at]); p != 0 {
+			for at := range rows {
+				if p := passed(&rows[at]); p != 0 {
 					t.Errorf("row %d of chunk %d says that %d slots went further", at, n, p)
 				}
 			}

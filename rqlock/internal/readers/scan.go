@@ -85,19 +85,19 @@ func Any(lock uint64) (any bool, rows int) {
 		}
 	}
 	for n := 1; n < maxChunks; n++ {
-		c := further.chunks[n].Load() // acquire: pairs with grow [rows]
-		if c == nil {
+		c, more := rowsOf(n)
+		if more == nil {
 			break
 		}
 		if c.used.Load() == 0 {
 			continue
 		}
-		for i := range c.rows {
-			if atFrom(&c.rows[i], lock, 0) >= 0 {
+		for i := range more {
+			if atFrom(&more[i], lock, 0) >= 0 {
 				return true, rows
 			}
 		}
-		rows += len(c.rows)
+		rows += len(more)
 	}
 	return false, rows
 }
@@ -124,14 +124,13 @@ func (s *Scan) Next(lock uint64) *uint64 {
 	for ; s.chunk < maxChunks; s.chunk, s.row = s.chunk+1, 0 {
 		rows := first
 		if s.chunk > 0 {
-			c := further.chunks[s.chunk].Load() // acquire: pairs with grow [rows]
-			if c == nil {
+			var c *chunk
+			if c, rows = rowsOf(s.chunk); rows == nil {
 				return nil
 			}
 			if c.used.Load() == 0 {
 				continue
 			}
-			rows = c.rows
 		}
 		for ; s.row < len(rows); s.row, s.slot = s.row+1, 0 {
 			if s.chunk == 0 && use.rows[s.row/64].Load()&(1<<(s.row%64)) == 0 {
@@ -172,7 +171,8 @@ func (s *Scan) at() *asm.ReaderRow {
 	if s.chunk == 0 {
 		return &first[s.row]
 	}
-	return &further.chunks[s.chunk].Load().rows[s.row]
+	_, rows := rowsOf(s.chunk)
+	return &rows[s.row]
 }
 
 // Count returns how many slots name the lock.
@@ -197,9 +197,8 @@ func Number() (n int) {
 	}
 	count(first)
 	for i := range further.chunks {
-		if c := further.chunks[i].Load(); c != nil {
-			count(c.rows)
-		}
+		_, rows := rowsOf(i)
+		count(rows)
 	}
 	return n
 }
