@@ -107,8 +107,9 @@ func (p pairCase) together(l rwLock, d time.Duration) outcome {
 	defer time.AfterFunc(d, stopper()).Stop()
 	took := crowd(p.g, func(int) {
 		n := 0
-		for ; !stop.Load(); n += grain {
+		for first := true; first || !stop.Load(); first = false {
 			p.loop(l, grain)
+			n += grain
 		}
 		pairs.Add(int64(n))
 	})
