@@ -121,7 +121,7 @@ func TestWrongRW(t *testing.T) {
 			l.Unlock()
 			time.Sleep(timeout / 20)
 			for l.RLock() != nil { // a stall of a loaded machine
-			} //rqvet:ignore leak RUnlock ends it
+			}
 		}}, "a writer came in while another one became a reader"},
 		{"a reader of a cycle is taken for a writer", Params{Cycles: time.Millisecond, CycleMax: 2}, wrongRW{
 			lock: changed((*rqlock.RWMutex).Lock, func(e *rqlock.DeadlockError) error {
