@@ -101,7 +101,7 @@ func (e *ending) run(rnd *rand.Rand) bool {
 				e.unlock(as)
 			}
 			want()
-		}) //rqvet:ignore leak if it is granted, the test has failed
+		})
 	}
 	all.Wait()
 	e.tryLock(e.against(e.held, rnd))
@@ -115,15 +115,14 @@ func (e *ending) fail(what, format string, args ...any) {
 
 // tryLock must fail, unless it reads what the goroutine that has ended read.
 func (e *ending) tryLock(s side) {
-	switch began := nanotime(); {
-	case !s.locker().TryLock():
+	switch _, err := s.acquire(tryLock); {
+	case err != nil:
 	case s.excludes(e.held):
 		e.fail("a lock was granted whose owner has ended", "by TryLock")
 	default:
-		s.granted(began, s.reads)
 		e.section(s, func() {})
 	}
-} //rqvet:ignore leak if it is granted, the test has failed
+}
 
 // unlock must panic.
 func (e *ending) unlock(s side) {

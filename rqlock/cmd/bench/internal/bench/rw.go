@@ -107,8 +107,9 @@ func (p pairCase) together(l rwLock, d time.Duration) outcome {
 	defer time.AfterFunc(d, stopper()).Stop()
 	took := crowd(p.g, func(int) {
 		n := 0
-		for ; !stop.Load(); n += grain {
+		for first := true; first || !stop.Load(); first = false {
 			p.loop(l, grain)
+			n += grain
 		}
 		pairs.Add(int64(n))
 	})
@@ -187,7 +188,7 @@ const writerPause = 5 * time.Microsecond
 
 // minWaits is how often the writer acquires the lock at least. On a machine that does other
 // work, it may wait for longer than the run is to take.
-const minWaits = 10
+const minWaits = 2
 
 // writerWaits lets few readers and one writer use l for about d, and returns how long each
 // acquisition of the writer took, sorted.
