@@ -43,6 +43,8 @@ var harmless = map[string]string{
 	// The code does the same by other means, or cannot do it more weakly.
 	"waitgraph.go: owner without if id == 0":                                            "no edge has goroutine 0",
 	"stall.go: Stalled without if !h.Closed":                                            "no step is counted before it is closed",
+	"waitgraph.go: Begin without w.Reader = readers.Here()":                             "nobody reads in the model: TestRWCycle",
+	"slowpath.go: findDeadlock without if victim.Waiter == w":                           "a victim that tells itself finds that when it looks next",
 	"waitgraph.go: Convict without if old != nil && old.Epoch == v.Epoch":               "the second verdict says the same as the first",
 	"waiter.go: takeSpare asm.Xchg32AcqRel(&b.spare, 0) acquire, not acq_rel":           "it leaves nothing to read; the table has no weaker exchange",
 	"queue.go: Close asm.Xchg32AcqRel(&l.Sleeper, asm.ClosedMask) acquire, not acq_rel": "it leaves nothing else to read; the table has no weaker exchange",
