@@ -45,9 +45,7 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 	if fn := closureOf(call.Value); fn != nil && w.depth < maxInline {
 		return w.inline(s, fn, call, value)
 	}
-	for name := range w.c.callWrites(call) {
-		s.changed(name)
-	}
+	s.changed(w.c.callWrites(call))
 	w.mayFill(s, call, obj)
 	w.callsValue(s, call, pos)
 	if sum := w.summaryOf(s, call); sum != nil {
@@ -62,15 +60,25 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 	return []*state{s}
 }
 
+// splits reports whether a path may go on in several ways after a call.
+func (w *walk) splits(s *state, call *ssa.CallCommon) bool {
+	if _, m, ok := w.lockCall(s, call); ok {
+		return m.acquire()
+	}
+	if closureOf(call.Value) != nil || isReserve(calleeObject(call)) {
+		return true
+	}
+	sum := w.summaryOf(s, call)
+	return sum != nil && len(sum.Outcomes) > 1
+}
+
 // operate runs a call of a lock's method.
 func (w *walk) operate(s *state, call *ssa.CallCommon, lock ssa.Value, m method, value ssa.Value, pos token.Pos) []*state {
 	if w.badLock(s, lock, pos) {
 		return nil
 	}
 	if call.IsInvoke() { // perhaps a method of an object of this package
-		for name := range w.c.callWrites(call) {
-			s.changed(name)
-		}
+		s.changed(w.c.callWrites(call))
 	}
 	w.notNil(s, lock)
 	t, m := w.target(s, lock, m)

@@ -157,7 +157,7 @@ func (w *walk) runDefers(s *state, base int) []*state {
 			next = append(next, w.apply(s, &d.call.Call, nil, d.call.Pos())...)
 		}
 		states = next
-		if !ran || len(states) > maxStates {
+		if w.broken = w.broken || len(states) > maxStates; !ran || w.broken {
 			return states
 		}
 	}

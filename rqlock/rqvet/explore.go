@@ -38,6 +38,7 @@ type walk struct {
 	pairs        []pair
 	callbacks    map[int][]effect // by parameter: what is held when it is called
 	edges        []edge
+	hasEdge      map[string]bool
 	kept         []keptLock
 	hasUnlocker  map[unlockable]bool
 	reached      map[*ssa.BasicBlock]*reached
@@ -53,7 +54,7 @@ type walk struct {
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
-		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{},
+		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{}, hasEdge: map[string]bool{},
 		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, releasedHere: map[class]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
 		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
@@ -82,10 +83,17 @@ type exit struct {
 	panics  string // what ends it if it does not return: "panic", or the function called
 }
 
-type point struct {
+// place is where states are compared: where a block begins, or before a call in it that follows one
+// after which the path has gone on in several ways.
+type place struct {
 	block *ssa.BasicBlock
 	index int
+}
+
+type point struct {
+	place
 	state *state
+	split bool // behind a call with several outcomes in the block, and not compared since
 }
 
 // explore follows every path of fn from the state at its beginning, and returns the
@@ -99,15 +107,21 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	base, outerBase := len(begin.defers), w.base
 	w.base = base
 	defer func() { w.base = outerBase }()
-	visited := make([]visits, len(fn.Blocks))
+	visited := map[place]*visits{}
 	var exits []exit
-	work := []point{{block: fn.Blocks[0], state: begin}}
+	work := []point{{place: place{block: fn.Blocks[0]}, state: begin}}
 	for len(work) > 0 && !w.broken {
 		p := work[len(work)-1]
 		work = work[:len(work)-1]
-		if p.index == 0 {
-			w.prune(fn, p)
-			here := &visited[p.block.Index]
+		if !p.split {
+			if p.index == 0 {
+				w.prune(fn, p)
+			}
+			here := visited[p.place]
+			if here == nil {
+				here = new(visits)
+				visited[p.place] = here
+			}
 			if p.state = w.visit(here, p.state); p.state == nil {
 				continue
 			}
@@ -124,7 +138,7 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 	return w.distinct(exits)
 }
 
-// visits are the states that have come to a block, by the locks that they hold.
+// visits are the states that have come to a place, by the locks that they hold.
 type visits struct{ groups []*group }
 
 // group is the states in which the same is held.
@@ -147,7 +161,7 @@ func (v *visits) of(locks fingerprint) *group {
 }
 
 // visit returns the state to go on with. It is nil if an equal state has come to the
-// block before. If many have come that hold the same locks, it is what they have in
+// place before. If many have come that hold the same locks, it is what they have in
 // common.
 func (w *walk) visit(v *visits, s *state) *state {
 	g := v.of(s.lockKey())
@@ -166,7 +180,8 @@ func (w *walk) visit(v *visits, s *state) *state {
 }
 
 // block runs the instructions from p to the end of the block, or to a call with several
-// outcomes.
+// outcomes. Outcomes multiply from call to call, so the path stops before the next such call, too,
+// to be compared with others there.
 func (w *walk) block(p point, base int) (next []point, ends []exit) {
 	s := p.state
 	w.at = p.block
@@ -199,6 +214,9 @@ func (w *walk) block(p point, base int) (next []point, ends []exit) {
 				}
 				return nil, w.unwind(s, instr, base, why)
 			}
+			if p.split && w.splits(s, &instr.Call) {
+				return []point{{place: place{p.block, i}, state: s}}, nil
+			}
 			states := w.call(s, instr)
 			if len(states) != 1 {
 				return resume(p.block, i+1, states), nil
@@ -230,7 +248,7 @@ func (w *walk) renew(s *state, v ssa.Value) {
 func resume(b *ssa.BasicBlock, index int, states []*state) []point {
 	points := make([]point, len(states))
 	for i, s := range states {
-		points[i] = point{b, index, s}
+		points[i] = point{place{b, index}, s, true}
 	}
 	return points
 }
@@ -308,7 +326,7 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 		}
 	}
 	maps.Copy(s.locks, moved)
-	return point{block: to, state: s}
+	return point{place: place{block: to}, state: s}
 }
 
 // instr runs an instruction that neither calls nor branches.

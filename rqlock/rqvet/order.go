@@ -72,12 +72,21 @@ func (w *walk) pair(from, to lockRef, under []class, pos token.Pos) {
 	switch {
 	case from.Class.known() && to.Class.known():
 		if from.Class != to.Class {
-			w.edges = append(w.edges, edge{lockEdge{From: from.Class, To: to.Class, FromRead: from.Read, ToRead: to.Read, Under: under}, pos})
+			w.edge(edge{lockEdge{From: from.Class, To: to.Class, FromRead: from.Read, ToRead: to.Read, Under: under}, pos})
 		}
 	case from.forCaller() && to.forCaller() && from.Path != to.Path:
 		if p := (pair{from, to}); !slices.Contains(w.pairs, p) {
 			w.pairs = append(w.pairs, p)
 		}
+	}
+}
+
+// edge adds an edge of the lock order, unless another path has led to it.
+func (w *walk) edge(e edge) {
+	key := fmt.Sprint(e)
+	if !w.hasEdge[key] {
+		w.hasEdge[key] = true
+		w.edges = append(w.edges, e)
 	}
 }
 

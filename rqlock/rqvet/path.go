@@ -21,12 +21,13 @@ type path struct {
 	From  *path  // what a step leads on from; the left operand
 	Other *path  // an element's index; the right operand; the next argument
 
-	table *paths
-	id    int
-	size  int
-	here  bool      // it depends on a value that means nothing outside of the function
-	elem  bool      // it has a step to an element whose index is not constant
-	value ssa.Value // of a rootValue
+	table    *paths
+	id       int
+	size     int
+	here     bool      // it depends on a value that means nothing outside of the function
+	elem     bool      // it has a step to an element whose index is not constant
+	value    ssa.Value // of a rootValue
+	variable int       // the number of a field's or package variable's name; 0 if it is neither
 }
 
 type pathKind uint8
@@ -59,7 +60,8 @@ const maxSize = 16
 type paths struct {
 	all    map[pathKey]*path
 	next   int
-	scopes []*scope // of functions, each of which is followed for the one before it
+	names  map[string]int // of fields and package variables, from 1
+	scopes []*scope       // of functions, each of which is followed for the one before it
 }
 
 type scope struct {
@@ -74,7 +76,17 @@ type pathKey struct {
 	from, other *path
 }
 
-func newPaths() *paths { return &paths{all: map[pathKey]*path{}} }
+func newPaths() *paths { return &paths{all: map[pathKey]*path{}, names: map[string]int{}} }
+
+// nameID is the number of the name of a field or package variable.
+func (t *paths) nameID(name string) int {
+	id := t.names[name]
+	if id == 0 {
+		id = len(t.names) + 1
+		t.names[name] = id
+	}
+	return id
+}
 
 // begin begins the scope of a function.
 func (t *paths) begin() {
@@ -97,6 +109,9 @@ func (t *paths) get(k pathKey) *path {
 	}
 	t.next++
 	p := &path{Kind: k.kind, N: k.n, Name: k.name, Pkg: k.pkg, From: k.from, Other: k.other, table: t, id: t.next, size: 1, here: here}
+	if k.kind == stepField || k.kind == rootGlobal {
+		p.variable = t.nameID(k.name)
+	}
 	p.elem = k.kind == stepElem && k.other.Kind != rootConstant
 	for _, o := range [...]*path{k.from, k.other} {
 		if o != nil {
@@ -217,14 +232,12 @@ func (p *path) has(f func(*path) bool) bool {
 	return p != nil && (f(p) || p.From.has(f) || p.Other.has(f))
 }
 
-// isVariable reports whether p is a field or a package variable of that name.
-func (p *path) isVariable(name string) bool {
-	return (p.Kind == stepField || p.Kind == rootGlobal) && p.Name == name
-}
+// isNamed reports whether q is a field or a package variable of the same name as p, which is one.
+func (p *path) isNamed(q *path) bool { return q.variable == p.variable }
 
-// loads reports whether the value of p depends on what is stored in variables of that name.
-func (p *path) loads(name string) bool {
-	return p.has(func(q *path) bool { return q.Kind == stepLoad && q.From.isVariable(name) || q.Kind == opCall })
+// loads reports whether the value of p depends on what is stored in some variables, or may do so.
+func (p *path) loads(some func(variable *path) bool) bool {
+	return p.has(func(q *path) bool { return q.Kind == stepLoad && some(q.From) || q.Kind == opCall })
 }
 
 // loaded is where p was loaded from, or nil.

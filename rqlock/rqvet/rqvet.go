@@ -57,7 +57,7 @@ type checker struct {
 	imported  map[*types.Func]*summary   // of other packages; nil if there is none
 	results   map[*ssa.Function]*result
 	explored  map[*ssa.Function]bool // closures that were followed from their call site
-	written   map[*ssa.Function]map[string]bool
+	written   map[*ssa.Function]*names
 	computes  map[*ssa.Function]bool
 	following []*following           // each calls the next
 	inCycle   []*ssa.Function        // have been followed, and call one of those that are being followed
@@ -107,7 +107,7 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 		pass: pass, opts: opts, prog: src.Pkg.Prog, paths: newPaths(),
 		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
 		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
-		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]map[string]bool{},
+		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]*names{},
 		computes: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
 		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
 		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},

@@ -54,7 +54,7 @@ type state struct {
 	mem       map[*path]val
 	conds     map[*path]known
 	given     map[*path]known     // conditions on what was true when the function began
-	stored    map[string]bool     // names of variables that are not as they were then
+	stored    names               // of variables that are not as they were then
 	uncertain map[class]bool      // classes with a lock that is held but cannot be named any more
 	lost      map[class]lockState // held by the name that an earlier iteration of a loop gave it
 	opaque    bool                // a function was called of which nothing is known
@@ -66,14 +66,14 @@ type state struct {
 func newState() *state {
 	return &state{
 		locks: map[*path]lockState{}, env: map[ssa.Value]val{}, mem: map[*path]val{}, conds: map[*path]known{},
-		given: map[*path]known{}, stored: map[string]bool{}, uncertain: map[class]bool{}, lost: map[class]lockState{},
+		given: map[*path]known{}, uncertain: map[class]bool{}, lost: map[class]lockState{},
 	}
 }
 
 func (s *state) clone() *state {
 	return &state{
 		locks: maps.Clone(s.locks), env: maps.Clone(s.env), mem: maps.Clone(s.mem), conds: maps.Clone(s.conds),
-		given: maps.Clone(s.given), stored: maps.Clone(s.stored), uncertain: maps.Clone(s.uncertain), lost: maps.Clone(s.lost),
+		given: maps.Clone(s.given), stored: slices.Clone(s.stored), uncertain: maps.Clone(s.uncertain), lost: maps.Clone(s.lost),
 		opaque: s.opaque, defers: slices.Clone(s.defers), entered: slices.Clip(s.entered), forks: slices.Clip(s.forks),
 	}
 }
@@ -85,7 +85,7 @@ func (s *state) join(o *state) {
 	joinVals(s, s.mem, o.mem)
 	maps.DeleteFunc(s.conds, func(name *path, is known) bool { return o.conds[name] != is })
 	maps.DeleteFunc(s.given, func(name *path, is known) bool { return o.given[name] != is })
-	maps.Copy(s.stored, o.stored)
+	s.stored.addAll(o.stored)
 	maps.Copy(s.uncertain, o.uncertain)
 	maps.Copy(s.lost, o.lost)
 	s.opaque = s.opaque || o.opaque
@@ -169,26 +169,29 @@ func (p *path) byLoadSince(q *path) bool {
 // conditionsChanged drops the conditions that depend on a variable, or on one of the same
 // field, which may be the same.
 func (s *state) conditionsChanged(at *path) {
-	if at.Kind == stepField || at.Kind == rootGlobal {
-		s.stored[at.Name] = true
-		maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.loads(at.Name) })
+	if at.variable > 0 {
+		s.stored.add(at.variable)
+		maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.loads(at.isNamed) })
 		return
 	}
 	loaded := at.load()
 	maps.DeleteFunc(s.conds, func(name *path, _ known) bool { return name.mentions(loaded) })
 }
 
-// changed drops what s knows of all fields and variables of one name.
-func (s *state) changed(name string) {
-	s.stored[name] = true
-	maps.DeleteFunc(s.mem, func(at *path, _ val) bool { return at.isVariable(name) })
-	maps.DeleteFunc(s.conds, func(cond *path, _ known) bool { return cond.loads(name) })
+// changed drops what s knows of all fields and variables of some names.
+func (s *state) changed(some names) {
+	if some.empty() {
+		return
+	}
+	s.stored.addAll(some)
+	maps.DeleteFunc(s.mem, func(at *path, _ val) bool { return some.have(at) })
+	maps.DeleteFunc(s.conds, func(cond *path, _ known) bool { return cond.loads(some.have) })
 }
 
 // atBeginning reports whether a condition was the same when the function began.
 func (s *state) atBeginning(cond *path) bool {
 	return cond.portable() && !cond.has(func(p *path) bool {
-		return p.Kind == stepLoad && s.stored[p.From.Name] || p.Kind == opCall && len(s.stored) > 0
+		return p.Kind == stepLoad && s.stored.have(p.From) || p.Kind == opCall && !s.stored.empty()
 	})
 }
 

@@ -2,7 +2,6 @@ package rqvet
 
 import (
 	"go/token"
-	"maps"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -10,7 +9,7 @@ import (
 // callWrites has the names of fields and package variables that a call may write. Only functions
 // of this package are considered. Few others can write them, and a flag that tells of a lock is
 // seldom theirs.
-func (c *checker) callWrites(call *ssa.CallCommon) map[string]bool {
+func (c *checker) callWrites(call *ssa.CallCommon) names {
 	if !call.IsInvoke() {
 		fn := call.StaticCallee()
 		if fn == nil {
@@ -18,11 +17,38 @@ func (c *checker) callWrites(call *ssa.CallCommon) map[string]bool {
 		}
 		return c.writes(generic(fn))
 	}
-	all := map[string]bool{}
+	var all names
 	for _, fn := range c.methods(call) {
-		maps.Copy(all, c.writes(fn))
+		all.addAll(c.writes(fn))
 	}
 	return all
+}
+
+// names is a set of names of fields and package variables, a bit for each: the sets of a package
+// are many and large.
+type names []uint64
+
+func (n *names) add(id int) {
+	for len(*n) <= id/64 {
+		*n = append(*n, 0)
+	}
+	(*n)[id/64] |= 1 << (id % 64)
+}
+
+func (n *names) addAll(more names) {
+	for len(*n) < len(more) {
+		*n = append(*n, 0)
+	}
+	for i, bits := range more {
+		(*n)[i] |= bits
+	}
+}
+
+func (n names) empty() bool { return len(n) == 0 }
+
+// have reports whether p is a field or a package variable with one of the names.
+func (n names) have(p *path) bool {
+	return p.variable > 0 && p.variable/64 < len(n) && n[p.variable/64]>>(p.variable%64)&1 != 0
 }
 
 // methods are the package's methods that a call through an interface may reach.
@@ -37,28 +63,31 @@ func (c *checker) methods(call *ssa.CallCommon) []*ssa.Function {
 }
 
 // writes has what fn writes, by itself and by its callees.
-func (c *checker) writes(fn *ssa.Function) map[string]bool {
-	if all, ok := c.written[fn]; ok || fn.Pkg == nil || fn.Pkg.Pkg != c.pass.Pkg {
-		return all
+func (c *checker) writes(fn *ssa.Function) names {
+	if all, ok := c.written[fn]; ok {
+		return *all
 	}
-	all := map[string]bool{}
+	if fn.Pkg == nil || fn.Pkg.Pkg != c.pass.Pkg {
+		return nil
+	}
+	all := new(names)
 	c.written[fn] = all // for recursion
 	eachInstr(fn, func(instr ssa.Instruction) {
 		switch instr := instr.(type) {
 		case *ssa.Store:
 			switch at := instr.Addr.(type) {
 			case *ssa.FieldAddr:
-				all[fieldName(at.X.Type(), at.Field)] = true
+				all.add(c.paths.nameID(fieldName(at.X.Type(), at.Field)))
 			case *ssa.Global:
-				all[at.Name()] = true
+				all.add(c.paths.nameID(at.Name()))
 			}
 		case ssa.CallInstruction:
-			maps.Copy(all, c.callWrites(instr.Common()))
+			all.addAll(c.callWrites(instr.Common()))
 		case *ssa.MakeClosure:
-			maps.Copy(all, c.writes(instr.Fn.(*ssa.Function)))
+			all.addAll(c.writes(instr.Fn.(*ssa.Function)))
 		}
 	})
-	return all
+	return *all
 }
 
 func eachInstr(fn *ssa.Function, f func(ssa.Instruction)) {
