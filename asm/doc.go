@@ -16,7 +16,8 @@
 // (tail,pending,locked): 0,0,0 is free, and 0,0,1 is owned while nobody waits. The
 // constants have the fields' masks. A [Word] is a lock word with its owner, for locks
 // that [LockFast] acquires. An [Owned] has no such word: there the owner's id is the
-// lock, for [LockOwned].
+// lock, for [LockOwned]. An [RWOwned] is the same for readers and writers: [ReadLock] puts
+// a reader into a slot of its goroutine's row, in a [ReaderTable].
 //
 // # Ordering
 //

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // litmus is the memory of one round of a litmus test: two shared words, plain data,
@@ -24,6 +25,13 @@ type litmus struct {
 
 	o Owned // the owner is the goroutine of the left side
 	_ line
+
+	rw RWOwned // and so are the owner and the reader here
+	_  line
+
+	_   [0]atomic.Uint64
+	row ReaderRow // of both sides
+	_   line
 
 	y uint32
 	_ line
@@ -74,7 +82,7 @@ func TestLitmus(t *testing.T) {
 			eachBody(func(body string) {
 				allowed := s.allowed != nil && s.allowed(body)
 				var n counts
-				for try := 0; try == 0 || allowed && n.hits == 0 && try < 20; try++ {
+				for try := 0; try == 0 || allowed && n.hits == 0 && try < patient; try++ {
 					s.run(runTime(t), &n)
 				}
 				t.Logf("%s: the outcome happened in %d of %d rounds", body, n.hits, n.rounds)
@@ -93,13 +101,18 @@ func TestLitmus(t *testing.T) {
 	}
 }
 
+// patient is how many times as long as others a shape is run whose outcome may happen.
+const patient = 20
+
 // excused reports whether the outcome of the control happens.
 func (s *shape) excused(t *testing.T) bool {
 	if s.control == nil {
 		return false
 	}
 	var n counts
-	s.control.run(runTime(t), &n)
+	for try := 0; n.hits == 0 && try < patient; try++ {
+		s.control.run(runTime(t), &n)
+	}
 	t.Logf("that of %s happened in %d of %d rounds: %s", s.control.name, n.hits, n.rounds, s.control.why)
 	return n.hits > 0
 }
@@ -163,7 +176,7 @@ func linger(n int) {
 }
 
 func shapes() []shape {
-	return slices.Concat(messagePassing(), storeBuffering(), ownerAndSleeper(), loadBuffering(), coherence(), mixedSize())
+	return slices.Concat(messagePassing(), storeBuffering(), ownerAndSleeper(), claimAndOwner(), loadBuffering(), coherence(), mixedSize())
 }
 
 // tail returns n at the tail's position in a lock word.
@@ -240,6 +253,22 @@ func messagePassing() []shape {
 				UnlockFast(&l.w)
 			},
 			func(l *litmus) bool { return LockFast(&l.w) }),
+		pass("writeunlock-writelock", section, writes,
+			func(l *litmus) { WriteUnlock(&l.rw) },
+			func(l *litmus) bool { return WriteLock(&l.rw) != WriteRefused }),
+		pass("writeunlock-readlock", section, writes,
+			func(l *litmus) { WriteUnlock(&l.rw) },
+			func(l *litmus) bool { return ReadLock(&l.rw, l.table()) == ReadGranted }),
+		pass("readunlock-slot", section,
+			func(l *litmus) { l.row.Lock[0], l.row.ID[0] = addressOf(&l.rw), CurrentGoid() },
+			func(l *litmus) { ReadUnlock(&l.rw, l.table()) },
+			func(l *litmus) bool {
+				left := LoadAcquire64(&l.row.Lock[0]) == 0
+				if left {
+					raceAcquire(unsafe.Pointer(&l.rw.Readers))
+				}
+				return left
+			}),
 		{
 			name: "MP/link",
 			why:  "the link to the predecessor comes after the exchange of the tail: whoever hands off through the link would find the old tail and empty the queue",
@@ -322,38 +351,41 @@ func storeBuffering() []shape {
 // lock waits before its second look.
 const drain = 50 * time.Microsecond
 
-// ownerAndSleeper returns the shape on which the wake-ups of a lock rest. One side
+// ownerAndSleeper returns the shapes on which the wake-ups of a lock rest. One side
 // unlocks, by a store, and then looks for a sleeper. The other says by an exchange that
 // it sleeps, and then looks for the owner. If both miss each other, the sleeper is not
-// woken: so it looks a second time, when the store must be there.
+// woken: so it looks a second time, when the store must be there. A reader that waits, and
+// an owner that waits for a reader, are such sleepers, too.
 //
 // Nothing but time may make the store visible. So the unlocking side executes no locked
 // instruction until the sleeper has looked twice, or for much longer than it needs. The
 // sleeper need not wait once it finds that the unlocking side has looked: the note of
 // that is a later store of the same side.
 func ownerAndSleeper() []shape {
-	owned := func(l *litmus) uint32 {
-		if LoadAcquire64(ownerOf(&l.o)) != 0 {
-			return 1
+	// sleep returns a shape in which release clears the word that held returns, and then
+	// looks at the word that sleeper returns.
+	sleep := func(name string, init func(l *litmus), release func(l *litmus) uint32, sleeper func(l *litmus) *uint32, held func(l *litmus) *uint64) shape {
+		look := func(l *litmus) uint32 {
+			if LoadAcquire64(held(l)) != 0 {
+				return 1
+			}
+			return 0
 		}
-		return 0
-	}
-	return []shape{
-		{
-			name:    "SB/unlock-sleeper",
+		return shape{
+			name:    "SB/" + name,
 			why:     "on amd64 the store may still be in the store buffer at the first look, and is not " + drain.String() + " later; on arm64 the look is LDAR after STLR, and does not pass it",
 			allowed: func(body string) bool { return body == "amd64" },
-			init:    func(l *litmus) { l.o.Owner.Store(CurrentGoid()) },
+			init:    init,
 			left: func(l *litmus) {
-				l.left.first = UnlockOwned(&l.o)
+				l.left.first = release(l)
 				StoreRelease32(&l.left.done, 1)
 				await(&l.right.done, 4*drain)
 			},
 			right: func(l *litmus) {
-				Xchg32AcqRel(&l.o.Sleeper, ClosedMask|1)
-				if l.right.first = owned(l); l.right.first != 0 {
+				Xchg32AcqRel(sleeper(l), 1)
+				if l.right.first = look(l); l.right.first != 0 {
 					await(&l.left.done, drain)
-					l.right.second = owned(l)
+					l.right.second = look(l)
 				}
 				StoreRelease32(&l.right.done, 1)
 			},
@@ -372,6 +404,82 @@ func ownerAndSleeper() []shape {
 				outcome: func(l *litmus) bool { return l.left.first == 0 && l.right.first == 0 },
 			},
 			lasting: func(l *litmus) bool { return l.left.first == Released && l.right.second != 0 },
+		}
+	}
+	owner := func(l *litmus) *uint64 { return ownerOf(&l.rw.Owned) }
+	return []shape{
+		sleep("unlock-sleeper",
+			func(l *litmus) { l.o.Owner.Store(CurrentGoid()) },
+			func(l *litmus) uint32 { return UnlockOwned(&l.o) },
+			func(l *litmus) *uint32 { return &l.o.Sleeper },
+			func(l *litmus) *uint64 { return ownerOf(&l.o) }),
+		sleep("writeunlock-sleeper", writes,
+			func(l *litmus) uint32 { return WriteUnlock(&l.rw) },
+			func(l *litmus) *uint32 { return &l.rw.Sleeper },
+			owner),
+		sleep("writeunlock-reader", writes,
+			func(l *litmus) uint32 { return WriteUnlock(&l.rw) },
+			func(l *litmus) *uint32 { return &l.rw.First },
+			owner),
+		sleep("readunlock-drainer",
+			func(l *litmus) { l.row.Lock[0], l.row.ID[0] = addressOf(&l.rw), CurrentGoid() },
+			func(l *litmus) uint32 { return ReadUnlock(&l.rw, l.table()) },
+			func(l *litmus) *uint32 { return &l.rw.Drainer },
+			func(l *litmus) *uint64 { return &l.row.Lock[0] }),
+	}
+}
+
+// table returns a table with the only row.
+func (l *litmus) table() *ReaderTable { return &ReaderTable{Rows: &l.row} }
+
+// addressOf returns the address of a lock as a slot has it.
+func addressOf(w *RWOwned) uint64 { return uint64(uintptr(unsafe.Pointer(w))) }
+
+// writes begins a round with the reader-writer lock held for writing.
+func writes(l *litmus) {
+	l.rw.Owner.Store(CurrentGoid())
+	l.rw.Readers = RowsMask
+}
+
+// claimAndOwner returns the shapes on which the exclusion of readers and writers rests.
+// A reader says that it reads, and then looks for an owner. A writer becomes the owner, and
+// then looks for readers. If both missed each other, both would be in.
+func claimAndOwner() []shape {
+	const why = "an exchange is done before a later load: the reader finds the owner, or the owner finds the reader"
+	return []shape{
+		{
+			name: "SB/readlock-writelock",
+			why:  why,
+			init: func(l *litmus) { l.rw.Readers = RowsMask },
+			left: func(l *litmus) { l.left.first = ReadLock(&l.rw, l.table()) },
+			right: func(l *litmus) {
+				l.right.first = WriteLock(&l.rw)
+				l.right.found = LoadAcquire64(&l.row.Lock[0]) != 0
+			},
+			outcome: func(l *litmus) bool {
+				return l.left.first == ReadGranted && l.right.first == ReadersDue && !l.right.found
+			},
+		},
+		{
+			name: "SB/readers-writelock",
+			why:  why,
+			left: func(l *litmus) {
+				atomic.AddUint32(&l.rw.Readers, 1)
+				l.left.found = LoadAcquire64(ownerOf(&l.rw.Owned)) != 0
+			},
+			right:   func(l *litmus) { l.right.first = WriteLock(&l.rw) },
+			outcome: func(l *litmus) bool { return !l.left.found && l.right.first == WriteGranted },
+		},
+		{
+			name: "SB/readlock-count",
+			why:  "the same of the mark that readers need not be counted: whoever clears it finds the claim, or the reader finds it cleared",
+			init: func(l *litmus) { l.rw.Readers = RowsMask },
+			left: func(l *litmus) { l.left.first = ReadLock(&l.rw, l.table()) },
+			right: func(l *litmus) {
+				Xchg32AcqRel(&l.rw.Readers, 0)
+				l.right.found = LoadAcquire64(&l.row.Lock[0]) != 0
+			},
+			outcome: func(l *litmus) bool { return l.left.first == ReadGranted && !l.right.found },
 		},
 	}
 }

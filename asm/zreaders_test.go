@@ -194,16 +194,21 @@ func (l *rwLock) endRead(t *testing.T) {
 	}
 }
 
-// tryWrite makes the current goroutine the owner, and then waits for its readers.
-func (l *rwLock) tryWrite() bool {
-	rest := l.writeLock(&l.w)
-	for rest == ReadersDue && l.read() {
-		runtime.Gosched()
+// write makes the current goroutine the owner, and then waits for its readers. It reports
+// whether await did not give up.
+func (l *rwLock) write(await func(cond func() bool) bool) bool {
+	var rest uint32
+	owns := func() bool {
+		rest = l.writeLock(&l.w)
+		return rest != WriteRefused
+	}
+	if !await(owns) || rest == ReadersDue && !await(func() bool { return !l.read() }) {
+		return false
 	}
 	if rest == ReadersDue {
 		raceAcquire(unsafe.Pointer(&l.w.Readers))
 	}
-	return rest != WriteRefused
+	return true
 }
 
 // read reports whether there may be readers.
@@ -219,7 +224,7 @@ func (l *rwLock) read() bool {
 	return false
 }
 
-// endWrite ends what tryWrite has begun. A reader may say that it waits: then nothing is
+// endWrite ends what write has begun. A reader may say that it waits: then nothing is
 // released until it is let in. Here it is only told to try again.
 func (l *rwLock) endWrite(t *testing.T) {
 	rest := l.writeUnlock(&l.w)
@@ -243,9 +248,9 @@ func shared(t *testing.T, n int, l *rwLock) {
 	sections := make([]int, n)
 	run(t, n, func(w *worker) {
 		count := 0
-		for w.running() {
+		for w.running() && !w.t.Failed() {
 			if w.Uint32()%4 == 0 {
-				if !w.await(l.tryWrite) {
+				if !l.write(w.await) {
 					return
 				}
 				if entered != left {
@@ -281,6 +286,14 @@ func shared(t *testing.T, n int, l *rwLock) {
 	}
 }
 
+// yielding yields until cond holds.
+func yielding(cond func() bool) bool {
+	for !cond() {
+		runtime.Gosched()
+	}
+	return true
+}
+
 // TestReaderEdges passes plain data between readers and writers, for the race detector:
 // a writer after a reader, a reader after a writer, and a writer after a writer. They
 // share nothing else, and the second one finds the lock free at its first look.
@@ -295,16 +308,12 @@ func TestReaderEdges(t *testing.T) {
 				for _, reads := range kinds {
 					wg.Go(func() {
 						if !reads {
-							for !l.tryWrite() {
-								runtime.Gosched()
-							}
+							l.write(yielding)
 							data++
 							l.endWrite(t)
 							return
 						}
-						for !l.tryRead(t) {
-							runtime.Gosched()
-						}
+						yielding(func() bool { return l.tryRead(t) })
 						found = data
 						l.endRead(t)
 					})

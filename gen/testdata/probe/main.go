@@ -27,6 +27,7 @@ func main() {
 	currentGoid()
 	fields()
 	owned()
+	readers()
 	subwords()
 	words()
 	condLoadEnds()
@@ -123,6 +124,48 @@ func owned() {
 			}
 		}
 	}
+}
+
+// rows has the rows of a table, which begins at a multiple of 64 bytes.
+var rows [9]mylock.ReaderRow
+
+// readers lets one goroutine through each state of a reader-writer lock.
+func readers() {
+	first := unsafe.Pointer(&rows)
+	first = unsafe.Add(first, -uintptr(first)&63)
+	t := &mylock.ReaderTable{Rows: (*mylock.ReaderRow)(first), Mask: 7 * 64}
+	me := mylock.CurrentGoid()
+	row := t.Row(mylock.CurrentG())
+	var w, other mylock.RWOwned
+	slot := func(l *mylock.RWOwned, id uint64) bool {
+		return row.Lock[0] == uint64(uintptr(unsafe.Pointer(l))) && row.ID[0] == id
+	}
+
+	check(mylock.ReadLock(&w, t) == mylock.ReadClaimed && slot(&w, me), "ReadLock of a lock that counts its readers")
+	w.Readers = mylock.RowsMask
+	check(mylock.ReadLock(&w, t) == mylock.ReadRefused && slot(&w, me), "ReadLock with a slot that is taken")
+	check(mylock.ReadUnlock(&other, t) == mylock.NotOwner && slot(&w, me), "ReadUnlock of another lock")
+	row.ID[0] = me + 1
+	check(mylock.ReadUnlock(&w, t) == mylock.NotOwner && slot(&w, me+1), "ReadUnlock of another's slot")
+	row.ID[0] = me
+	check(mylock.ReadUnlock(&w, t) == mylock.Released && slot(nil, 0), "ReadUnlock")
+	check(mylock.ReadLock(&w, t) == mylock.ReadGranted && slot(&w, me), "ReadLock")
+	w.Drainer = 1
+	check(mylock.ReadUnlock(&w, t) == mylock.WakeDue && slot(nil, 0), "ReadUnlock with an owner that waits")
+
+	check(mylock.WriteLock(&w) == mylock.ReadersDue && w.Owner.Load() == me, "WriteLock with readers")
+	check(mylock.WriteLock(&w) == mylock.WriteRefused && w.Owner.Load() == me, "WriteLock twice")
+	check(mylock.ReadLock(&w, t) == mylock.ReadClaimed && slot(&w, me), "ReadLock of a lock with an owner")
+	check(mylock.ReadUnlock(&w, t) == mylock.WakeDue, "ReadUnlock of a claim")
+	w.First = 1
+	check(mylock.WriteUnlock(&w) == mylock.AdmitDue && w.Owner.Load() == me, "WriteUnlock with readers that wait")
+	w.First, w.Sleeper = 0, mylock.ClosedMask
+	check(mylock.WriteUnlock(&w) == mylock.WakeDue && w.Owner.Load() == 0, "WriteUnlock with a sleeper")
+	check(mylock.WriteLock(&w) == mylock.WriteRefused && w.Owner.Load() == 0, "WriteLock of a closed lock")
+	w.Readers, w.Sleeper = 0, 0
+	check(mylock.WriteUnlock(&w) == mylock.NotOwner, "WriteUnlock of nobody's lock")
+	check(mylock.WriteLock(&w) == mylock.WriteGranted && w.Owner.Load() == me, "WriteLock")
+	check(mylock.WriteUnlock(&w) == mylock.Released && w.Owner.Load() == 0, "WriteUnlock")
 }
 
 // fields checks the operations on the lock word.
@@ -360,15 +403,19 @@ func publication() {
 }
 
 // race writes and reads plain data in two goroutines. What else they call orders
-// nothing, even on one processor.
+// nothing, even on one processor. One reads under a lock after the other has, which must
+// not be an edge.
 func race() {
 	runtime.GOMAXPROCS(1)
 	var data uint32
 	var word mylock.Word
 	var own mylock.Owned
+	shared := mylock.RWOwned{Readers: mylock.RowsMask}
+	table := &mylock.ReaderTable{Rows: &rows[0]}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		data = 1
+		check(mylock.ReadLock(&shared, table) == mylock.ReadGranted && mylock.ReadUnlock(&shared, table) == mylock.Released, "the first reader")
 		mylock.LockFast(&word)
 		mylock.LockOwned(&own)
 		currentGs()
@@ -377,6 +424,7 @@ func race() {
 		time.Sleep(100 * time.Millisecond)
 		currentGs()
 		mylock.TryCmpxchgTailRelaxed(new(uint32), 1, 0)
+		check(mylock.ReadLock(&shared, table) == mylock.ReadGranted, "the second reader")
 		println(data)
 	})
 	wg.Wait()
