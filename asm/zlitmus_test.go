@@ -265,7 +265,7 @@ func messagePassing() []shape {
 			func(l *litmus) bool {
 				left := LoadAcquire64(&l.row.Lock[0]) == 0
 				if left {
-					raceAcquire(unsafe.Pointer(&l.rw.Readers))
+					raceAcquireWord(unsafe.Pointer(&l.rw.Readers))
 				}
 				return left
 			}),

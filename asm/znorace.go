@@ -14,6 +14,7 @@ import (
 const raceEnabled = false
 
 func raceAcquire(unsafe.Pointer)      {}
+func raceAcquireWord(unsafe.Pointer)  {}
 func raceReleaseMerge(unsafe.Pointer) {}
 func raceOwns(*uintptr) bool {
 	return false

@@ -66,7 +66,7 @@ func XchgTailAcqRel(val *uint32, new uint32) (old uint32) {
 	}
 	old = xchgTailAcqRel(val, new)
 	if raceEnabled {
-		raceAcquire(unsafe.Pointer(val))
+		raceAcquireWord(unsafe.Pointer(val))
 	}
 	return old
 }
@@ -97,7 +97,7 @@ func TryCmpxchgTailRelaxed(val *uint32, old, new uint32) (ok bool) {
 func FetchSetPendingAcquire(val *uint32) (old uint32) {
 	old = fetchSetPendingAcquire(val)
 	if raceEnabled {
-		raceAcquire(unsafe.Pointer(val))
+		raceAcquireWord(unsafe.Pointer(val))
 	}
 	return old
 }
@@ -174,7 +174,7 @@ func UnlockRelease(val *uint32) {
 func XchgLockedAcquire(val *uint32, new uint32) (old uint32) {
 	old = xchgLockedAcquire(val, new)
 	if raceEnabled {
-		raceAcquire(unsafe.Pointer(val))
+		raceAcquireWord(unsafe.Pointer(val))
 	}
 	return old
 }
@@ -193,7 +193,7 @@ func XchgLockedAcquire(val *uint32, new uint32) (old uint32) {
 func LockFast(w *Word) (ok bool) {
 	ok = lockFast(w)
 	if raceEnabled && ok {
-		raceAcquire(unsafe.Pointer(w))
+		raceAcquireWord(unsafe.Pointer(w))
 	}
 	return ok
 }
@@ -228,7 +228,7 @@ func UnlockFast(w *Word) (ok bool) {
 func LockOwned(w *Owned) (ok bool) {
 	ok = lockOwned(w)
 	if raceEnabled && ok {
-		raceAcquire(unsafe.Pointer(w))
+		raceAcquireWord(unsafe.Pointer(w))
 	}
 	return ok
 }
@@ -262,7 +262,7 @@ func UnlockOwned(w *Owned) (rest uint32) {
 func ReadLock(w *RWOwned, t *ReaderTable) (rest uint32) {
 	rest = readLock(w, t)
 	if raceEnabled && rest == ReadGranted {
-		raceAcquire(unsafe.Pointer(w))
+		raceAcquireWord(unsafe.Pointer(w))
 	}
 	return rest
 }
@@ -295,8 +295,8 @@ func ReadUnlock(w *RWOwned, t *ReaderTable) (rest uint32) {
 func WriteLock(w *RWOwned) (rest uint32) {
 	rest = writeLock(w)
 	if raceEnabled && rest != WriteRefused {
-		raceAcquire(unsafe.Pointer(w))
-		raceAcquire(unsafe.Pointer(&w.Readers))
+		raceAcquireWord(unsafe.Pointer(w))
+		raceAcquireWord(unsafe.Pointer(&w.Readers))
 	}
 	return rest
 }
@@ -636,7 +636,7 @@ func condLoadAcquire32Wait(p *uint32, mask, want, spins uint32) (v uint32) {
 func condLoadAcquire32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 	v = condLoadAcquire32(p, mask, want, spins)
 	if raceEnabled {
-		raceAcquire(unsafe.Pointer(p))
+		v = atomic.LoadUint32(p)
 	}
 	return v
 }

@@ -14,9 +14,17 @@ import (
 // functions tell it of the happens-before edges that assembly makes.
 const raceEnabled = true
 
-// raceAcquire orders what follows it after every release of the word around p.
+// raceAcquire orders what follows it after every release of the word around p by raceReleaseMerge.
+// It accesses nothing, since there may be other data around p.
 func raceAcquire(p unsafe.Pointer) {
 	runtime.RaceAcquire(raceWord(p))
+}
+
+// raceAcquireWord orders what follows it after every release of the 32 bits or more at p, also by
+// sync/atomic. An atomic access tells the detector of its release only after it has stored its
+// value. An atomic load waits for that, and RaceAcquire does not.
+func raceAcquireWord(p unsafe.Pointer) {
+	atomic.LoadUint32((*uint32)(p))
 }
 
 // raceReleaseMerge adds what came before it to the releases of the word around p. It replaces none

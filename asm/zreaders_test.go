@@ -206,7 +206,7 @@ func (l *rwLock) write(await func(cond func() bool) bool) bool {
 		return false
 	}
 	if rest == ReadersDue {
-		raceAcquire(unsafe.Pointer(&l.w.Readers))
+		raceAcquireWord(unsafe.Pointer(&l.w.Readers))
 	}
 	return true
 }

@@ -69,6 +69,11 @@ func (c *Config) announced(r *spec.Row) []jen.Code {
 		return append(body, returned(call, r))
 	}
 	result := r.Results()[0].Name
+	if r.Op == spec.CondLoad { // the value that the detector orders is the one to return
+		return append(body, jen.Id(result).Op("=").Add(call),
+			jen.If(jen.Id("raceEnabled")).Block(jen.Id(result).Op("=").Add(atomicFunc("LoadUint32")).Call(jen.Id(r.Params()[0].Name))),
+			jen.Return(jen.Id(result)))
+	}
 	return append(body, jen.Id(result).Op("=").Add(call), acquireEdge(r), jen.Return(jen.Id(result)))
 }
 
@@ -107,13 +112,18 @@ func readersReleased() *jen.Statement { return wordField("Readers") }
 // only if it succeeds.
 func acquireEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
-	acquires := []jen.Code{jen.Id("raceAcquire").Call(pointer(r.Params()[0].Name))}
+	object := r.Params()[0]
+	acquire := "raceAcquireWord"
+	if object.Type == "*uint8" || object.Type == "*uint16" {
+		acquire = "raceAcquire"
+	}
+	acquires := []jen.Code{jen.Id(acquire).Call(pointer(object.Name))}
 	switch {
 	case r.Op == spec.ReadLock:
 		cond.Op("&&").Id("rest").Op("==").Id("ReadGranted")
 	case r.Op == spec.WriteLock:
 		cond.Op("&&").Id("rest").Op("!=").Id("WriteRefused")
-		acquires = append(acquires, jen.Id("raceAcquire").Call(jen.Qual("unsafe", "Pointer").Call(readersReleased())))
+		acquires = append(acquires, jen.Id(acquire).Call(jen.Qual("unsafe", "Pointer").Call(readersReleased())))
 	case r.Results()[0].Name == "ok":
 		cond.Op("&&").Id("ok")
 	}

@@ -190,12 +190,12 @@ func TestRaceEdges(t *testing.T) {
 			}
 			var edges []string
 			words := map[string]string{
-				"raceAcquire(": "acquire", "raceReleaseMerge(": "release", r.Impl() + "(": "call",
+				"raceAcquire(": "acquire", "raceAcquireWord(": "acquire", "v = atomic.LoadUint32(p)\n\t}": "acquire", "raceReleaseMerge(": "release", r.Impl() + "(": "call",
 				"&& ok {": "if-ok", "raceOwns(&w.Owner) {": "if-owner", "raceOwnsID(&w.Owner) {": "if-owner",
 				"raceReads(w, t) {": "if-reader", "rest == ReadGranted {": "if-granted", "rest != WriteRefused {": "unless-refused",
-				"raceAcquire(unsafe.Pointer(&w.Readers": "acquire-readers", "raceReleaseMerge(unsafe.Pointer(&w.Readers": "release-readers",
+				"raceAcquireWord(unsafe.Pointer(&w.Readers": "acquire-readers", "raceReleaseMerge(unsafe.Pointer(&w.Readers": "release-readers",
 			}
-			pattern := regexp.MustCompile(`(?:raceAcquire|raceReleaseMerge)\((?:unsafe.Pointer\(&w.Readers)?|&& ok {|raceOwns(?:ID)?\(&w.Owner\) {|` +
+			pattern := regexp.MustCompile(`v = atomic.LoadUint32\(p\)\n\t}|(?:raceAcquire|raceAcquireWord|raceReleaseMerge)\((?:unsafe.Pointer\(&w.Readers)?|&& ok {|raceOwns(?:ID)?\(&w.Owner\) {|` +
 				`raceReads\(w, t\) {|rest [!=]= \w+ {|\b` + r.Impl() + `\(`)
 			for _, word := range pattern.FindAllString(string(files["zprims.go"]), -1) {
 				edges = append(edges, words[word])

@@ -17,7 +17,7 @@ import (
 // fixedTestFiles emits the test files in which only the package's name changes.
 func fixedTestFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"bodies", "claim", "differ", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"} {
+	for _, name := range []string{"bodies", "claim", "differ", "edges", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"} {
 		src, err := c.fill(name+"_test.go.tmpl", "")
 		if err != nil {
 			return nil, err
