@@ -83,8 +83,8 @@ type exit struct {
 	panics  string // what ends it if it does not return: "panic", or the function called
 }
 
-// place is where states are compared: where a block begins, or before a call in it that follows one
-// after which the path has gone on in several ways.
+// place is where states are compared: where a block begins, or before a call in it that follows
+// one after which the path has gone on in several ways.
 type place struct {
 	block *ssa.BasicBlock
 	index int
