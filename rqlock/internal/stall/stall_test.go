@@ -107,3 +107,22 @@ func TestRescueOfMany(t *testing.T) {
 		t.Errorf("%d heads are still watched", n)
 	}
 }
+
+// TestLateSteps: the watchdog takes no head for lost because it was stopped itself, as its owner
+// may have been.
+func TestLateSteps(t *testing.T) {
+	var s Sleeper
+	looks := 1
+	for ; !s.lost(int64(time.Hour)); looks++ {
+	}
+	if want := 1 + int(grace/graceStep); looks != want {
+		t.Errorf("lost after %d looks, want %d", looks, want)
+	}
+	s.free = 0
+	for range looks {
+		s.woken.Store(true)
+		if s.lost(graceStep) {
+			t.Error("a head that was woken is lost")
+		}
+	}
+}

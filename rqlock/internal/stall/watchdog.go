@@ -44,7 +44,7 @@ type Sleeper struct {
 	by      atomic.Pointer[[]runtime.Frame] // the stack of that owner's unlock, while delays are added up
 	granted atomic.Int64                    // when the one before was granted the lock, while delays are added up
 
-	free int64 // since when the lock was free at each look, though nobody has woken the head; 0 = it was not
+	free int64 // for how long the lock was free at each look, though nobody has woken the head; 0 = it was not
 }
 
 // Asleep comes before the head says that it sleeps.
@@ -204,10 +204,10 @@ func (d *watch) step() {
 	length, next := now-d.last, usual
 	for _, s := range d.heads {
 		if s.due() {
-			if s.lost(now) && s.parker.Signal() {
+			if s.lost(length) && s.parker.Signal() {
 				events.Count(events.Rescued)
 			}
-			next = min(next, grace)
+			next = min(next, graceStep)
 			continue
 		}
 		s.free = 0
@@ -223,16 +223,23 @@ func (d *watch) step() {
 }
 
 // grace is how long a lock may be free until the head is woken that sleeps beside it: its
-// owner may not run between the unlock and the wake-up.
-const grace = int64(100 * time.Millisecond)
+// owner may not run between the unlock and the wake-up. It is counted in steps, and a step that
+// ends late counts for no more: then the owner may not have run either.
+const (
+	grace     = 200 * int64(time.Millisecond)
+	graceStep = grace / 10
+)
 
-// lost reports whether nobody will wake the head, although its lock is free.
-func (s *Sleeper) lost(now int64) bool {
+// lost reports whether nobody will wake the head, although its lock is free. The step that
+// ends took so long.
+func (s *Sleeper) lost(step int64) bool {
 	if s.woken.Load() {
 		return false
 	}
 	if s.free == 0 {
-		s.free = now
+		s.free = 1 // it was free at this look
+		return false
 	}
-	return now-s.free >= grace
+	s.free += min(step, graceStep)
+	return s.free >= grace
 }
