@@ -3,6 +3,7 @@ package rqvet
 import (
 	"fmt"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func (c *checker) checkOrder() {
 		p := c.pass.Fset.Position(e.pos)
 		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
 		if back := pathBack(graph, e.lockEdge, &steps); back != nil {
-			if reported[key] {
+			if reported[key] || c.severalKinds(back) {
 				continue
 			}
 			reported[key] = true
@@ -159,6 +160,37 @@ func (c *checker) checkOrder() {
 	}
 	c.pass.ExportPackageFact(own)
 }
+
+// severalKinds reports whether a cycle of the lock order leads through a lock in a generic type of
+// which the package uses several instances: the class does not say of which of them it is.
+func (c *checker) severalKinds(chain []lockEdge) bool {
+	several := func(k class) bool {
+		name, _, _ := strings.Cut(k.Name, ".")
+		return c.instancesOf(k.Pkg, name) > 1
+	}
+	return slices.ContainsFunc(chain, func(e lockEdge) bool { return several(e.From) || several(e.To) })
+}
+
+// instancesOf is how many instances of a generic type the package uses.
+func (c *checker) instancesOf(pkg, name string) int {
+	if c.instances == nil {
+		c.instances = map[class]map[string]bool{}
+		for _, tv := range c.pass.TypesInfo.Types {
+			n, ok := types.Unalias(deref(tv.Type)).(*types.Named)
+			if !ok || n.TypeArgs().Len() == 0 || n.Obj().Pkg() == nil || slices.ContainsFunc(slices.Collect(n.TypeArgs().Types()), isTypeParameter) {
+				continue
+			}
+			of := class{n.Obj().Pkg().Path(), n.Obj().Name()}
+			if c.instances[of] == nil {
+				c.instances[of] = map[string]bool{}
+			}
+			c.instances[of][n.String()] = true
+		}
+	}
+	return len(c.instances[class{pkg, name}])
+}
+
+func isTypeParameter(t types.Type) bool { _, ok := types.Unalias(t).(*types.TypeParam); return ok }
 
 // maxOrderSteps is how many edges are followed in search of cycles, per package.
 const maxOrderSteps = 1e7

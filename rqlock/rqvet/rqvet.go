@@ -69,6 +69,7 @@ type checker struct {
 	inInterface     map[class]bool // locks that are put into an interface
 	fieldFunctions  map[class]*fieldFunction
 	implementations map[*types.Named]types.Type
+	instances       map[class]map[string]bool // of generic types, by the type; see instancesOf
 
 	decides     map[*ssa.BasicBlock]bool // by a branch's block: it may be about a lock
 	leads       map[*ssa.BasicBlock]bool // by a branch's block: it leads to an acquisition

@@ -1446,3 +1446,22 @@ func (bs *boxes) addToAll() error {
 	})
 	return nil
 }
+
+// The same, of a function that is called with the lock held.
+func (bs *boxes) countAll() {
+	bs.each(func(b *box) {
+		if b.mu.Lock() == nil {
+			b.n++
+			b.mu.Unlock()
+		}
+	})
+}
+
+func (bs *boxes) countAllHeld() error {
+	if err := bs.mu.Lock(); err != nil {
+		return err
+	}
+	defer bs.mu.Unlock()
+	bs.countAll()
+	return nil
+}
