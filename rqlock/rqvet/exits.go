@@ -22,7 +22,7 @@ type keptLock struct {
 
 // lockingName matches the names of functions that are expected to acquire a lock for
 // their caller.
-var lockingName = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
+var lockingName = regexp.MustCompile(`(^((r|w|try)?lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
 
 // checkUnlocks reports unlocks of a lock that only some of the paths to them acquire.
 func (w *walk) checkUnlocks() {
