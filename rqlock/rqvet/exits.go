@@ -158,7 +158,7 @@ func (w *walk) swapped(e exit, l lockState) bool {
 	for _, p := range sortedPaths(e.state.locks) {
 		other := e.state.locks[p]
 		if other.hold == released && other.callers && other.pos > l.pos {
-			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", other.name, l.name, w.c.at(l.pos, other.pos))
+			w.report(WrongUnlock, other.pos, "%s", w.c.wrongUnlock(other.name, other.pos, l))
 			return true
 		}
 	}
