@@ -323,7 +323,7 @@ func renew(r *renewed) error {
 	}
 	r.mu = new(rqlock.Mutex)
 	r.mu.Unlock() // want `r.mu is unlocked, which is another lock than the r.mu that was acquired .*wrongunlock`
-	return nil // want `leak`
+	return nil    // want `leak`
 }
 
 func wrong(b *box) error {
