@@ -136,9 +136,11 @@ func (w *walk) applyOutcome(s *state, outcome outcome, call *ssa.CallCommon, val
 			return false
 		}
 		if is == nothing {
-			if s.conds[name] = cond.Is; s.atBeginning(name) {
-				s.given[name] = cond.Is
+			s.conds[name] = cond.Is
+			if !s.atBeginning(name) { // callers do not know it, but it is one thing or the other
+				name = w.c.paths.local(name)
 			}
+			s.given[name] = cond.Is
 		}
 	}
 	var decided *path // the lock that the results tell of

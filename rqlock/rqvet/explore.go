@@ -313,9 +313,7 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 	}
 	moved := map[*path]lockState{}
 	for i, a := range all {
-		before := s.env[a.phi].path
-		walks := before != nil && a.val.path != before && a.val.path.leadsFrom(before) // as from a node to the next
-		if a.val.path != nil && (walks || slices.ContainsFunc(all, func(b assignment) bool { return a.val.path.mentions(w.c.root(b.phi)) })) {
+		if a.val.path != nil && (w.walksTree(s, a.phi, edge, a.val.path) || slices.ContainsFunc(all, func(b assignment) bool { return a.val.path.mentions(w.c.root(b.phi)) })) {
 			maps.Copy(moved, w.movedTo(s, a.phi, a.val.path))
 			all[i].val.path = nil
 		}
@@ -332,6 +330,18 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 	}
 	maps.Copy(s.locks, moved)
 	return point{place: place{block: to}, state: s}
+}
+
+// walksTree reports whether a loop goes from a node to one of its children, to which a path leads.
+// The paths of all nodes would be too many: there are twice as many after each turn.
+func (w *walk) walksTree(s *state, node *ssa.Phi, edge int, child *path) bool {
+	chosen := node.Edges[edge]
+	if load, ok := chosen.(*ssa.UnOp); ok {
+		chosen = load.X
+	}
+	_, ok := chosen.(*ssa.Phi)
+	before := s.env[node].path
+	return ok && before != nil && child != before && child.leadsFrom(before)
 }
 
 // instr runs an instruction that neither calls nor branches.

@@ -163,8 +163,8 @@ func isErrorCheck(cond ssa.Value) bool {
 
 // decidesLock reports whether a branch at the end of b may be about a lock: on one side of it
 // an operation on a lock is done, which the other side leaves out, and both go on together.
-// If they go on together only by coming to the branch again, as in a loop, it is about a lock if
-// that side only releases.
+// If the other side leaves a loop in which the branch is, it is about a lock if the loop only
+// releases.
 func (c *checker) decidesLock(b *ssa.BasicBlock) bool {
 	if is, ok := c.decides[b]; ok {
 		return is
@@ -178,15 +178,16 @@ func (c *checker) sideDecides(b, side, other *ssa.BasicBlock) bool {
 	if len(side.Preds) != 1 {
 		return false
 	}
-	acquire, release, soon := false, false, false
+	acquire, release := false, false
+	together := reaches(other, b)
 	goesOn, withoutBranch := reaching(other, nil), reaching(other, b)
 	for _, op := range c.blocksWithLocks(b.Parent()) {
 		if side.Dominates(op.block) && (goesOn[op.block.Index] || op.block == other) {
 			acquire, release = acquire || op.acquire, release || op.release
-			soon = soon || withoutBranch[op.block.Index] || op.block == other
+			together = together || withoutBranch[op.block.Index] || op.block == other
 		}
 	}
-	return release && !acquire || acquire && soon && !isLoop(b)
+	return release && !acquire || acquire && together && !isLoop(b)
 }
 
 // lockBlock is a block that acquires or releases a lock.

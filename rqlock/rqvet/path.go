@@ -150,6 +150,15 @@ func (t *paths) of(v ssa.Value) *path {
 // known is the path of a value if it has one already.
 func (t *paths) known(v ssa.Value) *path { return t.scope().values[v] }
 
+// local is a path that means something in this function only, for one that has changed since the
+// function began or is too long for callers.
+func (t *paths) local(p *path) *path {
+	if p.here {
+		return p
+	}
+	return t.get(pathKey{kind: rootValue, n: -p.id})
+}
+
 func (t *paths) call(name string, args []*path) *path {
 	var list *path
 	for i := len(args) - 1; i >= 0; i-- {
