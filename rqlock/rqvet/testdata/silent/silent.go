@@ -1,4 +1,5 @@
-// Package silent is right. Conditions are decided twice, and loops walk lists and trees.
+// Package silent is right: conditions are decided twice, loops walk lists and trees, and servers
+// have tables of locks.
 package silent
 
 import (
