@@ -25,7 +25,7 @@ TEST := $(GO) test -p 1
 LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /internal/release -e /rqvet || echo go-list-failed)
 
 # The parts of make test, in this order.
-PARTS := vet cross test-native test-bench test-race test-purego test-386 test-arm64 test-gen-long test-oldest test-newest
+PARTS := vet cross test-native test-bench test-race test-purego test-trace test-386 test-arm64 test-gen-long test-oldest test-newest
 
 .PHONY: help generate test check diff list lint bench bench-containers bench-asm torture torture-tests model model-suite \
 	model-mutants model-cost-test model-long model-list model-cost fuzz $(PARTS)
@@ -54,10 +54,11 @@ list: ## print the table with each architecture's instructions
 	@$(HERE) $(GO) run ./gen -list
 
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-lint: ## gofmt and staticcheck, also of what the build tag purego selects
+lint: ## gofmt and staticcheck, also of what the build tags purego and rqlocktrace select
 	@files=$$(gofmt -l *.go asm gen rqlock templates) || exit 1; test -z "$$files" || { echo "gofmt would change: $$files" >&2; exit 1; }
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags purego ./asm/... ./rqlock/...
+	$(STATICCHECK) -tags rqlocktrace ./rqlock
 	cd $(BENCH) && $(STATICCHECK) ./...
 
 bench: ## rqlock beside other locks: tables, plots and data in docs/bench (12 minutes; the machine must be quiet)
@@ -142,6 +143,9 @@ test-race: ## the library's tests under the race detector
 
 test-purego: ## the same on the portable twin
 	RQLOCK_VARIANT=portable $(TEST) -tags purego $(LIBRARY)
+
+test-trace: ## the lock and what shows it with build tag rqlocktrace, short
+	$(TEST) -tags rqlocktrace -short ./rqlock ./rqlock/rqhttp ./rqlock/metrics
 
 test-386: ## the same with 32-bit words, where the machine runs 386 programs
 	@if [ "$$($(GO) env GOHOSTARCH)" = amd64 ] && [ "$$($(GO) env GOHOSTOS)" != darwin ]; then \
