@@ -258,7 +258,7 @@ func writeFrames(m *markup, title string, stack []runtime.Frame) {
 	for _, f := range stack {
 		m.add("<li><code>%s</code>", f.Function)
 		if f.File != "" {
-			m.add("<br><code class=\"file\">%s:%d</code>", f.File, f.Line)
+			m.add("<code class=\"file\">%s:%d</code>", f.File, f.Line)
 		}
 		m.add("</li>")
 	}

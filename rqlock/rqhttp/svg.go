@@ -34,13 +34,16 @@ func (p *painter) graph() string {
 		d.rows = manyRows
 	}
 	d.place(f.trees())
-	var m markup
-	width, height := margin+d.columns*colStep, margin+d.row*rowStep+below
+	var m, edges markup
+	width, height := margin+d.columns*colStep, margin+d.row*rowStep
+	if p.edges(&edges) {
+		height += below
+	}
 	m.add(`<div class="scroll" role="region" aria-labelledby="graph" tabindex="0" id="graph-scroll"><svg class="graph" role="group" aria-labelledby="graph" viewBox="0 0 %d %d" width="%d" height="%d">`,
 		width, height, width, height)
 	m.add(`<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>` +
 		`<marker id="arrow-cycle" class="cycle" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>`)
-	p.edges(&m)
+	m.add("%s", raw(edges.String()))
 	left := 0
 	drawn := map[uint64]bool{}
 	for _, l := range f.locks {
@@ -71,26 +74,28 @@ func (p *painter) graph() string {
 	return m.String()
 }
 
-// edges draws who waits for what, and who holds it.
-func (p *painter) edges(m *markup) {
+// edges draws who waits for what, and who holds it, and reports whether an edge goes around.
+func (p *painter) edges(m *markup) (around bool) {
+	draw := func(from, to position, cyclic bool) { around = edge(m, from, to, cyclic) || around }
 	for _, l := range p.forest.locks {
 		if !l.placed {
 			continue
 		}
 		for _, h := range l.holders {
 			if h.placed {
-				edge(m, l.position, h.position, p.closes(l, h))
+				draw(l.position, h.position, p.closes(l, h))
 			}
 		}
 		for _, w := range l.waiters {
 			if w.placed {
-				edge(m, w.position, l.position, w.cyclic)
+				draw(w.position, l.position, w.cyclic)
 			}
 		}
 		if l.foldAt.placed && l.hidden > 0 {
-			edge(m, l.foldAt, l.position, false)
+			draw(l.foldAt, l.position, false)
 		}
 	}
+	return around
 }
 
 // closes reports whether the edge from a lock to its holder is in a cycle.
@@ -103,14 +108,16 @@ func (p *painter) closes(l *lockNode, h *goroutineNode) bool {
 	return false
 }
 
-// edge draws one, to the left by the way if the two are neighbours, and else around them.
-func edge(m *markup, from, to position, cyclic bool) {
+// edge draws one, to the left if the two are in neighbouring columns, and else around what is
+// between.
+func edge(m *markup, from, to position, cyclic bool) (around bool) {
 	class, marker := "edge", "arrow"
 	if cyclic {
 		class, marker = "edge cycle", "arrow-cycle"
 	}
 	var path string
-	if to.column == from.column-1 {
+	around = to.column != from.column-1
+	if !around {
 		turn := from.left() - (colStep-boxWidth)/2
 		path = fmt.Sprintf("M%d %dH%dV%dH%d", from.left(), from.middle(), turn, to.middle(), to.left()+boxWidth)
 	} else {
@@ -118,6 +125,7 @@ func edge(m *markup, from, to position, cyclic bool) {
 		path = fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1, y1+below, x2, y2+below, x2, y2)
 	}
 	m.add(`<path class="%s" d="%s" marker-end="url(#%s)"/>`, class, path, marker)
+	return around
 }
 
 // box begins one, with up to three lines.
@@ -151,7 +159,7 @@ func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
 	id := fmt.Sprintf("g%d", n.id)
 	m.add(`<a id="%s" href="%s">`, id, p.q.with(func(q *query) { q.open = id })+"#panel")
 	m.add("<title>%s</title>", n.says())
-	box(m, n.position, class, 3, fmt.Sprintf("goroutine %d", n.id), place1(stack), n.does())
+	box(m, n.position, class, 3, fmt.Sprintf("goroutine %d", n.id), callSite(stack), n.does())
 	m.add("</a>")
 }
 
@@ -251,8 +259,8 @@ func (p *painter) foldBox(m *markup, l *lockNode) {
 	m.add("</a>")
 }
 
-// place1 is the innermost call that is not rqlock's, in a few characters.
-func place1(stack []runtime.Frame) string {
+// callSite is the innermost call that is not rqlock's, in a few characters.
+func callSite(stack []runtime.Frame) string {
 	s := strings.TrimPrefix(where(stack), "\n")
 	if s == "" {
 		return "stack not looked at"

@@ -54,27 +54,27 @@ func cut(s string, most int) string {
 	return s
 }
 
-// units are what a duration is said in: the largest of which there are two at least.
+// units are what a duration is said in: the first of which there are enough.
 var units = []struct {
-	name string
-	size time.Duration
+	name         string
+	size, enough time.Duration
 }{
-	{"day", 24 * time.Hour}, {"hour", time.Hour}, {"minute", time.Minute}, {"second", time.Second},
-	{"millisecond", time.Millisecond}, {"microsecond", time.Microsecond},
+	{"day", 24 * time.Hour, 2}, {"hour", time.Hour, 2}, {"minute", time.Minute, 2},
+	{"second", time.Second, 1}, {"millisecond", time.Millisecond, 1}, {"microsecond", time.Microsecond, 1},
 }
 
-// words says a duration in words.
+// words says a duration in words, cut to a whole number of one unit.
 func words(d time.Duration) string {
 	for _, u := range units {
-		if d >= 2*u.size {
-			return count(uint64(d/u.size), u.name)
+		if d >= u.enough*u.size {
+			return count(int(d/u.size), u.name)
 		}
 	}
-	return "a microsecond"
+	return "no time"
 }
 
 // count says how many there are of what has a regular plural.
-func count[N int | uint64](n N, what string) string {
+func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
