@@ -14,6 +14,7 @@ QEMU := $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 REQUIRE ?=
 ifdef REQUIRE
 export RQLOCK_REQUIRE_ARM64 = 1
+export RQLOCK_REQUIRE_BROWSER = 1
 endif
 
 # One package at a time: torture in one would disturb the timing of another.
@@ -28,7 +29,7 @@ LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /inte
 PARTS := vet cross test-native test-bench test-race test-purego test-trace test-386 test-arm64 test-gen-long test-oldest test-newest
 
 .PHONY: help generate test check diff list lint bench bench-containers bench-asm torture torture-tests model model-suite \
-	model-mutants model-cost-test model-long model-list model-cost fuzz $(PARTS)
+	model-mutants model-cost-test model-long model-list model-cost picture fuzz $(PARTS)
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -110,6 +111,9 @@ model-long: ## the larger programs, for HOURS together (default 12h), then more 
 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
 	$(GO) run -C $(BENCH) ./modelcost ../../../docs
+
+picture: ## make README's picture of /debug/rqlock/, with Chromium: docs/debug-page.png
+	cd $(BENCH) && $(GO) test ./browser -count=1 -run Picture -picture ../../../../docs/debug-page.png
 
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME

@@ -252,8 +252,8 @@ func TestOrderForms(t *testing.T) {
 	}
 }
 
-// TestLogReaders: a log says, as JSON does, how many more readers hold a lock, behind whom a reader
-// is, where a lock was taken, and how many violations were not told of.
+// TestLogReaders: a log says, as JSON does, how many more readers hold a lock, behind whom a
+// reader is, where a lock was taken, and how many violations were not told of.
 func TestLogReaders(t *testing.T) {
 	w := Wait{more: 3, behind: 9, Holders: []Holder{{Goroutine: 4, Taken: []runtime.Frame{{Function: "takes", File: "f.go", Line: 7}}}}}
 	var b bytes.Buffer

@@ -135,7 +135,7 @@ func (s *series) plot(now time.Time) raw {
 
 func (p *painter) counters() string {
 	var m markup
-	m.add(`<div class="scroll" role="region" aria-labelledby="counters" tabindex="0" id="counters-scroll"><table><thead><tr><th scope="col">What</th><th scope="col" class="n">Since the start</th><th scope="col">Over the last %s</th><th scope="col" class="n">At most</th></tr></thead><tbody>`,
+	m.add(`<div class="scroll" role="group" aria-labelledby="counters" tabindex="0" id="counters-scroll"><table><thead><tr><th scope="col">What</th><th scope="col" class="n">Since the start</th><th scope="col">Over the last %s</th><th scope="col" class="n">At most</th></tr></thead><tbody>`,
 		words(plotted))
 	for _, s := range seriesOf(p.samples) {
 		most := 0.

@@ -2,6 +2,7 @@ package rqhttp
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -158,5 +159,24 @@ func TestManyLocks(t *testing.T) {
 			t.Errorf("%d nodes are drawn: %s", len(at), drawing[max(0, len(drawing)-300):])
 		}
 		slices.Reverse(deep.Waits)
+	}
+}
+
+// TestCallSite: a box says where the program is, and not where the standard library is.
+func TestCallSite(t *testing.T) {
+	for want, functions := range map[string][]string{
+		"stack not looked at": nil,
+		"bank.(*Bank).pay:7":  {"github.com/rqlock/rqlock/rqlock.(*Mutex).Lock", "example.com/bank.(*Bank).pay", "main.main"},
+		"main.f:7":            {"time.Sleep", "net/http.(*conn).serve", "main.f", "main.main"},
+		"poll.wait:7":         {"internal/poll.wait", "net.(*conn).Read"},
+		"bank.pay:7":          {"bank.pay"},
+	} {
+		var stack []runtime.Frame
+		for _, f := range functions {
+			stack = append(stack, runtime.Frame{Function: f, Line: 7})
+		}
+		if got := callSite(stack); got != want {
+			t.Errorf("%v: %s, want %s", functions, got, want)
+		}
 	}
 }

@@ -50,7 +50,9 @@ func (o *lookout) look() *look {
 	if o.last != nil && now.Before(o.next) {
 		return o.last
 	}
-	l := &look{WaitGraph: lookedUp(), at: now, failed: violations.all()}
+	l := &look{WaitGraph: rqlock.Snapshot(), at: now, failed: violations.all()}
+	took := time.Since(now)
+	l.LookUp() // which is done rarely enough by itself
 	var before look
 	if o.last != nil {
 		before = *o.last
@@ -58,7 +60,7 @@ func (o *lookout) look() *look {
 	l.remember(before.looked)
 	l.samples = withSample(before.samples, sample{now, rqlock.ReadEvents(), len(l.Waits)})
 	o.last = l
-	o.next = now.Add(max(fresh, share*time.Since(now)))
+	o.next = now.Add(max(fresh, share*took))
 	return l
 }
 

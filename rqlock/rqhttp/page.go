@@ -144,7 +144,7 @@ func (p *painter) writePage(w io.Writer) error {
 <script src="page.js" defer></script>
 `, p.title())
 	if !p.q.paused {
-		m.add("<noscript><meta http-equiv=\"refresh\" content=\"%d\"></noscript>\n", int(reloadAfter.Seconds()))
+		m.add("<noscript><meta http-equiv=\"refresh\" content=\"%d; url=%s\"></noscript>\n", int(reloadAfter.Seconds()), p.q.with(func(*query) {}))
 	}
 	m.add("</head>\n<body>\n<header><h1>rqlock</h1>\n")
 	for _, part := range parts {
@@ -297,7 +297,7 @@ func (p *painter) locks() string {
 			m.add(`<th scope="col" class="n"><a id="%s" href="%s">%s</a></th>`, id, p.q.with(func(q *query) { q.byTime = byTime }), title)
 		}
 	}
-	m.add(`<div class="scroll" role="region" aria-labelledby="locks" tabindex="0" id="locks-scroll"><table><thead><tr><th scope="col">Lock</th>`)
+	m.add(`<div class="scroll" role="group" aria-labelledby="locks" tabindex="0" id="locks-scroll"><table><thead><tr><th scope="col">Lock</th>`)
 	heading("by-waiters", "Waiters", !p.q.byTime, false)
 	heading("by-time", "Waited together", p.q.byTime, true)
 	m.add(`<th scope="col" class="n">The longest</th></tr></thead><tbody>`)
@@ -336,7 +336,7 @@ const longestReport = 100_000
 func (p *painter) violationPanel(m *markup) {
 	for _, v := range p.failed {
 		if uint64(v.id) == p.q.opened("v") {
-			m.add(`<pre class="scroll" tabindex="0" role="region" aria-labelledby="panel" id="report-scroll">`)
+			m.add(`<pre class="scroll" tabindex="0" role="group" aria-labelledby="panel" id="report-scroll">`)
 			for line := range strings.Lines(cut(fmt.Sprintf("%+v", v.err), longestReport)) {
 				line = strings.TrimSuffix(line, "\n")
 				indent := line[:len(line)-len(strings.TrimLeft(line, "\t"))]

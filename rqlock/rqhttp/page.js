@@ -3,6 +3,7 @@
 // reloads, and every link works as well.
 (() => {
   const status = document.getElementById('status');
+  const main = document.querySelector('main');
   const shown = {};
   let source = null;
   let focus = ''; // id of what a click has asked for
@@ -26,6 +27,7 @@
 
   function update(event) {
     const data = JSON.parse(event.data);
+    main.removeAttribute('aria-busy');
     document.title = data.title;
     for (const [name, html] of Object.entries(data.parts)) show(name, html);
     const wanted = focus && document.getElementById(focus);
@@ -38,6 +40,7 @@
 
   function connect() {
     disconnect();
+    main.setAttribute('aria-busy', 'true');
     source = new EventSource('events' + location.search);
     source.onopen = () => {
       clearTimeout(lost);

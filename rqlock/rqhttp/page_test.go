@@ -78,8 +78,11 @@ func TestPolicy(t *testing.T) {
 // TestReload: where scripts are off the page reloads, unless it is paused, and says when it was
 // made then.
 func TestReload(t *testing.T) {
-	const refresh = `<noscript><meta http-equiv="refresh" content="5"></noscript>`
-	if page := index(t, ""); strings.Count(page, refresh) != 1 || !strings.Contains(page, `href="?pause=1">Pause`) {
+	const refresh = `<noscript><meta http-equiv="refresh" content="5; url=?`
+	if page := index(t, "?open=g7"); strings.Count(page, refresh+`open=g7"></noscript>`) != 1 {
+		t.Errorf("it does not reload with what is open: %s", page)
+	}
+	if page := index(t, ""); strings.Count(page, refresh+`"></noscript>`) != 1 || !strings.Contains(page, `href="?pause=1">Pause`) {
 		t.Errorf("it does not reload: %s", page)
 	}
 	if page := index(t, "?pause=1"); strings.Contains(page, "refresh") || !strings.Contains(page, `href="?">Go on`) || !regexp.MustCompile(`at \d\d:\d\d:\d\d\.`).MatchString(page) {
@@ -87,8 +90,8 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// TestIndex: the page shows who waits, for what, for how long, and who holds that; and, if somebody
-// opens it, stack and labels. Reloading is enough for that.
+// TestIndex: the page shows who waits, for what, for how long, and who holds that; and, if
+// somebody opens it, stack and labels. Reloading is enough for that.
 func TestIndex(t *testing.T) {
 	if page := index(t, ""); !strings.Contains(page, "No goroutine waits for a lock.") || !strings.Contains(page, "<title>rqlock: nobody waits</title>") {
 		t.Errorf("nobody waits: %s", page)

@@ -10,12 +10,12 @@ import (
 
 // Sizes in the drawing, in pixels. A character is some 7 wide.
 const (
-	boxWidth  = 230
+	boxWidth  = 250
 	boxHeight = 58
-	colStep   = 275
+	colStep   = 295
 	rowStep   = 70
 	margin    = 10
-	lineChars = 31
+	lineChars = 33
 	below     = 50 // for edges that go around
 )
 
@@ -39,7 +39,7 @@ func (p *painter) graph() string {
 	if p.edges(&edges) {
 		height += below
 	}
-	m.add(`<div class="scroll" role="region" aria-labelledby="graph" tabindex="0" id="graph-scroll"><svg class="graph" role="group" aria-labelledby="graph" viewBox="0 0 %d %d" width="%d" height="%d">`,
+	m.add(`<div class="scroll" role="group" aria-labelledby="graph" tabindex="0" id="graph-scroll"><svg class="graph" role="group" aria-labelledby="graph" viewBox="0 0 %d %d" width="%d" height="%d">`,
 		width, height, width, height)
 	m.add(`<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"><path d="M0 0L8 4L0 8z"/></marker>` +
 		`<marker id="arrow-cycle" class="cycle" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>`)
@@ -259,11 +259,18 @@ func (p *painter) foldBox(m *markup, l *lockNode) {
 	m.add("</a>")
 }
 
-// callSite is the innermost call that is not rqlock's, in a few characters.
+// callSite is the innermost call outside of rqlock and the standard library, in a few characters.
 func callSite(stack []runtime.Frame) string {
-	s := strings.TrimPrefix(where(stack), "\n")
-	if s == "" {
+	if len(stack) == 0 {
 		return "stack not looked at"
 	}
-	return s[strings.LastIndexByte(s, '/')+1:]
+	for i := range stack {
+		if first, _, _ := strings.Cut(stack[i].Function, "/"); strings.HasPrefix(first, "main.") || first != stack[i].Function && strings.Contains(first, ".") {
+			if site := where(stack[i : i+1]); site != "" {
+				return site[strings.LastIndexAny(site, "/\n")+1:]
+			}
+		}
+	}
+	site := where(stack)
+	return site[strings.LastIndexAny(site, "/\n")+1:]
 }
