@@ -185,11 +185,9 @@ func (p *painter) panel() string {
 	if p.q.open == "" {
 		return ""
 	}
-	title, write := "", func(*markup) {}
+	title, write := "Violation "+p.q.open[1:], p.violationPanel
 	if id := p.q.openGoroutine(); id != 0 {
 		title, write = fmt.Sprintf("Goroutine %d", id), func(m *markup) { p.goroutinePanel(m, id) }
-	} else {
-		title, write = "Violation "+p.q.open[1:], p.violationPanel
 	}
 	var m markup
 	m.add(`<section class="panel" aria-labelledby="panel"><h2 id="panel" tabindex="-1">%s</h2><p><a id="close" href="%s">Close</a></p>`, title, p.q.with(func(q *query) { q.open = "" })+"#graph")

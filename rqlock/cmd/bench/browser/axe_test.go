@@ -99,9 +99,9 @@ func (f finding) String() string {
 	return s
 }
 
-// audit has axe-core look at the page as it is now. There must be no violation, and nothing that it
-// cannot judge but the contrast of text in SVG, which TestContrast does, and of a single character,
-// which is computed here.
+// audit has axe-core look at the page as it is now. There must be no violation, and nothing that
+// it cannot judge but two things: the contrast of text in SVG, which TestContrast does, and that
+// of a single character, which is computed here.
 func (b *tab) audit(what string) {
 	b.t.Helper()
 	result := eval[struct{ Violations, Incomplete, Passes []finding }](b, `axe.run(document, {resultTypes: ['violations', 'incomplete', 'passes']})`)
