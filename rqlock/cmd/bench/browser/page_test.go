@@ -90,8 +90,8 @@ func waitsForIt(l *rqlock.Mutex) error { return l.LockTimeout(time.Hour) }
 
 const soon = 10 * time.Second // for what must happen, but not by when
 
-// TestLive: a deadlock that is made while somebody looks appears within 2 s, and so does what waits
-// because of it. That is gone when the program goes on.
+// TestLive: a deadlock that is made while somebody looks appears within 2 s, and so does what
+// waits because of it. That is gone when the program goes on.
 func TestLive(t *testing.T) {
 	b := newTab(t, serve(t))
 	b.until("the page is live", has("#status", "Live."), soon)
@@ -250,7 +250,7 @@ func TestAccessible(t *testing.T) {
 	rw := new(rqlock.RWMutex)
 	rw.SetName("cache")
 	must(t, rw.RLock())
-	if err := rw.Lock(); !errors.Is(err, rqlock.ErrDeadlock) { //rqvet:ignore upgrade a violation
+	if err := rw.Lock(); !errors.Is(err, rqlock.ErrDeadlock) {
 		t.Error(err)
 	}
 	done := make(chan error)
