@@ -58,28 +58,29 @@ func TestForest(t *testing.T) {
 		waits  []rqlock.Wait
 		cycles [][]int
 		want   string
+		around int // edges between what are no neighbours
 	}{
-		"nobody waits": {nil, nil, "map[]"},
-		"one lock":     {[]rqlock.Wait{waitsFor(1, 10, 9), waitsFor(2, 10, 9)}, nil, "map[g1:2,0 g2:2,1 g9:0,0 l10:1,0]"},
+		"nobody waits": {nil, nil, "map[]", 0},
+		"one lock":     {[]rqlock.Wait{waitsFor(1, 10, 9), waitsFor(2, 10, 9)}, nil, "map[g1:2,0 g2:2,1 g9:0,0 l10:1,0]", 0},
 		"chain, found from its end": {
-			[]rqlock.Wait{waitsFor(1, 10, 2), waitsFor(2, 20, 3)}, nil, "map[g1:4,0 g2:2,0 g3:0,0 l10:3,0 l20:1,0]",
+			[]rqlock.Wait{waitsFor(1, 10, 2), waitsFor(2, 20, 3)}, nil, "map[g1:4,0 g2:2,0 g3:0,0 l10:3,0 l20:1,0]", 0,
 		},
-		"one holds two": {[]rqlock.Wait{waitsFor(1, 10, 9), waitsFor(2, 20, 9)}, nil, "map[g1:2,0 g2:2,1 g9:0,0 l10:1,0 l20:1,1]"},
-		"two trees":     {[]rqlock.Wait{waitsFor(1, 10, 8), waitsFor(2, 20, 9)}, nil, "map[g1:2,0 g2:2,1 g8:0,0 g9:0,1 l10:1,0 l20:1,1]"},
-		"nobody holds":  {[]rqlock.Wait{waitsFor(1, 10)}, nil, "map[g1:2,0 l10:1,0]"},
+		"one holds two": {[]rqlock.Wait{waitsFor(1, 10, 9), waitsFor(2, 20, 9)}, nil, "map[g1:2,0 g2:2,1 g9:0,0 l10:1,0 l20:1,1]", 0},
+		"two trees":     {[]rqlock.Wait{waitsFor(1, 10, 8), waitsFor(2, 20, 9)}, nil, "map[g1:2,0 g2:2,1 g8:0,0 g9:0,1 l10:1,0 l20:1,1]", 0},
+		"nobody holds":  {[]rqlock.Wait{waitsFor(1, 10)}, nil, "map[g1:2,0 l10:1,0]", 0},
 		"three readers": {
-			[]rqlock.Wait{waitsFor(1, 10, 7, 8, 9), waitsFor(2, 20, 6)}, nil, "map[g1:2,0 g2:2,3 g6:0,3 g7:0,0 g8:0,1 g9:0,2 l10:1,0 l20:1,3]",
+			[]rqlock.Wait{waitsFor(1, 10, 7, 8, 9), waitsFor(2, 20, 6)}, nil, "map[g1:2,0 g2:2,3 g6:0,3 g7:0,0 g8:0,1 g9:0,2 l10:1,0 l20:1,3]", 0,
 		},
 		"a reader that waits": {
-			[]rqlock.Wait{waitsFor(1, 10, 7, 8), waitsFor(8, 20, 6)}, nil, "map[g1:2,0 g6:0,1 g7:0,0 g8:2,1 l10:1,0 l20:1,1]",
+			[]rqlock.Wait{waitsFor(1, 10, 7, 8), waitsFor(8, 20, 6)}, nil, "map[g1:2,0 g6:0,1 g7:0,0 g8:2,1 l10:1,0 l20:1,1]", 1,
 		},
 		"cycle": {
-			[]rqlock.Wait{waitsFor(1, 10, 2), waitsFor(2, 20, 1)}, [][]int{{0, 1}}, "map[g1:2,0 g2:0,0 l10:1,0 l20:3,0]",
+			[]rqlock.Wait{waitsFor(1, 10, 2), waitsFor(2, 20, 1)}, [][]int{{0, 1}}, "map[g1:2,0 g2:0,0 l10:1,0 l20:3,0]", 1,
 		},
 		"cycle with a tail": {
-			[]rqlock.Wait{waitsFor(3, 30, 1), waitsFor(1, 10, 2), waitsFor(2, 20, 1)}, [][]int{{1, 2}}, "map[g1:0,0 g2:2,1 g3:2,0 l10:3,1 l20:1,1 l30:1,0]",
+			[]rqlock.Wait{waitsFor(3, 30, 1), waitsFor(1, 10, 2), waitsFor(2, 20, 1)}, [][]int{{1, 2}}, "map[g1:0,0 g2:2,1 g3:2,0 l10:3,1 l20:1,1 l30:1,0]", 1,
 		},
-		"of oneself": {[]rqlock.Wait{waitsFor(1, 10, 1)}, [][]int{{0}}, "map[g1:0,0 l10:1,0]"},
+		"of oneself": {[]rqlock.Wait{waitsFor(1, 10, 1)}, [][]int{{0}}, "map[g1:0,0 l10:1,0]", 1},
 	} {
 		p, drawing := painted(&rqlock.WaitGraph{Waits: test.waits, Cycles: test.cycles})
 		if got := fmt.Sprint(p.forest.positions(t)); got != test.want {
@@ -94,6 +95,9 @@ func TestForest(t *testing.T) {
 		}
 		if n := strings.Count(drawing, "deadlock, waits a minute") + strings.Count(drawing, "deadlock, waits 60 seconds"); n != inCycle {
 			t.Errorf("%s: %d goroutines are said to be in a deadlock, want %d", name, n, inCycle)
+		}
+		if n := strings.Count(drawing, "C"); n != test.around {
+			t.Errorf("%s: %d edges go around, want %d: %s", name, n, test.around, drawing)
 		}
 		wellFormed(t, drawing)
 	}

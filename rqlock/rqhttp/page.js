@@ -5,6 +5,8 @@
   const status = document.getElementById('status');
   const main = document.querySelector('main');
   const shown = {};
+  const waiting = {}; // parts that are to be shown
+  let pressed = false; // a click that has begun would miss what is new
   let source = null;
   let focus = ''; // id of what a click has asked for
   let lost = 0;
@@ -29,7 +31,23 @@
     const data = JSON.parse(event.data);
     main.removeAttribute('aria-busy');
     document.title = data.title;
-    for (const [name, html] of Object.entries(data.parts)) show(name, html);
+    Object.assign(waiting, data.parts);
+    flush();
+  }
+
+  // selects reports whether the reader has selected text in a part, to copy it.
+  function selects(name) {
+    const s = getSelection();
+    return !s.isCollapsed && document.getElementById('part-' + name).contains(s.anchorNode);
+  }
+
+  function flush() {
+    if (pressed) return;
+    for (const name of Object.keys(waiting)) {
+      if (selects(name)) continue;
+      show(name, waiting[name]);
+      delete waiting[name];
+    }
     const wanted = focus && document.getElementById(focus);
     if (wanted) {
       focus = '';
@@ -68,6 +86,10 @@
     focus = location.hash.slice(1);
     connect();
   });
+  document.addEventListener('pointerdown', () => { pressed = true; });
+  for (const end of ['pointerup', 'pointercancel']) {
+    document.addEventListener(end, () => setTimeout(() => { pressed = false; flush(); }));
+  }
   addEventListener('popstate', connect);
   // Nobody looks at a page that is hidden.
   document.addEventListener('visibilitychange', () => document.hidden ? disconnect() : connect());

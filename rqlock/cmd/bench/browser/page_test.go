@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"github.com/rqlock/rqlock/rqlock"
@@ -163,7 +164,36 @@ func TestPanel(t *testing.T) {
 	if id := eval[string](b, "document.activeElement.id"); "#"+id != link {
 		t.Errorf("the focus has moved to %q", id)
 	}
-	b.do(chromedp.Focus(chromedp.CSS("#close")), chromedp.KeyEvent("\r"))
+	// A click that takes its time is one, and what is selected stays selected.
+	const renewed = `window.was !== document.querySelector('svg.graph')`
+	x, y := eval[float64](b, `window.was = document.querySelector('svg.graph'), document.querySelector('#close').getBoundingClientRect().x + 5`),
+		eval[float64](b, `document.querySelector('#close').getBoundingClientRect().y + 5`)
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	time.Sleep(1500 * time.Millisecond)
+	if eval[bool](b, renewed) {
+		t.Error("the page is new under a button that is pressed")
+	}
+	b.do(chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.ButtonLeft, chromedp.ClickCount(1)))
+	b.until("the click closes the panel", "document.querySelector('.panel') === null", soon)
+	b.do(chromedp.Click(chromedp.CSS(link)))
+	b.until("the panel is open again", open, soon)
+	b.do(chromedp.Evaluate[chromedp.Void](`window.was = document.querySelector('svg.graph'); getSelection().selectAllChildren(document.querySelector('.stack'))`))
+	b.until("the graph is new", renewed, soon)
+	if text := eval[string](b, `getSelection().toString()`); !strings.Contains(text, "browser.waitsForIt") {
+		t.Errorf("what was selected is %q now", text)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void]("getSelection().removeAllRanges()"))
+
+	// Who uses the keyboard sees where they are.
+	b.do(chromedp.KeyEvent("\t"), chromedp.Focus(chromedp.CSS(link)))
+	if width := eval[string](b, `getComputedStyle(document.querySelector('`+link+` rect')).strokeWidth`); width != "5px" {
+		t.Errorf("the box that has the focus has an outline of %s", width)
+	}
+	b.do(chromedp.Focus(chromedp.CSS("#close")))
+	if outline := eval[string](b, `getComputedStyle(document.querySelector('#close')).outlineStyle`); outline != "solid" {
+		t.Errorf("the link that has the focus has the outline %q", outline)
+	}
+	b.do(chromedp.KeyEvent("\r"))
 	b.until("the panel is closed", "document.querySelector('.panel') === null", soon)
 	b.do(chromedp.Focus(chromedp.CSS(link)), chromedp.KeyEvent("\r"))
 	b.until("the panel is open again", open, soon)
@@ -181,6 +211,21 @@ func TestPanel(t *testing.T) {
 	}
 	b.do(chromedp.Click(chromedp.CSS("#pause")))
 	b.until("the page is live again", has("#part-graph", "later"), soon)
+
+	// Nobody looks at a tab that is hidden.
+	hide := func(hidden bool) {
+		b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`Object.defineProperty(document, 'hidden', {value: %v, configurable: true});
+			document.dispatchEvent(new Event('visibilitychange'))`, hidden)))
+	}
+	hide(true)
+	still = b.text("main")
+	crowd(t, "hidden", 1)
+	time.Sleep(1200 * time.Millisecond)
+	if now := b.text("main"); now != still {
+		t.Errorf("it changes though it is hidden:\n%s\n%s", still, now)
+	}
+	hide(false)
+	b.until("the page is seen again", has("#part-graph", "hidden"), soon)
 }
 
 // TestCrowd: 1,000 waiters are folded and opened on demand. 10,000 stop neither the browser, nor
@@ -194,6 +239,11 @@ func TestCrowd(t *testing.T) {
 	}
 	b.do(chromedp.Click(chromedp.CSS(`a[id^="fold-"]`)))
 	b.until("all are drawn", "document.querySelectorAll('svg.graph a').length === 1002", soon)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector('#graph-scroll').scrollTo(0, 5000); window.was = document.querySelector('svg.graph')`))
+	b.until("the graph is new", `window.was !== document.querySelector('svg.graph')`, soon)
+	if top := eval[int](b, `document.querySelector('#graph-scroll').scrollTop`); top != 5000 {
+		t.Errorf("who has scrolled to 5000 is at %d", top)
+	}
 	b.do(chromedp.Click(chromedp.CSS(`a[id^="fold-"]`)))
 	b.until("they are folded again", "document.querySelectorAll('svg.graph a').length === 12", soon)
 	s.end()
