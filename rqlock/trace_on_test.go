@@ -169,8 +169,8 @@ func TestInversion(t *testing.T) {
 	}
 }
 
-// TestInversionUntold: where OnViolation has no function, an inversion is written to standard error,
-// and package rqhttp is told of it all the same.
+// TestInversionUntold: where OnViolation has no function, an inversion is written to standard
+// error, and package rqhttp is told of it all the same.
 func TestInversionUntold(t *testing.T) {
 	setOnViolation(t, nil)
 	file, err := os.Create(t.TempDir() + "/stderr")

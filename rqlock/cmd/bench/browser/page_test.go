@@ -296,7 +296,7 @@ func TestWithoutScripts(t *testing.T) {
 // width is enough.
 func TestAccessible(t *testing.T) {
 	script := axe(t)
-	crowd(t, "crowd", 1000)
+	crowd(t, "crowd", 200)
 	rw := new(rqlock.RWMutex)
 	rw.SetName("cache")
 	must(t, rw.RLock())
