@@ -140,6 +140,32 @@ func TestFold(t *testing.T) {
 	wellFormed(t, drawing)
 }
 
+// TestUnfoldMany: however many locks are unfolded, the rows are bounded.
+func TestUnfoldMany(t *testing.T) {
+	g := &rqlock.WaitGraph{}
+	var unfold []uintptr
+	for l := range uintptr(5) {
+		unfold = append(unfold, 10+l)
+		for i := range uint64(manyWaiters) {
+			g.Waits = append(g.Waits, waitsFor(uint64(l)*manyWaiters+i+1, 10+l, 99_999))
+		}
+	}
+	p, _ := painted(g, unfold...)
+	p.forest.positions(t)
+	if n := p.forest.locks[1].waiters; !n[manyWaiters/2].placed {
+		t.Error("the second lock is not unfolded")
+	}
+	drawn := 0
+	for _, n := range p.forest.goroutines {
+		if n.placed {
+			drawn++
+		}
+	}
+	if drawn > manyRows+1 {
+		t.Errorf("%d goroutines are drawn", drawn)
+	}
+}
+
 // TestManyLocks: the rows and the columns of a drawing are bounded. What is left out is said.
 func TestManyLocks(t *testing.T) {
 	wide, deep := &rqlock.WaitGraph{}, &rqlock.WaitGraph{}

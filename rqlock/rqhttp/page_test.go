@@ -21,6 +21,7 @@ import (
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/events"
+	"github.com/rqlock/rqlock/rqlock/internal/goid"
 )
 
 // wellFormed fails if a part of the page has an element that does not end, or an attribute that
@@ -603,6 +604,38 @@ func TestNoFlusher(t *testing.T) {
 	}
 }
 
+// TestGone: a viewer that has left is not looked for any more, even if nothing fails.
+func TestGone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ended := make(chan bool)
+	go func() {
+		serveEvents(httptest.NewRecorder(), httptest.NewRequest("GET", "/debug/rqlock/events", nil).WithContext(ctx))
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the stream goes on")
+	}
+}
+
+// TestLookedBefore: a look that comes too soon after another for a dump has the states of that.
+func TestLookedBefore(t *testing.T) {
+	s := newScene(t)
+	l := new(rqlock.Mutex)
+	s.hold(l)
+	s.wait(l)
+	var o lookout
+	goid.Fresh()
+	for range 2 {
+		if h := o.look().Waits[0].Holders[0]; h.State != "chan receive" || len(h.Stack) == 0 {
+			t.Errorf("the holder is %+v", h)
+		}
+		o.forget()
+	}
+}
+
 // TestWords: durations and numbers are said in words that people use.
 func TestWords(t *testing.T) {
 	for d, want := range map[time.Duration]string{
@@ -625,7 +658,7 @@ func TestWords(t *testing.T) {
 		t.Errorf("printable is %s", got)
 	}
 	var m markup
-	if m.add(`<a title="%s">%d %s</a>`, `"<&`, 7, raw("<b>")); m.String() != `<a title="&#34;&lt;&amp;">7 <b></a>` {
+	if m.add(`<a title="%s">%d %s</a>`, "\"<&\x00", 7, raw("<b>")); m.String() != `<a title="&#34;&lt;&amp;\x00">7 <b></a>` {
 		t.Errorf("markup is %s", m.String())
 	}
 }

@@ -101,7 +101,7 @@ func (p *painter) edges(m *markup) (around bool) {
 // closes reports whether the edge from a lock to its holder is in a cycle.
 func (p *painter) closes(l *lockNode, h *goroutineNode) bool {
 	for _, w := range l.waiters {
-		if w.cyclic && p.forest.next[w.id] == h.id {
+		if p.forest.next[w.id] == h.id {
 			return true
 		}
 	}
