@@ -143,16 +143,17 @@ func TestFold(t *testing.T) {
 // TestUnfoldMany: however many locks are unfolded, the rows are bounded.
 func TestUnfoldMany(t *testing.T) {
 	g := &rqlock.WaitGraph{}
+	const n = manyWaiters * 7 / 10
 	var unfold []uintptr
 	for l := range uintptr(5) {
 		unfold = append(unfold, 10+l)
-		for i := range uint64(manyWaiters) {
-			g.Waits = append(g.Waits, waitsFor(uint64(l)*manyWaiters+i+1, 10+l, 99_999))
+		for i := range uint64(n) {
+			g.Waits = append(g.Waits, waitsFor(uint64(l)*n+i+1, 10+l, 99_999))
 		}
 	}
 	p, _ := painted(g, unfold...)
 	p.forest.positions(t)
-	if n := p.forest.locks[1].waiters; !n[manyWaiters/2].placed {
+	if !p.forest.locks[1].waiters[n/2].placed {
 		t.Error("the second lock is not unfolded")
 	}
 	drawn := 0
