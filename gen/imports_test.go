@@ -59,11 +59,13 @@ var arrows = map[string][]string{
 
 	// The operator's view.
 	"rqlock/metrics": {"rqlock", "rqlock/internal/delays", "rqlock/internal/waiter"},
-	"rqlock/rqhttp":  {"rqlock", "rqlock/internal/delays", "rqlock/metrics"},
+	"rqlock/rqhttp":  {"rqlock", "rqlock/internal/delays", "rqlock/internal/events", "rqlock/metrics"},
+
+	"rqlock/examples/webserver": {"rqlock", "rqlock/rqhttp"},
 
 	// What tests a lock, or a program that uses one.
 	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
-	"rqlock/cmd/rqtorture":     {"rqlock/torture", "rqlock/internal/progress"},
+	"rqlock/cmd/rqtorture":     {"rqlock/rqhttp", "rqlock/torture", "rqlock/internal/progress"},
 	"rqlock/internal/progress": nil,
 	"rqlock/rqvet":             nil,
 	"rqlock/rqvet/golangci":    {"rqlock/rqvet"},
@@ -193,7 +195,7 @@ func TestUsersInherit(t *testing.T) {
 	t.Parallel()
 	var public []string
 	for _, pkg := range slices.Sorted(maps.Keys(arrows)) {
-		if pkg == "asm" || inside(pkg, "rqlock") && !strings.Contains(pkg, "/internal") && !inside(pkg, "rqlock/cmd") && !inside(pkg, "rqlock/rqvet") && pkg != "rqlock/metrics" && pkg != "rqlock/rqhttp" {
+		if pkg == "asm" || inside(pkg, "rqlock") && !strings.Contains(pkg, "/internal") && !inside(pkg, "rqlock/cmd") && !inside(pkg, "rqlock/rqvet") && !inside(pkg, "rqlock/examples") && pkg != "rqlock/metrics" && pkg != "rqlock/rqhttp" {
 			public = append(public, "./"+pkg)
 		}
 	}

@@ -390,3 +390,23 @@ func (e *TimeoutError) MarshalJSON() ([]byte, error) {
 		Unreported uint64 `json:"unreported"`
 	}{e.Error(), e.Wait, e.Stall, e.Waiters, e.Unreported})
 }
+
+// MarshalJSON returns {"error", "locks", "orders", "unreported"}, where locks and orders are
+// lists of two.
+func (e *OrderError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Error      string      `json:"error"`
+		Locks      [2]LockInfo `json:"locks"`
+		Orders     [2]Order    `json:"orders"`
+		Unreported uint64      `json:"unreported"`
+	}{e.Error(), e.Locks, e.Orders, e.Unreported})
+}
+
+// MarshalJSON returns {"goroutine", "first", "then"}, where first and then are stacks.
+func (o Order) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Goroutine uint64      `json:"goroutine"`
+		First     []frameJSON `json:"first"`
+		Then      []frameJSON `json:"then"`
+	}{o.Goroutine, framesJSON(o.First), framesJSON(o.Then)})
+}
