@@ -159,7 +159,11 @@ func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
 	id := fmt.Sprintf("g%d", n.id)
 	m.add(`<a id="%s" href="%s">`, id, p.q.with(func(q *query) { q.open = id })+"#panel")
 	m.add("<title>%s</title>", n.says())
-	box(m, n.position, class, 3, fmt.Sprintf("goroutine %d", n.id), callSite(stack), n.does())
+	name := fmt.Sprintf("goroutine %d", n.id)
+	if n.wait != nil && n.wait.Behind() != 0 {
+		name += fmt.Sprintf(", behind %d", n.wait.Behind())
+	}
+	box(m, n.position, class, 3, name, callSite(stack), n.does())
 	m.add("</a>")
 }
 
@@ -170,8 +174,6 @@ func (n *goroutineNode) does() string {
 		return holderDoes(n.holder)
 	case n.cyclic:
 		return "deadlock, waits " + words(w.For)
-	case w.Behind() != 0:
-		return fmt.Sprintf("to read, behind writer %d", w.Behind())
 	default:
 		return "waits" + how(w) + " " + words(w.For)
 	}
@@ -209,6 +211,9 @@ func holderDoes(h *rqlock.Holder) string {
 	verb := "holds"
 	if h.Read {
 		verb = "reads"
+	}
+	if h.For > 0 {
+		verb += " " + words(h.For)
 	}
 	switch h.State {
 	case "":

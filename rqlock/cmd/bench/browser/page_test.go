@@ -414,7 +414,7 @@ func TestPicture(t *testing.T) {
 	}
 	b := newTab(t, home+"debug/rqlock/")
 	b.do(chromedp.EmulateViewport(1100, 1000))
-	b.until("deadlocks and the pile-up are shown", has("#part-violations", "rqlock: deadlock: ")+" && "+has("#part-graph", "to read, behind writer")+" && "+has("#part-graph", "reads, select")+
+	b.until("deadlocks and the pile-up are shown", has("#part-violations", "rqlock: deadlock: ")+" && "+has("#part-graph", "waits to read,")+" && "+has("#part-graph", ", select")+
 		" && document.querySelectorAll('svg.graph rect.lock').length > 1", 40*time.Second)
 	raw := b.screenshot()
 	image, err := png.Decode(bytes.NewReader(raw))
