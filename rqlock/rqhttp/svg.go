@@ -137,18 +137,18 @@ func box(m *markup, at position, class string, round int, lines ...string) {
 }
 
 func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
-	class, stack := "goroutine", []runtime.Frame(nil)
+	class, site, read := "goroutine", "", false
 	if n.wait != nil {
-		stack = n.wait.Stack
-		if n.wait.Read {
-			class += " reader"
-		}
+		site, read = callSite(n.wait.Stack), n.wait.Read
 	} else {
 		class += " holder"
-		stack = n.holder.Stack
-		if n.holder.Read {
-			class += " reader"
+		site, read = callSite(n.holder.Stack), n.holder.Read
+		if n.holder.State == ended {
+			site = "no stack"
 		}
+	}
+	if read {
+		class += " reader"
 	}
 	if n.cyclic {
 		class += " cycle"
@@ -163,7 +163,7 @@ func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
 	if n.wait != nil && n.wait.Behind() != 0 {
 		name += fmt.Sprintf(", behind %d", n.wait.Behind())
 	}
-	box(m, n.position, class, 3, name, callSite(stack), n.does())
+	box(m, n.position, class, 3, name, site, n.does())
 	m.add("</a>")
 }
 
@@ -206,7 +206,9 @@ func (n *goroutineNode) says() string {
 	return s
 }
 
-// does says in a few words what a holder does.
+const ended = "ended" // see State of [rqlock.Holder]
+
+// holderDoes says in a few words what a holder does.
 func holderDoes(h *rqlock.Holder) string {
 	verb := "holds"
 	if h.Read {
@@ -218,8 +220,8 @@ func holderDoes(h *rqlock.Holder) string {
 	switch h.State {
 	case "":
 		return verb + ", not looked at yet"
-	case "ended":
-		return verb + ", but has ended"
+	case ended:
+		return "has ended with the lock held"
 	}
 	return verb + ", " + h.State
 }
