@@ -211,3 +211,12 @@ func TestCallSite(t *testing.T) {
 		}
 	}
 }
+
+// TestEndedHolder: a holder that has ended is said to have.
+func TestEndedHolder(t *testing.T) {
+	w := waitsFor(1, 10, 9)
+	w.Holders[0].State, w.Holders[0].For = "ended", time.Minute
+	if _, drawing := painted(&rqlock.WaitGraph{Waits: []rqlock.Wait{w}}); !strings.Contains(drawing, ">has ended with the lock held<") || !strings.Contains(drawing, ">no stack<") {
+		t.Errorf("drawn %s", drawing)
+	}
+}

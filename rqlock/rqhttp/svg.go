@@ -137,18 +137,18 @@ func box(m *markup, at position, class string, round int, lines ...string) {
 }
 
 func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
-	class, stack := "goroutine", []runtime.Frame(nil)
+	class, site, read := "goroutine", "", false
 	if n.wait != nil {
-		stack = n.wait.Stack
-		if n.wait.Read {
-			class += " reader"
-		}
+		site, read = callSite(n.wait.Stack), n.wait.Read
 	} else {
 		class += " holder"
-		stack = n.holder.Stack
-		if n.holder.Read {
-			class += " reader"
+		site, read = callSite(n.holder.Stack), n.holder.Read
+		if n.holder.State == ended {
+			site = "no stack"
 		}
+	}
+	if read {
+		class += " reader"
 	}
 	if n.cyclic {
 		class += " cycle"
@@ -159,7 +159,11 @@ func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
 	id := fmt.Sprintf("g%d", n.id)
 	m.add(`<a id="%s" href="%s">`, id, p.q.with(func(q *query) { q.open = id })+"#panel")
 	m.add("<title>%s</title>", n.says())
-	box(m, n.position, class, 3, fmt.Sprintf("goroutine %d", n.id), callSite(stack), n.does())
+	name := fmt.Sprintf("goroutine %d", n.id)
+	if n.wait != nil && n.wait.Behind() != 0 {
+		name += fmt.Sprintf(", behind %d", n.wait.Behind())
+	}
+	box(m, n.position, class, 3, name, site, n.does())
 	m.add("</a>")
 }
 
@@ -170,8 +174,6 @@ func (n *goroutineNode) does() string {
 		return holderDoes(n.holder)
 	case n.cyclic:
 		return "deadlock, waits " + words(w.For)
-	case w.Behind() != 0:
-		return fmt.Sprintf("to read, behind writer %d", w.Behind())
 	default:
 		return "waits" + how(w) + " " + words(w.For)
 	}
@@ -204,17 +206,22 @@ func (n *goroutineNode) says() string {
 	return s
 }
 
-// does says in a few words what a holder does.
+const ended = "ended" // see State of [rqlock.Holder]
+
+// holderDoes says in a few words what a holder does.
 func holderDoes(h *rqlock.Holder) string {
 	verb := "holds"
 	if h.Read {
 		verb = "reads"
 	}
+	if h.For > 0 {
+		verb += " " + words(h.For)
+	}
 	switch h.State {
 	case "":
 		return verb + ", not looked at yet"
-	case "ended":
-		return verb + ", but has ended"
+	case ended:
+		return "has ended with the lock held"
 	}
 	return verb + ", " + h.State
 }

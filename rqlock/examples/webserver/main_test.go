@@ -101,7 +101,7 @@ func TestExport(t *testing.T) {
 	all.Go(func() { said[0] = g.get(t.Context(), "/deposit") })
 	g.eventually("/debug/rqlock/text", "waits for RWMutex", "(*Bank).deposit")
 	all.Go(func() { said[1] = g.get(t.Context(), "/total") })
-	g.eventually("/debug/rqlock/", "Bank.book.mu", "read by 1 goroutine", "reads, select", "waits to write,", "to read, behind writer")
+	g.eventually("/debug/rqlock/", "Bank.book.mu", "read by 1 goroutine", ">reads ", ", select", "waits to write,", "waits to read,", ", behind ")
 	leave()
 	all.Wait()
 	for i, s := range said {

@@ -398,7 +398,7 @@ func TestPicture(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "github.com/rqlock/rqlock/rqlock/examples/webserver").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	cmd := exec.Command(program, "-http", "127.0.0.1:0")
+	cmd := exec.Command(program, "-http", "127.0.0.1:0", "-visitors", "0")
 	out, err := cmd.StdoutPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -412,10 +412,43 @@ func TestPicture(t *testing.T) {
 	if !strings.HasPrefix(home, "http://") {
 		t.Fatalf("it says %q", home)
 	}
+	s, ctx := newScene(t)
+	visit := func(path string) {
+		s.all.Go(func() {
+			request, err := http.NewRequestWithContext(ctx, "GET", home+path, nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if answer, err := http.DefaultClient.Do(request); err == nil { // or the visitor has left
+				answer.Body.Close()
+			}
+		})
+	}
 	b := newTab(t, home+"debug/rqlock/")
 	b.do(chromedp.EmulateViewport(1100, 1000))
-	b.until("deadlocks and the pile-up are shown", has("#part-violations", "rqlock: deadlock: ")+" && "+has("#part-graph", "to read, behind writer")+" && "+has("#part-graph", "reads, select")+
-		" && document.querySelectorAll('svg.graph rect.lock').length > 1", 40*time.Second)
+	// Visitors come until each bug is to be seen.
+	for _, bug := range []struct {
+		paths []string
+		shows string
+	}{
+		{[]string{"transfer", "back"}, has("#part-violations", "rqlock: deadlock: ")},
+		{[]string{"export"}, "true"},
+		{[]string{"deposit", "import"}, has("#part-graph", "waits to write,") + " && " + has("#part-graph", ", select")},
+		{[]string{"import", "total"}, has("#part-graph", "waits to read,") + " && " + has("#part-graph", "imports.mu")},
+	} {
+		for start := time.Now(); ; time.Sleep(250 * time.Millisecond) {
+			for _, path := range bug.paths {
+				visit(path)
+			}
+			if eval[bool](b, "!!("+bug.shows+")") {
+				break
+			}
+			if time.Since(start) > 2*soon {
+				t.Fatalf("visitors of %s see: %s", bug.paths, b.text("body"))
+			}
+		}
+	}
 	raw := b.screenshot()
 	image, err := png.Decode(bytes.NewReader(raw))
 	must(t, err)
