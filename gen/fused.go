@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/engine"
 	"github.com/rqlock/rqlock/gen/golang"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -68,29 +69,27 @@ var fused = map[string][]emit.Fused{
 }
 
 // renderLocks makes the generated files of the packages that build a lock.
-func (o *options) renderLocks(t tree) error {
+func renderLocks(t engine.Table, files map[string][]byte) error {
 	for dir, paths := range fused {
-		if err := o.renderFused(t, dir, paths); err != nil {
+		if err := renderFused(t, files, dir, paths); err != nil {
 			return err
 		}
 	}
-	tests, err := golang.ScenarioFile(&golang.Config{Pkg: ownLock}, scenarios)
-	t.add(ownLock, tests)
+	tests, err := golang.ScenarioFile(&golang.Config{Pkg: ownLock, Source: t.Source}, scenarios)
+	add(files, ownLock, tests)
 	return err
 }
 
 // renderFused makes the fast paths of the lock in dir.
-func (o *options) renderFused(t tree, dir string, paths []emit.Fused) error {
-	config := &golang.Config{Pkg: filepath.Base(dir)}
-	for _, a := range o.arches {
-		src, err := a.AssembleFused(paths, o.layout)
+func renderFused(t engine.Table, files map[string][]byte, dir string, paths []emit.Fused) error {
+	for _, a := range t.Archs {
+		src, err := a.AssembleFused(paths, &t.Words[0], t.Source)
 		if err != nil {
 			return err
 		}
-		t[filepath.Join(dir, "zfused_"+a.Backend.Arch+".s")] = src
-		config.Archs = append(config.Archs, a.Arch)
+		files[filepath.Join(dir, "zfused_"+a.Name+".s")] = src
 	}
-	files, err := golang.FusedFiles(config, paths)
-	t.add(dir, files)
+	inGo, err := golang.FusedFiles(&golang.Config{Pkg: filepath.Base(dir), Source: t.Source, Archs: t.Archs}, paths)
+	add(files, dir, inGo)
 	return err
 }

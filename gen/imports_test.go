@@ -18,7 +18,8 @@ var arrows = map[string][]string{
 	"templates": nil,
 
 	// The generator.
-	"gen":              {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
+	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec"},
+	"gen/engine":       {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/spec", "templates"},
 	"gen/spec":         nil,
 	"gen/emit":         {"gen/spec"},
 	"gen/amd64":        {"gen/emit", "gen/spec"},
@@ -110,7 +111,7 @@ var twins = []string{
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
 	"rqlock/rqhttp":        {"rqlock/internal/goid"},
-	"gen":                  {"gen/audit"},
+	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/spec"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
 

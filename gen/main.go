@@ -23,6 +23,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 func main() {
@@ -39,9 +42,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "gen: %v\n", err)
 		return 2
 	}
-	if err := opts.action(opts, stdout); err != nil {
-		fmt.Fprintf(stderr, "gen: %v\n", err)
-		return 1
+	if opts.table.Dir == "" && !slices.Contains(opts.rest, "-list") {
+		if err := checkOwn(); err != nil {
+			fmt.Fprintf(stderr, "gen: %v\n", err)
+			return 1
+		}
+		opts.table = own()
 	}
-	return 0
+	if opts.table.Package == "" && opts.table.Dir == "" {
+		opts.table.Package = ownPackage // to list it
+	}
+	return engine.Run(opts.table, opts.rest, stdout, stderr)
 }

@@ -91,7 +91,7 @@ const ownerOffset = 8
 // After that come either the store of the owner, or the store that gives back the
 // lock.
 func (c *checker) wantLockFast() []want {
-	locked, pending := c.layout.Locked, c.layout.Pending
+	locked, pending := c.row.On.Get("locked"), c.row.On.Get("pending")
 	open := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
 	return []want{
 		{param: "w", class: update, form: exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
@@ -107,7 +107,7 @@ func (c *checker) wantLockFast() []want {
 // wantUnlockFast wants a prefetch, and a load of the owner. If that is the current
 // goroutine, the owner is cleared, and then locked.
 func (c *checker) wantUnlockFast() []want {
-	locked := c.layout.Locked
+	locked := c.row.On.Get("locked")
 	return []want{
 		{param: "w", class: prefetch, order: spec.Relaxed},
 		{param: "w", class: load, bits: 64, off: ownerOffset, order: spec.Relaxed},
@@ -212,22 +212,22 @@ func (c *checker) wantWriteUnlock() []want {
 // wantField wants an operation on a field. If the field is no object of its own, that
 // is a compare-and-exchange of the word, and a load may precede it.
 func (c *checker) wantField(f form) []want {
-	field, _ := c.layout.Field(c.row.Field)
+	field, _ := c.row.On.Field(c.row.Field)
 	if bits := field.Native(); bits != 0 {
 		return []want{{param: "val", class: update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
 	}
 	return []want{
-		{param: "val", class: update, form: compare, bits: 32, order: c.row.Order, retry: true},
-		{param: "val", class: load, bits: 32, order: spec.Relaxed, option: true},
+		{param: "val", class: update, form: compare, bits: c.row.On.Bits, order: c.row.Order, retry: true},
+		{param: "val", class: load, bits: c.row.On.Bits, order: spec.Relaxed, option: true},
 	}
 }
 
 // wantSetBit wants a modification of the word. On amd64 that returns one bit only, and
 // a load after it the others.
 func (c *checker) wantSetBit() []want {
-	set := []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+	set := []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
 	if c.arch.tso {
-		set = append(set, want{param: "val", class: load, bits: 32, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
+		set = append(set, want{param: "val", class: load, bits: c.row.On.Bits, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
 	}
 	return set
 }
@@ -235,12 +235,12 @@ func (c *checker) wantSetBit() []want {
 // wantStoreFields wants one store if the fields are an object of their own, or else a
 // modification of the word.
 func (c *checker) wantStoreFields() []want {
-	to, _ := c.layout.Stored(c.row.Set)
+	to, _ := c.row.On.Stored(c.row.Set)
 	if bits := to.Native(); bits != 0 {
 		return []want{{param: "val", class: store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: int64(to.Value)}}}
 	}
-	return []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+	return []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
 }
 
 // checkAccesses compares the live accesses through parameters with the wants.

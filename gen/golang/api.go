@@ -61,12 +61,16 @@ func (c *Config) condLoad(f *jen.File, r *spec.Row) {
 // happens-before edges that assembly hides from it.
 func (c *Config) announced(r *spec.Row) []jen.Code {
 	call := forward(jen.Id(r.Impl()), r)
+	announces := c.hidden(r) || r.Bits() == 64 // sync/atomic announces the first half only
 	var body []jen.Code
-	if c.hidden(r) && r.Order.Releases() && r.Op != spec.ReadLock && r.Op != spec.WriteLock { // those publish no section
+	if announces && r.Releases() && r.Op != spec.ReadLock && r.Op != spec.WriteLock { // those publish no section
 		body = append(body, releaseEdge(r))
 	}
-	if !c.hidden(r) || !r.Order.Acquires() {
+	if !announces || !r.Acquires() {
 		return append(body, returned(call, r))
+	}
+	if len(r.Results()) == 0 {
+		return append(body, call, acquireEdge(r))
 	}
 	result := r.Results()[0].Name
 	if r.Op == spec.CondLoad { // the value that the detector orders is the one to return
@@ -92,6 +96,10 @@ func (c *Config) hidden(r *spec.Row) bool {
 // the current goroutine the owner or a reader, or end that.
 func releaseEdge(r *spec.Row) jen.Code {
 	cond, object := jen.Id("raceEnabled"), jen.Id(r.Params()[0].Name)
+	release := "raceReleaseMerge"
+	if r.Bits() == 64 {
+		release = "raceReleaseMergeWide"
+	}
 	switch r.Op {
 	case spec.UnlockFast:
 		cond.Op("&&").Id("raceOwns").Call(wordField("Owner"))
@@ -101,7 +109,7 @@ func releaseEdge(r *spec.Row) jen.Code {
 		cond.Op("&&").Id("raceReads").Call(jen.Id("w"), jen.Id("t"))
 		object = readersReleased()
 	}
-	return jen.If(cond).Block(jen.Id("raceReleaseMerge").Call(jen.Qual("unsafe", "Pointer").Call(object)))
+	return jen.If(cond).Block(jen.Id(release).Call(jen.Qual("unsafe", "Pointer").Call(object)))
 }
 
 // readersReleased is the object that readers release, and writers alone acquire. A reader
@@ -114,8 +122,11 @@ func acquireEdge(r *spec.Row) jen.Code {
 	cond := jen.Id("raceEnabled")
 	object := r.Params()[0]
 	acquire := "raceAcquireWord"
-	if object.Type == "*uint8" || object.Type == "*uint16" {
+	switch r.Bits() {
+	case 8, 16:
 		acquire = "raceAcquire"
+	case 64:
+		acquire = "raceAcquireWide"
 	}
 	acquires := []jen.Code{jen.Id(acquire).Call(pointer(object.Name))}
 	switch {
@@ -124,8 +135,13 @@ func acquireEdge(r *spec.Row) jen.Code {
 	case r.Op == spec.WriteLock:
 		cond.Op("&&").Id("rest").Op("!=").Id("WriteRefused")
 		acquires = append(acquires, jen.Id(acquire).Call(jen.Qual("unsafe", "Pointer").Call(readersReleased())))
+	case len(r.Results()) == 0:
 	case r.Results()[0].Name == "ok":
 		cond.Op("&&").Id("ok")
+	case r.Op == spec.CmpxchgOld:
+		cond.Op("&&").Id("found").Op("==").Id("old")
+	case r.Op == spec.CmpxchgFieldOld:
+		cond.Op("&&").Parens(jen.Id("found").Op("^").Id("old")).Op("&").Add(maskOf(r, r.Field)).Op("==").Lit(0)
 	}
 	return jen.If(cond).Block(acquires...)
 }
