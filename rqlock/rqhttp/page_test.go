@@ -572,6 +572,12 @@ func TestLooked(t *testing.T) {
 	if text := paint(second, query{open: "g2"}).panel(); !strings.Contains(text, "State: select, 10 seconds ago.") {
 		t.Errorf("got %s", text)
 	}
+	late := holder("")
+	late.Waits[0].Holders[0].For = 9 * time.Second // it held the lock later
+	late.remember(first.looked)
+	if text := paint(late, query{open: "g2"}).panel(); !strings.Contains(text, "was not looked at yet") {
+		t.Errorf("got %s", text)
+	}
 	third := holder("")
 	third.at = third.at.Add(keepLooked)
 	third.remember(second.looked)
@@ -626,6 +632,7 @@ func TestLookedBefore(t *testing.T) {
 	l := new(rqlock.Mutex)
 	s.hold(l)
 	s.wait(l)
+	watched()
 	var o lookout
 	goid.Fresh()
 	for range 2 {
