@@ -107,8 +107,8 @@ func TestIndex(t *testing.T) {
 	waiter, holder := g.Waits[0].Goroutine, g.Waits[0].Holders[0].Goroutine
 	page := index(t, "")
 	for _, want := range []string{
-		"<title>rqlock: 1 goroutine waits</title>", ">Server.mu<", ">Mutex, held<", ">1 waiter<", fmt.Sprintf(">goroutine %d<", waiter), fmt.Sprintf(">goroutine %d<", holder),
-		">holds ", ", chan receive<", fmt.Sprintf(`id="g%d" href="?open=g%d#panel"`, waiter, waiter), "rqhttp.holdsOverAChannel:", "rqhttp.waitsForIt:", "goroutines that wait",
+		"<title>rqlock: 1 goroutine waits</title>", ">Server.mu<", ">Mutex, held<", ">1 waiter<", fmt.Sprintf(">goroutine %d<", waiter), fmt.Sprintf(">goroutine %d (chan receive)<", holder),
+		">holds ", fmt.Sprintf(`id="g%d" href="?open=g%d#panel"`, waiter, waiter), "rqhttp.holdsOverAChannel:", "rqhttp.waitsForIt:", "goroutines that wait",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
@@ -150,7 +150,7 @@ func TestReadersWriters(t *testing.T) {
 			t.Fatalf("nobody is behind the writer: %s", page)
 		}
 	}
-	for _, want := range []string{`class="goroutine reader"`, `class="goroutine"`, ">RWMutex, read by 2 goroutines<", ">waits to write, ", ">reads ", ", chan receive<"} {
+	for _, want := range []string{`class="goroutine reader"`, `class="goroutine"`, ">RWMutex, read by 2 goroutines<", ">waits to write, ", ">reads ", " (chan receive)<"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
