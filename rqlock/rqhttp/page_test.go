@@ -56,6 +56,10 @@ func (o *lookout) forget() {
 // TestPolicy: the page allows nothing that it does not need, and needs nothing of other hosts, nor
 // a script or a style within it.
 func TestPolicy(t *testing.T) {
+	violations.mu.Lock()
+	violations.list = nil // names of locks in it, as text, may look like what is sought
+	violations.mu.Unlock()
+	live.forget()
 	rec := httptest.NewRecorder()
 	Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/debug/rqlock/", nil))
 	want := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -170,7 +174,7 @@ func TestPageNames(t *testing.T) {
 		l.SetName(name)
 		s.hold(l)
 		s.wait(l)
-		before := len(violations.all())
+		before, began := len(violations.all()), time.Now()
 		done := make(chan error)
 		go func() { done <- l.LockTimeout(time.Millisecond) }()
 		if err := <-done; !errors.Is(err, rqlock.ErrTimeout) {
@@ -192,7 +196,7 @@ func TestPageNames(t *testing.T) {
 			body, _, _ = strings.Cut(body, "</main>")
 			wellFormed(t, body)
 		}
-		if len(all) != min(before+1, mostViolations) {
+		if len(all) < before || all[0].at.Before(began) {
 			t.Errorf("%.20q: %d violations, and %d before", name, len(all), before)
 		}
 		close(s.end)
