@@ -154,7 +154,7 @@ func TestReadersWriters(t *testing.T) {
 			t.Fatalf("nobody is behind the writer: %s", page)
 		}
 	}
-	for _, want := range []string{`class="goroutine reader"`, `class="goroutine"`, ">RWMutex, read by 2 goroutines<", ">waits to write, ", ">reads ", " (chan receive)<"} {
+	for _, want := range []string{`class="goroutine reader"`, `class="goroutine"`, ">RWMutex, read by 2 goroutines<", ">waits to write, ", ">reads", " (chan receive)<"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}

@@ -114,7 +114,7 @@ func TestExport(t *testing.T) {
 		}
 		break
 	}
-	g.eventually("/debug/rqlock/", "Bank.book.mu", "read by 1 goroutine", ">reads ", " (select)", "waits to write,", "waits to read,", ", behind ")
+	g.eventually("/debug/rqlock/", "Bank.book.mu", "read by 1 goroutine", ">reads", " (select)", "waits to write,", "waits to read,", ", behind ")
 	leave()
 	for range 2 {
 		if said := <-done; said != "done\n" {
