@@ -216,7 +216,7 @@ func TestCallSite(t *testing.T) {
 func TestEndedHolder(t *testing.T) {
 	w := waitsFor(1, 10, 9)
 	w.Holders[0].State, w.Holders[0].For = "ended", time.Minute
-	if _, drawing := painted(&rqlock.WaitGraph{Waits: []rqlock.Wait{w}}); !strings.Contains(drawing, ">has ended with the lock held<") || !strings.Contains(drawing, ">no stack<") {
+	if _, drawing := painted(&rqlock.WaitGraph{Waits: []rqlock.Wait{w}}); !strings.Contains(drawing, ">goroutine 9 (ended)<") || !strings.Contains(drawing, ">holds 60 seconds<") || !strings.Contains(drawing, ">no stack<") {
 		t.Errorf("drawn %s", drawing)
 	}
 }

@@ -76,7 +76,8 @@ func (l *look) remember(before map[uint64]lookedAt) {
 				}
 				continue
 			}
-			if known, ok := before[h.Goroutine]; ok && l.at.Sub(known.at) < keepLooked {
+			known, ok := before[h.Goroutine]
+			if ago := l.at.Sub(known.at); ok && ago < keepLooked && (h.For == 0 || ago <= h.For) { // it held the lock then
 				l.looked[h.Goroutine] = known
 				h.State, h.Stack = known.state, known.stack
 			}

@@ -159,12 +159,19 @@ func (p *painter) goroutineBox(m *markup, n *goroutineNode) {
 	id := fmt.Sprintf("g%d", n.id)
 	m.add(`<a id="%s" href="%s">`, id, p.q.with(func(q *query) { q.open = id })+"#panel")
 	m.add("<title>%s</title>", n.says())
+	box(m, n.position, class, 3, n.name(), site, n.does())
+	m.add("</a>")
+}
+
+// name is what a goroutine is called, with its state, or behind whom it is.
+func (n *goroutineNode) name() string {
 	name := fmt.Sprintf("goroutine %d", n.id)
-	if n.wait != nil && n.wait.Behind() != 0 {
+	if n.wait == nil && n.holder.State != "" {
+		name += " (" + n.holder.State + ")"
+	} else if n.wait != nil && n.wait.Behind() != 0 {
 		name += fmt.Sprintf(", behind %d", n.wait.Behind())
 	}
-	box(m, n.position, class, 3, name, site, n.does())
-	m.add("</a>")
+	return name
 }
 
 // does says in a few words what a goroutine does.
@@ -192,11 +199,10 @@ func how(w *rqlock.Wait) string {
 
 // says is a sentence about a goroutine, for those who do not see the drawing.
 func (n *goroutineNode) says() string {
-	s := fmt.Sprintf("goroutine %d ", n.id)
 	if n.wait == nil {
-		return s + holderDoes(n.holder)
+		return n.name() + " " + holderDoes(n.holder)
 	}
-	s += fmt.Sprintf("waits%s %s for %s %v", how(n.wait), words(n.wait.For), n.wait.Lock.Kind, n.wait.Lock)
+	s := fmt.Sprintf("goroutine %d waits%s %s for %s %v", n.id, how(n.wait), words(n.wait.For), n.wait.Lock.Kind, n.wait.Lock)
 	if n.cyclic {
 		s += ", in a deadlock"
 	}
@@ -217,13 +223,7 @@ func holderDoes(h *rqlock.Holder) string {
 	if h.For > 0 {
 		verb += " " + words(h.For)
 	}
-	switch h.State {
-	case "":
-		return verb + ", not looked at yet"
-	case ended:
-		return "has ended with the lock held"
-	}
-	return verb + ", " + h.State
+	return verb
 }
 
 func (p *painter) lockBox(m *markup, l *lockNode) {

@@ -434,7 +434,7 @@ func TestPicture(t *testing.T) {
 	}{
 		{[]string{"transfer", "back"}, has("#part-violations", "rqlock: deadlock: ")},
 		{[]string{"export"}, "true"},
-		{[]string{"deposit", "import"}, has("#part-graph", "waits to write,") + " && " + has("#part-graph", ", select")},
+		{[]string{"deposit", "import"}, has("#part-graph", "waits to write,") + " && " + has("#part-graph", " (select)")},
 		{[]string{"import", "total"}, has("#part-graph", "waits to read,") + " && " + has("#part-graph", "imports.mu")},
 	} {
 		for start := time.Now(); ; time.Sleep(250 * time.Millisecond) {
