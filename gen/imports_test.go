@@ -109,6 +109,7 @@ var twins = []string{
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
 	"rqlock/rqhttp":        {"rqlock/internal/goid"},
+	"gen/engine":           {"gen/audit"},
 	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/spec"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
