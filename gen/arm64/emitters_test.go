@@ -121,10 +121,10 @@ func TestFinish(t *testing.T) {
 TEXT ·lsePath(SB), NOSPLIT, $0-1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R0
-	CBZW  R0, llsc
+	CBZW R0, llsc
 #endif
-	MOVD  $0x01, R0
-	MOVB  R0, lse+0(FP)
+	MOVD $0x01, R0
+	MOVB R0, lse+0(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -144,7 +144,7 @@ func TestAssembles(t *testing.T) {
 	for n, l := range layouts {
 		for _, version := range []string{"v8.0", "v8.1"} {
 			t.Run(l.Layout+"/"+version, func(t *testing.T) {
-				if testing.Short() && (l != layouts[1] || version != "v8.0") {
+				if testing.Short() && version != "v8.0" || l != layouts[1] && os.Getenv("RQLOCK_LONG") == "" {
 					t.Skip("runs the toolchain")
 				}
 				t.Parallel()

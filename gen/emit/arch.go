@@ -213,12 +213,18 @@ func (a *Arch) print(fns []*Func, source string, when buildtags.Constraints) ([]
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Name, err)
 	}
-	src = insertDocs(src, fns)
+	src = insertDocs(unpadded(src), fns)
 	if a.Finish != nil {
 		src = a.Finish(src)
 	}
 	return src, nil
 }
+
+var padding = regexp.MustCompile(`(?m)^(\t[A-Z][A-Z0-9]*) +`)
+
+// unpadded puts one space behind each opcode. avo pads them to the longest one of a block,
+// so that a change of one instruction would change its neighbours.
+func unpadded(src []byte) []byte { return padding.ReplaceAll(src, []byte("$1 ")) }
 
 // The builds with assembly use the gc toolchain in a version that is known to keep
 // goroutine ids at GoidOffset, and the tag purego does not ask for the portable twin.
