@@ -202,7 +202,7 @@ func exclusives(code []uint32) (loads, stores int) {
 func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
 	var decls bytes.Buffer
 	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\ntype Owned struct {\n\tOwner uint64\n\tTail, Sleeper uint32\n}\n\ntype RWOwned struct{}\n\ntype ReaderTable struct{}\n\n")
-	for _, h := range Arch.Helpers {
+	for _, h := range Arch.AllHelpers() {
 		fmt.Fprintf(&decls, "func %s%s\n", h.Name, strings.TrimPrefix(h.Sig, "func"))
 	}
 	for _, r := range rows {
