@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"templates": nil,
 
 	// The generator.
-	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec"},
+	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
 	"gen/engine":       {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/spec", "templates"},
 	"gen/spec":         nil,
 	"gen/emit":         {"gen/spec"},

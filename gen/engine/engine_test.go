@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/engine"
+	"github.com/rqlock/rqlock/gen/spec"
 )
 
 // ticket is a small table of words and rows of one's own.
@@ -290,6 +292,19 @@ func TestOneLine(t *testing.T) {
 		}
 		if want := map[string]int{"zprims_amd64.s": 1, "zprimitives.md": 1}[path]; len(was) != len(is) || differ != want {
 			t.Errorf("%s: %d lines differ, want %d", path, differ, want)
+		}
+	}
+}
+
+// TestOps checks that each operation has its constant here.
+func TestOps(t *testing.T) {
+	src, err := os.ReadFile("ops.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range spec.Ops() {
+		if name := op.Constant(); !regexp.MustCompile(`(?m)^\t` + name + ` += spec\.` + name + `\b`).Match(src) {
+			t.Errorf("operation %s has no constant %s", op, name)
 		}
 	}
 }
