@@ -49,13 +49,8 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString(`usage: gen -out DIR [flags]
 
-Gen writes a Go package with the primitives that locks are made of. To do so in go generate:
-
-	go get -tool github.com/rqlock/rqlock/gen
-
-and in a file of the package
-
-	//go:generate go tool gen -out . -pkg mylock
+Gen writes a Go package with the primitives that rqlock is made of. For words and rows of one's own
+there is package github.com/rqlock/rqlock/gen/engine.
 
 `)
 	fs, _ := newFlagSet()

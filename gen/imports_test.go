@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"templates": nil,
 
 	// The generator.
-	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec"},
+	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
 	"gen/engine":       {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/spec", "templates"},
 	"gen/spec":         nil,
 	"gen/emit":         {"gen/spec"},
@@ -111,6 +111,7 @@ var twins = []string{
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
 	"rqlock/rqhttp":        {"rqlock/internal/goid"},
+	"gen/engine":           {"gen/audit"},
 	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/spec"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }

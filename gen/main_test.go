@@ -190,6 +190,30 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// TestForeign checks that go generate does the same for whoever builds for another machine,
+// or with other flags, or in a workspace.
+func TestForeign(t *testing.T) {
+	top, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := filepath.Join(t.TempDir(), "go.work")
+	writeFile(t, work, "go 1.25.0\n\nuse "+top+"\n")
+	foreign := []string{"GOOS=plan9", "GOARCH=arm64", "GOFLAGS=-tags=purego", "GOWORK=" + work}
+	out, err := command(t, "..", append(foreign, "go", "generate", "-n", ".")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("go generate runs %q", lines)
+	}
+	line := append(slices.Clone(foreign), strings.Fields(lines[0])...)
+	if out, err := command(t, "..", append(line, "-check")...).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", lines[0], err, out)
+	}
+}
+
 // TestLifeOfAPackage generates a package, spoils it, and checks that -check, -diff
 // and a second run find and mend the damage.
 func TestLifeOfAPackage(t *testing.T) {

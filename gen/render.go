@@ -32,6 +32,11 @@ func own() engine.Table {
 		}
 		files[filepath.Join(ownDocs, page)] = files[filepath.Join(ownPackage, page)]
 		delete(files, filepath.Join(ownPackage, page))
+		families, err := renderFamilies(t)
+		if err != nil {
+			return err
+		}
+		files[filepath.Join(ownDocs, familiesPage)] = families
 		return renderModel(t, files)
 	}
 	return t

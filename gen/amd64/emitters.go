@@ -56,12 +56,6 @@ var Arch = &emit.Arch{
 	},
 	NilError: nilError,
 	Return:   ret,
-	Helpers: []emit.Helper{{
-		Name: "emptyCall",
-		Sig:  "func()",
-		Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
-		Emit: func(f *emit.Func) { ret(f) },
-	}},
 }
 
 // inlines reports what the compiler does as well. A store is an XCHG to it, which costs

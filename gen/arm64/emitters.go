@@ -81,12 +81,6 @@ var Arch = &emit.Arch{
 	Return:   ret,
 	Helpers: []emit.Helper{
 		{
-			Name: "emptyCall",
-			Sig:  "func()",
-			Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
-			Emit: func(f *emit.Func) { ret(f) },
-		},
-		{
 			Name: "lsePath",
 			Sig:  "func() (lse bool)",
 			Doc:  []string{"lsePath reports whether the LSE bodies run, or else LL/SC. It chooses as every primitive does."},

@@ -45,20 +45,26 @@ func (p prior) String() string {
 // wants lists the accesses of a row.
 func (c *checker) wants() []want {
 	r := c.row
+	if _, ok := spec.Updates[r.Op]; ok {
+		return c.wantUpdate()
+	}
 	switch r.Op {
 	case spec.Load:
 		return []want{{param: "p", class: load, bits: r.Width, order: r.Order}}
 	case spec.CondLoad:
 		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
 	case spec.Store:
+		if c.exchanges() {
+			return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
+		}
 		return []want{{param: "p", class: store, bits: r.Width, order: r.Order}}
 	case spec.Xchg:
 		return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
-	case spec.Cmpxchg:
+	case spec.Cmpxchg, spec.CmpxchgOld:
 		return []want{{param: "p", class: update, form: compare, bits: r.Width, order: r.Order}}
 	case spec.XchgField:
 		return c.wantField(exchange)
-	case spec.CmpxchgField:
+	case spec.CmpxchgField, spec.CmpxchgFieldOld:
 		return c.wantField(compare)
 	case spec.FetchSetBit:
 		return c.wantSetBit()
@@ -216,10 +222,38 @@ func (c *checker) wantField(f form) []want {
 	if bits := field.Native(); bits != 0 {
 		return []want{{param: "val", class: update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
 	}
+	return c.wantLoop("val", c.row.On.Bits, 0)
+}
+
+// wantLoop wants a compare-and-exchange that is tried again, and a load before it.
+func (c *checker) wantLoop(param string, bits int, off int64) []want {
 	return []want{
-		{param: "val", class: update, form: compare, bits: c.row.On.Bits, order: c.row.Order, retry: true},
-		{param: "val", class: load, bits: c.row.On.Bits, order: spec.Relaxed, option: true},
+		{param: param, class: update, form: compare, bits: bits, off: off, order: c.row.Order, retry: true},
+		{param: param, class: load, bits: bits, off: off, order: spec.Relaxed, option: true},
 	}
+}
+
+// exchanges reports whether a store takes an exchange: on amd64, a plain move is not
+// sequentially consistent.
+func (c *checker) exchanges() bool { return c.arch.tso && c.row.Order == spec.SeqCst }
+
+// wantUpdate wants one modification of the object, or of the field's word. It is a loop
+// where no instruction does it: if a sum must not leave its field, and on amd64 if a bit
+// operation returns what was there.
+func (c *checker) wantUpdate() []want {
+	u, param, bits, off, loop := spec.Updates[c.row.Op], "p", c.row.Width, int64(0), false
+	carries := u.Verb == "add" || u.Verb == "sub"
+	if u.Field {
+		field, _ := c.row.On.Field(c.row.Field)
+		param, bits = "val", field.Native()
+		if off = int64(field.Offset()); bits == 0 {
+			bits, off, loop = c.row.On.Bits, 0, carries && field.Top() < c.row.On.Bits-1
+		}
+	}
+	if loop || c.arch.tso && u.Fetch && !carries {
+		return c.wantLoop(param, bits, off)
+	}
+	return []want{{param: param, class: update, form: modify, bits: bits, off: off, order: c.row.Order}}
 }
 
 // wantSetBit wants a modification of the word. On amd64 that returns one bit only, and
@@ -236,7 +270,9 @@ func (c *checker) wantSetBit() []want {
 // modification of the word.
 func (c *checker) wantStoreFields() []want {
 	to, _ := c.row.On.Stored(c.row.Set)
-	if bits := to.Native(); bits != 0 {
+	if bits := to.Native(); bits != 0 && c.exchanges() {
+		return []want{{param: "val", class: update, form: exchange, bits: bits, off: int64(to.Offset()), order: c.row.Order}}
+	} else if bits != 0 {
 		return []want{{param: "val", class: store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: int64(to.Value)}}}
 	}

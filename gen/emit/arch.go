@@ -41,7 +41,7 @@ type Arch struct {
 	Fused    map[spec.Op]FusedEmitter
 	NilError func(f *Func) // stores a nil error as the result
 	Return   func(f *Func)
-	Helpers  []Helper // functions that every file of the architecture has
+	Helpers  []Helper // functions that every file of the architecture has, besides emptyCall
 	Compile  pass.Interface
 	// Finish rewrites the printed file where avo has no notation (nil = not needed).
 	Finish func([]byte) []byte
@@ -147,6 +147,16 @@ type Helper struct {
 	Emit      func(f *Func)
 }
 
+// AllHelpers returns the helpers of the architecture with that of all architectures.
+func (a *Arch) AllHelpers() []Helper {
+	return append([]Helper{{
+		Name: "emptyCall",
+		Sig:  "func()",
+		Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
+		Emit: a.Return,
+	}}, a.Helpers...)
+}
+
 // Listing is a row's instruction sequence, as -list shows it.
 type Listing map[string][]string
 
@@ -154,7 +164,7 @@ type Listing map[string][]string
 // architecture does not implement with sync/atomic.
 func (a *Arch) Assemble(rows []*spec.Row, source string) ([]byte, Listing, error) {
 	var fns []*Func
-	for _, h := range a.Helpers {
+	for _, h := range a.AllHelpers() {
 		f := NewFunc(h.Name, h.Sig, h.Doc)
 		h.Emit(f)
 		fns = append(fns, f)
@@ -213,12 +223,18 @@ func (a *Arch) print(fns []*Func, source string, when buildtags.Constraints) ([]
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", a.Name, err)
 	}
-	src = insertDocs(src, fns)
+	src = insertDocs(unpadded(src), fns)
 	if a.Finish != nil {
 		src = a.Finish(src)
 	}
 	return src, nil
 }
+
+var padding = regexp.MustCompile(`(?m)^(\t[A-Z][A-Z0-9]*) +`)
+
+// unpadded puts one space behind each opcode. avo pads them to the longest one of a block,
+// so that a change of one instruction would change its neighbours.
+func unpadded(src []byte) []byte { return padding.ReplaceAll(src, []byte("$1 ")) }
 
 // The builds with assembly use the gc toolchain in a version that is known to keep
 // goroutine ids at GoidOffset, and the tag purego does not ask for the portable twin.

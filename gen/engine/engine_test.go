@@ -2,13 +2,20 @@ package engine_test
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/mmcloughlin/avo/ir"
+	"github.com/mmcloughlin/avo/operand"
+
+	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/engine"
+	"github.com/rqlock/rqlock/gen/spec"
 )
 
 // ticket is a small table of words and rows of one's own.
@@ -252,6 +259,52 @@ func TestFlags(t *testing.T) {
 		}
 		if have := names(t, dir); have != nil {
 			t.Errorf("%q has written %q", tt.args, have)
+		}
+	}
+}
+
+// TestOneLine emits a longer opcode in one function, and checks that one line differs in
+// the assembly, and none elsewhere but in the list of instructions.
+func TestOneLine(t *testing.T) {
+	files := map[string]map[string][]byte{}
+	for _, opcode := range []string{"PAUSE", "PAUSEFORLONGER"} {
+		changed := *engine.AMD64
+		changed.Emitters = maps.Clone(changed.Emitters)
+		load := changed.Emitters[engine.Load]
+		changed.Emitters[engine.Load] = func(f *emit.Func, r *engine.Row) {
+			f.Add(&ir.Instruction{Opcode: opcode, Operands: []operand.Op{operand.U8(1)}}, nil)
+			load(f, r)
+		}
+		x := ticket()
+		x.Archs = []*engine.Arch{&changed, engine.ARM64}
+		var err error
+		if files[opcode], err = x.Files(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for path, src := range files["PAUSE"] {
+		was, is := strings.Split(string(src), "\n"), strings.Split(string(files["PAUSEFORLONGER"][path]), "\n")
+		differ := 0
+		for i := range was {
+			if was[i] != is[i] {
+				differ++
+			}
+		}
+		if want := map[string]int{"zprims_amd64.s": 1, "zprimitives.md": 1}[path]; len(was) != len(is) || differ != want {
+			t.Errorf("%s: %d lines differ, want %d", path, differ, want)
+		}
+	}
+}
+
+// TestOps checks that each operation has its constant here.
+func TestOps(t *testing.T) {
+	src, err := os.ReadFile("ops.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, op := range spec.Ops() {
+		if name := op.Constant(); !regexp.MustCompile(`(?m)^\t` + name + ` += spec\.` + name + `\b`).Match(src) {
+			t.Errorf("operation %s has no constant %s", op, name)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"debug/elf"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rqlock/rqlock/gen/audit"
 	"github.com/rqlock/rqlock/gen/engine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -72,6 +75,9 @@ func families(few bool) engine.Table {
 	return x
 }
 
+// full asks for all orderings and machines, which takes minutes.
+var full = os.Getenv("RQLOCK_LONG") != ""
+
 // module makes a module of a table's files.
 func module(t *testing.T, table engine.Table) string {
 	t.Helper()
@@ -100,15 +106,61 @@ func TestFamilies(t *testing.T) {
 		t.Skip("builds large tests")
 	}
 	t.Parallel()
-	dir := module(t, families(true))
+	dir := module(t, families(!full))
 	tool(t, dir, "go", "vet", ".")
 	tool(t, dir, "GOARCH=arm64", "go", "vet", ".")
 	const quick = "-torture.time=1ms"
 	tool(t, dir, "go", "test", "-short", "-count=1", "-run", "Fuzz|Torture|Constants", ".", "-args", quick)
 	tool(t, dir, "go", "test", "-short", "-count=1", "-run", "Fuzz|Torture", "-tags=purego", ".", "-args", quick)
 	if qemu, err := exec.LookPath("qemu-aarch64-static"); err == nil && runtime.GOARCH == "amd64" {
-		for _, cpu := range []string{"cortex-a57", "max"} {
+		for i, cpu := range []string{"cortex-a57", "max"} {
+			if i > 0 && !full {
+				continue
+			}
 			tool(t, dir, "GOARCH=arm64", "CGO_ENABLED=0", "go", "test", "-short", "-count=1", "-run", "Fuzz", "-exec", qemu+" -cpu "+cpu, ".", "-args", quick)
+		}
+	}
+}
+
+// TestFamiliesAudit reads the machine code of every operation, width, kind of field and
+// ordering, for each kind of machine.
+func TestFamiliesAudit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("links a large program for each target")
+	}
+	t.Parallel()
+	table := families(!full)
+	rows, err := table.Derived()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := module(t, table)
+	var keep strings.Builder
+	for _, r := range rows {
+		fmt.Fprintf(&keep, "\t%s,\n", r.Name)
+	}
+	write(t, dir, "keep.go", "package families\n\nvar Keep = []any{\n"+keep.String()+"}\n")
+	write(t, dir, "main/main.go", "package main\n\nimport \"example.com/families\"\n\nfunc main() {\n\tfor _, f := range families.Keep {\n\t\tprintln(f)\n\t}\n}\n")
+	for _, target := range []struct {
+		audit.Target
+		env string
+	}{{audit.Target{Arch: "amd64"}, "GOAMD64=v1"}, {audit.Target{Arch: "arm64"}, "GOARM64=v8.0"}, {audit.Target{Arch: "arm64", LSE: true}, "GOARM64=v8.1"}} {
+		bin := filepath.Join(t.TempDir(), "audited")
+		tool(t, dir, "GOOS=linux", "CGO_ENABLED=0", "GOARCH="+target.Arch, target.env, "go", "build", "-o", bin, "./main")
+		f, err := elf.Open(bin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		findings, err := audit.Check(target.Target, "example.com/families", rows, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, finding := range findings {
+			if i == 20 {
+				t.Fatalf("and %d more", len(findings)-i)
+			}
+			t.Error(finding)
 		}
 	}
 }

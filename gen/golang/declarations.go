@@ -44,7 +44,7 @@ func (c *Config) declarations(f *jen.File, a *emit.Arch) error {
 		f.Line()
 	}
 	f.Func().Id("variant").Params().String().Block(variantBody(a)...)
-	for _, h := range a.Helpers {
+	for _, h := range a.AllHelpers() {
 		document(f, h.Doc...)
 		declare(f, h.Name, h.Sig)
 	}

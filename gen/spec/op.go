@@ -188,6 +188,36 @@ func init() {
 // Ops returns every operation, sorted.
 func Ops() []Op { return slices.Sorted(maps.Keys(kinds)) }
 
+// Constant returns the name of the operation's constant: "fetch-add" -> FetchAdd.
+func (op Op) Constant() string {
+	name := ""
+	for _, part := range strings.Split(strings.ReplaceAll(string(op), "andnot", "and-not"), "-") {
+		name += strings.ToUpper(part[:1]) + part[1:]
+	}
+	return name
+}
+
+// Objects says what the operation works on.
+func (op Op) Objects() string {
+	switch {
+	case op == CondLoad:
+		return "32 bits"
+	case op.OnWidth():
+		return "8, 16, 32, 64 bits"
+	case op.OnField():
+		return "a field"
+	case op == StoreFields:
+		return "fields"
+	case slices.Equal(op.Orders(), none):
+		return "nothing shared"
+	}
+	return "a lock"
+}
+
+// Signature returns the signature of its rows. In it uintN stands for the unsigned integer
+// of the row's width, or of its word.
+func (op Op) Signature() string { return kinds[op].sig }
+
 // Orders returns the orderings that the operation may have.
 func (op Op) Orders() []Order { return kinds[op].orders }
 
