@@ -28,12 +28,13 @@ var arrows = map[string][]string{
 	"gen/audit":        {"gen/spec"},
 
 	// The lock.
-	"rqlock":                     append(rooms, "rqlock/internal/proc"),
+	"rqlock":                     append(rooms, "rqlock/internal/bridge", "rqlock/internal/proc"),
+	"rqlock/internal/bridge":     {"asm", "rqlock/internal/park"},
 	"rqlock/internal/clock":      nil,
 	"rqlock/internal/readers":    {"asm"},
 	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
-	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
 	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/report"},
 	"rqlock/internal/attributes": {"asm"},
@@ -45,6 +46,14 @@ var arrows = map[string][]string{
 	"rqlock/internal/proc":       nil,
 	"rqlock/internal/wait":       {"asm"},
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
+
+	// The lock with the signatures of Go's package sync.
+	"rqlock/sync": {
+		"asm", "rqlock/internal/attributes", "rqlock/internal/bridge", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/queue", "rqlock/internal/readers",
+		"rqlock/internal/verdict", "rqlock/internal/wait",
+	},
+	"rqlock/sync/policy":      {"rqlock/internal/verdict"},
+	"rqlock/internal/verdict": {"asm", "rqlock", "rqlock/internal/bridge", "rqlock/internal/clock", "rqlock/internal/park"},
 
 	// The containers import the lock, never asm.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/capacity", "rqlock/internal/proc"},
@@ -108,6 +117,7 @@ var twins = []string{
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
 	"rqlock/rqhttp":        {"rqlock/internal/goid"},
+	"rqlock/sync":          {"rqlock", "rqlock/internal/clock", "rqlock/internal/waiter", "rqlock/sync/policy"},
 	"gen":                  {"gen/audit"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }

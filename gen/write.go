@@ -59,7 +59,7 @@ func (o *options) existing(files tree) (tree, error) {
 	pkg, page := o.dirs()
 	dirs := slices.Compact([]string{pkg, page})
 	if o.out == "" {
-		dirs = append(dirs, ownLock, ownBaseline, ownTwins+"asm")
+		dirs = append(dirs, ownLock, ownSync, ownBaseline, ownTwins+"asm")
 		for _, s := range model.Sources {
 			dirs = append(dirs, ownTwins+s.Name)
 		}
