@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// TestGoSuite runs the tests that Go has for its Mutex, RWMutex and Cond on these, from the tree of
-// the Go that builds this. Those of a misuse are among them. They are compiled as a package that
-// is nowhere but in an overlay.
+// TestGoSuite runs the tests that Go has for its Mutex, RWMutex and Cond on these, from the tree
+// of the Go that builds this. Those of a misuse are among them. They are compiled as a package
+// that is nowhere but in an overlay.
 func TestGoSuite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds another test")

@@ -116,8 +116,8 @@ func TestForeignUnlock(t *testing.T) {
 	}
 }
 
-// TestHandOverInTime: the goroutine that locks twice goes on if somebody unlocks before the verdict
-// is confirmed. So does one of a cycle.
+// TestHandOverInTime: the goroutine that locks twice goes on if somebody unlocks before the
+// verdict is confirmed. So does one of a cycle.
 func TestHandOverInTime(t *testing.T) {
 	quietly(t, soon)
 	for _, fresh := range []func() Locker{func() Locker { return new(Mutex) }, func() Locker { return new(RWMutex) }} {
@@ -151,7 +151,8 @@ func TestHandOverInTime(t *testing.T) {
 	}
 }
 
-// TestNoClaims: a lock that was handed over once is in no deadlock any more, however long it takes.
+// TestNoClaims: a lock that was handed over once is in no deadlock any more, however long it
+// takes.
 func TestNoClaims(t *testing.T) {
 	quietly(t, time.Millisecond)
 	for name, l := range map[string]Locker{"Mutex": new(Mutex), "RWMutex": new(RWMutex)} {
@@ -299,8 +300,8 @@ func TestReadersHandedOver(t *testing.T) {
 	}
 }
 
-// TestWriterWaitsForHandedOver: a writer that waits for readers gets the lock when other goroutines
-// end their read locks, and not before the last one.
+// TestWriterWaitsForHandedOver: a writer that waits for readers gets the lock when other
+// goroutines end their read locks, and not before the last one.
 func TestWriterWaitsForHandedOver(t *testing.T) {
 	for _, inRows := range []bool{false, true} {
 		var l RWMutex
