@@ -17,6 +17,7 @@ const (
 	ownPackage  = "asm"                    // the package, and its directory
 	ownDocs     = "docs"                   // the directory of the reference page
 	ownLock     = "rqlock"                 // the lock's package, and its directory
+	ownSync     = "rqlock/sync"            // the lock with the signatures of Go's package sync
 	ownBaseline = "rqlock/internal/qspin"  // the lock without resilience
 	ownTwins    = "rqlock/internal/model/" // what the explorer runs
 	page        = "zprimitives.md"         // the reference page

@@ -41,6 +41,8 @@ type Wait struct {
 
 	more   int
 	behind uint64
+	epoch  uint32 // the number of the wait, see waiter.Edge
+	handed uint64 // the lock is one that is handed over; who has acquired it
 }
 
 // More returns how many more readers hold the lock than Holders has.
@@ -103,6 +105,9 @@ func infoOf(l *asm.Owned, kind waiter.Kind) LockInfo {
 
 // heldBy says who holds the lock that is waited for.
 func (w *Wait) heldBy() string {
+	if w.handed != 0 {
+		return fmt.Sprintf("acquired by goroutine %d, and handed over between goroutines", w.handed)
+	}
 	if len(w.Holders) == 0 {
 		return "free, but not handed over"
 	}

@@ -33,7 +33,7 @@ func TestChecks(t *testing.T) {
 		{"records at the end", "queue.go: unlink without free(w)", "2x1", mc.SC, "is not free"},
 		{"edges at the end", "slowpath.go: awaitLock without waitgraph.End(w)", "2x1", mc.SC, "still has an edge"},
 		{"records in use", "slowpath.go: acquireSlow without if err := l.awaitHead(w, lim); err != nil", "two cycles in a queue", mc.SC, "is not in use"},
-		{"AA", "slowpath.go: acquireSlow without if l.owner() == me", "AA", mc.SC, "is told of a deadlock of 1"},
+		{"AA", "slowpath.go: acquireSlow without if l.owner() == me && claims(&l.word, waiter.ForMutex, lim)", "AA", mc.SC, "is told of a deadlock of 1"},
 		{"cycles", "slowpath.go: acquireSlow without if err := l.deadlock(w); err != nil", "ABBA", mc.SC, "times out"},
 		{"cycles, weakly ordered", needed[0], "ABBA", mc.RA, "times out"},
 		{"one victim", "waitgraph.go: victim without last = i", "ABBA", mc.SC, "victims of"},
