@@ -89,7 +89,7 @@ func holdsOverAChannel(end <-chan struct{}) { <-end }
 //go:noinline
 func waitsForIt(l *rqlock.Mutex) error { return l.LockTimeout(time.Hour) }
 
-const soon = 10 * time.Second // for what must happen, but not by when
+const soon = 20 * time.Second // for what must happen, but not by when
 
 // TestLive: a deadlock that is made while somebody looks appears within 2 s, and so does what
 // waits because of it. That is gone when the program goes on.
