@@ -39,9 +39,13 @@ var live lookout
 
 const (
 	fresh      = 250 * time.Millisecond // for so long a look will do for all viewers
-	share      = 20                     // looking, and painting, takes one part in so many of the time at most
+	share      = 20                     // looking, and painting, takes one part in so many of the time
+	latest     = 3 * time.Second        // but nobody waits for longer than that
 	keepLooked = time.Minute            // for so long it is worth saying what a holder did
 )
+
+// rest is for how long what took some time is not done again.
+func rest(took time.Duration) time.Duration { return min(max(fresh, share*took), latest) }
 
 func (o *lookout) look() *look {
 	o.mu.Lock()
@@ -60,7 +64,7 @@ func (o *lookout) look() *look {
 	l.remember(before.looked)
 	l.samples = withSample(before.samples, sample{now, rqlock.ReadEvents(), len(l.Waits)})
 	o.last = l
-	o.next = now.Add(max(fresh, share*took))
+	o.next = now.Add(rest(took))
 	return l
 }
 
@@ -104,8 +108,9 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 	shown := map[string]string{}
 	wrote := time.Now()
 	for {
+		l := live.look()
 		began := time.Now()
-		p := paint(live.look(), q)
+		p := paint(l, q)
 		u := update{Title: p.title(), Parts: map[string]string{}}
 		for _, part := range parts {
 			if text := part.write(p); text != shown[part.name] || len(shown) < len(parts) {
@@ -127,7 +132,7 @@ func serveEvents(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		}
-		pause := time.NewTimer(max(fresh, share*time.Since(began)))
+		pause := time.NewTimer(rest(time.Since(began)))
 		select {
 		case <-pause.C:
 		case <-r.Context().Done():

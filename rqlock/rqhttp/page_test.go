@@ -556,8 +556,13 @@ func TestShared(t *testing.T) {
 	if o.look() == first {
 		t.Error("nobody looks again")
 	}
-	if until := time.Until(o.next); until > share*time.Second || until < fresh/2 {
+	if until := time.Until(o.next); until > latest || until < fresh/2 {
 		t.Errorf("the next look is in %v", until)
+	}
+	for took, want := range map[time.Duration]time.Duration{0: fresh, 100 * time.Millisecond: 2 * time.Second, time.Minute: latest} {
+		if got := rest(took); got != want {
+			t.Errorf("what took %v is done again after %v, want %v", took, got, want)
+		}
 	}
 }
 

@@ -191,6 +191,24 @@ func quote(s string) string {
 	return "decodeURIComponent('" + strings.ReplaceAll(url.PathEscape(s), "'", "%27") + "')"
 }
 
+// click clicks in the middle of an element, which may be replaced by its like meanwhile.
+func (b *tab) click(selector string) {
+	b.t.Helper()
+	at := eval[struct{ X, Y float64 }](b, `(() => {
+		const e = document.querySelector(`+quote(selector)+`);
+		e.scrollIntoView({block: 'center'});
+		const r = e.getClientRects()[0]; // of a link that is broken, its first line
+		return {x: r.x + r.width / 2, y: r.y + r.height / 2};
+	})()`)
+	b.do(chromedp.MouseClickXY(at.X, at.Y))
+}
+
+// focus gives an element the focus.
+func (b *tab) focus(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector(` + quote(selector) + `).focus()`))
+}
+
 // scheme has the tab prefer "light" or "dark".
 func (b *tab) scheme(name string) {
 	b.t.Helper()
