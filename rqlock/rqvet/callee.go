@@ -12,6 +12,10 @@ import (
 
 // applySummary goes on once for each outcome of the callee.
 func (w *walk) applySummary(s *state, sum *summary, call *ssa.CallCommon, value ssa.Value, pos token.Pos) []*state {
+	if w.facts += sum.size(); w.facts > maxFacts {
+		w.broken = true
+		return nil
+	}
 	if b := sum.Blocks; b.What != "" {
 		w.mayBlockIn(s, pos, b, calleeName(call))
 	}
@@ -224,7 +228,8 @@ func (w *walk) acquiredByCallee(s *state, acquired acquisition, call *ssa.CallCo
 	if !possible || own != nil {
 		return
 	}
-	if !entry {
+	local := func(c condition) bool { return !c.Name.portable() } // no caller can decide it
+	if !entry && !slices.ContainsFunc(when, local) {
 		w.acquires[lock] = acquisition{Path: lock, Class: w.classHere(acquired.Class, acquired.Path, call), Name: acquired.Name, Read: acquired.Read, When: when}
 	}
 	if l.hold != held || l.reading() && acquired.Read || len(when) > 0 || w.mayBeAnother(l, acquired.Path) ||

@@ -46,20 +46,22 @@ func (w *walk) closureMayRun(s *state, sum *summary, mc *ssa.MakeClosure) {
 
 // methodValue makes a function of a method and its receiver. It may run at any time.
 func (w *walk) methodValue(s *state, mc *ssa.MakeClosure) {
-	obj, _ := mc.Fn.(*ssa.Function).Object().(*types.Func)
-	if obj == nil || obj.Pkg() != w.c.pass.Pkg {
-		return
-	}
-	fn := w.c.prog.FuncValue(obj.Origin())
-	if fn == nil || len(fn.Blocks) == 0 {
-		return
-	}
-	w.mayRun(s, w.c.summarize(fn), func(p *path) (val, bool) {
+	w.mayRun(s, w.c.summaryOfMethodValue(mc), func(p *path) (val, bool) {
 		if p == w.c.paths.parameter(0) {
 			return val{path: w.path(s, mc.Bindings[0])}, true
 		}
 		return val{}, false
 	})
+}
+
+// summaryOfMethodValue is the summary of the method of which a function was made; nil if it is not
+// the package's.
+func (c *checker) summaryOfMethodValue(mc *ssa.MakeClosure) *summary {
+	obj, _ := mc.Fn.(*ssa.Function).Object().(*types.Func)
+	if obj == nil || obj.Pkg() != c.pass.Pkg {
+		return nil
+	}
+	return c.summaryOfObject(obj)
 }
 
 // mayRun gives up on the locks that a function changes, because it may run at any time.

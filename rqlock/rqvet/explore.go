@@ -15,6 +15,7 @@ const (
 	maxKnown  = 6    // states per block in which the same is held, before they are joined
 	maxStates = 48   // sets of locks held, per block; a function with more is not followed
 	maxSteps  = 6000 // blocks entered, per function
+	maxFacts  = 1e6  // of its states and of the callees that are applied to them, per function
 	maxInline = 4    // depth of closures in closures
 )
 
@@ -25,6 +26,7 @@ type walk struct {
 	top         *ssa.Function
 	nothingHeld bool // when top begins: main, a test, a goroutine
 	steps       int
+	facts       int // of the states that have come to a place, and of the callees applied to them
 	depth       int
 	panicking   bool // the deferred functions that are followed run in a panic
 	base        int  // of the defers of the function that is followed
@@ -38,7 +40,7 @@ type walk struct {
 	pairs        []pair
 	callbacks    map[int][]effect // by parameter: what is held when it is called
 	edges        []edge
-	hasEdge      map[string]bool
+	hasEdge      map[edgeKey]bool
 	kept         []keptLock
 	hasUnlocker  map[unlockable]bool
 	reached      map[*ssa.BasicBlock]*reached
@@ -54,7 +56,7 @@ type walk struct {
 
 func (c *checker) newWalk(fn *ssa.Function) *walk {
 	return &walk{
-		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{}, hasEdge: map[string]bool{},
+		c: c, fn: fn, top: fn, acquires: map[*path]acquisition{}, orders: map[class]order{}, callbacks: map[int][]effect{}, hasEdge: map[edgeKey]bool{},
 		hasUnlocker: map[unlockable]bool{}, reached: map[*ssa.BasicBlock]*reached{}, live: map[*ssa.Function]*liveness{}, nothing: newState(), byValue: map[*ssa.BasicBlock]bool{}, toggled: map[*path]bool{}, releasedHere: map[class]bool{}, unlocks: map[token.Pos]unlockSite{}, nils: map[token.Pos]bool{},
 		iterations: iterations{kept: map[token.Pos]lockState{}, released: map[token.Pos]bool{}},
 	}
@@ -126,7 +128,8 @@ func (w *walk) explore(fn *ssa.Function, begin *state) []exit {
 				continue
 			}
 			w.steps++
-			if len(here.groups) > maxStates || w.steps > maxSteps {
+			w.facts += p.state.size()
+			if len(here.groups) > maxStates || w.steps > maxSteps || w.facts > maxFacts {
 				w.broken = true
 				break
 			}
@@ -629,16 +632,17 @@ func (w *walk) distinct(exits []exit) []exit {
 
 // liveness has, for each block of a function, the values that are still used.
 type liveness struct {
-	in    map[*ssa.BasicBlock]map[ssa.Value]bool
+	ids   map[ssa.Value]int
+	in    []numbers     // by block
 	again []bool        // by block: a path may come to it more than once
 	tests map[*path]int // by condition: how many branches depend on it
 }
 
 // prune drops what s knows of values that are not used any more.
 func (w *walk) prune(fn *ssa.Function, p point) {
-	live := w.liveness(fn).in[p.block]
+	live := w.liveness(fn)
 	for v := range p.state.env {
-		if v.Parent() == fn && !live[v] {
+		if v.Parent() == fn && !live.in[p.block.Index].has(live.ids[v]) {
 			if _, free := v.(*ssa.FreeVar); !free {
 				delete(p.state.env, v)
 			}
@@ -650,11 +654,8 @@ func (w *walk) liveness(fn *ssa.Function) *liveness {
 	if l := w.live[fn]; l != nil {
 		return l
 	}
-	l := &liveness{in: map[*ssa.BasicBlock]map[ssa.Value]bool{}, tests: map[*path]int{}, again: cyclic(fn)}
+	l := &liveness{ids: map[ssa.Value]int{}, in: make([]numbers, len(fn.Blocks)), tests: map[*path]int{}, again: cyclic(fn)}
 	w.live[fn] = l
-	for _, b := range fn.Blocks {
-		l.in[b] = map[ssa.Value]bool{}
-	}
 	for _, b := range fn.Blocks {
 		for _, instr := range b.Instrs {
 			if phi, ok := instr.(*ssa.Phi); ok {
@@ -709,16 +710,22 @@ func (l *liveness) use(v ssa.Value, b *ssa.BasicBlock) {
 
 // mark makes v live from its definition to b. It is false if v was live already.
 func (l *liveness) mark(v ssa.Value, b *ssa.BasicBlock) bool {
-	if l.in[b][v] {
+	id := l.ids[v]
+	if id == 0 {
+		id = len(l.ids) + 1
+		l.ids[v] = id
+	}
+	in := &l.in[b.Index]
+	if in.has(id) {
 		return false
 	}
 	if instr, ok := v.(ssa.Instruction); ok && instr.Block() == b {
 		if _, phi := v.(*ssa.Phi); phi {
-			l.in[b][v] = true
+			in.add(id)
 		}
 		return true
 	}
-	l.in[b][v] = true
+	in.add(id)
 	for _, p := range b.Preds {
 		l.mark(v, p)
 	}

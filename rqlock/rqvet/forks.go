@@ -108,8 +108,8 @@ func (c *checker) leadsToLock(b *ssa.BasicBlock) bool {
 	}
 	sides := [2]bool{}
 	for i, side := range b.Succs {
-		for _, op := range b.Parent().Blocks {
-			if a, _ := c.operates(op); a && len(side.Preds) == 1 && side.Dominates(op) {
+		for _, op := range c.blocksWithLocks(b.Parent()) {
+			if op.acquire && len(side.Preds) == 1 && side.Dominates(op.block) {
 				sides[i] = true
 			}
 		}
@@ -129,8 +129,8 @@ func (w *walk) mustEnter(s *state, b *ssa.BasicBlock) bool {
 	if !isLoop(b) || slices.Contains(s.entered, b) {
 		return false
 	}
-	for _, op := range b.Parent().Blocks {
-		if acquire, release := w.c.operates(op); acquire && !release && b.Succs[0].Dominates(op) {
+	for _, op := range w.c.blocksWithLocks(b.Parent()) {
+		if op.acquire && !op.release && b.Succs[0].Dominates(op.block) {
 			s.entered = append(s.entered, b)
 			return true
 		}
@@ -178,17 +178,34 @@ func (c *checker) sideDecides(b, side, other *ssa.BasicBlock) bool {
 		return false
 	}
 	acquire, release := false, false
-	for _, op := range b.Parent().Blocks {
-		if !side.Dominates(op) {
-			continue
+	goesOn := reaching(other)
+	for _, op := range c.blocksWithLocks(b.Parent()) {
+		if side.Dominates(op.block) && (goesOn[op.block.Index] || op.block == other) {
+			acquire, release = acquire || op.acquire, release || op.release
 		}
-		a, r := c.operates(op)
-		if (a || r) && !reaches(op, other) && op != other {
-			continue
-		}
-		acquire, release = acquire || a, release || r
 	}
 	return release && !acquire || acquire && !isLoop(b)
+}
+
+// lockBlock is a block that acquires or releases a lock.
+type lockBlock struct {
+	block            *ssa.BasicBlock
+	acquire, release bool
+}
+
+// blocksWithLocks are the blocks of fn that acquire or release a lock.
+func (c *checker) blocksWithLocks(fn *ssa.Function) []lockBlock {
+	if all, ok := c.lockBlocks[fn]; ok {
+		return all
+	}
+	var all []lockBlock
+	for _, b := range fn.Blocks {
+		if acquire, release := c.operates(b); acquire || release {
+			all = append(all, lockBlock{b, acquire, release})
+		}
+	}
+	c.lockBlocks[fn] = all
+	return all
 }
 
 // operates reports whether a block acquires or releases a lock, or calls what may.
@@ -214,22 +231,21 @@ func (c *checker) operates(b *ssa.BasicBlock) (acquire, release bool) {
 }
 
 // reaches reports whether a path leads from one block to another.
-func reaches(from, to *ssa.BasicBlock) bool {
-	visited := make([]bool, len(from.Parent().Blocks))
-	var visit func(b *ssa.BasicBlock) bool
-	visit = func(b *ssa.BasicBlock) bool {
-		for _, next := range b.Succs {
-			if next == to {
-				return true
-			}
-			if !visited[next.Index] {
-				visited[next.Index] = true
-				if visit(next) {
-					return true
-				}
+func reaches(from, to *ssa.BasicBlock) bool { return reaching(to)[from.Index] }
+
+// reaching says of each block of a function, by its index, whether a path leads from it to one of them.
+func reaching(to *ssa.BasicBlock) []bool {
+	all := make([]bool, len(to.Parent().Blocks))
+	work := []*ssa.BasicBlock{to}
+	for len(work) > 0 {
+		b := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, from := range b.Preds {
+			if !all[from.Index] {
+				all[from.Index] = true
+				work = append(work, from)
 			}
 		}
-		return false
 	}
-	return visit(from)
+	return all
 }

@@ -32,7 +32,7 @@ func (w *walk) functionOf(s *state, v ssa.Value) *called {
 		return w.functionOf(s, v.X)
 	case *ssa.Function:
 		if sum := w.c.summaryOfFunction(v); sum != nil {
-			return &called{sum, "the function", func(*path) (val, bool) { return val{}, false }}
+			return &called{sum, "the function", func(p *path) (val, bool) { return w.argument(p, v.Params) }}
 		}
 	case *ssa.MakeClosure:
 		return w.closureCalled(s, v, func(i int) val { return w.object(s, v.Bindings[i]) })
@@ -63,7 +63,7 @@ func (w *walk) closureCalled(s *state, mc *ssa.MakeClosure, binding func(i int) 
 			if p == w.c.paths.parameter(0) {
 				return binding(0), true
 			}
-			return val{}, false
+			return w.argument(p, append([]*ssa.Parameter{nil}, fn.Params...))
 		}}
 	}
 	sum := w.c.summarize(fn)
@@ -76,8 +76,17 @@ func (w *walk) closureCalled(s *state, mc *ssa.MakeClosure, binding func(i int) 
 				return val{path: binding(i).path}, true
 			}
 		}
-		return val{}, false
+		return w.argument(p, fn.Params)
 	}}
+}
+
+// argument is what a parameter is of a function that something else calls: an object that has no
+// other name here. It is none of this function's parameters, which have the same paths.
+func (w *walk) argument(p *path, params []*ssa.Parameter) (val, bool) {
+	if p.Kind != rootParameter || p.N >= len(params) {
+		return val{}, false
+	}
+	return val{path: w.c.paths.of(params[p.N])}, true
 }
 
 // fieldCalled is the function in a field that the package sets once. What the function has

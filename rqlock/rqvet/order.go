@@ -3,6 +3,7 @@ package rqvet
 import (
 	"fmt"
 	"go/token"
+	"go/types"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +53,10 @@ func (w *walk) order(s *state, o order, pos token.Pos) {
 
 // noteOrder records for callers that a lock class is acquired.
 func (w *walk) noteOrder(s *state, o order) {
+	old, known := w.orders[o.Class]
+	if known && len(old.When) == 0 && len(old.Without) == 0 && !old.Read { // there is no more to say
+		return
+	}
 	without := slices.Clone(o.Without)
 	for _, p := range sortedPaths(s.locks) {
 		if l := s.locks[p]; l.hold == released && l.callers {
@@ -59,7 +64,7 @@ func (w *walk) noteOrder(s *state, o order) {
 		}
 	}
 	when := append(slices.DeleteFunc(slices.Clone(o.When), func(c condition) bool { return !c.Name.portable() }), s.flags()...)
-	if old, ok := w.orders[o.Class]; ok {
+	if known {
 		without, when = common(without, old.Without), common(when, old.When)
 		o.Read = o.Read && old.Read
 	}
@@ -81,9 +86,21 @@ func (w *walk) pair(from, to lockRef, under []class, pos token.Pos) {
 	}
 }
 
+// edgeKey is equal for edges that are the same.
+type edgeKey struct {
+	from, to         class
+	fromRead, toRead bool
+	under            string
+	pos              token.Pos
+}
+
+func (e lockEdge) key(pos token.Pos) edgeKey {
+	return edgeKey{e.From, e.To, e.FromRead, e.ToRead, fmt.Sprint(e.Under), pos}
+}
+
 // edge adds an edge of the lock order, unless another path has led to it.
 func (w *walk) edge(e edge) {
-	key := fmt.Sprint(e)
+	key := e.key(e.pos)
 	if !w.hasEdge[key] {
 		w.hasEdge[key] = true
 		w.edges = append(w.edges, e)
@@ -118,18 +135,19 @@ func (c *checker) checkOrder() {
 	slices.SortStableFunc(c.edges, func(x, y edge) int { return c.compare(x.pos, y.pos) })
 	own := new(lockEdges)
 	reported := map[[2]class]bool{}
-	added := map[string]bool{}
+	added := map[edgeKey]bool{}
+	steps := 0
 	for _, e := range c.edges {
 		key := [2]class{e.From, e.To}
-		if id := fmt.Sprint(e.From, e.To, e.FromRead, e.ToRead, e.Under); added[id] {
+		if id := e.key(token.NoPos); added[id] {
 			continue
 		} else {
 			added[id] = true
 		}
 		p := c.pass.Fset.Position(e.pos)
 		e.At = fmt.Sprintf("%s:%d", filepath.Base(p.Filename), p.Line)
-		if back := pathBack(graph, e.lockEdge); back != nil {
-			if reported[key] {
+		if back := pathBack(graph, e.lockEdge, &steps); back != nil {
+			if reported[key] || c.severalKinds(back) {
 				continue
 			}
 			reported[key] = true
@@ -143,34 +161,77 @@ func (c *checker) checkOrder() {
 	c.pass.ExportPackageFact(own)
 }
 
+// severalKinds reports whether a cycle of the lock order leads through a lock in a generic type of
+// which the package uses several instances: the class does not say of which of them it is.
+func (c *checker) severalKinds(chain []lockEdge) bool {
+	several := func(k class) bool {
+		name, _, _ := strings.Cut(k.Name, ".")
+		return c.instancesOf(k.Pkg, name) > 1
+	}
+	return slices.ContainsFunc(chain, func(e lockEdge) bool { return several(e.From) || several(e.To) })
+}
+
+// instancesOf is how many instances of a generic type the package uses.
+func (c *checker) instancesOf(pkg, name string) int {
+	if c.instances == nil {
+		c.instances = map[class]map[string]bool{}
+		for _, tv := range c.pass.TypesInfo.Types {
+			n, ok := types.Unalias(deref(tv.Type)).(*types.Named)
+			if !ok || n.TypeArgs().Len() == 0 || n.Obj().Pkg() == nil || slices.ContainsFunc(slices.Collect(n.TypeArgs().Types()), isTypeParameter) {
+				continue
+			}
+			of := class{n.Obj().Pkg().Path(), n.Obj().Name()}
+			if c.instances[of] == nil {
+				c.instances[of] = map[string]bool{}
+			}
+			c.instances[of][n.String()] = true
+		}
+	}
+	return len(c.instances[class{pkg, name}])
+}
+
+func isTypeParameter(t types.Type) bool { _, ok := types.Unalias(t).(*types.TypeParam); return ok }
+
+// maxOrderSteps is how many edges are followed in search of cycles, per package.
+const maxOrderSteps = 1e7
+
 // pathBack finds the shortest chain of edges from where an edge leads to where it begins,
 // except edges under a lock that this edge is under, too: only one goroutine at a time holds it.
-// Two that read one lock do not wait for each other.
-func pathBack(graph map[class][]lockEdge, back lockEdge) []lockEdge {
+// Two that read one lock do not wait for each other. It counts the edges that it follows in steps, and
+// finds nothing when there have been too many.
+func pathBack(graph map[class][]lockEdge, back lockEdge, steps *int) []lockEdge {
 	type place struct {
 		class class
 		read  bool // how it is acquired there
 	}
 	type step struct {
 		place
-		path []lockEdge
+		edge lockEdge
+		last int // the step before it
 	}
-	visited := map[place]bool{}
-	work := []step{{place: place{back.To, back.ToRead}}}
-	for len(work) > 0 {
-		s := work[0]
-		work = work[1:]
-		for _, e := range graph[s.class] {
-			if s.read && e.FromRead || slices.ContainsFunc(e.Under, func(c class) bool { return slices.Contains(back.Under, c) }) {
+	begin := place{back.To, back.ToRead}
+	visited := map[place]bool{begin: true}
+	work := []step{{place: begin, last: -1}}
+	for i := 0; i < len(work); i++ {
+		for _, e := range graph[work[i].class] {
+			if *steps++; *steps > maxOrderSteps {
+				return nil
+			}
+			if work[i].read && e.FromRead || slices.ContainsFunc(e.Under, func(c class) bool { return slices.Contains(back.Under, c) }) {
 				continue
 			}
-			path := append(slices.Clone(s.path), e)
+			next := step{place{e.To, e.ToRead}, e, i}
 			if e.To == back.From && !(e.ToRead && back.FromRead) {
-				return path
+				var chain []lockEdge
+				for ; next.last >= 0; next = work[next.last] {
+					chain = append(chain, next.edge)
+				}
+				slices.Reverse(chain)
+				return chain
 			}
-			if next := (place{e.To, e.ToRead}); !visited[next] {
-				visited[next] = true
-				work = append(work, step{next, path})
+			if !visited[next.place] {
+				visited[next.place] = true
+				work = append(work, next)
 			}
 		}
 	}

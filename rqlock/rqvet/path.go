@@ -55,6 +55,10 @@ const (
 // value gets a name of its own instead.
 const maxSize = 16
 
+// maxPortable is how long a path may be to mean something to callers. A condition on what a caller has
+// made of its own parameters is longer for its caller, and so on.
+const maxPortable = 2 * maxSize
+
 // paths is a package's table of paths. Those that mean something in one function only are in a
 // scope, which ends when the function has been followed.
 type paths struct {
@@ -270,7 +274,7 @@ func (p *path) dependsOnState() bool {
 
 // portable reports whether p means the same to a function's callers.
 func (p *path) portable() bool {
-	return !p.here && !p.has(func(q *path) bool { return q.Kind == rootResult })
+	return !p.here && p.size <= maxPortable && !p.has(func(q *path) bool { return q.Kind == rootResult })
 }
 
 // similar reports whether p and q differ only in indices and arguments.

@@ -57,7 +57,7 @@ type checker struct {
 	imported  map[*types.Func]*summary   // of other packages; nil if there is none
 	results   map[*ssa.Function]*result
 	explored  map[*ssa.Function]bool // closures that were followed from their call site
-	written   map[*ssa.Function]*names
+	written   map[*ssa.Function]*numbers
 	computes  map[*ssa.Function]bool
 	following []*following           // each calls the next
 	inCycle   []*ssa.Function        // have been followed, and call one of those that are being followed
@@ -69,9 +69,11 @@ type checker struct {
 	inInterface     map[class]bool // locks that are put into an interface
 	fieldFunctions  map[class]*fieldFunction
 	implementations map[*types.Named]types.Type
+	instances       map[class]map[string]bool // of generic types, by the type; see instancesOf
 
 	decides     map[*ssa.BasicBlock]bool // by a branch's block: it may be about a lock
 	leads       map[*ssa.BasicBlock]bool // by a branch's block: it leads to an acquisition
+	lockBlocks  map[*ssa.Function][]lockBlock
 	hasUnlocker map[unlockable]bool
 	edges       []edge
 	findings    []finding
@@ -107,11 +109,11 @@ func run(pass *analysis.Pass, opts *options) (any, error) {
 		pass: pass, opts: opts, prog: src.Pkg.Prog, paths: newPaths(),
 		classIDs: map[class]uint64{}, typeIDs: map[types.Type]uint64{},
 		summaries: map[*ssa.Function]*summary{}, imported: map[*types.Func]*summary{}, results: map[*ssa.Function]*result{},
-		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]*names{},
+		explored: map[*ssa.Function]bool{}, written: map[*ssa.Function]*numbers{},
 		computes: map[*ssa.Function]bool{}, used: map[*ssa.Function]bool{},
 		byName: map[string][]*ssa.Function{}, stored: map[class]bool{}, inInterface: map[class]bool{},
 		fieldFunctions: map[class]*fieldFunction{}, implementations: map[*types.Named]types.Type{},
-		decides: map[*ssa.BasicBlock]bool{}, leads: map[*ssa.BasicBlock]bool{}, hasUnlocker: map[unlockable]bool{},
+		decides: map[*ssa.BasicBlock]bool{}, leads: map[*ssa.BasicBlock]bool{}, lockBlocks: map[*ssa.Function][]lockBlock{}, hasUnlocker: map[unlockable]bool{},
 	}
 	c.checkFunctions(src.SrcFuncs)
 	c.checkOrder()

@@ -54,7 +54,7 @@ type state struct {
 	mem       map[*path]val
 	conds     map[*path]known
 	given     map[*path]known     // conditions on what was true when the function began
-	stored    names               // of variables that are not as they were then
+	stored    numbers             // of variables that are not as they were then
 	uncertain map[class]bool      // classes with a lock that is held but cannot be named any more
 	lost      map[class]lockState // held by the name that an earlier iteration of a loop gave it
 	opaque    bool                // a function was called of which nothing is known
@@ -76,6 +76,11 @@ func (s *state) clone() *state {
 		given: maps.Clone(s.given), stored: slices.Clone(s.stored), uncertain: maps.Clone(s.uncertain), lost: maps.Clone(s.lost),
 		opaque: s.opaque, defers: slices.Clone(s.defers), entered: slices.Clip(s.entered), forks: slices.Clip(s.forks),
 	}
+}
+
+// size is how many facts s has.
+func (s *state) size() int {
+	return len(s.locks) + len(s.env) + len(s.mem) + len(s.conds) + len(s.given)
 }
 
 // join leaves in s what both states know. They hold the same locks, but those are given
@@ -179,7 +184,7 @@ func (s *state) conditionsChanged(at *path) {
 }
 
 // changed drops what s knows of all fields and variables of some names.
-func (s *state) changed(some names) {
+func (s *state) changed(some numbers) {
 	if some.empty() {
 		return
 	}

@@ -179,6 +179,15 @@ func each[T any](all []T, f func(*T)) []T {
 	return all
 }
 
+// size is how many facts the summary has.
+func (s *summary) size() int {
+	n := 1 + len(s.Acquires) + len(s.Orders) + len(s.Pairs) + len(s.Calls)
+	for _, o := range s.Outcomes {
+		n += len(o.When) + len(o.Locks) + len(o.Sets) + len(o.Uncertain)
+	}
+	return n
+}
+
 func (s *summary) classes() []class {
 	var all []class
 	for _, outcome := range s.Outcomes {
@@ -323,11 +332,15 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 	if !c.concernsLocks(fn) {
 		return &summary{Returns: true, Copies: c.copiesThrough(fn)}
 	}
+	c.summarizeCallees(fn)
 	c.paths.begin()
 	defer c.paths.end()
 	w := c.newWalk(fn)
 	w.nothingHeld = nothingHeld
-	exits := w.explore(fn, newState())
+	var exits []exit
+	if w.broken = len(fn.Blocks) > maxSteps; !w.broken {
+		exits = w.explore(fn, newState())
+	}
 	if w.broken {
 		sum := c.unknown(fn)
 		for _, class := range sum.classes() {
@@ -354,6 +367,26 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 		c.hasUnlocker[k] = true
 	}
 	return w.summary(exits)
+}
+
+// summarizeCallees follows what fn calls, and what its function literals call, before fn has states.
+// If they were followed when a state of fn comes to them, there would be the states of all functions
+// that lead to the last one at once.
+func (c *checker) summarizeCallees(fn *ssa.Function) {
+	eachInstr(fn, func(instr ssa.Instruction) {
+		switch instr := instr.(type) {
+		case ssa.CallInstruction:
+			if closureOf(instr.Common().Value) == nil {
+				c.summaryOf(instr.Common())
+			}
+		case *ssa.MakeClosure:
+			if literal := closureOf(instr); literal != nil {
+				c.summarizeCallees(literal)
+			} else {
+				c.summaryOfMethodValue(instr)
+			}
+		}
+	})
 }
 
 // classesOf are the classes of the locks that a function leaves changed.
@@ -432,7 +465,7 @@ func (w *walk) summary(exits []exit) *summary {
 			sum.Acquires = append(sum.Acquires, t)
 		}
 	}
-	for _, class := range sortedClasses(w.orders) {
+	for _, class := range sortedClasses(w.orders)[:min(len(w.orders), maxOrders)] {
 		sum.Orders = append(sum.Orders, w.orders[class])
 	}
 	for _, i := range slices.Sorted(maps.Keys(w.callbacks)) {
@@ -474,6 +507,9 @@ func (w *walk) summary(exits []exit) *summary {
 
 // maxAcquires is how many acquisitions callers compare with what they hold.
 const maxAcquires = 32
+
+// maxOrders is how many lock classes callers compare with those that they hold.
+const maxOrders = 64
 
 // maxOutcomes is how many outcomes callers follow.
 const maxOutcomes = 8

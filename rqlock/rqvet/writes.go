@@ -9,7 +9,7 @@ import (
 // callWrites has the names of fields and package variables that a call may write. Only functions
 // of this package are considered. Few others can write them, and a flag that tells of a lock is
 // seldom theirs.
-func (c *checker) callWrites(call *ssa.CallCommon) names {
+func (c *checker) callWrites(call *ssa.CallCommon) numbers {
 	if !call.IsInvoke() {
 		fn := call.StaticCallee()
 		if fn == nil {
@@ -17,25 +17,24 @@ func (c *checker) callWrites(call *ssa.CallCommon) names {
 		}
 		return c.writes(generic(fn))
 	}
-	var all names
+	var all numbers
 	for _, fn := range c.methods(call) {
 		all.addAll(c.writes(fn))
 	}
 	return all
 }
 
-// names is a set of names of fields and package variables, a bit for each: the sets of a package
-// are many and large.
-type names []uint64
+// numbers is a set of numbers from 1 on, a bit for each: the sets of a package are many and large.
+type numbers []uint64
 
-func (n *names) add(id int) {
+func (n *numbers) add(id int) {
 	for len(*n) <= id/64 {
 		*n = append(*n, 0)
 	}
 	(*n)[id/64] |= 1 << (id % 64)
 }
 
-func (n *names) addAll(more names) {
+func (n *numbers) addAll(more numbers) {
 	for len(*n) < len(more) {
 		*n = append(*n, 0)
 	}
@@ -44,12 +43,12 @@ func (n *names) addAll(more names) {
 	}
 }
 
-func (n names) empty() bool { return len(n) == 0 }
+func (n numbers) has(id int) bool { return id > 0 && id/64 < len(n) && n[id/64]>>(id%64)&1 != 0 }
 
-// have reports whether p is a field or a package variable with one of the names.
-func (n names) have(p *path) bool {
-	return p.variable > 0 && p.variable/64 < len(n) && n[p.variable/64]>>(p.variable%64)&1 != 0
-}
+func (n numbers) empty() bool { return len(n) == 0 }
+
+// have reports whether p is a field or a package variable whose name is in the set.
+func (n numbers) have(p *path) bool { return n.has(p.variable) }
 
 // methods are the package's methods that a call through an interface may reach.
 func (c *checker) methods(call *ssa.CallCommon) []*ssa.Function {
@@ -63,14 +62,14 @@ func (c *checker) methods(call *ssa.CallCommon) []*ssa.Function {
 }
 
 // writes has what fn writes, by itself and by its callees.
-func (c *checker) writes(fn *ssa.Function) names {
+func (c *checker) writes(fn *ssa.Function) numbers {
 	if all, ok := c.written[fn]; ok {
 		return *all
 	}
 	if fn.Pkg == nil || fn.Pkg.Pkg != c.pass.Pkg {
 		return nil
 	}
-	all := new(names)
+	all := new(numbers)
 	c.written[fn] = all // for recursion
 	eachInstr(fn, func(instr ssa.Instruction) {
 		switch instr := instr.(type) {

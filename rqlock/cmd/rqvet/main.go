@@ -24,7 +24,7 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400) // it runs for seconds: time is worth more than memory
+		debug.SetGCPercent(200) // it runs for seconds: time is worth more than memory
 	}
 	if len(os.Args) > 1 && slices.Contains([]string{"-sarif", "--sarif"}, os.Args[1]) {
 		if err := sarif(os.Stdout, os.Args[2:]); err != nil {

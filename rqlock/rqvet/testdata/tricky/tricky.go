@@ -1420,3 +1420,48 @@ func addsNone(b *box) error {
 	defer b.mu.Unlock()
 	return b.addSome(0)
 }
+
+type boxes struct {
+	mu  rqlock.Mutex
+	all []*box
+}
+
+func (bs *boxes) each(f func(*box)) {
+	for _, b := range bs.all {
+		f(b)
+	}
+}
+
+// The lock that the literal acquires is its parameter's, not that of the function around it.
+func (bs *boxes) addToAll() error {
+	if err := bs.mu.Lock(); err != nil {
+		return err
+	}
+	defer bs.mu.Unlock()
+	bs.each(func(b *box) {
+		if b.mu.Lock() == nil {
+			b.n++
+			b.mu.Unlock()
+		}
+	})
+	return nil
+}
+
+// The same, of a function that is called with the lock held.
+func (bs *boxes) countAll() {
+	bs.each(func(b *box) {
+		if b.mu.Lock() == nil {
+			b.n++
+			b.mu.Unlock()
+		}
+	})
+}
+
+func (bs *boxes) countAllHeld() error {
+	if err := bs.mu.Lock(); err != nil {
+		return err
+	}
+	defer bs.mu.Unlock()
+	bs.countAll()
+	return nil
+}
