@@ -85,7 +85,7 @@ func goidTestFile(c *Config) (map[string][]byte, error) {
 func (c *Config) inlining() (inlined, outlined []string) {
 	for _, r := range c.Rows {
 		inlined = append(inlined, r.Name)
-		if r.Op == spec.CondLoad {
+		if r.Waits() {
 			outlined = append(outlined, r.Impl()+"Wait", r.Impl()+"Chunk")
 		}
 	}
