@@ -163,13 +163,16 @@ func acquireEdge(r *spec.Row) jen.Code {
 }
 
 func (c *Config) variant(f *jen.File) {
+	is := fmt.Sprintf("%q", portableVariant)
 	var names []string
 	for _, a := range c.Archs {
 		for _, v := range a.Variants {
 			names = append(names, fmt.Sprintf("%q", v))
 		}
 	}
-	explain(f, fmt.Sprintf("Variant returns the name of the implementation that this build uses on this machine: %s or %q.",
-		strings.Join(names, ", "), portableVariant))
+	if len(names) > 0 {
+		is = strings.Join(names, ", ") + " or " + is
+	}
+	explain(f, "Variant returns the name of the implementation that this build uses on this machine: "+is+".")
 	f.Func().Id("Variant").Params().String().Block(jen.Return(jen.Id("variant").Call()))
 }
