@@ -22,7 +22,7 @@ var Arch = &emit.Arch{
 	Variants:  []string{"amd64"},
 	Inlines:   inlines,
 	Compile:   compile,
-	Emitters: emit.WithUpdates(update, map[spec.Op]emit.Emitter{
+	Emitters: emit.WithFamilies(update, await, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -31,7 +31,6 @@ var Arch = &emit.Arch{
 		spec.CmpxchgField: cmpxchgField,
 		spec.FetchSetBit:  fetchSetBit,
 		spec.StoreFields:  storeFields,
-		spec.CondLoad:     condLoad,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
 		spec.CurrentG:     currentG,
@@ -494,16 +493,31 @@ func swapping(f *emit.Func, bits int, m operand.Mem, change func(w reg.GPVirtual
 // less. A PAUSE takes 10 to 140 cycles.
 const SpinChunk = 256
 
-func condLoad(f *emit.Func, r *spec.Row) {
-	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
-	v, masked := f.GP32(), f.GP32()
+// jumps has the branches that are taken if a comparison holds.
+var jumps = map[string]func(operand.Op) (*ir.Instruction, error){
+	"==": x86.JEQ, "!=": x86.JNE, "<": x86.JCS, "<=": x86.JLS, ">": x86.JHI, ">=": x86.JCC,
+}
+
+func await(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
+	}
+	want, spins := arg(f, "want"), arg(f, "spins")
+	v, found := f.GP64(), f.GP64()
 	noFence(f, r)
 	f.Label("again")
-	f.Add(x86.MOVL(at(p, 0), v))
-	f.Add(x86.MOVL(v, masked))
-	f.Add(x86.ANDL(mask, masked))
-	f.Add(x86.CMPL(masked, want))
-	f.Add(x86.JEQ(operand.LabelRef("done")))
+	f.Add(mov(bits, at(p, 0), v))
+	if u.Masked {
+		f.Add(mov(bits, v, found))
+		compute(f, "and", bits, mask, found)
+	} else {
+		found = v
+	}
+	f.Add(compare(bits, found, want))
+	f.Add(jumps[u.Is](operand.LabelRef("done")))
 	f.Add(x86.SUBL(operand.U8(1), spins))
 	f.Add(x86.JCS(operand.LabelRef("done")))
 	f.Add(x86.PAUSE())

@@ -45,7 +45,7 @@ var Arch = &emit.Arch{
 	},
 	Compile: compile,
 	Finish:  finish,
-	Emitters: emit.WithUpdates(updateMemory, map[spec.Op]emit.Emitter{
+	Emitters: emit.WithFamilies(updateMemory, await, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -54,7 +54,6 @@ var Arch = &emit.Arch{
 		spec.CmpxchgField: cmpxchgField,
 		spec.FetchSetBit:  fetchSetBit,
 		spec.StoreFields:  storeFields,
-		spec.CondLoad:     condLoad,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
 		spec.CurrentG:     currentG,
@@ -575,27 +574,40 @@ const SpinChunk = 512
 // sleepsPerSecond divides the counter's frequency into sleeps of 20 us.
 const sleepsPerSecond = 50_000
 
-func condLoad(f *emit.Func, r *spec.Row) {
-	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
-	v, masked := f.GP64(), f.GP64()
-	look := func(opcode, matched string) {
-		add(f, opcode, at(p), v)
-		add(f, "ANDW", mask, v, masked)
-		test(f, "CMPW", want, masked)
-		branch(f, "BEQ", matched)
+// branches are taken if a comparison holds.
+var branches = map[string]string{"==": "BEQ", "!=": "BNE", "<": "BLO", "<=": "BLS", ">": "BHI", ">=": "BHS"}
+
+func await(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
 	}
-	look(loadOpcode(r.Order, 32), "done")
+	want, spins := arg(f, "want"), arg(f, "spins")
+	v, found := f.GP64(), f.GP64()
+	look := func(opcode, matched string) {
+		compared := v
+		add(f, opcode, at(p), v)
+		if u.Masked {
+			add(f, sized("AND", bits), mask, v, found)
+			compared = found
+		}
+		test(f, sized("CMP", bits), want, compared)
+		branch(f, branches[u.Is], matched)
+	}
+	look(loadOpcode(r.Order, bits), "done")
 	f.Comment("A wait of less than SpinChunk is too short to sleep.")
 	test(f, "CMPW", operand.U16(SpinChunk), spins)
 	branch(f, "BLO", "poll")
 	f.Comment("Without the timer's events, a WFE would last until somebody stores.")
 	branch(f, "CBZW", "poll", variable(f, "hasEventStream"))
-	sleep(f, func() { look(loadExclusiveOpcode(r.Order, 32), "awake") })
+	sleep(f, func() { look(loadExclusiveOpcode(r.Order, bits), "awake") })
 	result(f, v, "v")
 	ret(f)
 	f.Label("relax")
 	spinHint(f)
-	look(loadOpcode(r.Order, 32), "done")
+	look(loadOpcode(r.Order, bits), "done")
 	f.Label("poll")
 	add(f, "SUBSW", operand.U8(1), spins, spins)
 	branch(f, "BHS", "relax")

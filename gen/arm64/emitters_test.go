@@ -81,6 +81,9 @@ func everyRow(t *testing.T, l int) []*spec.Row {
 		switch {
 		case op == spec.CondLoad:
 			row(spec.Row{Name: name, Op: op, Width: 32})
+		case spec.Awaits[op].Is != "":
+			row(spec.Row{Name: name + "32", Op: op, Width: 32})
+			row(spec.Row{Name: name + "64", Op: op, Width: 64})
 		case op.OnWidth():
 			for _, w := range []int{8, 16, 32, 64} {
 				row(spec.Row{Name: fmt.Sprint(name, w), Op: op, Width: w})
@@ -166,7 +169,7 @@ func TestAssembles(t *testing.T) {
 func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
 	for fn, code := range object {
 		loads, stores := exclusives(code)
-		_, waits := strings.CutPrefix(fn, "condLoad")
+		waits := strings.HasPrefix(fn, "condLoad") || strings.HasPrefix(fn, "await")
 		switch {
 		case waits:
 			if loads != 1 || stores != 0 {

@@ -61,7 +61,7 @@ func (c *checker) checkInstruction(n int) {
 	case plainUpdate:
 		c.report(n, RuleLock, "a read-modify-write of memory without LOCK")
 	case wait:
-		if c.row.Op != spec.CondLoad {
+		if !c.row.Waits() {
 			c.report(n, RuleEventStream, "WFE outside a wait loop")
 		}
 	}
@@ -147,9 +147,10 @@ func (c *checker) checkMachine() {
 	c.checkAccesses()
 	c.checkFeatures()
 	c.checkWindows()
-	switch c.row.Op {
-	case spec.CondLoad:
+	if c.row.Waits() {
 		c.checkWaitLoop()
+	}
+	switch c.row.Op {
 	case spec.Relax:
 		for _, class := range c.arch.relax {
 			c.require(class)
@@ -203,7 +204,7 @@ func (c *checker) checkFeatures() {
 		case !c.live[n]:
 		case i.lse && !lse:
 			c.report(n, RuleDispatch, "LSE where the machine has none")
-		case (i.class == storeEx || i.class == loadEx && c.row.Op != spec.CondLoad) && lse:
+		case (i.class == storeEx || i.class == loadEx && !c.row.Waits()) && lse:
 			c.report(n, RuleDispatch, "LL/SC where the machine has LSE")
 		case i.class == wait && !event:
 			c.report(n, RuleEventStream, "WFE where no event stream ends it")
@@ -251,7 +252,7 @@ func (c *checker) checkInWindow(opened, n int) {
 	case i.class == ret && !c.asm: // the compiler leaves out CLREX, as the next LDXR sets the monitor again
 	case i.class == ret:
 		c.report(n, RuleWindow, "returns with the exclusive monitor set: CLREX is missing")
-	case i.class == loadEx && c.row.Op == spec.CondLoad:
+	case i.class == loadEx && c.row.Waits():
 		// It arms the monitor again for the next WFE.
 	case i.class == storeEx:
 		o := &c.fn.code[opened]

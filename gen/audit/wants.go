@@ -48,11 +48,12 @@ func (c *checker) wants() []want {
 	if _, ok := spec.Updates[r.Op]; ok {
 		return c.wantUpdate()
 	}
+	if r.Waits() {
+		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
+	}
 	switch r.Op {
 	case spec.Load:
 		return []want{{param: "p", class: load, bits: r.Width, order: r.Order}}
-	case spec.CondLoad:
-		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
 	case spec.Store:
 		if c.exchanges() {
 			return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
@@ -370,7 +371,7 @@ func (c *checker) compare(n int, a value, w *want) mismatch {
 func (c *checker) fits(i *inst, w *want) bool {
 	switch i.class {
 	case loadEx:
-		return w.class == update || c.row.Op == spec.CondLoad
+		return w.class == update || c.row.Waits()
 	case storeEx:
 		return w.class == update
 	}

@@ -86,10 +86,14 @@ type Flag struct {
 // signature; the emitter loads its parameters by name.
 type Emitter func(f *Func, r *spec.Row)
 
-// WithUpdates adds the emitter of all read-modify-writes to those of single operations.
-func WithUpdates(update Emitter, others map[spec.Op]Emitter) map[spec.Op]Emitter {
+// WithFamilies adds the emitters of all read-modify-writes and of all waits to those of
+// single operations.
+func WithFamilies(update, await Emitter, others map[spec.Op]Emitter) map[spec.Op]Emitter {
 	for op := range spec.Updates {
 		others[op] = update
+	}
+	for op := range spec.Awaits {
+		others[op] = await
 	}
 	return others
 }

@@ -48,6 +48,9 @@ func families(few bool) engine.Table {
 			switch {
 			case op == engine.CondLoad:
 				add(engine.Row{Width: 32}, "32")
+			case spec.Awaits[op].Is != "":
+				add(engine.Row{Width: 32}, "32")
+				add(engine.Row{Width: 64}, "64")
 			case op.OnWidth():
 				for _, width := range []int{8, 16, 32, 64} {
 					add(engine.Row{Width: width}, map[int]string{8: "8", 16: "16", 32: "32", 64: "64"}[width])
@@ -110,7 +113,7 @@ func TestFamilies(t *testing.T) {
 	tool(t, dir, "go", "vet", ".")
 	tool(t, dir, "GOARCH=arm64", "go", "vet", ".")
 	const quick = "-torture.time=1ms"
-	tool(t, dir, "go", "test", "-short", "-count=1", "-run", "Fuzz|Torture|Constants", ".", "-args", quick)
+	tool(t, dir, "go", "test", "-short", "-count=1", "-run", "Fuzz|Torture|Constants|Await", ".", "-args", quick)
 	tool(t, dir, "go", "test", "-short", "-count=1", "-run", "Fuzz|Torture", "-tags=purego", ".", "-args", quick)
 	if qemu, err := exec.LookPath("qemu-aarch64-static"); err == nil && runtime.GOARCH == "amd64" {
 		for i, cpu := range []string{"cortex-a57", "max"} {

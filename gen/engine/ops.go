@@ -12,6 +12,23 @@ const (
 	CondLoad   = spec.CondLoad   // load until *p&mask == want, within a spin budget
 )
 
+// Waits for an object of 32 or 64 bits, within a spin budget. The comparisons are unsigned.
+// Those with Masked compare *p&mask.
+const (
+	AwaitEq       = spec.AwaitEq
+	AwaitNe       = spec.AwaitNe
+	AwaitLt       = spec.AwaitLt
+	AwaitLe       = spec.AwaitLe
+	AwaitGt       = spec.AwaitGt
+	AwaitGe       = spec.AwaitGe
+	AwaitEqMasked = spec.AwaitEqMasked
+	AwaitNeMasked = spec.AwaitNeMasked
+	AwaitLtMasked = spec.AwaitLtMasked
+	AwaitLeMasked = spec.AwaitLeMasked
+	AwaitGtMasked = spec.AwaitGtMasked
+	AwaitGeMasked = spec.AwaitGeMasked
+)
+
 // Operations on a field of the word at val. Values are in the field's place in the word,
 // and their other bits are ignored.
 const (

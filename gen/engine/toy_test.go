@@ -91,3 +91,17 @@ func TestMissingPieces(t *testing.T) {
 		t.Errorf("%s, want %s", errs, want)
 	}
 }
+
+// TestNoArchitecture generates a package without assembly.
+func TestNoArchitecture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the toolchain")
+	}
+	t.Parallel()
+	x := families(true)
+	x.Archs = []*engine.Arch{}
+	dir := module(t, x)
+	for _, arch := range []string{"amd64", "arm64", "386"} {
+		tool(t, dir, "GOOS=linux", "GOARCH="+arch, "CGO_ENABLED=0", "go", "vet", ".")
+	}
+}

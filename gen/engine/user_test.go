@@ -196,6 +196,20 @@ func TestUser(t *testing.T) {
 			t.Errorf("no %s in\n%s", name, out)
 		}
 	}
+	// A test binary that runs elsewhere has no source to ask about.
+	binary := filepath.Join(dir, "ticket.test")
+	tool(t, dir, "go", "test", "-c", "-o", binary, ".")
+	if out := tool(t, t.TempDir(), binary, "-test.run=Inline", "-test.v"); strings.Count(out, "--- SKIP: Test") != 2 {
+		t.Errorf("elsewhere the tests say %s", out)
+	}
+	// Copies of words are found.
+	write(t, dir, "copies/copies.go", "package copies\n\nimport \"example.com/ticket\"\n\nfunc Copy(a, b *ticket.Ticket, c, d *ticket.Lock) { *a = *b; *c = *d }\n")
+	vet := exec.Command("go", "vet", "./copies")
+	vet.Dir, vet.Env = dir, append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	if out, err := vet.CombinedOutput(); err == nil || strings.Count(string(out), "assignment copies lock value") != 2 {
+		t.Errorf("go vet says of copies: %s", out)
+	}
+	os.RemoveAll(filepath.Join(dir, "copies"))
 	tool(t, dir, "go", "vet", "-tags=purego", "./...")
 	tool(t, dir, "go", "test", "-short", "-count=1", "-tags=purego", ".")
 	for _, arch := range []string{"arm64", "386", "s390x"} {

@@ -96,7 +96,11 @@ func (c *Config) has(name string) bool {
 }
 
 func (c *Config) currentGDecl(gp, id *spec.Row) (map[string][]byte, error) {
-	f := c.newFile(asmConstraint + " && !(" + c.archTerms() + ")")
+	constraint := asmConstraint
+	if len(c.Archs) > 0 {
+		constraint += " && " + c.otherArchs()
+	}
+	f := c.newFile(constraint)
 	explain(f, gp.Impl()+" implements "+gp.Name+".")
 	f.Add(function(gp.Impl(), gp.Sig))
 	explain(f, id.Impl()+" implements "+id.Name+": the runtime's g has the id.")

@@ -15,7 +15,7 @@ func primsTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	c.knownVariants(f)
 	c.constantsTest(f)
-	if err := c.eachRow(f, "fuzz test", fuzzers, fuzzWith(oracleUpdate)); err != nil {
+	if err := c.eachRow(f, "fuzz test", fuzzers, fuzzWith(oracleUpdate), both(fuzzWith(oracleLoad), boundedAwait)); err != nil {
 		return nil, err
 	}
 	return file("zprims_test.go", f)
@@ -141,9 +141,14 @@ func whenEqual(r *spec.Row, differ jen.Code) jen.Code {
 	switch r.Op {
 	case spec.Cmpxchg, spec.CmpxchgField, spec.CmpxchgOld, spec.CmpxchgFieldOld:
 		return eachOf("old", jen.Uint64(), []jen.Code{jen.Id("old"), jen.Id("before")}, differ)
-	case spec.CondLoad:
+	}
+	if r.Waits() {
+		there := jen.Id("before")
+		if spec.Awaits[r.Op].Masked {
+			there.Op("&").Id("mask")
+		}
 		budgets := []jen.Code{jen.Lit(0), jen.Lit(1), jen.Id("SpinChunk"), jen.Id("SpinChunk").Op("+").Lit(1)}
-		return eachOf("want", jen.Uint64(), []jen.Code{jen.Id("want"), jen.Id("before").Op("&").Id("mask")},
+		return eachOf("want", jen.Uint64(), []jen.Code{jen.Id("want"), there},
 			eachOf("spins", jen.Uint32(), budgets, differ))
 	}
 	return differ

@@ -175,6 +175,9 @@ func (c *Config) archTerms() string {
 	return s
 }
 
+// otherArchs is satisfied by the architectures without assembly.
+func (c *Config) otherArchs() string { return "!(" + c.archTerms() + ")" }
+
 // asmConstraint selects the builds with assembly. The suffix of a file's name
 // selects the architecture.
 const asmConstraint = emit.Assembly
@@ -184,5 +187,5 @@ func (c *Config) portableConstraint() string {
 	if len(c.Archs) == 0 {
 		return ""
 	}
-	return emit.Portable + " || !(" + c.archTerms() + ")"
+	return emit.Portable + " || " + c.otherArchs()
 }

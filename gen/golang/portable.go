@@ -70,7 +70,6 @@ var twins = map[spec.Op]func(*spec.Row) ([]jen.Code, error){
 	spec.CmpxchgField: twinCmpxchgField,
 	spec.FetchSetBit:  twinFetchSetBit,
 	spec.StoreFields:  twinStoreFields,
-	spec.CondLoad:     twinCondLoad,
 	spec.Relax:        twinRelax,
 	spec.CycleCount:   twinCycleCount,
 	spec.CurrentG:     twinCurrentG,
@@ -92,6 +91,9 @@ var twins = map[spec.Op]func(*spec.Row) ([]jen.Code, error){
 func twinOf(op spec.Op) func(*spec.Row) ([]jen.Code, error) {
 	if _, ok := spec.Updates[op]; ok {
 		return twinUpdate
+	}
+	if _, ok := spec.Awaits[op]; ok {
+		return twinAwait
 	}
 	return twins[op]
 }
@@ -245,10 +247,10 @@ func bitsHelper(r *spec.Row, name string) *jen.Statement {
 	return jen.Id(name)
 }
 
-func twinCondLoad(*spec.Row) ([]jen.Code, error) {
+func twinAwait(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.For().Block(
-		jen.Id("v").Op("=").Add(atomicFunc("LoadUint32")).Call(jen.Id("p")),
-		jen.If(jen.Id("v").Op("&").Id("mask").Op("==").Id("want").Op("||").Id("spins").Op("==").Lit(0)).Block(
+		jen.Id("v").Op("=").Add(atomicFunc(r.Atomic)).Call(jen.Id("p")),
+		jen.If(matches(r).Op("||").Id("spins").Op("==").Lit(0)).Block(
 			jen.Return(jen.Id("v")),
 		),
 		jen.Id("spins").Op("--"),

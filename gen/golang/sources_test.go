@@ -60,6 +60,8 @@ func rowOf(op spec.Op) *spec.Row {
 		switch {
 		case op.OnField():
 			r.Field = "tail"
+		case spec.Awaits[op].Is != "":
+			r.Width = 64
 		case op.OnWidth():
 			r.Width = 8
 		}

@@ -24,13 +24,16 @@ var tests = []emitter{
 type perRow func(c *Config, f *jen.File, r *spec.Row) error
 
 // eachRow calls the emitter of each row's operation, which is one for all
-// read-modify-writes. Errors say what kind of test
+// read-modify-writes, and one for all waits that have none of their own. Errors say what kind of test
 // it was to emit.
-func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow, updates perRow) error {
+func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow, updates, awaits perRow) error {
 	for _, r := range c.Rows {
 		emit := emitters[r.Op]
 		if _, ok := spec.Updates[r.Op]; ok {
 			emit = updates
+		}
+		if emit == nil && r.Waits() {
+			emit = awaits
 		}
 		if emit == nil {
 			return fmt.Errorf("row %s: no %s for operation %s", r.Name, kind, r.Op)

@@ -10,7 +10,7 @@ import (
 // its rows must keep under any interleaving.
 func tortureTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
-	if err := c.eachRow(f, "torture test", torturers, tortureUpdate); err != nil {
+	if err := c.eachRow(f, "torture test", torturers, tortureUpdate, tortureAwait); err != nil {
 		return nil, err
 	}
 	return file("ztorture_test.go", f)

@@ -109,6 +109,8 @@ func (r *Row) checkObject() error {
 		return fmt.Errorf("word %q is not in the table", r.Word)
 	case r.Op.OnWidth() && r.Op == CondLoad && r.Width != 32:
 		return fmt.Errorf("width %d: %s has 32 bits", r.Width, r.Op)
+	case r.Waits() && r.Width != 32 && r.Width != 64:
+		return fmt.Errorf("width %d: %s has 32 or 64 bits", r.Width, r.Op)
 	case r.Op.OnWidth() && !slices.Contains([]int{8, 16, 32, 64}, r.Width):
 		return fmt.Errorf("width %d is not 8, 16, 32 or 64", r.Width)
 	case r.Op.OnWord() && r.On == nil:
@@ -170,6 +172,9 @@ func (r *Row) peer() string {
 		Load: "Load", Store: "Store", Xchg: "Swap", Cmpxchg: "CompareAndSwap", CmpxchgOld: "CompareAndSwap", CondLoad: "Load",
 		XchgField: "Swap", CmpxchgField: "CompareAndSwap", CmpxchgFieldOld: "CompareAndSwap", FetchSetBit: "Or",
 	}[r.Op]
+	if r.Waits() {
+		name = "Load"
+	}
 	switch u, isUpdate := Updates[r.Op]; {
 	case isUpdate:
 		name = map[string]string{"add": "Add", "sub": "Add", "and": "And", "or": "Or", "xor": "CompareAndSwap", "andnot": "And"}[u.Verb]

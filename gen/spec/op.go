@@ -20,6 +20,23 @@ const (
 	CondLoad   Op = "cond-load"   // load until *p&mask == want, within a spin budget
 )
 
+// Waits for an object of 32 or 64 bits, within a spin budget. The comparisons are unsigned.
+// Those with Masked compare *p&mask.
+const (
+	AwaitEq       Op = "await-eq"
+	AwaitNe       Op = "await-ne"
+	AwaitLt       Op = "await-lt"
+	AwaitLe       Op = "await-le"
+	AwaitGt       Op = "await-gt"
+	AwaitGe       Op = "await-ge"
+	AwaitEqMasked Op = "await-eq-masked"
+	AwaitNeMasked Op = "await-ne-masked"
+	AwaitLtMasked Op = "await-lt-masked"
+	AwaitLeMasked Op = "await-le-masked"
+	AwaitGtMasked Op = "await-gt-masked"
+	AwaitGeMasked Op = "await-ge-masked"
+)
+
 // Operations on a field of the word at val. Values are in the field's place in the word,
 // and their other bits are ignored.
 const (
@@ -153,7 +170,27 @@ var verbs = map[string]string{
 // Updates has the read-modify-writes.
 var Updates = map[Op]Update{}
 
+// An Await is the condition for which a row waits: what was loaded, compared with want.
+type Await struct {
+	Is     string // ==, !=, <, <=, > or >=
+	Masked bool   // only the bits of mask count
+}
+
+// Awaits has the waits.
+var Awaits = map[Op]Await{CondLoad: {"==", true}}
+
 func init() {
+	for name, is := range map[string]string{"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="} {
+		for _, masked := range []bool{false, true} {
+			op, k := Op("await-"+name), kind{sig: "func(p *uintN, want uintN, spins uint32) (v uintN)", orders: loads}
+			object := "*p"
+			if masked {
+				op, k.sig, object = op+"-masked", kinds[CondLoad].sig, "*p&mask"
+			}
+			k.does = "loads *p until " + object + " " + is + " want, at most spins+2 times, and returns the last value loaded. The caller tests that value to learn whether the condition held."
+			kinds[op], Awaits[op] = k, Await{is, masked}
+		}
+	}
 	for verb, does := range verbs {
 		for _, fetch := range []bool{false, true} {
 			for _, field := range []bool{false, true} {
@@ -202,6 +239,8 @@ func (op Op) Objects() string {
 	switch {
 	case op == CondLoad:
 		return "32 bits"
+	case Awaits[op].Is != "":
+		return "32, 64 bits"
 	case op.OnWidth():
 		return "8, 16, 32, 64 bits"
 	case op.OnField():
@@ -237,7 +276,7 @@ func (op Op) OnWord() bool { return op.OnField() || op == StoreFields }
 func (op Op) OnWidth() bool { return strings.Contains(kinds[op].sig, "uintN") && !op.OnWord() }
 
 // Waits reports whether the row waits, for as long as its spins last.
-func (r *Row) Waits() bool { return r.Op == CondLoad }
+func (r *Row) Waits() bool { return Awaits[r.Op].Is != "" }
 
 // Bits returns the width of the object or word that the row works on, or 0 if that is a
 // structure or nothing.
@@ -254,7 +293,7 @@ func (r *Row) Acquires() bool {
 }
 
 // Releases reports whether earlier accesses come before what the row writes.
-func (r *Row) Releases() bool { return r.Order.Releases() && r.Op != Load && r.Op != CondLoad }
+func (r *Row) Releases() bool { return r.Order.Releases() && r.Op != Load && !r.Waits() }
 
 // Shares reports whether the row accesses memory that others access.
 func (r *Row) Shares() bool { return r.Order != NoAccess }
