@@ -68,8 +68,8 @@ func BenchmarkPair(b *testing.B) {
 	}
 }
 
-// TestPrice: a pair costs what rqlock's costs. It is 1.05 of it at most on a quiet machine; here it
-// must be once in a while, and a call that is not inlined costs more than that.
+// TestPrice: a pair costs what rqlock's costs. It is 1.05 of it at most on a quiet machine; here
+// it must be once in a while, and a call that is not inlined costs more than that.
 func TestPrice(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector costs more than the lock")
