@@ -28,7 +28,7 @@ LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /inte
 # The parts of make test, in this order.
 PARTS := vet cross test-native test-bench test-race test-purego test-trace test-386 test-arm64 test-gen-long test-oldest test-newest
 
-.PHONY: help generate test check diff list lint bench bench-containers bench-asm torture torture-tests model model-suite \
+.PHONY: help generate test check diff list lint bench bench-containers bench-asm found torture torture-tests model model-suite \
 	model-mutants model-cost-test model-long model-list model-cost picture fuzz $(PARTS)
 
 help: ## say what there is
@@ -70,6 +70,9 @@ bench-containers: ## the containers beside sync.Map, xsync, bart and others: doc
 
 bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
+
+found: ## programs with mistakes, beside sync and go-deadlock: docs/found.md (1 minute)
+	$(GO) run -C $(BENCH) ./found -o ../../../docs/found.md
 
 T ?= 60s
 torture: ## torture each of the two locks for T; then locks that are broken on purpose, which must fail

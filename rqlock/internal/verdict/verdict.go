@@ -26,6 +26,7 @@ func Await(l *asm.Owned, lock func(*park.Limit) error, try func() bool) {
 		lim       *park.Limit // at first a stall ends the wait
 		suspected *rqlock.DeadlockError
 		settled   *rqlock.DeadlockError // was reported
+		began     = clock.Now()
 	)
 	for {
 		switch err := lock(lim).(type) {
@@ -41,6 +42,7 @@ func Await(l *asm.Owned, lock func(*park.Limit) error, try func() bool) {
 					return
 				}
 			default:
+				err.Cycle[0].For = time.Duration(clock.Now() - began) // and not since the confirmation
 				carryOut(policy, err)
 				settled, lim = err, park.Blindly()
 			}
