@@ -233,7 +233,8 @@ func (c *checker) operates(b *ssa.BasicBlock) (acquire, release bool) {
 // reaches reports whether a path leads from one block to another.
 func reaches(from, to *ssa.BasicBlock) bool { return reaching(to)[from.Index] }
 
-// reaching says of each block of a function, by its index, whether a path leads from it to one of them.
+// reaching says of each block of a function, by its index, whether a path leads from it to one of
+// them.
 func reaching(to *ssa.BasicBlock) []bool {
 	all := make([]bool, len(to.Parent().Blocks))
 	work := []*ssa.BasicBlock{to}
