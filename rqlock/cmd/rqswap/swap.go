@@ -204,7 +204,8 @@ func unclean(names []string) error {
 	return nil
 }
 
-// replaceAll writes all files, or none: what it has written is taken back if one cannot be written.
+// replaceAll writes all files, or none: what it has written is taken back if one cannot be
+// written.
 func replaceAll(files map[string][]byte) error {
 	old := map[string][]byte{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {

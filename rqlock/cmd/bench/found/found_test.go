@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// want has what rqlock/sync says of each program. Of those that are not here it names a deadlock.
+// want has what rqlock/sync says of each program. Of those that are not here it names a
+// deadlock.
 var want = map[string]string{
 	"recursive": goesOn, "rlocker": goesOn, "behind": goesOn,
 	"ended": isHeld, "recovered": isHeld, "goexit": isHeld,
@@ -16,8 +17,8 @@ var want = map[string]string{
 	"waitgroup": isHeld, "cond": isHeld, "once-both": isHeld,
 }
 
-// blocked has what the report of a lock that is held long says of its holder: in which state it is,
-// and in which function.
+// blocked has what the report of a lock that is held long says of its holder: in which state it
+// is, and in which function.
 var blocked = map[string][2]string{
 	"ended": {"has ended", ""}, "recovered": {"has ended", ""}, "goexit": {"has ended", ""},
 	"send": {"(chan send)", "main.init."}, "receive": {"(chan receive)", "main.init."}, "full": {"(chan send)", "main.init."},
@@ -31,8 +32,8 @@ var recovered = []string{"stringer", "logged", "error"}
 // few are what -short runs.
 var few = []string{"evict", "close", "recursive", "send"}
 
-// TestFound runs each program with Go's package sync, where it hangs, and with rqlock/sync, where it
-// says what the table above has. Of a lock that is held long it shows where the holder is blocked.
+// TestFound runs each program with Go's package sync, where it hangs, and with rqlock/sync, where
+// it says what the table above has. Of a lock that is held long it shows where the holder is blocked.
 func TestFound(t *testing.T) {
 	limit := 4 * time.Second
 	wanted := func(name string) bool { return !testing.Short() || slices.Contains(few, name) }

@@ -1,5 +1,5 @@
-// Found runs programs with mistakes in their use of locks, with Go's package sync, with go-deadlock
-// and with rqlock/sync, and writes what each of them says to docs/found.md:
+// Found runs programs with mistakes in their use of locks, with Go's package sync, with
+// go-deadlock and with rqlock/sync, and writes what each of them says to docs/found.md:
 //
 //	go run -C rqlock/cmd/bench ./found -o ../../../docs/found.md
 package main

@@ -54,7 +54,8 @@ var (
 	rqPlaces  = regexp.MustCompile(`\t\S*/rqlock/sync/`)
 )
 
-// excerpt is the beginning of a report, without what differs from run to run or is of this machine.
+// excerpt is the beginning of a report, without what differs from run to run or is of this
+// machine.
 func (r *result) excerpt() string {
 	text, _, _ := strings.Cut(r.out, "\npanic: ")
 	text = addresses.ReplaceAllString(text, "0x...")
@@ -124,9 +125,9 @@ lock was not acquired in 30 s.
 What prints and what logs recover the panic of a String method, and say so in its place. So those
 programs go on after the report.
 
-Where a lock is held over something that is no lock, nobody can know that it is a deadlock: somebody
-else might send, or be done. There the report shows where the holder is blocked. A reader that reads
-again, or holds up the writer that it waits behind, is let in past it: such a program goes on.
+Where a lock is held over something that is no lock, nobody can know that it is a deadlock:
+somebody else might send, or be done. There the report shows where the holder is blocked. A reader
+that reads again, or holds up the writer that it waits behind, is let in past it: such a program goes on.
 
 ## What it says
 `)
