@@ -28,7 +28,7 @@ LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /inte
 # The parts of make test, in this order.
 PARTS := vet cross test-native test-bench test-race test-purego test-trace test-386 test-arm64 test-gen-long test-oldest test-newest
 
-.PHONY: help generate test check diff list lint bench bench-containers bench-asm found torture torture-tests model model-suite \
+.PHONY: help generate test check diff list lint bench bench-containers bench-asm found adopt torture torture-tests model model-suite \
 	model-mutants model-cost-test model-long model-list model-cost picture fuzz $(PARTS)
 
 help: ## say what there is
@@ -73,6 +73,9 @@ bench-asm: ## primitives beside sync/atomic's nearest operation
 
 found: ## programs with mistakes, beside sync and go-deadlock: docs/found.md (1 minute)
 	$(GO) run -C $(BENCH) ./found -o ../../../docs/found.md
+
+adopt: ## other people's modules, with their own tests, before and after rqswap: docs/adopt.md (20 minutes; needs a module proxy)
+	$(GO) run -C $(BENCH) ./adopt -o ../../../docs/adopt.md
 
 T ?= 60s
 torture: ## torture each of the two locks for T; then locks that are broken on purpose, which must fail

@@ -263,7 +263,7 @@ func TestPolicies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs programs")
 	}
-	const deadlock = "rqlock/sync: deadlock: rqlock: deadlock: goroutine 1 already holds lock"
+	const deadlock = "rqlock/sync: deadlock: goroutine 1 already holds lock"
 	for _, c := range []struct {
 		name, env string
 		code      int

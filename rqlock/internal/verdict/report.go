@@ -3,6 +3,7 @@ package verdict
 import (
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -78,9 +79,18 @@ func (r *reporting) contain(f func()) (nested error) {
 
 // print writes a report to standard error.
 func print(what string, err, nested error) {
-	text := fmt.Sprintf("rqlock/sync: %s: %+v\n", what, err)
+	text := fmt.Sprintf("rqlock/sync: %s: %s\n", what, whole(err))
 	if nested != nil {
-		text += fmt.Sprintf("rqlock/sync: and to report that would have been a deadlock: %+v\n", nested)
+		text += fmt.Sprintf("rqlock/sync: and to report that would have been a deadlock: %s\n", whole(nested))
 	}
 	os.Stderr.WriteString(text)
+}
+
+// whole is an error with its stacks, without the kind that it begins with.
+func whole(err error) string {
+	text := fmt.Sprintf("%+v", err)
+	for _, kind := range []string{"rqlock: deadlock: ", "rqlock: timeout: "} {
+		text = strings.TrimPrefix(text, kind)
+	}
+	return text
 }

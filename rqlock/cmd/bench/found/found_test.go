@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// want has what rqlock/sync says of each program. Of those that are not here it names a deadlock.
+// want has what rqlock/sync says of each program. Of those that are not here it names a
+// deadlock.
 var want = map[string]string{
 	"recursive": goesOn, "rlocker": goesOn, "behind": goesOn,
 	"ended": isHeld, "recovered": isHeld, "goexit": isHeld,
@@ -33,7 +34,6 @@ var few = []string{"evict", "close", "recursive", "send"}
 
 // TestFound runs each program with Go's package sync, where it hangs, and with rqlock/sync, where
 // it says what the table above has. Of a lock that is held long it shows where the holder is
-// blocked.
 func TestFound(t *testing.T) {
 	limit := 4 * time.Second
 	wanted := func(name string) bool { return !testing.Short() || slices.Contains(few, name) }
