@@ -33,6 +33,7 @@ var Arch = &emit.Arch{
 		spec.StoreFields:  storeFields,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
+		spec.Fence:        fence,
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
@@ -524,6 +525,15 @@ func await(f *emit.Func, r *spec.Row) {
 	f.Add(x86.JMP(operand.LabelRef("again")))
 	f.Label("done")
 	result(f, v, "v")
+	ret(f)
+}
+
+func fence(f *emit.Func, r *spec.Row) {
+	if r.Order == spec.SeqCst {
+		f.Add(x86.MFENCE())
+	} else {
+		f.Comment("No fence: TSO lets nothing pass but a load an earlier store, which this ordering allows.")
+	}
 	ret(f)
 }
 

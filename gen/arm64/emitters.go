@@ -56,6 +56,7 @@ var Arch = &emit.Arch{
 		spec.StoreFields:  storeFields,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
+		spec.Fence:        fence,
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
@@ -646,6 +647,22 @@ func sleep(f *emit.Func, look func()) {
 func spinHint(f *emit.Func) {
 	bare(f, "YIELD")
 	bare(f, "ISB", operand.U8(15))
+}
+
+// The operands of DMB, for the inner shareable domain: loads before it come before all that
+// follows, or everything before it does.
+const (
+	ishld = operand.U8(9)
+	ish   = operand.U8(11)
+)
+
+func fence(f *emit.Func, r *spec.Row) {
+	domain := ish
+	if r.Order == spec.Acquire {
+		domain = ishld
+	}
+	bare(f, "DMB", domain)
+	ret(f)
 }
 
 func relax(f *emit.Func, _ *spec.Row) {

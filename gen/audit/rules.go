@@ -57,6 +57,9 @@ func (c *checker) checkInstruction(n int) {
 	case call:
 		c.report(n, RuleControl, "a primitive calls nothing")
 	case fence:
+		if c.row.Op == spec.Fence {
+			break
+		}
 		c.report(n, RuleFence, "a fence: orderings belong to accesses")
 	case plainUpdate:
 		c.report(n, RuleLock, "a read-modify-write of memory without LOCK")
@@ -155,6 +158,8 @@ func (c *checker) checkMachine() {
 		for _, class := range c.arch.relax {
 			c.require(class)
 		}
+	case spec.Fence:
+		c.checkFence()
 	case spec.CycleCount:
 		c.require(counter)
 	case spec.CurrentG:
@@ -174,6 +179,20 @@ func (c *checker) require(want class) {
 		}
 	}
 	c.report(-1, RuleMissing, "no %s", want)
+}
+
+// checkFence checks that there is a fence that orders what the row says. On amd64 only
+// sequential consistency needs one.
+func (c *checker) checkFence() {
+	if c.arch.tso && c.row.Order != spec.SeqCst {
+		return
+	}
+	c.require(fence)
+	for n, i := range c.fn.code {
+		if c.live[n] && i.class == fence && c.row.Order.Releases() && !i.release {
+			c.report(n, RuleOrdering, "does not release, want %s", c.row.Order)
+		}
+	}
 }
 
 func (c *checker) checkReturns(kind valueKind, what string) {

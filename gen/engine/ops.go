@@ -79,6 +79,7 @@ const (
 
 // Operations without a shared object.
 const (
+	Fence       = spec.Fence       // order all accesses before it and after it
 	Relax       = spec.Relax       // tell the core that this is a loop that waits
 	CycleCount  = spec.CycleCount  // read the machine's counter
 	CurrentG    = spec.CurrentG    // the word that identifies the running goroutine

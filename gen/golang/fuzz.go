@@ -34,6 +34,7 @@ var fuzzers = map[spec.Op]perRow{
 	spec.LockFast:     fuzzLock(oracleLockFast),
 	spec.UnlockFast:   fuzzLock(oracleUnlockFast),
 	spec.Relax:        property("brief"),
+	spec.Fence:        property("brief"),
 	spec.CycleCount:   property("ticking"),
 	spec.CurrentG:     property("identity"),
 	spec.CurrentGoid:  property("goids"),

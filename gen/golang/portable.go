@@ -71,6 +71,7 @@ var twins = map[spec.Op]func(*spec.Row) ([]jen.Code, error){
 	spec.FetchSetBit:  twinFetchSetBit,
 	spec.StoreFields:  twinStoreFields,
 	spec.Relax:        twinRelax,
+	spec.Fence:        twinFence,
 	spec.CycleCount:   twinCycleCount,
 	spec.CurrentG:     twinCurrentG,
 	spec.LockFast:     twinLockFast,
@@ -258,6 +259,11 @@ func twinAwait(r *spec.Row) ([]jen.Code, error) {
 }
 
 func twinRelax(*spec.Row) ([]jen.Code, error) { return nil, nil }
+
+// twinFence orders as any access by sync/atomic does.
+func twinFence(*spec.Row) ([]jen.Code, error) {
+	return []jen.Code{jen.Var().Id("word").Uint32(), atomicFunc("AddUint32").Call(address("word"), jen.Lit(0))}, nil
+}
 
 func twinCycleCount(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("counterStart"))))}, nil

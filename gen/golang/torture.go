@@ -29,6 +29,7 @@ var torturers = map[spec.Op]perRow{
 	spec.LockFast:     tortureLockFast,
 	spec.UnlockFast:   tortureUnlockFast,
 	spec.Relax:        aloneOnly,
+	spec.Fence:        aloneOnly,
 	spec.CycleCount:   aloneOnly,
 	spec.CurrentG:     aloneOnly,
 	spec.CurrentGoid:  aloneOnly,

@@ -87,6 +87,7 @@ const (
 
 // Operations without a shared object.
 const (
+	Fence       Op = "fence"        // order all accesses before it and after it
 	Relax       Op = "relax"        // tell the core that this is a loop that waits
 	CycleCount  Op = "cycle-count"  // read the machine's counter
 	CurrentG    Op = "current-g"    // the word that identifies the running goroutine
@@ -137,6 +138,7 @@ var kinds = map[Op]kind{
 	CmpxchgFieldOld: {sig: "func(val *uintN, old uintN, new uintN) (found uintN)", orders: updates, does: "sets FIELD to the FIELD bits of new if it equals the FIELD bits of old, and returns the FIELD bits that it found. All are in their place in the word, and other bits are ignored."},
 	FetchSetBit:     {sig: "func(val *uintN) (old uintN)", orders: updates, does: "sets the lowest bit of FIELD and returns the word. That bit of the result is the one before; its other bits may be newer, but never older."},
 	StoreFields:     {sig: "func(val *uintN)", orders: stores, does: "gives SET, and changes no other bit of the word."},
+	Fence:           {sig: "func()", orders: updates[1:], does: "orders accesses by its caller: those before it and those after it, as far as its ordering says. The race detector does not know of it: let another access of the algorithm order plain data."},
 	Relax:           {sig: "func()", orders: none, does: "tells the core that the caller waits in a loop."},
 	CycleCount:      {sig: "func() (ticks uint64)", orders: none, does: "returns the machine's free-running counter, in ticks."},
 	CurrentG:        {sig: "func() (gp uintptr)", orders: none, does: "returns an even word that no other live goroutine has."},
@@ -247,6 +249,8 @@ func (op Op) Objects() string {
 		return "a field"
 	case op == StoreFields:
 		return "fields"
+	case op == Fence:
+		return "all accesses"
 	case slices.Equal(op.Orders(), none):
 		return "nothing shared"
 	}
@@ -289,11 +293,13 @@ func (r *Row) Bits() int {
 
 // Acquires reports whether later accesses come after what the row reads.
 func (r *Row) Acquires() bool {
-	return r.Order.Acquires() && r.Op != Store && r.Op != StoreFields
+	return r.Order.Acquires() && r.Op != Store && r.Op != StoreFields && r.Op != Fence
 }
 
 // Releases reports whether earlier accesses come before what the row writes.
-func (r *Row) Releases() bool { return r.Order.Releases() && r.Op != Load && !r.Waits() }
+func (r *Row) Releases() bool {
+	return r.Order.Releases() && r.Op != Load && r.Op != Fence && !r.Waits()
+}
 
 // Shares reports whether the row accesses memory that others access.
-func (r *Row) Shares() bool { return r.Order != NoAccess }
+func (r *Row) Shares() bool { return r.Order != NoAccess && r.Op != Fence }
