@@ -56,6 +56,12 @@ func families(few bool) engine.Table {
 					add(engine.Row{Width: width}, map[int]string{8: "8", 16: "16", 32: "32", 64: "64"}[width])
 				}
 			case op.OnWord():
+				if op == engine.StoreFields { // with bits of another field between them
+					add(engine.Row{
+						Word: "Odd", Set: []engine.Value{{Field: "top", Value: 5}, {Field: "bottom", Value: 2}},
+						From: []engine.Value{{Field: "top", Value: 9}, {Field: "bottom", Value: 7}},
+					}, "OddPair")
+				}
 				for _, w := range x.Words {
 					for _, f := range w.Fields {
 						r := engine.Row{Word: w.Name, Field: f.Name}

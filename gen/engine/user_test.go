@@ -28,7 +28,7 @@ func main() {
 		Words: []engine.Word{
 			{Name: "Ticket", Bits: 32, Fields: []engine.Field{{Name: "serving", Shift: 0, Bits: 16}, {Name: "next", Shift: 16, Bits: 16}}},
 			{Name: "Sequence", Bits: 64, Fields: []engine.Field{{Name: "count", Shift: 20, Bits: 34}, {Name: "writer", Shift: 3, Bits: 1}}},
-			{Name: "Node", Bits: 64},
+			{Name: "Node", Bits: 64, Doc: "Nobody divides it."},
 		},
 		Rows: []engine.Row{
 			{Name: "TakeTicket", Op: engine.FetchAddField, Word: "Ticket", Field: "next", Order: engine.Relaxed},
@@ -185,6 +185,9 @@ func TestUser(t *testing.T) {
 	tool(t, dir, "go", "mod", "tidy")
 	if after, err := os.ReadFile(filepath.Join(dir, "go.mod")); err != nil || string(after) != strings.Replace(string(mod), " // indirect", "", 1) {
 		t.Errorf("go mod tidy makes of it %s", after)
+	}
+	if src, _ := os.ReadFile(filepath.Join(dir, "zlayout.go")); !strings.Contains(string(src), "//\n// Nobody divides it.\ntype Node struct {\n") {
+		t.Errorf("the word's documentation is not in\n%s", src)
 	}
 	if out := tool(t, dir, "gofmt", "-l", "."); out != "" {
 		t.Errorf("not in gofmt's form: %s", out)
