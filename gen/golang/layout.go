@@ -101,7 +101,11 @@ func wordType(f *jen.File, w *spec.Word) {
 		}
 		members = append(members, jen.Id("Owner").Uintptr().Comment("CurrentG of the owner, or 0"))
 	}
-	explain(f, is)
+	lines := spec.Wrap(is)
+	if len(w.Fields) == 0 && w.Doc != "" { // otherwise the constants have it
+		lines = slices.Concat(lines, []string{""}, spec.Wrap(w.Doc))
+	}
+	document(f, lines...)
 	f.Type().Id(w.Name).Struct(members...)
 }
 

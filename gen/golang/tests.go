@@ -23,8 +23,9 @@ var tests = []emitter{
 // tested alike.
 type perRow func(c *Config, f *jen.File, r *spec.Row) error
 
-// eachRow calls the emitter of each row's operation, which is one for all read-modify-writes, and
-// one for all waits that have none of their own. Errors say what kind of test it was to emit.
+// eachRow calls the emitter of each row's operation, which is one for all
+// read-modify-writes, and one for all waits that have none of their own. Errors say what
+// kind of test it was to emit.
 func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow, updates, awaits perRow) error {
 	for _, r := range c.Rows {
 		emit := emitters[r.Op]
