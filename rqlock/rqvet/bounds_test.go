@@ -24,7 +24,7 @@ func TestBounds(t *testing.T) {
 		name := fmt.Sprintf("p%d", i)
 		write(t, filepath.Join(dir, name, "p.go"), "// Package "+name+": "+shape.name+".\npackage "+name+"\n\nimport \"github.com/rqlock/rqlock/rqlock\"\n\n"+shape.code(n))
 	}
-	const most = 2 * time.Minute
+	const most = 5 * time.Minute
 	hangs := time.AfterFunc(most, func() {
 		debug.SetTraceback("all")
 		panic(fmt.Sprintf("rqvet is not done after %v", most))
@@ -39,7 +39,7 @@ var shapes = []struct {
 	n, short int
 	code     func(n int) string
 }{
-	{"functions that call each other", 200, 30, func(n int) string {
+	{"functions that call each other", 80, 20, func(n int) string {
 		// Each calls 16 others, which lock and may end in two ways.
 		return "type S struct {\n" + lines(n, "\tt# T\n") + `}
 
@@ -126,7 +126,7 @@ func f0(a, b int) error {
 			return fmt.Sprintf("\nfunc f%d(a, b int) error { return f%d(a+b, a-b) }\n", i+1, i)
 		})
 	}},
-	{"branches", 2500, 300, func(n int) string {
+	{"branches", 1500, 300, func(n int) string {
 		// All in one function.
 		return "type S struct {\n\tmu rqlock.Mutex\n" + lines(n, "\tb# bool\n") + "}\n\nfunc (s *S) f() error {\n" + lines(n, `
 	if s.b# {
@@ -137,7 +137,7 @@ func f0(a, b int) error {
 	}
 `) + "\treturn nil\n}\n"
 	}},
-	{"returns", 2500, 300, func(n int) string {
+	{"returns", 1500, 300, func(n int) string {
 		return "type S struct {\n\tmu rqlock.Mutex\n" + lines(n, "\tb# bool\n") + "}\n\nfunc (s *S) f() error {\n" + `
 	if err := s.mu.Lock(); err != nil {
 		return err
@@ -164,7 +164,7 @@ func f0(a, b int) error {
 	}
 `) + "}\n"
 	}},
-	{"variables", 2500, 300, func(n int) string {
+	{"variables", 1500, 300, func(n int) string {
 		// All are used to the end of a function of many branches.
 		return "var mu rqlock.Mutex\n\nfunc get() int\n\nfunc f(b []bool) error {\n\tif err := mu.Lock(); err != nil {\n\t\treturn err\n\t}\n" +
 			lines(n, "\tx# := get()\n\tif b[#] {\n\t\tx#++\n\t}\n") + lines(n, "\tprintln(x#)\n") + "\tmu.Unlock()\n\treturn nil\n}\n"
@@ -186,6 +186,21 @@ func (s *S) f%[2]d(is bool) error {
 }
 `, i, i+1, []string{"", "!is"}[min(i, 1)])
 		})
+	}},
+	{"calls in a row", 1500, 200, func(n int) string {
+		// What is called sets many fields.
+		return "type S struct {\n\tmu rqlock.Mutex\n" + lines(n, "\tb# bool\n") + `}
+
+func (s *S) open() error {
+	if err := s.mu.Lock(); err != nil {
+		return err
+	}
+` + lines(n, "\ts.b# = true\n") + `	s.mu.Unlock()
+	return nil
+}
+
+func (s *S) use() {
+` + lines(n, "\tif s.open() != nil {\n\t\tprintln(#)\n\t}\n") + "}\n"
 	}},
 	{"literals", 12, 5, func(n int) string {
 		// Each of four calls n literals, which do so, too.

@@ -182,6 +182,12 @@ func each[T any](all []T, f func(*T)) []T {
 // size is how many facts the summary has.
 func (s *summary) size() int {
 	n := 1 + len(s.Acquires) + len(s.Orders) + len(s.Pairs) + len(s.Calls)
+	for _, a := range s.Acquires {
+		n += len(a.When)
+	}
+	for _, o := range s.Orders {
+		n += len(o.When)
+	}
 	for _, o := range s.Outcomes {
 		n += len(o.When) + len(o.Locks) + len(o.Sets) + len(o.Uncertain)
 	}
@@ -514,6 +520,12 @@ const maxOrders = 64
 // maxOutcomes is how many outcomes callers follow.
 const maxOutcomes = 8
 
+// maxConditions and maxSettings are how many of each are told to callers, for an outcome.
+const (
+	maxConditions = 64
+	maxSettings   = 64
+)
+
 // trivialOutcomes reports whether outcomes tell a caller nothing: no lock changes, and
 // whatever the caller knows, there is an outcome.
 func trivialOutcomes(outcomes []outcome) bool {
@@ -560,7 +572,7 @@ func (w *walk) outcome(e exit, heldForCaller map[*path]bool) outcome {
 		out.Locks = append(out.Locks, effect{at, l.class, l.name, l.hold, l.readers, l.pinned, l.record, l.any, l.later})
 	}
 	for _, name := range sortedPaths(e.state.given) {
-		if name.here {
+		if name.here || len(out.When) == maxConditions {
 			out.Chosen = true
 			continue
 		}
@@ -591,7 +603,7 @@ func (w *walk) sets(e exit) []setting {
 		if is.known == nothing && is.path != nil {
 			is.known = e.state.conds[is.path]
 		}
-		if at.portable() && (is.known != nothing && is.known != notNil || is.num.ok) {
+		if len(all) < maxSettings && at.portable() && (is.known != nothing && is.known != notNil || is.num.ok) {
 			all = append(all, setting{at, is.known, is.num.n, is.num.ok})
 		}
 	}
