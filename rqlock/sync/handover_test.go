@@ -199,31 +199,44 @@ func TestNoClaims(t *testing.T) {
 
 // TestMarkedBeforeReleased: a lock is one that is handed over before anybody can acquire it.
 func TestMarkedBeforeReleased(t *testing.T) {
-	const rounds = 300
+	rounds := 20_000
+	if testing.Short() {
+		rounds = 2000
+	}
 	for range rounds {
 		m, rw := new(Mutex), new(RWMutex)
 		m.Lock()
 		rw.Lock()
-		var wg gosync.WaitGroup
-		wg.Go(func() {
+		var ready atomic.Int32
+		done := make(chan [2]bool)
+		go func() {
+			ready.Store(1)
 			for !m.TryLock() {
 				runtime.Gosched()
 			}
-			if !attributes.Of(&m.word).HandedOver {
-				t.Error("a Mutex is released before it is marked")
-			}
+			mutex := attributes.Of(&m.word).HandedOver
+			ready.Store(2)
 			for !rw.TryLock() {
 				runtime.Gosched()
 			}
-			if !rw.gate().HandedOver() {
-				t.Error("an RWMutex is released before it is marked")
+			done <- [2]bool{mutex, rw.gate().HandedOver()}
+		}()
+		unlocked := make(chan struct{})
+		go func() {
+			defer close(unlocked)
+			for ready.Load() < 1 {
+				runtime.Gosched()
 			}
-		})
-		m.Unlock() // by its owner: no hand-over
-		m.Lock()
-		wg.Go(m.Unlock)
-		wg.Go(rw.Unlock)
-		wg.Wait()
+			m.Unlock()
+			for ready.Load() < 2 {
+				runtime.Gosched()
+			}
+			rw.Unlock()
+		}()
+		if marked := <-done; marked != [2]bool{true, true} {
+			t.Fatalf("a lock is released before it is marked: Mutex marked %v, RWMutex marked %v", marked[0], marked[1])
+		}
+		<-unlocked
 	}
 }
 
@@ -303,6 +316,8 @@ func TestReadersHandedOver(t *testing.T) {
 // TestWriterWaitsForHandedOver: a writer that waits for readers gets the lock when other
 // goroutines end their read locks, and not before the last one.
 func TestWriterWaitsForHandedOver(t *testing.T) {
+	rqlock.SetStallTimeout(time.Hour) // no stall wakes it
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
 	for _, inRows := range []bool{false, true} {
 		var l RWMutex
 		if inRows {

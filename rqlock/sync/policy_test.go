@@ -168,6 +168,43 @@ func TestHeldLong(t *testing.T) {
 	}
 }
 
+// TestReportWaits: with the policy Report a deadlock is reported once. Who has closed it waits
+// then, as anybody, and goes on when somebody unlocks.
+func TestReportWaits(t *testing.T) {
+	l := quietly(t, briefly)
+	policy.Set(policy.Report)
+	defer policy.Set(policy.Panic)
+	for _, lock := range []Locker{new(Mutex), new(RWMutex)} {
+		before := l.count("rqlock/sync: deadlock")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			lock.Lock()
+			pass(lock)
+		}()
+		eventually(t, "it is not reported", func() bool { return l.count("rqlock/sync: deadlock") == before+1 })
+		var wait uint64
+		eventually(t, "it does not wait", func() bool {
+			waits := rqlock.Snapshot().Waits
+			if len(waits) == 1 {
+				wait = waits[0].Goroutine
+			}
+			return len(waits) == 1
+		})
+		for range 20 {
+			time.Sleep(2 * time.Millisecond)
+			if waits := rqlock.Snapshot().Waits; len(waits) != 1 || waits[0].Goroutine != wait || waits[0].For < time.Millisecond {
+				t.Fatalf("it does not wait on: %v", waits)
+			}
+		}
+		lock.Unlock()
+		<-done
+		if n := l.count("rqlock/sync: deadlock"); n != before+1 {
+			t.Errorf("it is reported %d times", n-before)
+		}
+	}
+}
+
 func init() {
 	programs["twice"] = twice
 	programs["crossing"] = func() { panic(crossing(new(Mutex), new(Mutex))) }

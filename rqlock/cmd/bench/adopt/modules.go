@@ -23,5 +23,5 @@ var modules = []module{
 	{name: "bbolt", path: "go.etcd.io/bbolt", version: "v1.5.0", packages: []string{"."}, swap: []string{"./..."}, run: "TestDB|TestTx|TestOpen|TestCursor", short: true, limit: 3 * time.Minute},
 	{name: "badger", path: "github.com/dgraph-io/badger/v4", version: "v4.9.6", packages: []string{"./y", "./skl", "./table", "."}, swap: []string{"./..."}, run: "TestTxn|TestWrite|TestGet|TestIterat|TestBasic|TestTable|TestWatermark|TestValue", short: true, limit: 4 * time.Minute},
 	{name: "client_golang", path: "github.com/prometheus/client_golang", version: "v1.25.0", packages: []string{"./prometheus/..."}, limit: 3 * time.Minute},
-	{name: "nats-server", path: "github.com/nats-io/nats-server/v2", version: "v2.15.3", packages: []string{"./server"}, swap: []string{"./..."}, run: "TestClient|TestSublist|TestRoute|TestAccount", short: true, limit: 5 * time.Minute},
+	{name: "nats-server", path: "github.com/nats-io/nats-server/v2", version: "v2.15.3", packages: []string{"./server"}, swap: []string{"./..."}, run: "TestSublist|TestClient(Connect|Simple|Pub|Unsub|Ping|RemoveSubs)|TestAccount(Simple|Isolation|Parse)", short: true, limit: 3 * time.Minute},
 }
