@@ -313,7 +313,9 @@ func (w *walk) enter(from, to *ssa.BasicBlock, s *state) point {
 	}
 	moved := map[*path]lockState{}
 	for i, a := range all {
-		if a.val.path != nil && slices.ContainsFunc(all, func(b assignment) bool { return a.val.path.mentions(w.c.root(b.phi)) }) {
+		before := s.env[a.phi].path
+		walks := before != nil && a.val.path != before && a.val.path.leadsFrom(before) // as from a node to the next
+		if a.val.path != nil && (walks || slices.ContainsFunc(all, func(b assignment) bool { return a.val.path.mentions(w.c.root(b.phi)) })) {
 			maps.Copy(moved, w.movedTo(s, a.phi, a.val.path))
 			all[i].val.path = nil
 		}

@@ -163,7 +163,8 @@ func isErrorCheck(cond ssa.Value) bool {
 
 // decidesLock reports whether a branch at the end of b may be about a lock: on one side of it
 // an operation on a lock is done, which the other side leaves out, and both go on together.
-// The condition of a loop is about a lock if the loop only releases.
+// If they go on together only by coming to the branch again, as in a loop, it is about a lock if
+// that side only releases.
 func (c *checker) decidesLock(b *ssa.BasicBlock) bool {
 	if is, ok := c.decides[b]; ok {
 		return is
@@ -177,14 +178,15 @@ func (c *checker) sideDecides(b, side, other *ssa.BasicBlock) bool {
 	if len(side.Preds) != 1 {
 		return false
 	}
-	acquire, release := false, false
-	goesOn := reaching(other)
+	acquire, release, soon := false, false, false
+	goesOn, withoutBranch := reaching(other, nil), reaching(other, b)
 	for _, op := range c.blocksWithLocks(b.Parent()) {
 		if side.Dominates(op.block) && (goesOn[op.block.Index] || op.block == other) {
 			acquire, release = acquire || op.acquire, release || op.release
+			soon = soon || withoutBranch[op.block.Index] || op.block == other
 		}
 	}
-	return release && !acquire || acquire && !isLoop(b)
+	return release && !acquire || acquire && soon && !isLoop(b)
 }
 
 // lockBlock is a block that acquires or releases a lock.
@@ -231,18 +233,18 @@ func (c *checker) operates(b *ssa.BasicBlock) (acquire, release bool) {
 }
 
 // reaches reports whether a path leads from one block to another.
-func reaches(from, to *ssa.BasicBlock) bool { return reaching(to)[from.Index] }
+func reaches(from, to *ssa.BasicBlock) bool { return reaching(to, nil)[from.Index] }
 
 // reaching says of each block of a function, by its index, whether a path leads from it to one of
-// them.
-func reaching(to *ssa.BasicBlock) []bool {
+// them, and not through another.
+func reaching(to, except *ssa.BasicBlock) []bool {
 	all := make([]bool, len(to.Parent().Blocks))
 	work := []*ssa.BasicBlock{to}
 	for len(work) > 0 {
 		b := work[len(work)-1]
 		work = work[:len(work)-1]
 		for _, from := range b.Preds {
-			if !all[from.Index] {
+			if !all[from.Index] && from != except {
 				all[from.Index] = true
 				work = append(work, from)
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"maps"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -77,10 +79,14 @@ func (c *checker) readIgnore(all ignores, comment *ast.Comment) {
 	}
 }
 
-// reportUnused reports the comments that have silenced nothing.
+// reportUnused reports the comments that have silenced nothing, except in functions that have too
+// many paths, where nothing is reported.
 func (c *checker) reportUnused(all ignores) {
-	for _, i := range all {
-		if !i.used && (i.rule != Blocks || c.opts.blocks) {
+	unfollowed := func(i *ignore) bool {
+		return slices.ContainsFunc(c.unfollowed, func(n ast.Node) bool { return n.Pos() <= i.pos && i.pos < n.End() })
+	}
+	for _, i := range slices.SortedFunc(maps.Values(all), func(x, y *ignore) int { return c.compare(x.pos, y.pos) }) {
+		if !i.used && (i.rule != Blocks || c.opts.blocks) && !unfollowed(i) {
 			c.emit(finding{rule: BadIgnore, pos: i.pos, end: i.end,
 				message: "nothing is found here that this comment could silence (" + string(i.rule) + "): delete it",
 				fixes:   []analysis.SuggestedFix{{Message: "delete the comment", TextEdits: []analysis.TextEdit{{Pos: i.pos, End: i.end}}}}})

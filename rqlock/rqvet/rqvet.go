@@ -3,6 +3,7 @@ package rqvet
 import (
 	"cmp"
 	"fmt"
+	"go/ast"
 	"go/token"
 	"go/types"
 	"path/filepath"
@@ -75,6 +76,7 @@ type checker struct {
 	leads       map[*ssa.BasicBlock]bool // by a branch's block: it leads to an acquisition
 	lockBlocks  map[*ssa.Function][]lockBlock
 	hasUnlocker map[unlockable]bool
+	unfollowed  []ast.Node // the functions that have too many paths
 	edges       []edge
 	findings    []finding
 }

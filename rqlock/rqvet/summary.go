@@ -348,6 +348,9 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 		exits = w.explore(fn, newState())
 	}
 	if w.broken {
+		if n := fn.Syntax(); n != nil {
+			c.unfollowed = append(c.unfollowed, n)
+		}
 		sum := c.unknown(fn)
 		for _, class := range sum.classes() {
 			c.hasUnlocker[unlockable{class: class}] = true

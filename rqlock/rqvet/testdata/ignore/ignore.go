@@ -39,3 +39,30 @@ func noRule() {
 }
 
 //rqvet:ignored is another word
+
+// tooMany has more paths than are followed, so that nothing is known of the comment.
+func tooMany(all *[7]rqlock.Mutex) {
+	if all[0].TryLock() {
+		defer all[0].Unlock()
+	}
+	if all[1].TryLock() {
+		defer all[1].Unlock()
+	}
+	if all[2].TryLock() {
+		defer all[2].Unlock()
+	}
+	if all[3].TryLock() {
+		defer all[3].Unlock()
+	}
+	if all[4].TryLock() {
+		defer all[4].Unlock()
+	}
+	if all[5].TryLock() {
+		defer all[5].Unlock()
+	}
+	if all[6].TryLock() {
+		defer all[6].Unlock()
+	}
+	l.Lock() //rqvet:ignore ignorederr nobody else knows this lock yet
+	l.Unlock()
+}
