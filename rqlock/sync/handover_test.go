@@ -211,13 +211,17 @@ func TestMarkedBeforeReleased(t *testing.T) {
 		done := make(chan [2]bool)
 		go func() {
 			ready.Store(1)
-			for !m.TryLock() {
-				runtime.Gosched()
+			for i := 1; !m.TryLock(); i++ {
+				if i%1000 == 0 {
+					runtime.Gosched()
+				}
 			}
 			mutex := attributes.Of(&m.word).HandedOver
 			ready.Store(2)
-			for !rw.TryLock() {
-				runtime.Gosched()
+			for i := 1; !rw.TryLock(); i++ {
+				if i%1000 == 0 {
+					runtime.Gosched()
+				}
 			}
 			done <- [2]bool{mutex, rw.gate().HandedOver()}
 		}()
@@ -303,6 +307,10 @@ func TestReadersHandedOver(t *testing.T) {
 			pass(&l)
 			close(release)
 			wg.Wait()
+			if !l.TryRLock() {
+				t.Fatal("a reader is refused, and nobody writes")
+			}
+			l.RUnlock()
 			if l.gate().Read() {
 				t.Error("somebody reads still")
 			}
@@ -313,17 +321,65 @@ func TestReadersHandedOver(t *testing.T) {
 	}
 }
 
-// TestWriterWaitsForHandedOver: a writer that waits for readers gets the lock when other
-// goroutines end their read locks, and not before the last one.
-func TestWriterWaitsForHandedOver(t *testing.T) {
-	rqlock.SetStallTimeout(time.Hour) // no stall wakes it
-	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+// TestDeepReader: a goroutine reads twice, and ends both itself, although another one's read lock
+// was handed over meanwhile. Only then may a writer come.
+func TestDeepReader(t *testing.T) {
 	for _, inRows := range []bool{false, true} {
 		var l RWMutex
 		if inRows {
 			hot(t, &l)
 		}
-		const n = 5
+		l.RLock()
+		l.RLock()
+		elsewhere(func() {
+			l.RLock()
+			elsewhere(l.RUnlock)
+		})
+		for range 2 {
+			if l.TryLock() {
+				t.Fatal("a writer beside a reader")
+			}
+			l.RUnlock()
+		}
+		if !l.TryLock() {
+			t.Fatal("somebody reads still")
+		}
+		l.Unlock()
+	}
+	// Others end both.
+	for _, inRows := range []bool{false, true} {
+		var l RWMutex
+		if inRows {
+			hot(t, &l)
+		}
+		elsewhere(func() {
+			l.RLock()
+			l.RLock()
+		})
+		for range 2 {
+			if l.TryLock() {
+				t.Fatal("a writer beside a reader")
+			}
+			l.RUnlock()
+		}
+		if !l.TryLock() {
+			t.Fatal("somebody reads still")
+		}
+		l.Unlock()
+	}
+}
+
+// TestWriterWaitsForHandedOver: a writer that waits for readers gets the lock when other
+// goroutines end their read locks, and not before the last one.
+func TestWriterWaitsForHandedOver(t *testing.T) {
+	rqlock.SetStallTimeout(time.Hour) // no stall wakes it
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	for i := range 20 {
+		inRows, n := i%2 == 1, 1+i%4
+		var l RWMutex
+		if inRows {
+			hot(t, &l)
+		}
 		for range n {
 			elsewhere(l.RLock)
 		}
@@ -341,7 +397,11 @@ func TestWriterWaitsForHandedOver(t *testing.T) {
 			if in.Load() {
 				t.Fatal("a writer beside a reader")
 			}
-			elsewhere(l.RUnlock)
+			if i%3 == 0 {
+				l.gate().LeaveAny() // without the look for a slot, which wakes the writer, too
+			} else {
+				elsewhere(l.RUnlock)
+			}
 		}
 		<-done
 	}
