@@ -22,7 +22,7 @@ type keptLock struct {
 
 // lockingName matches the names of functions that are expected to acquire a lock for
 // their caller.
-var lockingName = regexp.MustCompile(`(^(lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
+var lockingName = regexp.MustCompile(`(^((r|w|try)?lock|acquire|take|hold|begin|pin|reserve)|Lock|Acquire|Take|Hold|Begin|Pin|Reserve)([^a-z]|ed|$)`)
 
 // checkUnlocks reports unlocks of a lock that only some of the paths to them acquire.
 func (w *walk) checkUnlocks() {
@@ -158,7 +158,7 @@ func (w *walk) swapped(e exit, l lockState) bool {
 	for _, p := range sortedPaths(e.state.locks) {
 		other := e.state.locks[p]
 		if other.hold == released && other.callers && other.pos > l.pos {
-			w.report(WrongUnlock, other.pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", other.name, l.name, w.c.at(l.pos, other.pos))
+			w.report(WrongUnlock, other.pos, "%s", w.c.wrongUnlock(other.name, other.pos, l))
 			return true
 		}
 	}

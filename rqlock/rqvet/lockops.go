@@ -1,6 +1,7 @@
 package rqvet
 
 import (
+	"fmt"
 	"go/token"
 	"go/types"
 
@@ -474,11 +475,21 @@ func (w *walk) indexDiffers(s *state, t target, pos token.Pos) bool {
 func (w *walk) otherHeld(s *state, t target, pos token.Pos) bool {
 	for _, p := range s.heldPaths() {
 		if other := s.locks[p]; p != t.path && !other.record {
-			w.reportOf(s, other.name, WrongUnlock, pos, "%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", t.name, other.name, w.c.at(other.pos, pos))
+			w.reportOf(s, other.name, WrongUnlock, pos, "%s", w.c.wrongUnlock(t.name, pos, other))
 			return true
 		}
 	}
 	return false
+}
+
+// wrongUnlock is the message that a lock is unlocked while another is held. Both have one name if
+// what the name stands for has changed.
+func (c *checker) wrongUnlock(name string, pos token.Pos, other lockState) string {
+	at := c.at(other.pos, pos)
+	if name == other.name {
+		return fmt.Sprintf("%s is unlocked, which is another lock than the %s that was acquired (%s): keep a pointer to that one, and unlock it", name, name, at)
+	}
+	return fmt.Sprintf("%s is unlocked, but the lock held is %s (%s): unlock the one that was acquired", name, other.name, at)
 }
 
 // mayBe gives up on the locks held that t may be by another name.

@@ -517,10 +517,26 @@ func pretty(v ssa.Value) string {
 		return pretty(v.X)
 	case *ssa.Call:
 		if fn := calleeObject(&v.Call); fn != nil {
-			return fn.Name() + "()"
+			return prettyCall(fn, &v.Call)
 		}
 	}
 	return nameless
+}
+
+func prettyCall(fn *types.Func, call *ssa.CallCommon) string {
+	all := args(call)
+	name := fn.Name()
+	if fn.Signature().Recv() != nil && len(all) > 0 {
+		if receiver := pretty(all[0]); receiver != nameless {
+			name = receiver + "." + name
+		}
+		all = all[1:]
+	}
+	var names []string
+	for _, arg := range all {
+		names = append(names, prettyIndex(arg))
+	}
+	return name + "(" + strings.Join(names, ", ") + ")"
 }
 
 const nameless = "the lock"

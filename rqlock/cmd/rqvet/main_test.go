@@ -405,7 +405,7 @@ func TestDiff(t *testing.T) {
 
 // TestSpeed compares the processor time for a package of 20,000 lines, which locks a lot, with
 // that of go vet's own analyzers; with RQLOCK_LONG in the environment, for one of 100,000 lines.
-// It is about 1.3 times as much. An analysis of a function that depended on how many others there
+// It is about 1.5 times as much. An analysis of a function that depended on how many others there
 // are would fail by far.
 func TestSpeed(t *testing.T) {
 	if testing.Short() {

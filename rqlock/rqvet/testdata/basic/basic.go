@@ -303,6 +303,29 @@ func inClosure(b *box) error {
 
 // wrongunlock
 
+type buckets struct{ locks [16]rqlock.Mutex }
+
+func (b *buckets) of(k int) *rqlock.Mutex { return &b.locks[k%16] }
+
+func otherBucket(b *buckets, from, to int) error {
+	if err := b.of(from).Lock(); err != nil {
+		return err
+	}
+	b.of(to).Unlock() // want `b.of\(to\) is unlocked, but the lock held is b.of\(from\) .*wrongunlock`
+	return nil
+}
+
+type renewed struct{ mu *rqlock.Mutex }
+
+func renew(r *renewed) error {
+	if err := r.mu.Lock(); err != nil {
+		return err
+	}
+	r.mu = new(rqlock.Mutex)
+	r.mu.Unlock() // want `r.mu is unlocked, which is another lock than the r.mu that was acquired .*wrongunlock`
+	return nil    // want `leak`
+}
+
 func wrong(b *box) error {
 	if err := b.mu.Lock(); err != nil {
 		return err
