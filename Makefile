@@ -14,6 +14,7 @@ QEMU := $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 REQUIRE ?=
 ifdef REQUIRE
 export RQLOCK_REQUIRE_ARM64 = 1
+export RQLOCK_REQUIRE_BROWSER = 1
 endif
 
 # One package at a time: torture in one would disturb the timing of another.
@@ -25,10 +26,10 @@ TEST := $(GO) test -p 1
 LIBRARY = $$($(GO) list ./asm ./rqlock/... | grep -v -e /internal/model -e /internal/release -e /rqvet || echo go-list-failed)
 
 # The parts of make test, in this order.
-PARTS := vet cross test-native test-bench test-race test-purego test-386 test-arm64 test-gen-long test-oldest test-newest
+PARTS := vet cross test-native test-bench test-race test-purego test-trace test-386 test-arm64 test-gen-long test-oldest test-newest
 
-.PHONY: help generate test check diff list lint bench bench-containers bench-asm torture torture-tests model model-suite \
-	model-mutants model-cost-test model-long model-list model-cost fuzz $(PARTS)
+.PHONY: help generate test check diff list lint bench bench-containers bench-asm found adopt torture torture-tests model model-suite \
+	model-mutants model-cost-test model-long model-list model-cost picture fuzz $(PARTS)
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,10 +55,11 @@ list: ## print the table with each architecture's instructions
 	@$(HERE) $(GO) run ./gen -list
 
 STATICCHECK := $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-lint: ## gofmt and staticcheck, also of what the build tag purego selects
+lint: ## gofmt and staticcheck, also of what the build tags purego and rqlocktrace select
 	@files=$$(gofmt -l *.go asm gen rqlock templates) || exit 1; test -z "$$files" || { echo "gofmt would change: $$files" >&2; exit 1; }
 	$(STATICCHECK) ./...
 	$(STATICCHECK) -tags purego ./asm/... ./rqlock/...
+	$(STATICCHECK) -tags rqlocktrace ./rqlock
 	cd $(BENCH) && $(STATICCHECK) ./...
 
 bench: ## rqlock beside other locks: tables, plots and data in docs/bench (12 minutes; the machine must be quiet)
@@ -68,6 +70,12 @@ bench-containers: ## the containers beside sync.Map, xsync, bart and others: doc
 
 bench-asm: ## primitives beside sync/atomic's nearest operation
 	$(GO) test -run '^$$' -bench . -count 10 ./asm
+
+found: ## programs with mistakes, beside sync and go-deadlock: docs/found.md (1 minute)
+	$(GO) run -C $(BENCH) ./found -o ../../../docs/found.md
+
+adopt: ## other people's modules, with their own tests, before and after rqswap: docs/adopt.md (20 minutes; needs a module proxy)
+	$(GO) run -C $(BENCH) ./adopt -o ../../../docs/adopt.md
 
 T ?= 60s
 torture: ## torture each of the two locks for T; then locks that are broken on purpose, which must fail
@@ -110,6 +118,9 @@ model-long: ## the larger programs, for HOURS together (default 12h), then more 
 model-cost: ## simulate what locks cost on 2 to 1024 cores: docs/model-cost.md and its plots
 	$(GO) run -C $(BENCH) ./modelcost ../../../docs
 
+picture: ## make README's picture of /debug/rqlock/, with Chromium: docs/debug-page.png
+	cd $(BENCH) && $(GO) test ./browser -count=1 -run Picture -picture ../../../../docs/debug-page.png
+
 FUZZTIME ?= 5s
 fuzz: ## fuzz each primitive against its portable twin for FUZZTIME
 	@for f in $$($(GO) test -list '^Fuzz' ./asm | grep ^Fuzz); do \
@@ -142,6 +153,9 @@ test-race: ## the library's tests under the race detector
 
 test-purego: ## the same on the portable twin
 	RQLOCK_VARIANT=portable $(TEST) -tags purego $(LIBRARY)
+
+test-trace: ## the lock and what shows it with build tag rqlocktrace, short
+	$(TEST) -tags rqlocktrace -short ./rqlock ./rqlock/rqhttp ./rqlock/metrics
 
 test-386: ## the same with 32-bit words, where the machine runs 386 programs
 	@if [ "$$($(GO) env GOHOSTARCH)" = amd64 ] && [ "$$($(GO) env GOHOSTOS)" != darwin ]; then \

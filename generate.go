@@ -3,5 +3,7 @@
 // github.com/rqlock/rqlock/asm, and their generator is github.com/rqlock/rqlock/gen.
 package rqlock
 
-//go:generate go run ./gen
-//go:generate go generate -C rqlock/cmd/bench ./...
+// What the caller builds for makes no difference to the files, but the programs that make
+// them run here.
+//go:generate env GOOS= GOARCH= GOFLAGS= GOWORK=off go run ./gen
+//go:generate env GOOS= GOARCH= GOFLAGS= GOWORK=off go generate -C rqlock/cmd/bench ./...

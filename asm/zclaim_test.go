@@ -29,7 +29,7 @@ func TestTortureClaim(t *testing.T) {
 			}
 		})
 		if l != (Word{Aux: l.Aux}) {
-			t.Errorf("in the end the lock is %+v", l)
+			t.Errorf("in the end the lock is %+v", &l)
 		}
 		t.Logf("%d acquisitions, %d claims met a goroutine that gave the lock back", acquired.Load(), misses.Load())
 	})

@@ -81,7 +81,7 @@ type lockWords struct {
 
 // newLock returns a lock in the given state; bits of around fill the rest.
 func newLock(val uint32, owner uintptr, around uint64) lockWords {
-	return lockWords{uintptr(around), Word{val, uint32(around), owner}, uintptr(^around)}
+	return lockWords{uintptr(around), Word{Val: val, Aux: uint32(around), Owner: owner}, uintptr(^around)}
 }
 
 // addInputs gives a fuzz test inputs of the given number of arguments, in which

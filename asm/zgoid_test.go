@@ -53,7 +53,7 @@ func TestGoidCheckEnds(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	cmd := exec.Command(program, "-test.run=^TestGoidCheckEnds$")
+	cmd := exec.Command(program, "-test.run=^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), child+"=1")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

@@ -3,9 +3,11 @@
 package asm
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 )
 
 // This file has the invariants that the torture tests check, one for each kind of
@@ -100,11 +102,11 @@ func conserve[W unsigned](t *testing.T, n int, ordered bool, xchg func(p *W, new
 
 // conserveField is conserve for the field mask of a lock word. One more worker
 // changes the other fields meanwhile.
-func conserveField(t *testing.T, n int, mask uint32, ordered bool, xchg func(val *uint32, new uint32) uint32) {
+func conserveField[W word](t *testing.T, n int, mask W, ordered bool, xchg func(val *W, new W) W) {
 	t.Helper()
-	shift := bits.TrailingZeros32(mask)
-	n = min(n, int(mask>>shift))
-	val := uint32(n) << shift // the last token
+	shift := bits.TrailingZeros64(uint64(mask))
+	n = int(min(uint64(n), uint64(mask)>>shift))
+	val := W(n) << shift // the last token
 	b := newBank(n+1, ordered)
 	run(t, n+1, func(w *worker) {
 		if w.id == n {
@@ -114,7 +116,7 @@ func conserveField(t *testing.T, n int, mask uint32, ordered bool, xchg func(val
 		token := w.id
 		for w.running() {
 			b.use(w, token)
-			old := xchg(&val, uint32(token)<<shift)
+			old := xchg(&val, W(token)<<shift)
 			token = int(old >> shift)
 			if old&^mask != 0 || token > n {
 				w.t.Errorf("worker %d: got %#x, which is no token", w.id, old)
@@ -200,18 +202,18 @@ func count[W unsigned](t *testing.T, n int, load func(p *W) W, cas func(p *W, ol
 
 // countField is count for the field mask of a lock word. Worker 0 changes the
 // other fields meanwhile, which must not make a compare-and-exchange fail.
-func countField(t *testing.T, n int, mask uint32, cas func(val *uint32, old, new uint32) bool) {
+func countField[W word](t *testing.T, n int, mask W, cas func(val *W, old, new W) bool) {
 	t.Helper()
-	var val uint32
+	var val W
 	lowest := mask & -mask
-	done := make([]uint32, n)
+	done := make([]W, n)
 	run(t, n, func(w *worker) {
 		if w.id == 0 {
 			hammer(w, &val, ^mask)
 			return
 		}
 		for w.running() {
-			old := atomic.LoadUint32(&val)
+			old := peek(&val)
 			if cas(&val, old, old+lowest) {
 				done[w.id] += lowest
 			} else if n == 2 {
@@ -228,9 +230,9 @@ func countField(t *testing.T, n int, mask uint32, cas func(val *uint32, old, new
 // overwrite gives each pair of workers a word, next to the words of the others.
 // One turns the field mask from one value into another, while its partner changes
 // the rest of the word. Neither may undo what the other does.
-func overwrite(t *testing.T, n int, mask, from, to uint32, op func(val *uint32)) {
+func overwrite[W word](t *testing.T, n int, mask, from, to W, op func(val *W)) {
 	t.Helper()
-	vals := make([]uint32, n/2)
+	vals := make([]W, n/2)
 	run(t, n/2*2, func(w *worker) {
 		val := &vals[w.id/2]
 		if w.id%2 == 0 {
@@ -238,10 +240,9 @@ func overwrite(t *testing.T, n int, mask, from, to uint32, op func(val *uint32))
 			return
 		}
 		for w.running() {
-			atomic.AndUint32(val, ^mask)
-			atomic.OrUint32(val, from)
+			replace(val, mask, from)
 			op(val)
-			if got := atomic.LoadUint32(val) & mask; got != to {
+			if got := peek(val) & mask; got != to {
 				w.t.Errorf("the field is %#x, want %#x", got, to)
 				return
 			}
@@ -251,16 +252,15 @@ func overwrite(t *testing.T, n int, mask, from, to uint32, op func(val *uint32))
 
 // hammer keeps changing the bits of mask, which nobody else may change, and fails
 // if they do not stay as it left them.
-func hammer(w *worker, val *uint32, mask uint32) {
-	want := atomic.LoadUint32(val) & mask
+func hammer[W word](w *worker, val *W, mask W) {
+	want := peek(val) & mask
 	for w.running() {
-		if got := atomic.LoadUint32(val) & mask; got != want {
+		if got := peek(val) & mask; got != want {
 			w.t.Errorf("the bits %#x are %#x, want %#x: another worker overwrote them", mask, got, want)
 			return
 		}
-		want = w.Uint32() & mask
-		atomic.AndUint32(val, ^mask)
-		atomic.OrUint32(val, want)
+		want = W(w.Uint64()) & mask
+		replace(val, mask, want)
 	}
 }
 
@@ -290,9 +290,48 @@ func whole[W unsigned](t *testing.T, n int, store func(p *W, v W), load func(p *
 	})
 }
 
-func sum[N int | uint32](ns []N) (total N) {
+func sum[N int | word](ns []N) (total N) {
 	for _, n := range ns {
 		total += n
 	}
 	return total
+}
+
+// word has the types that fields are in.
+type word interface{ uint32 | uint64 }
+
+// peek loads by sync/atomic, which has no loads of 8 and 16 bits.
+func peek[W unsigned](p *W) W {
+	if p, ok := any(p).(*uint64); ok {
+		return W(atomic.LoadUint64(p))
+	}
+	around, shift, _ := surround(p)
+	return W(atomic.LoadUint32(around) >> shift)
+}
+
+// replace sets the bits of mask to what they are in v.
+func replace[W unsigned](p *W, mask, v W) {
+	for old := peek(p); !swap(p, old, old&^mask|v&mask); old = peek(p) {
+	}
+}
+
+// swap is a compare-and-exchange by sync/atomic. It may fail because of what is next to p.
+func swap[W unsigned](p *W, old, new W) bool {
+	if p, ok := any(p).(*uint64); ok {
+		return atomic.CompareAndSwapUint64(p, uint64(old), uint64(new))
+	}
+	around, shift, mask := surround(p)
+	found := atomic.LoadUint32(around)
+	return found&mask == uint32(old)<<shift && atomic.CompareAndSwapUint32(around, found, found&^mask|uint32(new)<<shift)
+}
+
+// surround returns the 32 bits of which p is a part, and where in them it is.
+func surround[W unsigned](p *W) (around *uint32, shift uintptr, mask uint32) {
+	size := unsafe.Sizeof(*p)
+	offset := uintptr(unsafe.Pointer(p)) & 3
+	around = (*uint32)(unsafe.Add(unsafe.Pointer(p), -int(offset)))
+	if binary.NativeEndian.Uint16([]byte{0, 1}) == 1 { // the lowest address has the highest byte
+		offset = 4 - size - offset
+	}
+	return around, 8 * offset, uint32(1<<(8*size)-1) << (8 * offset)
 }

@@ -17,13 +17,15 @@ import (
 // Each field is a byte or a halfword of its own, so that it can be exchanged or stored without
 // touching the others. There can be up to 65,535 waiters.
 //
-// Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is
-// shifted to its position.
+// Shift is a field's lowest bit and Bits its width. Max is its largest value, before it is shifted
+// to its position.
 const (
 	LockedShift  = 0
 	LockedBits   = 8
+	LockedMax    = 1<<LockedBits - 1
 	PendingShift = 8
 	PendingBits  = 8
+	PendingMax   = 1<<PendingBits - 1
 	TailShift    = 16
 	TailBits     = 16
 	TailMax      = 1<<TailBits - 1
@@ -41,10 +43,17 @@ const (
 
 // Word is a lock word with its owner, for LockFast and UnlockFast. They leave Aux to their caller.
 type Word struct {
+	_     noCopy
 	Val   uint32 // tail, pending, locked
 	Aux   uint32
 	Owner uintptr // CurrentG of the owner, or 0
 }
+
+// noCopy makes go vet report copies of what has it.
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // Owned is the state of a lock whose owner word is the lock, for LockOwned and UnlockOwned. They
 // leave Tail to their caller.

@@ -13,17 +13,28 @@ import (
 // compiled away.
 const raceEnabled = false
 
-func raceAcquire(unsafe.Pointer)      {}
-func raceAcquireWord(unsafe.Pointer)  {}
+func raceAcquire(unsafe.Pointer) {}
+
+func raceAcquireWord(unsafe.Pointer) {}
+
+func raceAcquireWide(unsafe.Pointer) {}
+
 func raceReleaseMerge(unsafe.Pointer) {}
+
+func raceReleaseMergeWide(unsafe.Pointer) {}
+
 func raceOwns(*uintptr) bool {
 	return false
 }
+
 func raceOwnsID(*atomic.Uint64) bool {
 	return false
 }
+
 func raceReads(*RWOwned, *ReaderTable) bool {
 	return false
 }
+
 func raceDisable() {}
-func raceEnable()  {}
+
+func raceEnable() {}

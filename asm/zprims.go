@@ -46,7 +46,11 @@ func TryCmpxchgRelease32(p *uint32, old, new uint32) (ok bool) {
 // Needed by a lock whose word is the owner's 64-bit id: a waiter acquires it, even if it is closed
 // to newcomers.
 func TryCmpxchgAcquire64(p *uint64, old, new uint64) (ok bool) {
-	return tryCmpxchgAcquire64(p, old, new)
+	ok = tryCmpxchgAcquire64(p, old, new)
+	if raceEnabled && ok {
+		raceAcquireWide(unsafe.Pointer(p))
+	}
+	return ok
 }
 
 // XchgTailAcqRel sets the tail of the lock word to the tail bits of new, and returns the tail bits
@@ -405,7 +409,11 @@ func LoadAcquire32(p *uint32) (v uint32) {
 //
 // Needed by a lock whose word is the owner's 64-bit id: a waiter polls the word until it is 0.
 func LoadAcquire64(p *uint64) (v uint64) {
-	return loadAcquire64(p)
+	v = loadAcquire64(p)
+	if raceEnabled {
+		raceAcquireWide(unsafe.Pointer(p))
+	}
+	return v
 }
 
 // StoreRelaxed8 stores v in *p in one access.
@@ -499,7 +507,7 @@ func StoreRelease32(p *uint32, v uint32) {
 // read-modify-write.
 func StoreRelease64(p *uint64, v uint64) {
 	if raceEnabled {
-		raceReleaseMerge(unsafe.Pointer(p))
+		raceReleaseMergeWide(unsafe.Pointer(p))
 	}
 	storeRelease64(p, v)
 }

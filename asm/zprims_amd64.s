@@ -30,8 +30,8 @@ TEXT ·xchgTailAcqRel(SB), NOSPLIT, $0-20
 
 	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGW CX, 2(AX)
-	SHLL  $0x10, CX
-	MOVL  CX, old+16(FP)
+	SHLL $0x10, CX
+	MOVL CX, old+16(FP)
 	RET
 
 // TryCmpxchgTailRelaxed sets the tail of the lock word to the tail bits of new if it equals the
@@ -46,15 +46,15 @@ TEXT ·xchgTailAcqRel(SB), NOSPLIT, $0-20
 //
 // func tryCmpxchgTailRelaxed(val *uint32, old uint32, new uint32) (ok bool)
 TEXT ·tryCmpxchgTailRelaxed(SB), NOSPLIT, $0-17
-	MOVQ     val+0(FP), CX
-	MOVL     new+12(FP), DX
-	MOVL     old+8(FP), AX
-	SHRL     $0x10, AX
-	SHRL     $0x10, DX
+	MOVQ val+0(FP), CX
+	MOVL new+12(FP), DX
+	MOVL old+8(FP), AX
+	SHRL $0x10, AX
+	SHRL $0x10, DX
 	LOCK
 	CMPXCHGW DX, 2(CX)
-	SETEQ    AL
-	MOVB     AL, ok+16(FP)
+	SETEQ AL
+	MOVB AL, ok+16(FP)
 	RET
 
 // FetchSetPendingAcquire sets pending and returns the lock word. The result's pending bit is the
@@ -77,11 +77,11 @@ TEXT ·fetchSetPendingAcquire(SB), NOSPLIT, $0-12
 
 	// CF has the old bit. BTS returns no other bits, so load them after it.
 	SETCS CL
-	SHLL  $0x08, CX
-	MOVL  (AX), AX
-	ANDL  $0xfffffeff, AX
-	ORL   AX, CX
-	MOVL  CX, old+8(FP)
+	SHLL $0x08, CX
+	MOVL (AX), AX
+	ANDL $0xfffffeff, AX
+	ORL AX, CX
+	MOVL CX, old+8(FP)
 	RET
 
 // ClearPendingRelaxed clears pending. Only the waiter that set it may do so.
@@ -171,9 +171,9 @@ TEXT ·xchgLockedAcquire(SB), NOSPLIT, $0-20
 	MOVL new+8(FP), CX
 
 	// XCHG with memory is atomic without a LOCK prefix.
-	XCHGB   CL, (AX)
+	XCHGB CL, (AX)
 	MOVBLZX CL, CX
-	MOVL    CX, old+16(FP)
+	MOVL CX, old+16(FP)
 	RET
 
 // LockFast acquires the lock for the current goroutine if locked and pending are clear, whatever
@@ -199,12 +199,12 @@ TEXT ·lockFast(SB), NOSPLIT, $0-9
 	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGB CL, (AX)
 	TESTB CL, CL
-	JNE   held
+	JNE held
 	TESTB $0xff, 1(AX)
-	JNE   closed
-	MOVQ  (TLS), CX
-	MOVQ  CX, 8(AX)
-	MOVB  $0x01, ok+8(FP)
+	JNE closed
+	MOVQ (TLS), CX
+	MOVQ CX, 8(AX)
+	MOVB $0x01, ok+8(FP)
 	RET
 
 closed:
@@ -243,7 +243,7 @@ TEXT ·unlockFast(SB), NOSPLIT, $0-9
 	BYTE $0x08
 	MOVQ (TLS), CX
 	CMPQ CX, 8(AX)
-	JNE  foreign
+	JNE foreign
 	MOVQ $0x00000000, 8(AX)
 
 	// t,p,1 -> t,p,0
@@ -274,16 +274,16 @@ TEXT ·lockOwned(SB), NOSPLIT, $0-9
 	// looked, could stop in between, and the waiter that has closed it would starve. The mark
 	// is the top bit of Sleeper, which is in the byte at 15.
 	TESTB $0x80, 15(CX)
-	JNE   held
+	JNE held
 
 	// 0 -> id
 	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
 	// forwarded to it soon after, and it would wait until the store is in the cache.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ DX, (CX)
-	JNE      held
-	MOVB     $0x01, ok+8(FP)
+	JNE held
+	MOVB $0x01, ok+8(FP)
 	RET
 
 held:
@@ -308,7 +308,7 @@ TEXT ·unlockOwned(SB), NOSPLIT, $0-12
 	MOVQ (TLS), CX
 	MOVQ 152(CX), CX
 	CMPQ CX, (AX)
-	JNE  foreign
+	JNE foreign
 
 	// id -> 0
 	// No fence and no LOCK: TSO keeps the section's accesses before this store.
@@ -318,7 +318,7 @@ TEXT ·unlockOwned(SB), NOSPLIT, $0-12
 	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
 	// once the buffer has drained. A locked instruction here would cost more than all the rest.
 	CMPL 12(AX), $0x00
-	JNE  wake
+	JNE wake
 	MOVL $0x00000000, rest+8(FP)
 	RET
 
@@ -357,19 +357,19 @@ TEXT ·readLock(SB), NOSPLIT, $0-20
 
 	// 0,0 -> lock,0 -> lock,id
 	// LOCK keeps the claim before the looks below: a writer that does not find it is found.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ CX, (DX)
-	JNE      refused
-	MOVQ     BX, 24(DX)
+	JNE refused
+	MOVQ BX, 24(DX)
 
 	// Is there an owner?
 	CMPQ (CX), $0x00
-	JNE  claimed
+	JNE claimed
 
 	// Must readers be counted? The top bit of Readers is its sign.
 	CMPL 16(CX), $0x00
-	JGE  claimed
+	JGE claimed
 	MOVL $0x00000000, rest+16(FP)
 	RET
 
@@ -408,9 +408,9 @@ TEXT ·readUnlock(SB), NOSPLIT, $0-20
 
 	// Nobody else can give this goroutine a slot, or take it away.
 	CMPQ AX, (BX)
-	JNE  other
+	JNE other
 	CMPQ CX, 24(BX)
-	JNE  other
+	JNE other
 
 	// lock,id -> lock,0 -> 0,0
 	// No fence and no LOCK: TSO keeps the section's accesses before these stores.
@@ -421,7 +421,7 @@ TEXT ·readUnlock(SB), NOSPLIT, $0-20
 	// in the store buffer, so it can miss an owner that says so now. That owner looks at the
 	// slot again once the buffer has drained.
 	CMPL 24(AX), $0x00
-	JNE  wake
+	JNE wake
 	MOVL $0x00000000, rest+16(FP)
 	RET
 
@@ -452,20 +452,20 @@ TEXT ·writeLock(SB), NOSPLIT, $0-12
 	// looked, could stop in between, and the waiter that has closed it would starve. The mark
 	// is the top bit of Sleeper, which is in the byte at 15.
 	TESTB $0x80, 15(CX)
-	JNE   held
+	JNE held
 
 	// 0 -> id
 	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
 	// forwarded to it soon after, and it would wait until the store is in the cache.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ DX, (CX)
-	JNE      held
+	JNE held
 
 	// May there be readers? LOCK keeps the exchange before this look: a reader that does not
 	// find the owner is found.
 	CMPL 16(CX), $0x00
-	JNE  readers
+	JNE readers
 	MOVL $0x00000000, rest+8(FP)
 	RET
 
@@ -495,11 +495,11 @@ TEXT ·writeUnlock(SB), NOSPLIT, $0-12
 	MOVQ (TLS), CX
 	MOVQ 152(CX), CX
 	CMPQ CX, (AX)
-	JNE  foreign
+	JNE foreign
 
 	// Do readers wait? Then the caller has them in before it lets go of the lock.
 	CMPL 20(AX), $0x00
-	JNE  admit
+	JNE admit
 
 	// id -> 0
 	// No fence and no LOCK: TSO keeps the section's accesses before this store.
@@ -509,11 +509,11 @@ TEXT ·writeUnlock(SB), NOSPLIT, $0-12
 	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
 	// once the buffer has drained. A locked instruction here would cost more than all the rest.
 	CMPL 12(AX), $0x00
-	JNE  wake
+	JNE wake
 
 	// Has a reader begun to wait meanwhile? It looks at the owner again, too, as a sleeper does.
 	CMPL 20(AX), $0x00
-	JNE  wake
+	JNE wake
 	MOVL $0x00000000, rest+8(FP)
 	RET
 
@@ -537,9 +537,9 @@ admit:
 //
 // func loadRelaxed8(p *uint8) (v uint8)
 TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVBLZX (AX), AX
-	MOVB    AL, v+8(FP)
+	MOVB AL, v+8(FP)
 	RET
 
 // LoadRelaxed16 loads *p in one access.
@@ -551,9 +551,9 @@ TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
 //
 // func loadRelaxed16(p *uint16) (v uint16)
 TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVWLZX (AX), AX
-	MOVW    AX, v+8(FP)
+	MOVW AX, v+8(FP)
 	RET
 
 // LoadAcquire8 loads *p in one access.
@@ -572,7 +572,7 @@ TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
 
 	// No fence: TSO keeps later accesses after a load.
 	MOVBLZX (AX), AX
-	MOVB    AL, v+8(FP)
+	MOVB AL, v+8(FP)
 	RET
 
 // LoadAcquire16 loads *p in one access.
@@ -590,7 +590,7 @@ TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
 
 	// No fence: TSO keeps later accesses after a load.
 	MOVWLZX (AX), AX
-	MOVW    AX, v+8(FP)
+	MOVW AX, v+8(FP)
 	RET
 
 // StoreRelaxed8 stores v in *p in one access.
@@ -602,9 +602,9 @@ TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
 //
 // func storeRelaxed8(p *uint8, v uint8)
 TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVBLZX v+8(FP), CX
-	MOVB    CL, (AX)
+	MOVB CL, (AX)
 	RET
 
 // StoreRelaxed16 stores v in *p in one access.
@@ -616,9 +616,9 @@ TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
 //
 // func storeRelaxed16(p *uint16, v uint16)
 TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVWLZX v+8(FP), CX
-	MOVW    CX, (AX)
+	MOVW CX, (AX)
 	RET
 
 // StoreRelaxed32 stores v in *p in one access.
@@ -657,7 +657,7 @@ TEXT ·storeRelaxed64(SB), NOSPLIT, $0-16
 //
 // func storeRelease8(p *uint8, v uint8)
 TEXT ·storeRelease8(SB), NOSPLIT, $0-9
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVBLZX v+8(FP), CX
 
 	// No fence: TSO keeps earlier accesses before a store.
@@ -675,7 +675,7 @@ TEXT ·storeRelease8(SB), NOSPLIT, $0-9
 //
 // func storeRelease16(p *uint16, v uint16)
 TEXT ·storeRelease16(SB), NOSPLIT, $0-10
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVWLZX v+8(FP), CX
 
 	// No fence: TSO keeps earlier accesses before a store.
@@ -728,12 +728,12 @@ TEXT ·storeRelease64(SB), NOSPLIT, $0-16
 //
 // func xchg8AcqRel(p *uint8, new uint8) (old uint8)
 TEXT ·xchg8AcqRel(SB), NOSPLIT, $0-17
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVBLZX new+8(FP), CX
 
 	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGB CL, (AX)
-	MOVB  CL, old+16(FP)
+	MOVB CL, old+16(FP)
 	RET
 
 // Xchg16AcqRel stores new in *p and returns the value that it replaced. It does not touch the
@@ -748,12 +748,12 @@ TEXT ·xchg8AcqRel(SB), NOSPLIT, $0-17
 //
 // func xchg16AcqRel(p *uint16, new uint16) (old uint16)
 TEXT ·xchg16AcqRel(SB), NOSPLIT, $0-18
-	MOVQ    p+0(FP), AX
+	MOVQ p+0(FP), AX
 	MOVWLZX new+8(FP), CX
 
 	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGW CX, (AX)
-	MOVW  CX, old+16(FP)
+	MOVW CX, old+16(FP)
 	RET
 
 // CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
@@ -782,11 +782,11 @@ again:
 	MOVL SI, DI
 	ANDL CX, DI
 	CMPL DI, DX
-	JEQ  done
+	JEQ done
 	SUBL $0x01, BX
-	JCS  done
+	JCS done
 	PAUSE
-	JMP  again
+	JMP again
 
 done:
 	MOVL SI, v+24(FP)
@@ -817,11 +817,11 @@ again:
 	MOVL SI, DI
 	ANDL CX, DI
 	CMPL DI, DX
-	JEQ  done
+	JEQ done
 	SUBL $0x01, BX
-	JCS  done
+	JCS done
 	PAUSE
-	JMP  again
+	JMP again
 
 done:
 	MOVL SI, v+24(FP)
@@ -848,7 +848,7 @@ TEXT ·cycleCount(SB), NOSPLIT, $0-8
 	// RDTSC does not serialise. It may be executed before earlier loads.
 	RDTSC
 	SHLQ $0x20, DX
-	ORQ  DX, AX
+	ORQ DX, AX
 	MOVQ AX, ticks+0(FP)
 	RET
 

@@ -16,10 +16,10 @@ TEXT ·emptyCall(SB), NOSPLIT, $0
 TEXT ·lsePath(SB), NOSPLIT, $0-1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R0
-	CBZW  R0, llsc
+	CBZW R0, llsc
 #endif
-	MOVD  $0x01, R0
-	MOVB  R0, lse+0(FP)
+	MOVD $0x01, R0
+	MOVB R0, lse+0(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -42,17 +42,17 @@ llsc:
 //
 // func xchgTailAcqRel(val *uint32, new uint32) (old uint32)
 TEXT ·xchgTailAcqRel(SB), NOSPLIT, $0-20
-	MOVD   val+0(FP), R0
-	MOVWU  new+8(FP), R1
-	ADD    $0x02, R0, R0
-	UBFXW  $0x10, R1, $0x10, R1
+	MOVD val+0(FP), R0
+	MOVWU new+8(FP), R1
+	ADD $0x02, R0, R0
+	UBFXW $0x10, R1, $0x10, R1
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
 	SWPALH R1, (R0), R0
-	LSLW   $0x10, R0, R0
-	MOVW   R0, old+16(FP)
+	LSLW $0x10, R0, R0
+	MOVW R0, old+16(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -60,9 +60,9 @@ llsc:
 retry:
 	LDAXRH (R0), R2
 	STLXRH R1, (R0), R3
-	CBNZW  R3, retry
-	LSLW   $0x10, R2, R2
-	MOVW   R2, old+16(FP)
+	CBNZW R3, retry
+	LSLW $0x10, R2, R2
+	MOVW R2, old+16(FP)
 	RET
 #endif
 
@@ -78,33 +78,33 @@ retry:
 //
 // func tryCmpxchgTailRelaxed(val *uint32, old uint32, new uint32) (ok bool)
 TEXT ·tryCmpxchgTailRelaxed(SB), NOSPLIT, $0-17
-	MOVD  val+0(FP), R0
+	MOVD val+0(FP), R0
 	MOVWU old+8(FP), R1
 	MOVWU new+12(FP), R2
-	ADD   $0x02, R0, R0
+	ADD $0x02, R0, R0
 	UBFXW $0x10, R1, $0x10, R1
 	UBFXW $0x10, R2, $0x10, R2
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R3
-	CBZW  R3, llsc
+	CBZW R3, llsc
 #endif
-	MOVD  R1, R3
-	CASH  R3, (R0), R2
-	CMPW  R1, R3
+	MOVD R1, R3
+	CASH R3, (R0), R2
+	CMPW R1, R3
 	CSETW EQ, R0
-	MOVB  R0, ok+16(FP)
+	MOVB R0, ok+16(FP)
 	RET
 
 #ifndef GOARM64_LSE
 llsc:
 retry:
 	LDXRH (R0), R3
-	CMPW  R1, R3
-	BNE   miss
+	CMPW R1, R3
+	BNE miss
 	STXRH R2, (R0), R6
 	CBNZW R6, retry
-	MOVD  $0x01, R0
-	MOVB  R0, ok+16(FP)
+	MOVD $0x01, R0
+	MOVB R0, ok+16(FP)
 	RET
 
 miss:
@@ -127,24 +127,24 @@ miss:
 //
 // func fetchSetPendingAcquire(val *uint32) (old uint32)
 TEXT ·fetchSetPendingAcquire(SB), NOSPLIT, $0-12
-	MOVD   val+0(FP), R0
-	MOVD   $0x0100, R1
+	MOVD val+0(FP), R0
+	MOVD $0x0100, R1
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
 	LDORAW R1, (R0), R0
-	MOVW   R0, old+8(FP)
+	MOVW R0, old+8(FP)
 	RET
 
 #ifndef GOARM64_LSE
 llsc:
 retry:
 	LDAXRW (R0), R2
-	ORRW   R1, R2, R6
-	STXRW  R6, (R0), R3
-	CBNZW  R3, retry
-	MOVW   R2, old+8(FP)
+	ORRW R1, R2, R6
+	STXRW R6, (R0), R3
+	CBNZW R3, retry
+	MOVW R2, old+8(FP)
 	RET
 #endif
 
@@ -233,23 +233,23 @@ TEXT ·unlockRelease(SB), NOSPLIT, $0-8
 //
 // func xchgLockedAcquire(val *uint32, new uint32) (old uint32)
 TEXT ·xchgLockedAcquire(SB), NOSPLIT, $0-20
-	MOVD  val+0(FP), R0
+	MOVD val+0(FP), R0
 	MOVWU new+8(FP), R1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
-	CBZW  R2, llsc
+	CBZW R2, llsc
 #endif
 	SWPAB R1, (R0), R0
-	MOVW  R0, old+16(FP)
+	MOVW R0, old+16(FP)
 	RET
 
 #ifndef GOARM64_LSE
 llsc:
 retry:
 	LDAXRB (R0), R2
-	STXRB  R1, (R0), R3
-	CBNZW  R3, retry
-	MOVW   R2, old+16(FP)
+	STXRB R1, (R0), R3
+	CBNZW R3, retry
+	MOVW R2, old+16(FP)
 	RET
 #endif
 
@@ -273,15 +273,15 @@ TEXT ·lockFast(SB), NOSPLIT, $0-9
 	// t,p,l -> t,p,1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
-	CBZW  R2, llsc
+	CBZW R2, llsc
 #endif
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
 	CBNZW R1, closed
-	MOVD  g, 8(R0)
-	MOVD  $0x01, R0
-	MOVB  R0, ok+8(FP)
+	MOVD g, 8(R0)
+	MOVD $0x01, R0
+	MOVB R0, ok+8(FP)
 	RET
 
 closed:
@@ -298,14 +298,14 @@ held:
 llsc:
 retry:
 	LDAXRB (R0), R2
-	CBNZW  R2, miss
-	STXRB  R1, (R0), R3
-	CBNZW  R3, retry
-	MOVBU  1(R0), R1
-	CBNZW  R1, closed_llsc
-	MOVD   g, 8(R0)
-	MOVD   $0x01, R0
-	MOVB   R0, ok+8(FP)
+	CBNZW R2, miss
+	STXRB R1, (R0), R3
+	CBNZW R3, retry
+	MOVBU 1(R0), R1
+	CBNZW R1, closed_llsc
+	MOVD g, 8(R0)
+	MOVD $0x01, R0
+	MOVB R0, ok+8(FP)
 	RET
 
 closed_llsc:
@@ -313,7 +313,7 @@ closed_llsc:
 	// A waiter has closed the lock, so give it back.
 	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
-	MOVB  ZR, ok+8(FP)
+	MOVB ZR, ok+8(FP)
 	RET
 
 miss:
@@ -345,15 +345,15 @@ TEXT ·unlockFast(SB), NOSPLIT, $0-9
 	// instead of twice, to read the owner and then to write.
 	PRFM (R0), PSTL1KEEP
 	MOVD 8(R0), R1
-	CMP  g, R1
-	BNE  foreign
+	CMP g, R1
+	BNE foreign
 	MOVD ZR, 8(R0)
 
 	// t,p,1 -> t,p,0
 	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
 	STLRB ZR, (R0)
-	MOVD  $0x01, R0
-	MOVB  R0, ok+8(FP)
+	MOVD $0x01, R0
+	MOVB R0, ok+8(FP)
 	RET
 
 foreign:
@@ -378,18 +378,18 @@ TEXT ·lockOwned(SB), NOSPLIT, $0-9
 	// is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it
 	// may be out of date at once.
 	MOVBU 15(R0), R2
-	TBNZ  $0x07, R2, held
+	TBNZ $0x07, R2, held
 
 	// 0 -> id
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
-	CBZW  R2, llsc
+	CBZW R2, llsc
 #endif
-	MOVD  ZR, R2
+	MOVD ZR, R2
 	CASAD R2, (R0), R1
-	CBNZ  R2, held
-	MOVD  $0x01, R0
-	MOVB  R0, ok+8(FP)
+	CBNZ R2, held
+	MOVD $0x01, R0
+	MOVB R0, ok+8(FP)
 	RET
 
 held:
@@ -400,11 +400,11 @@ held:
 llsc:
 retry:
 	LDAXR (R0), R2
-	CBNZ  R2, miss
-	STXR  R1, (R0), R3
+	CBNZ R2, miss
+	STXR R1, (R0), R3
 	CBNZW R3, retry
-	MOVD  $0x01, R0
-	MOVB  R0, ok+8(FP)
+	MOVD $0x01, R0
+	MOVB R0, ok+8(FP)
 	RET
 
 miss:
@@ -431,8 +431,8 @@ TEXT ·unlockOwned(SB), NOSPLIT, $0-12
 	// Nobody else can make this goroutine the owner, or end its ownership.
 	MOVD (R0), R1
 	MOVD 152(g), R2
-	CMP  R2, R1
-	BNE  foreign
+	CMP R2, R1
+	BNE foreign
 
 	// id -> 0
 	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
@@ -440,10 +440,10 @@ TEXT ·unlockOwned(SB), NOSPLIT, $0-12
 
 	// Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and
 	// miss a waiter that has said so and then found the lock held.
-	ADD   $0x0c, R0, R0
+	ADD $0x0c, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
-	MOVW  ZR, rest+8(FP)
+	MOVW ZR, rest+8(FP)
 	RET
 
 wake:
@@ -473,34 +473,34 @@ TEXT ·readLock(SB), NOSPLIT, $0-20
 	MOVD t+8(FP), R1
 
 	// The row is found by the g, which is at hand, and holds the id, which is never used again.
-	EOR  g>>7, g, R2
+	EOR g>>7, g, R2
 	MOVD 8(R1), R3
 	MOVD (R1), R1
-	AND  R3, R2, R2
-	ADD  R1, R2, R2
+	AND R3, R2, R2
+	ADD R1, R2, R2
 	MOVD 152(g), R1
 
 	// 0,0 -> lock,0 -> lock,id
 	// The claim releases, and LDAR stays after it: a writer that does not find it is found.
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R3
-	CBZW   R3, llsc
+	MOVBU ·hasLSE+0(SB), R3
+	CBZW R3, llsc
 #endif
-	MOVD   ZR, R3
+	MOVD ZR, R3
 	CASALD R3, (R2), R0
-	CBNZ   R3, refused
-	ADD    $0x18, R2, R2
-	STLR   R1, (R2)
+	CBNZ R3, refused
+	ADD $0x18, R2, R2
+	STLR R1, (R2)
 
 	// Is there an owner?
 	LDAR (R0), R1
 	CBNZ R1, claimed
 
 	// Must readers be counted?
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
-	TBZ   $0x1f, R0, claimed
-	MOVW  ZR, rest+16(FP)
+	TBZ $0x1f, R0, claimed
+	MOVW ZR, rest+16(FP)
 	RET
 
 refused:
@@ -517,21 +517,21 @@ claimed:
 llsc:
 retry:
 	LDAXR (R2), R3
-	CBNZ  R3, miss
+	CBNZ R3, miss
 	STLXR R0, (R2), R6
 	CBNZW R6, retry
-	ADD   $0x18, R2, R2
-	STLR  R1, (R2)
+	ADD $0x18, R2, R2
+	STLR R1, (R2)
 
 	// Is there an owner?
 	LDAR (R0), R1
 	CBNZ R1, claimed_llsc
 
 	// Must readers be counted?
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
-	TBZ   $0x1f, R0, claimed_llsc
-	MOVW  ZR, rest+16(FP)
+	TBZ $0x1f, R0, claimed_llsc
+	MOVW ZR, rest+16(FP)
 	RET
 
 miss:
@@ -564,20 +564,20 @@ TEXT ·readUnlock(SB), NOSPLIT, $0-20
 	MOVD t+8(FP), R1
 
 	// The row is found by the g, which is at hand, and holds the id, which is never used again.
-	EOR  g>>7, g, R2
+	EOR g>>7, g, R2
 	MOVD 8(R1), R3
 	MOVD (R1), R1
-	AND  R3, R2, R2
-	ADD  R1, R2, R2
+	AND R3, R2, R2
+	ADD R1, R2, R2
 	MOVD 152(g), R1
 
 	// Nobody else can give this goroutine a slot, or take it away.
 	MOVD (R2), R3
-	CMP  R0, R3
-	BNE  other
+	CMP R0, R3
+	BNE other
 	MOVD 24(R2), R3
-	CMP  R1, R3
-	BNE  other
+	CMP R1, R3
+	BNE other
 
 	// lock,id -> lock,0 -> 0,0
 	// No fence and no read-modify-write: STLR keeps the section's accesses, and the store
@@ -586,10 +586,10 @@ TEXT ·readUnlock(SB), NOSPLIT, $0-20
 	STLR ZR, (R2)
 
 	// Does the owner wait for readers? LDAR stays after STLR.
-	ADD   $0x18, R0, R0
+	ADD $0x18, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
-	MOVW  ZR, rest+16(FP)
+	MOVW ZR, rest+16(FP)
 	RET
 
 wake:
@@ -621,23 +621,23 @@ TEXT ·writeLock(SB), NOSPLIT, $0-12
 	// is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it
 	// may be out of date at once.
 	MOVBU 15(R0), R2
-	TBNZ  $0x07, R2, held
+	TBNZ $0x07, R2, held
 
 	// 0 -> id
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
-	MOVD   ZR, R2
+	MOVD ZR, R2
 	CASALD R2, (R0), R1
-	CBNZ   R2, held
+	CBNZ R2, held
 
 	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
 	// not find the owner is found.
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers
-	MOVW  ZR, rest+8(FP)
+	MOVW ZR, rest+8(FP)
 	RET
 
 held:
@@ -654,16 +654,16 @@ readers:
 llsc:
 retry:
 	LDAXR (R0), R2
-	CBNZ  R2, miss
+	CBNZ R2, miss
 	STLXR R1, (R0), R3
 	CBNZW R3, retry
 
 	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
 	// not find the owner is found.
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers_llsc
-	MOVW  ZR, rest+8(FP)
+	MOVW ZR, rest+8(FP)
 	RET
 
 miss:
@@ -696,8 +696,8 @@ TEXT ·writeUnlock(SB), NOSPLIT, $0-12
 	// Nobody else can make this goroutine the owner, or end its ownership.
 	MOVD (R0), R1
 	MOVD 152(g), R2
-	CMP  R2, R1
-	BNE  foreign
+	CMP R2, R1
+	BNE foreign
 
 	// Do readers wait? Then the caller has them in before it lets go of the lock. This look
 	// orders nothing, as one more follows.
@@ -710,15 +710,15 @@ TEXT ·writeUnlock(SB), NOSPLIT, $0-12
 
 	// Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and
 	// miss a waiter that has said so and then found the lock held.
-	ADD   $0x0c, R0, R1
+	ADD $0x0c, R0, R1
 	LDARW (R1), R1
 	CBNZW R1, wake
 
 	// Has a reader begun to wait meanwhile?
-	ADD   $0x14, R0, R0
+	ADD $0x14, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
-	MOVW  ZR, rest+8(FP)
+	MOVW ZR, rest+8(FP)
 	RET
 
 wake:
@@ -744,9 +744,9 @@ admit:
 //
 // func loadRelaxed8(p *uint8) (v uint8)
 TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVBU (R0), R0
-	MOVB  R0, v+8(FP)
+	MOVB R0, v+8(FP)
 	RET
 
 // LoadRelaxed16 loads *p in one access.
@@ -758,9 +758,9 @@ TEXT ·loadRelaxed8(SB), NOSPLIT, $0-9
 //
 // func loadRelaxed16(p *uint16) (v uint16)
 TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVHU (R0), R0
-	MOVH  R0, v+8(FP)
+	MOVH R0, v+8(FP)
 	RET
 
 // LoadAcquire8 loads *p in one access.
@@ -775,9 +775,9 @@ TEXT ·loadRelaxed16(SB), NOSPLIT, $0-10
 //
 // func loadAcquire8(p *uint8) (v uint8)
 TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	LDARB (R0), R0
-	MOVB  R0, v+8(FP)
+	MOVB R0, v+8(FP)
 	RET
 
 // LoadAcquire16 loads *p in one access.
@@ -791,9 +791,9 @@ TEXT ·loadAcquire8(SB), NOSPLIT, $0-9
 //
 // func loadAcquire16(p *uint16) (v uint16)
 TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	LDARH (R0), R0
-	MOVH  R0, v+8(FP)
+	MOVH R0, v+8(FP)
 	RET
 
 // StoreRelaxed8 stores v in *p in one access.
@@ -805,9 +805,9 @@ TEXT ·loadAcquire16(SB), NOSPLIT, $0-10
 //
 // func storeRelaxed8(p *uint8, v uint8)
 TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVBU v+8(FP), R1
-	MOVB  R1, (R0)
+	MOVB R1, (R0)
 	RET
 
 // StoreRelaxed16 stores v in *p in one access.
@@ -819,9 +819,9 @@ TEXT ·storeRelaxed8(SB), NOSPLIT, $0-9
 //
 // func storeRelaxed16(p *uint16, v uint16)
 TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVHU v+8(FP), R1
-	MOVH  R1, (R0)
+	MOVH R1, (R0)
 	RET
 
 // StoreRelease8 stores v in *p in one access.
@@ -835,7 +835,7 @@ TEXT ·storeRelaxed16(SB), NOSPLIT, $0-10
 //
 // func storeRelease8(p *uint8, v uint8)
 TEXT ·storeRelease8(SB), NOSPLIT, $0-9
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVBU v+8(FP), R1
 
 	// No fence: STLR keeps earlier accesses before itself.
@@ -853,7 +853,7 @@ TEXT ·storeRelease8(SB), NOSPLIT, $0-9
 //
 // func storeRelease16(p *uint16, v uint16)
 TEXT ·storeRelease16(SB), NOSPLIT, $0-10
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVHU v+8(FP), R1
 
 	// No fence: STLR keeps earlier accesses before itself.
@@ -871,14 +871,14 @@ TEXT ·storeRelease16(SB), NOSPLIT, $0-10
 //
 // func xchg8AcqRel(p *uint8, new uint8) (old uint8)
 TEXT ·xchg8AcqRel(SB), NOSPLIT, $0-17
-	MOVD   p+0(FP), R0
-	MOVBU  new+8(FP), R1
+	MOVD p+0(FP), R0
+	MOVBU new+8(FP), R1
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
 	SWPALB R1, (R0), R0
-	MOVB   R0, old+16(FP)
+	MOVB R0, old+16(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -886,8 +886,8 @@ llsc:
 retry:
 	LDAXRB (R0), R2
 	STLXRB R1, (R0), R3
-	CBNZW  R3, retry
-	MOVB   R2, old+16(FP)
+	CBNZW R3, retry
+	MOVB R2, old+16(FP)
 	RET
 #endif
 
@@ -903,14 +903,14 @@ retry:
 //
 // func xchg16AcqRel(p *uint16, new uint16) (old uint16)
 TEXT ·xchg16AcqRel(SB), NOSPLIT, $0-18
-	MOVD   p+0(FP), R0
-	MOVHU  new+8(FP), R1
+	MOVD p+0(FP), R0
+	MOVHU new+8(FP), R1
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
 	SWPALH R1, (R0), R0
-	MOVH   R0, old+16(FP)
+	MOVH R0, old+16(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -918,8 +918,8 @@ llsc:
 retry:
 	LDAXRH (R0), R2
 	STLXRH R1, (R0), R3
-	CBNZW  R3, retry
-	MOVH   R2, old+16(FP)
+	CBNZW R3, retry
+	MOVH R2, old+16(FP)
 	RET
 #endif
 
@@ -939,26 +939,26 @@ retry:
 //
 // func condLoadRelaxed32(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)
 TEXT ·condLoadRelaxed32(SB), NOSPLIT, $0-28
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVWU mask+8(FP), R1
 	MOVWU want+12(FP), R2
 	MOVWU spins+16(FP), R3
 	MOVWU (R0), R6
-	ANDW  R1, R6, R7
-	CMPW  R2, R7
-	BEQ   done
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ done
 
 	// A wait of less than SpinChunk is too short to sleep.
 	CMPW $0x0200, R3
-	BLO  poll
+	BLO poll
 
 	// Without the timer's events, a WFE would last until somebody stores.
 	MOVBU ·hasEventStream+0(SB), R7
-	CBZW  R7, poll
+	CBZW R7, poll
 
 	// 20 us in ticks is the counter's frequency / 50000.
-	MRS  CNTVCT_EL0, R3
-	MRS  CNTFRQ_EL0, R8
+	MRS CNTVCT_EL0, R3
+	MRS CNTFRQ_EL0, R8
 	MOVD $0xc350, R6
 	UDIV R6, R8, R8
 
@@ -966,10 +966,10 @@ sleep:
 	// The load arms the monitor before the test. A store after the load is an event that
 	// ends the WFE, even if it comes before the WFE. So no wake-up is lost without SEVL.
 	LDXRW (R0), R6
-	ANDW  R1, R6, R7
-	CMPW  R2, R7
-	BEQ   awake
-	MRS   CNTVCT_EL0, R7
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ awake
+	MRS CNTVCT_EL0, R7
 
 	// The comparison is unsigned, so a counter that is set back ends the wait, too.
 	SUB R3, R7, R7
@@ -986,15 +986,15 @@ awake:
 
 relax:
 	YIELD
-	ISB   $0x0f
+	ISB $0x0f
 	MOVWU (R0), R6
-	ANDW  R1, R6, R7
-	CMPW  R2, R7
-	BEQ   done
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ done
 
 poll:
 	SUBSW $0x01, R3, R3
-	BHS   relax
+	BHS relax
 
 done:
 	MOVW R6, v+24(FP)
@@ -1014,26 +1014,26 @@ done:
 //
 // func condLoadAcquire32(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)
 TEXT ·condLoadAcquire32(SB), NOSPLIT, $0-28
-	MOVD  p+0(FP), R0
+	MOVD p+0(FP), R0
 	MOVWU mask+8(FP), R1
 	MOVWU want+12(FP), R2
 	MOVWU spins+16(FP), R3
 	LDARW (R0), R6
-	ANDW  R1, R6, R7
-	CMPW  R2, R7
-	BEQ   done
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ done
 
 	// A wait of less than SpinChunk is too short to sleep.
 	CMPW $0x0200, R3
-	BLO  poll
+	BLO poll
 
 	// Without the timer's events, a WFE would last until somebody stores.
 	MOVBU ·hasEventStream+0(SB), R7
-	CBZW  R7, poll
+	CBZW R7, poll
 
 	// 20 us in ticks is the counter's frequency / 50000.
-	MRS  CNTVCT_EL0, R3
-	MRS  CNTFRQ_EL0, R8
+	MRS CNTVCT_EL0, R3
+	MRS CNTFRQ_EL0, R8
 	MOVD $0xc350, R6
 	UDIV R6, R8, R8
 
@@ -1041,10 +1041,10 @@ sleep:
 	// The load arms the monitor before the test. A store after the load is an event that
 	// ends the WFE, even if it comes before the WFE. So no wake-up is lost without SEVL.
 	LDAXRW (R0), R6
-	ANDW   R1, R6, R7
-	CMPW   R2, R7
-	BEQ    awake
-	MRS    CNTVCT_EL0, R7
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ awake
+	MRS CNTVCT_EL0, R7
 
 	// The comparison is unsigned, so a counter that is set back ends the wait, too.
 	SUB R3, R7, R7
@@ -1061,15 +1061,15 @@ awake:
 
 relax:
 	YIELD
-	ISB   $0x0f
+	ISB $0x0f
 	LDARW (R0), R6
-	ANDW  R1, R6, R7
-	CMPW  R2, R7
-	BEQ   done
+	ANDW R1, R6, R7
+	CMPW R2, R7
+	BEQ done
 
 poll:
 	SUBSW $0x01, R3, R3
-	BHS   relax
+	BHS relax
 
 done:
 	MOVW R6, v+24(FP)
@@ -1095,7 +1095,7 @@ TEXT ·cpuRelax(SB), NOSPLIT, $0
 // func cycleCount() (ticks uint64)
 TEXT ·cycleCount(SB), NOSPLIT, $0-8
 	// No ISB: the counter may be read before earlier instructions are done.
-	MRS  CNTVCT_EL0, R0
+	MRS CNTVCT_EL0, R0
 	MOVD R0, ticks+0(FP)
 	RET
 

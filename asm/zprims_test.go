@@ -6,20 +6,27 @@ import "testing"
 
 var knownVariants = []string{"amd64", "arm64+lse", "arm64+llsc", "portable"}
 
-// TestConstants compares the constants with the layout narrow.
+// TestConstants compares the constants with the table.
 func TestConstants(t *testing.T) {
 	for _, c := range []struct {
 		name      string
-		got, want uint32
+		got, want uint64
 	}{
-		{"locked Val", LockedVal, 0x1},
-		{"locked Mask", LockedMask, 0xff},
-		{"pending Val", PendingVal, 0x100},
-		{"pending Mask", PendingMask, 0xff00},
-		{"tail Val", TailVal, 0x10000},
-		{"tail Mask", TailMask, 0xffff0000},
-		{"tail Shift", TailShift, 0x10},
-		{"tail Max", TailMax, 0xffff},
+		{"LockedShift", uint64(LockedShift), 0x0},
+		{"LockedBits", uint64(LockedBits), 0x8},
+		{"LockedMax", uint64(LockedMax), 0xff},
+		{"LockedVal", uint64(LockedVal), 0x1},
+		{"LockedMask", uint64(LockedMask), 0xff},
+		{"PendingShift", uint64(PendingShift), 0x8},
+		{"PendingBits", uint64(PendingBits), 0x8},
+		{"PendingMax", uint64(PendingMax), 0xff},
+		{"PendingVal", uint64(PendingVal), 0x100},
+		{"PendingMask", uint64(PendingMask), 0xff00},
+		{"TailShift", uint64(TailShift), 0x10},
+		{"TailBits", uint64(TailBits), 0x10},
+		{"TailMax", uint64(TailMax), 0xffff},
+		{"TailVal", uint64(TailVal), 0x10000},
+		{"TailMask", uint64(TailMask), 0xffff0000},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s = %#x, want %#x", c.name, c.got, c.want)

@@ -27,10 +27,23 @@ func raceAcquireWord(p unsafe.Pointer) {
 	atomic.LoadUint32((*uint32)(p))
 }
 
+// raceAcquireWide does the same for each half of the 64 bits at p: a field or a narrower access
+// may have released either.
+func raceAcquireWide(p unsafe.Pointer) {
+	raceAcquireWord(p)
+	raceAcquireWord(unsafe.Add(p, 4))
+}
+
 // raceReleaseMerge adds what came before it to the releases of the word around p. It replaces none
 // of them, because the release of one field must not lose what another field's published.
 func raceReleaseMerge(p unsafe.Pointer) {
 	runtime.RaceReleaseMerge(raceWord(p))
+}
+
+// raceReleaseMergeWide does the same for each half of the 64 bits at p.
+func raceReleaseMergeWide(p unsafe.Pointer) {
+	raceReleaseMerge(p)
+	raceReleaseMerge(unsafe.Add(p, 4))
 }
 
 // raceOwns reports whether owner is the current goroutine.
@@ -52,9 +65,10 @@ func raceReads(w *RWOwned, t *ReaderTable) bool {
 	return atomic.LoadUint64(&row.Lock[0]) == uint64(uintptr(unsafe.Pointer(w))) && atomic.LoadUint64(&row.ID[0]) == currentGoid()
 }
 
-// raceWord returns the address by which the detector knows all fields of a lock word. What is not
-// narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector
-// knows it when sync/atomic accesses it.
+// raceWord returns the address by which the detector knows all that is in the same 32 bits. It is
+// the one by which it knows them when sync/atomic accesses them. An object of 64 bits is known by
+// the addresses of both halves, so that accesses of any widths to the same bits have an address in
+// common.
 func raceWord(p unsafe.Pointer) unsafe.Pointer {
 	return unsafe.Pointer(uintptr(p) &^ 3)
 }

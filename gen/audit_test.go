@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/rqlock/rqlock/gen/audit"
+	"github.com/rqlock/rqlock/gen/engine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -34,7 +35,7 @@ func TestAudit(t *testing.T) {
 	emptyModule(t, dir)
 	assembly := map[string]map[string]string{} // by layout and architecture
 	for _, l := range layouts {
-		assembly[l.Name] = writePackage(t, dir, l)
+		assembly[l.Layout] = writePackage(t, dir, l)
 	}
 	writeMutants(t, dir, assembly)
 	writeFile(t, filepath.Join(dir, "main.go"), auditMain())
@@ -43,8 +44,8 @@ func TestAudit(t *testing.T) {
 			t.Parallel()
 			f := link(t, dir, target.env)
 			for _, l := range layouts {
-				t.Run(l.Name, func(t *testing.T) {
-					for _, finding := range findings(t, target.target, l.Name, prims, l, f) {
+				t.Run(l.Layout, func(t *testing.T) {
+					for _, finding := range findings(t, target.target, l.Layout, derived(t, l), f) {
 						t.Error(finding)
 					}
 				})
@@ -76,9 +77,9 @@ func emptyModule(t *testing.T, dir string) {
 	}
 }
 
-func findings(t *testing.T, target audit.Target, pkg string, rows []*spec.Row, l *spec.Layout, f *elf.File) []audit.Finding {
+func findings(t *testing.T, target audit.Target, pkg string, rows []*spec.Row, f *elf.File) []audit.Finding {
 	t.Helper()
-	all, err := audit.Check(target, "example.com/mylock/"+pkg, rows, l, f)
+	all, err := audit.Check(target, "example.com/mylock/"+pkg, rows, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,12 +88,8 @@ func findings(t *testing.T, target audit.Target, pkg string, rows []*spec.Row, l
 
 // rejects checks that the audit names the mutant, its machine and the rule.
 func rejects(t *testing.T, target audit.Target, m mutant, n int, f *elf.File) {
-	l, err := findLayout(m.layout)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := m.rename(n)
-	all := findings(t, target, "mutants", []*spec.Row{r}, l, f)
+	r := m.rename(t, n)
+	all := findings(t, target, "mutants", []*spec.Row{r}, f)
 	for _, finding := range all {
 		s := finding.String()
 		if strings.Count(s, "\n") == 0 && strings.HasPrefix(s, r.Name+" on "+target.Arch) && strings.Contains(s, m.rule.String()+": ") &&
@@ -104,21 +101,20 @@ func rejects(t *testing.T, target audit.Target, m mutant, n int, f *elf.File) {
 }
 
 // writePackage generates the package of a layout and returns its assembly.
-func writePackage(t *testing.T, dir string, l *spec.Layout) map[string]string {
+func writePackage(t *testing.T, dir string, l *engine.Word) map[string]string {
 	t.Helper()
-	files, err := (&options{pkg: l.Name, layout: l, arches: arches}).renderPackage(prims)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := table(l, engine.Archs())
+	o.Package = l.Layout
+	files := mustRender(t, o)
 	asm := map[string]string{}
 	for name, src := range files {
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		writeInto(t, filepath.Join(dir, l.Name), name, string(src))
-		for _, a := range arches {
-			if strings.HasSuffix(name, "_"+a.Backend.Arch+".s") {
-				asm[a.Backend.Arch] = string(src)
+		writeInto(t, filepath.Join(dir, l.Layout), name, string(src))
+		for _, a := range engine.Archs() {
+			if strings.HasSuffix(name, "_"+a.Name+".s") {
+				asm[a.Name] = string(src)
 			}
 		}
 	}
@@ -126,7 +122,7 @@ func writePackage(t *testing.T, dir string, l *spec.Layout) map[string]string {
 	for _, r := range prims {
 		fmt.Fprintf(&keep, "\t%s,\n", r.Name)
 	}
-	writeInto(t, filepath.Join(dir, l.Name), "keep.go", "package "+l.Name+"\n\nvar Keep = []any{\n"+keep.String()+"}\n")
+	writeInto(t, filepath.Join(dir, l.Layout), "keep.go", "package "+l.Layout+"\n\nvar Keep = []any{\n"+keep.String()+"}\n")
 	return asm
 }
 
@@ -179,15 +175,30 @@ func (m mutant) String() string {
 }
 
 // rename returns the row under the mutant's own name.
-func (m mutant) rename(n int) *spec.Row {
-	for _, r := range prims {
+func (m mutant) rename(t *testing.T, n int) *spec.Row {
+	t.Helper()
+	l, err := findLayout(m.layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range derived(t, l) {
 		if r.Name == m.row {
-			c := *r
-			c.Name = fmt.Sprintf("M%03d%s", n, r.Name)
-			return &c
+			r.Name = fmt.Sprintf("M%03d%s", n, r.Name)
+			return r
 		}
 	}
-	panic("no row " + m.row)
+	t.Fatalf("no row %s", m.row)
+	return nil
+}
+
+// derived returns the rows of a layout.
+func derived(t *testing.T, l *engine.Word) []*spec.Row {
+	t.Helper()
+	rows, err := table(l, nil).Derived()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 // arch is the GOARCH that the mutant is for.
@@ -197,8 +208,8 @@ func (m mutant) arch() string { return strings.Fields(m.target)[0] }
 func writeMutants(t *testing.T, dir string, assembly map[string]map[string]string) {
 	t.Helper()
 	pkg := filepath.Join(dir, "mutants")
-	for _, a := range arches {
-		arch := a.Backend.Arch
+	for _, a := range engine.Archs() {
+		arch := a.Name
 		asm := &strings.Builder{}
 		decls, keep := &strings.Builder{}, &strings.Builder{}
 		asm.WriteString("#include \"textflag.h\"\n\nTEXT ·aside(SB), NOSPLIT, $0\n\tRET\n\n")
@@ -206,7 +217,7 @@ func writeMutants(t *testing.T, dir string, assembly map[string]map[string]strin
 			if m.arch() != arch {
 				continue
 			}
-			r := m.rename(n)
+			r := m.rename(t, n)
 			name := r.Impl()
 			if m.old == "" {
 				name = r.Name
@@ -253,7 +264,7 @@ func TestMutantsCoverTable(t *testing.T) {
 	have := map[any]bool{audit.RuleSymbol: true} // TestAudit's absent row
 	for n, m := range mutants {
 		have[m.rule] = true
-		have[m.arch()+" "+string(m.rename(n).Op)] = true
+		have[m.arch()+" "+string(m.rename(t, n).Op)] = true
 	}
 	for _, rule := range audit.Rules() {
 		if !have[rule] {
@@ -261,10 +272,10 @@ func TestMutantsCoverTable(t *testing.T) {
 		}
 	}
 	for _, r := range prims {
-		for _, a := range arches {
-			if !have[a.Backend.Arch+" "+string(r.Op)] {
-				t.Errorf("no mutant of operation %s on %s", r.Op, a.Backend.Arch)
-				have[a.Backend.Arch+" "+string(r.Op)] = true
+		for _, a := range engine.Archs() {
+			if !have[a.Name+" "+string(r.Op)] {
+				t.Errorf("no mutant of operation %s on %s", r.Op, a.Name)
+				have[a.Name+" "+string(r.Op)] = true
 			}
 		}
 	}

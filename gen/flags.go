@@ -4,31 +4,25 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"go/token"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/rqlock/rqlock/gen/spec"
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 // options has a checked command line.
 type options struct {
-	out    string // directory of the package; "" = rqlock's own repository
-	pkg    string
-	layout *spec.Layout
-	arches []arch
-	action func(*options, io.Writer) error
+	table engine.Table
+	rest  []string // what is for the engine
 }
 
-// actions are the flags that replace writing.
-var actions = []struct {
-	name, help string
-	run        func(*options, io.Writer) error
-}{
-	{"check", "write nothing; exit 1 and name the stale files", check},
-	{"diff", "write nothing; print what would change as a unified diff", diff},
-	{"list", "write nothing; print the table: name, ordering, operation and instructions", list},
+// actions are the engine's flags that replace writing.
+var actions = []struct{ name, help string }{
+	{"check", "write nothing; exit 1 and name the stale files"},
+	{"diff", "write nothing; print what would change as a unified diff"},
+	{"list", "write nothing; print the table: name, ordering, operation and instructions"},
 }
 
 // rawFlags has the command line before it is checked.
@@ -43,7 +37,7 @@ func newFlagSet() (*flag.FlagSet, *rawFlags) {
 	fs.SetOutput(io.Discard) // run prints errors, in one line each
 	fs.StringVar(&raw.out, "out", "", "`DIR` of the package, which must exist; only rqlock's own repository needs no -out")
 	fs.StringVar(&raw.pkg, "pkg", "", "`NAME` of the package (default the last element of DIR)")
-	fs.StringVar(&raw.layout, "layout", layouts[0].Name, "`LAYOUT` of the lock word: "+strings.Join(layoutNames(), " or "))
+	fs.StringVar(&raw.layout, "layout", layouts[0].Layout, "`LAYOUT` of the lock word: "+strings.Join(layoutNames(), " or "))
 	fs.StringVar(&raw.arch, "arch", strings.Join(archNames(), ","), "`LIST` of the architectures with assembly, separated by commas; others use the portable twin")
 	for i, a := range actions {
 		fs.BoolVar(&raw.actions[i], a.name, false, a.help)
@@ -55,13 +49,8 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString(`usage: gen -out DIR [flags]
 
-Gen writes a Go package with the primitives that locks are made of. To do so in go generate:
-
-	go get -tool github.com/rqlock/rqlock/gen
-
-and in a file of the package
-
-	//go:generate go tool gen -out . -pkg mylock
+Gen writes a Go package with the primitives that rqlock is made of. For words and rows of one's own
+there is package github.com/rqlock/rqlock/gen/engine.
 
 `)
 	fs, _ := newFlagSet()
@@ -78,82 +67,81 @@ func parseFlags(args []string) (*options, error) {
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q: all input comes in flags, see -h", fs.Arg(0))
 	}
-	opts := &options{out: raw.out, pkg: raw.pkg, action: write}
-	chosen := ""
-	for i, a := range actions {
-		if !raw.actions[i] {
-			continue
-		}
-		if chosen != "" {
-			return nil, fmt.Errorf("-%s and -%s exclude each other", chosen, a.name)
-		}
-		chosen, opts.action = a.name, a.run
-	}
 	given := map[string]bool{}
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if given["out"] && raw.out == "" {
 		return nil, errors.New("-out: empty directory name")
 	}
+	opts := &options{}
+	for i, a := range actions {
+		if raw.actions[i] {
+			opts.rest = append(opts.rest, "-"+a.name)
+		}
+	}
+	if len(opts.rest) > 1 {
+		return nil, fmt.Errorf("%s and %s exclude each other", opts.rest[0], opts.rest[1])
+	}
 	for _, name := range []string{"pkg", "layout", "arch"} {
-		if given[name] && !given["out"] && chosen != "list" {
+		if given[name] && !given["out"] && !slices.Contains(opts.rest, "-list") {
 			return nil, fmt.Errorf("-%s is for a package of your own: give its directory by -out", name)
 		}
 	}
-	var err error
-	if opts.layout, err = findLayout(raw.layout); err != nil {
+	layout, err := findLayout(raw.layout)
+	if err != nil {
 		return nil, err
 	}
-	if opts.arches, err = findArches(raw.arch); err != nil {
+	arches, err := findArches(raw.arch)
+	if err != nil {
 		return nil, err
 	}
-	return opts, opts.setPackage()
+	opts.table = table(layout, arches)
+	if given["out"] {
+		opts.table.Dir, opts.table.Package = raw.out, raw.pkg
+		return opts, opts.checkPackage(raw.pkg)
+	}
+	return opts, nil
 }
 
-// setPackage defaults and checks the package name.
-func (o *options) setPackage() error {
+// table is rqlock's table with a layout of its word.
+func table(layout *engine.Word, with []*engine.Arch) engine.Table {
+	return engine.Table{Source: "gen/prims.go", Words: []engine.Word{*layout}, Rows: prims, Archs: with}
+}
+
+// checkPackage refuses a package name, and says by which flag another one is given.
+func (o *options) checkPackage(pkg string) error {
 	from := "-pkg"
-	switch {
-	case o.out == "":
-		o.pkg = ownPackage
-	case o.pkg == "":
-		dir, err := filepath.Abs(o.out)
+	if pkg == "" {
+		dir, err := filepath.Abs(o.table.Dir)
 		if err != nil {
 			return fmt.Errorf("-out: %w", err)
 		}
-		o.pkg, from = filepath.Base(dir), "-pkg is missing, and the last element of -out does not do"
+		pkg, from = filepath.Base(dir), "-pkg is missing, and the last element of -out does not do"
 	}
-	switch {
-	case !token.IsIdentifier(o.pkg) || o.pkg == "_":
-		return fmt.Errorf("%s: %q is not a package name", from, o.pkg)
-	case o.pkg == "main" || strings.HasSuffix(o.pkg, "_test"):
-		return fmt.Errorf("%s: package %q cannot be imported", from, o.pkg)
+	if err := engine.CheckPackage(pkg); err != nil {
+		return fmt.Errorf("%s: %w", from, err)
 	}
 	return nil
 }
 
-func findLayout(name string) (*spec.Layout, error) {
+func findLayout(name string) (*engine.Word, error) {
 	for _, l := range layouts {
-		if l.Name == name {
+		if l.Layout == name {
 			return l, nil
 		}
 	}
 	return nil, fmt.Errorf("-layout: unknown layout %q (have %s)", name, strings.Join(layoutNames(), ", "))
 }
 
-func findArches(names string) ([]arch, error) {
-	var found []arch
-	chosen := map[string]bool{}
-	for _, name := range strings.Split(names, ",") {
-		chosen[name] = true
-	}
-	for _, a := range arches { // in table order, whatever the flag's
-		if chosen[a.Backend.Arch] {
+func findArches(list string) ([]*engine.Arch, error) {
+	found := []*engine.Arch{}
+	chosen := strings.Split(list, ",")
+	for _, a := range engine.Archs() { // in the engine's order, whatever the flag's
+		if slices.Contains(chosen, a.Name) {
 			found = append(found, a)
-			delete(chosen, a.Backend.Arch)
 		}
 	}
-	for _, name := range strings.Split(names, ",") {
-		if chosen[name] {
+	for _, name := range chosen {
+		if !slices.Contains(names(found), name) {
 			return nil, fmt.Errorf("-arch: unknown architecture %q (have %s)", name, strings.Join(archNames(), ", "))
 		}
 	}
@@ -161,11 +149,19 @@ func findArches(names string) ([]arch, error) {
 }
 
 func layoutNames() []string {
-	var names []string
+	var all []string
 	for _, l := range layouts {
-		names = append(names, l.Name)
+		all = append(all, l.Layout)
 	}
-	return names
+	return all
 }
 
-func archNames() []string { return names(arches) }
+func archNames() []string { return names(engine.Archs()) }
+
+func names(arches []*engine.Arch) []string {
+	var all []string
+	for _, a := range arches {
+		all = append(all, a.Name)
+	}
+	return all
+}

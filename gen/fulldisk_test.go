@@ -26,7 +26,7 @@ func TestFullDisk(t *testing.T) {
 		os.Exit(run([]string{"-out", dir, "-pkg", "l"}, os.Stdout, os.Stderr))
 	}
 	dir := t.TempDir()
-	old := "// " + emit.Header + "\npackage l // old\n"
+	old := "// " + emit.Header("gen/prims.go") + "\npackage l // old\n"
 	writeFile(t, filepath.Join(dir, "zlayout.go"), old)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestFullDisk$")
 	cmd.Env = append(os.Environ(), "GEN_TEST_FULL_DISK="+dir)

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/engine"
 	"github.com/rqlock/rqlock/gen/golang"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -13,9 +14,22 @@ import (
 // return success. It saves a call and a branch: a fifth of the time of Lock and Unlock
 // without contention.
 var fused = map[string][]emit.Fused{
-	ownLock: {
+	ownLock: owned(" (err error)"),
+	ownSync: owned(""),
+	ownBaseline: {
 		{
-			Name: "lockFused", Sig: "func(l *Mutex) (err error)", Fast: "LockOwned", Op: spec.LockOwned, On: []string{"l.word"}, Else: []string{"lockContended"},
+			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, On: []string{"l.word"}, Else: []string{"lockContended"},
+			Doc: []string{"lockFused does what LockFast does. If that fails, lockContended does the rest."},
+		},
+	},
+}
+
+// owned lists the fast paths of a package with a Mutex and an RWMutex that know who holds them.
+// result is what their acquisitions return.
+func owned(result string) []emit.Fused {
+	return []emit.Fused{
+		{
+			Name: "lockFused", Sig: "func(l *Mutex)" + result, Fast: "LockOwned", Op: spec.LockOwned, On: []string{"l.word"}, Else: []string{"lockContended"},
 			Doc: []string{"lockFused does what LockOwned does. If that fails, lockContended does the rest."},
 		},
 		{
@@ -26,7 +40,7 @@ var fused = map[string][]emit.Fused{
 			},
 		},
 		{
-			Name: "rlockFused", Sig: "func(l *RWMutex) (err error)", Fast: "ReadLock", Op: spec.ReadLock,
+			Name: "rlockFused", Sig: "func(l *RWMutex)" + result, Fast: "ReadLock", Op: spec.ReadLock,
 			On: []string{"l.rw", "readerTable"}, Else: []string{"rlockContended", "rlockClaimed"},
 			Doc: []string{
 				"rlockFused does what ReadLock does. If the slot is taken, rlockContended does the rest,",
@@ -42,7 +56,7 @@ var fused = map[string][]emit.Fused{
 			},
 		},
 		{
-			Name: "wlockFused", Sig: "func(l *RWMutex) (err error)", Fast: "WriteLock", Op: spec.WriteLock,
+			Name: "wlockFused", Sig: "func(l *RWMutex)" + result, Fast: "WriteLock", Op: spec.WriteLock,
 			On: []string{"l.rw"}, Else: []string{"wlockContended", "wlockReaders"},
 			Doc: []string{
 				"wlockFused does what WriteLock does. If that fails, wlockContended does the rest, and if",
@@ -58,39 +72,31 @@ var fused = map[string][]emit.Fused{
 				"wunlockAdmit.",
 			},
 		},
-	},
-	ownBaseline: {
-		{
-			Name: "lockFused", Sig: "func(l *Mutex)", Fast: "LockFast", Op: spec.LockFast, On: []string{"l.word"}, Else: []string{"lockContended"},
-			Doc: []string{"lockFused does what LockFast does. If that fails, lockContended does the rest."},
-		},
-	},
+	}
 }
 
 // renderLocks makes the generated files of the packages that build a lock.
-func (o *options) renderLocks(t tree) error {
+func renderLocks(t engine.Table, files map[string][]byte) error {
 	for dir, paths := range fused {
-		if err := o.renderFused(t, dir, paths); err != nil {
+		if err := renderFused(t, files, dir, paths); err != nil {
 			return err
 		}
 	}
-	tests, err := golang.ScenarioFile(&golang.Config{Pkg: ownLock}, scenarios)
-	t.add(ownLock, tests)
+	tests, err := golang.ScenarioFile(&golang.Config{Pkg: ownLock, Source: t.Source}, scenarios)
+	add(files, ownLock, tests)
 	return err
 }
 
 // renderFused makes the fast paths of the lock in dir.
-func (o *options) renderFused(t tree, dir string, paths []emit.Fused) error {
-	config := &golang.Config{Pkg: filepath.Base(dir)}
-	for _, a := range o.arches {
-		src, err := a.AssembleFused(paths, o.layout)
+func renderFused(t engine.Table, files map[string][]byte, dir string, paths []emit.Fused) error {
+	for _, a := range t.Archs {
+		src, err := a.AssembleFused(paths, &t.Words[0], t.Source)
 		if err != nil {
 			return err
 		}
-		t[filepath.Join(dir, "zfused_"+a.Backend.Arch+".s")] = src
-		config.Archs = append(config.Archs, a.Arch)
+		files[filepath.Join(dir, "zfused_"+a.Name+".s")] = src
 	}
-	files, err := golang.FusedFiles(config, paths)
-	t.add(dir, files)
+	inGo, err := golang.FusedFiles(&golang.Config{Pkg: filepath.Base(dir), Source: t.Source, Archs: t.Archs}, paths)
+	add(files, dir, inGo)
 	return err
 }

@@ -5,15 +5,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 // TestFused checks that a fused fast path accesses the lock as its row does, which
 // the audit checks. Only the instructions by which it returns may differ, and for a row
 // with a table the registers, as the row needs one more.
 func TestFused(t *testing.T) {
-	files := mustRender(t, own(), prims)
-	for _, a := range arches {
-		arch := a.Backend.Arch
+	t.Chdir("..")
+	files := mustRender(t, own())
+	for _, a := range engine.Archs() {
+		arch := a.Name
 		for dir, paths := range fused {
 			path := dir + "/zfused_" + arch + ".s"
 			for _, u := range paths {

@@ -18,7 +18,8 @@ var arrows = map[string][]string{
 	"templates": nil,
 
 	// The generator.
-	"gen":              {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
+	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
+	"gen/engine":       {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/spec", "templates"},
 	"gen/spec":         nil,
 	"gen/emit":         {"gen/spec"},
 	"gen/amd64":        {"gen/emit", "gen/spec"},
@@ -28,12 +29,13 @@ var arrows = map[string][]string{
 	"gen/audit":        {"gen/spec"},
 
 	// The lock.
-	"rqlock":                     append(rooms, "rqlock/internal/proc"),
+	"rqlock":                     append(rooms, "rqlock/internal/bridge", "rqlock/internal/proc"),
+	"rqlock/internal/bridge":     {"asm", "rqlock/internal/park"},
 	"rqlock/internal/clock":      nil,
 	"rqlock/internal/readers":    {"asm"},
 	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
-	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
+	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waiter":     {"asm", "rqlock/internal/clock", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/report", "rqlock/internal/stall", "rqlock/internal/wait"},
 	"rqlock/internal/stall":      {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/report"},
 	"rqlock/internal/attributes": {"asm"},
@@ -45,6 +47,14 @@ var arrows = map[string][]string{
 	"rqlock/internal/proc":       nil,
 	"rqlock/internal/wait":       {"asm"},
 	"rqlock/internal/qspin":      {"asm", "rqlock/internal/park", "rqlock/internal/wait"},
+
+	// The lock with the signatures of Go's package sync.
+	"rqlock/sync": {
+		"asm", "rqlock/internal/attributes", "rqlock/internal/bridge", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/queue", "rqlock/internal/readers",
+		"rqlock/internal/verdict", "rqlock/internal/wait",
+	},
+	"rqlock/sync/policy":      {"rqlock/internal/verdict"},
+	"rqlock/internal/verdict": {"asm", "rqlock", "rqlock/internal/bridge", "rqlock/internal/clock", "rqlock/internal/park"},
 
 	// The containers import the lock, never asm.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/capacity", "rqlock/internal/proc"},
@@ -59,12 +69,15 @@ var arrows = map[string][]string{
 
 	// The operator's view.
 	"rqlock/metrics": {"rqlock", "rqlock/internal/delays", "rqlock/internal/waiter"},
-	"rqlock/rqhttp":  {"rqlock", "rqlock/internal/delays", "rqlock/metrics"},
+	"rqlock/rqhttp":  {"rqlock", "rqlock/internal/delays", "rqlock/internal/events", "rqlock/metrics"},
+
+	"rqlock/examples/webserver": {"rqlock", "rqlock/rqhttp"},
 
 	// What tests a lock, or a program that uses one.
 	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
-	"rqlock/cmd/rqtorture":     {"rqlock/torture", "rqlock/internal/progress"},
+	"rqlock/cmd/rqtorture":     {"rqlock/rqhttp", "rqlock/torture", "rqlock/internal/progress"},
 	"rqlock/internal/progress": nil,
+	"rqlock/cmd/rqswap":        nil,
 	"rqlock/rqvet":             nil,
 	"rqlock/rqvet/golangci":    {"rqlock/rqvet"},
 	"rqlock/cmd/rqvet":         {"rqlock/rqvet"},
@@ -108,7 +121,9 @@ var twins = []string{
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
 	"rqlock/rqhttp":        {"rqlock/internal/goid"},
-	"gen":                  {"gen/audit"},
+	"gen/engine":           {"gen/audit"},
+	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/spec"},
+	"rqlock/sync":          {"rqlock", "rqlock/internal/clock", "rqlock/internal/waiter", "rqlock/sync/policy"},
 	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
 
@@ -121,7 +136,7 @@ var keepers = map[string][]string{
 	"github.com/dave/jennifer":                   {"gen"},
 	"github.com/aymanbagabas/go-udiff":           {"gen"},
 	"golang.org/x/arch":                          {"gen"},
-	"golang.org/x/tools":                         {"gen", "rqlock/rqvet", "rqlock/cmd/rqvet"},
+	"golang.org/x/tools":                         {"gen", "rqlock/rqvet", "rqlock/cmd/rqvet", "rqlock/cmd/rqswap"},
 	"github.com/golangci/plugin-module-register": {"rqlock/rqvet/golangci"},
 	"github.com/schollz/progressbar/v3":          {"rqlock/internal/progress"},
 	"golang.org/x/mod":                           {"rqlock/internal/release"},
@@ -193,7 +208,7 @@ func TestUsersInherit(t *testing.T) {
 	t.Parallel()
 	var public []string
 	for _, pkg := range slices.Sorted(maps.Keys(arrows)) {
-		if pkg == "asm" || inside(pkg, "rqlock") && !strings.Contains(pkg, "/internal") && !inside(pkg, "rqlock/cmd") && !inside(pkg, "rqlock/rqvet") && pkg != "rqlock/metrics" && pkg != "rqlock/rqhttp" {
+		if pkg == "asm" || inside(pkg, "rqlock") && !strings.Contains(pkg, "/internal") && !inside(pkg, "rqlock/cmd") && !inside(pkg, "rqlock/rqvet") && !inside(pkg, "rqlock/examples") && pkg != "rqlock/metrics" && pkg != "rqlock/rqhttp" {
 			public = append(public, "./"+pkg)
 		}
 	}

@@ -2,13 +2,11 @@
 // the table in prims.go. The package has assembly for amd64 and arm64, a portable
 // twin for every other architecture, tests, benchmarks and a reference page.
 //
-// To generate a package of your own, with its name and its layout of the lock word:
+// To generate the same package with another name, or another layout of the lock word:
 //
-//	go get -tool github.com/rqlock/rqlock/gen
+//	gen -out DIR -pkg mylock -layout wide
 //
-// and in a file of the package
-//
-//	//go:generate go tool gen -out . -pkg mylock
+// For words and rows of one's own there is package gen/engine.
 //
 // At the top of rqlock's own repository, go run ./gen writes the files of rqlock:
 // package asm, the fused fast paths, and what the model explores.
@@ -23,6 +21,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 func main() {
@@ -39,9 +40,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "gen: %v\n", err)
 		return 2
 	}
-	if err := opts.action(opts, stdout); err != nil {
-		fmt.Fprintf(stderr, "gen: %v\n", err)
-		return 1
+	if opts.table.Dir == "" && !slices.Contains(opts.rest, "-list") {
+		if err := checkOwn(); err != nil {
+			fmt.Fprintf(stderr, "gen: %v\n", err)
+			return 1
+		}
+		opts.table = own()
 	}
-	return 0
+	if opts.table.Package == "" && opts.table.Dir == "" {
+		opts.table.Package = ownPackage // to list it
+	}
+	return engine.Run(opts.table, opts.rest, stdout, stderr)
 }

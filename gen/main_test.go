@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/engine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -176,20 +177,40 @@ func TestFresh(t *testing.T) {
 	if code, _, stderr := gen(t, "..", "-check"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
-	files, err := own().renderAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, src := range files {
+	for path, src := range mustRender(t, own()) {
 		if old, err := os.ReadFile(path); err != nil || !bytes.Equal(old, src) {
 			t.Errorf("%s differs from run to run: %v", path, err)
 		}
-		if line := firstLine(src); !bytes.Contains(line, []byte(emit.Header)) {
+		if line, _, _ := bytes.Cut(src, []byte("\n")); !emit.Generated(string(line)) {
 			t.Errorf("%s begins with %q", path, line)
 		}
 		if !strings.HasPrefix(filepath.Base(path), "z") {
 			t.Errorf("the name of %s does not begin with z", path)
 		}
+	}
+}
+
+// TestForeign checks that go generate does the same for whoever builds for another machine,
+// or with other flags, or in a workspace.
+func TestForeign(t *testing.T) {
+	top, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := filepath.Join(t.TempDir(), "go.work")
+	writeFile(t, work, "go 1.25.0\n\nuse "+top+"\n")
+	foreign := []string{"GOOS=plan9", "GOARCH=arm64", "GOFLAGS=-tags=purego", "GOWORK=" + work}
+	out, err := command(t, "..", append(foreign, "go", "generate", "-n", ".")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != 2 {
+		t.Fatalf("go generate runs %q", lines)
+	}
+	line := append(slices.Clone(foreign), strings.Fields(lines[0])...)
+	if out, err := command(t, "..", append(line, "-check")...).CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", lines[0], err, out)
 	}
 }
 
@@ -213,7 +234,7 @@ func TestLifeOfAPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, "zlayout.go", string(before)+"// tampered\n")
-	writeFile(t, "zgone.go", "// "+emit.Header+"\npackage l\n")
+	writeFile(t, "zgone.go", "// "+emit.Header("gen/prims.go")+"\npackage l\n")
 	writeFile(t, "zmine.go", "package l\n")
 	code, _, stderr = gen(t, dir, args("-check")...)
 	wantFailure(t, code, 1, stderr, "stale", "zlayout.go", "zgone.go")
@@ -240,24 +261,21 @@ func TestLifeOfAPackage(t *testing.T) {
 
 func TestList(t *testing.T) {
 	for _, l := range layouts {
-		code, stdout, stderr := gen(t, t.TempDir(), "-list", "-layout", l.Name)
+		code, stdout, stderr := gen(t, t.TempDir(), "-list", "-layout", l.Layout)
 		if code != 0 {
 			t.Fatal(stderr)
 		}
 		for _, r := range prims {
 			if strings.Count(stdout, "\n"+r.Name+" ") != 1 {
-				t.Errorf("layout %s: %s is not listed once", l.Name, r.Name)
+				t.Errorf("layout %s: %s is not listed once", l.Layout, r.Name)
 			}
 		}
 	}
 }
 
-// own returns the options of this repository's own files.
-func own() *options { return &options{pkg: ownPackage, layout: layouts[0], arches: arches} }
-
-func mustRender(t *testing.T, o *options, rows []*spec.Row) tree {
+func mustRender(t *testing.T, table engine.Table) map[string][]byte {
 	t.Helper()
-	files, err := o.render(rows)
+	files, err := table.Files()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,8 +283,7 @@ func mustRender(t *testing.T, o *options, rows []*spec.Row) tree {
 }
 
 // TestRowStability renders the table with each row and without. The row may only add
-// whole blocks that name it. A load and a store of one size test each other, so one
-// is left out with the other.
+// whole blocks that name it.
 func TestRowStability(t *testing.T) {
 	t.Parallel()
 	some := layouts
@@ -274,30 +291,22 @@ func TestRowStability(t *testing.T) {
 		some = layouts[:1]
 	}
 	for _, l := range some {
-		o := own()
-		o.layout = l
-		whole := mustRender(t, o, prims)
-		for _, r := range prims {
-			t.Run(l.Name+"/"+r.Name, func(t *testing.T) {
+		whole := mustRender(t, table(l, engine.Archs()))
+		for n, r := range prims {
+			t.Run(l.Layout+"/"+r.Name, func(t *testing.T) {
 				t.Parallel()
-				if r.Op == spec.CurrentG || r.Op == spec.CurrentGoid {
-					t.Skip("twins call it, so that every table has it")
+				less := table(l, engine.Archs())
+				less.Rows = slices.Delete(slices.Clone(prims), n, n+1)
+				if errs := less.Validate(); len(errs) > 0 && strings.Contains(errs[0].Error(), "needs a row of operation") {
+					t.Skip("the twins of other rows call it: ", errs[0])
 				}
-				rest := slices.DeleteFunc(slices.Clone(prims), func(p *spec.Row) bool { return p == r || tiedTo(r, p) })
-				part, err := o.render(rest)
-				if err != nil && strings.Contains(err.Error(), "needs a row for operation "+string(r.Op)) {
-					t.Skip("another row's test uses it: ", err)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				alone := len(rest) == len(prims)-1
+				part := mustRender(t, less)
 				for path, src := range whole {
-					if !subsequence(lines(part[path]), lines(src)) {
+					if !tests(path) && !subsequence(lines(part[path]), lines(src)) {
 						t.Errorf("%s: adding the row changes or moves other lines", path)
 					}
 					for _, b := range insertions(lines(part[path]), lines(src)) {
-						if alone && !strings.Contains(b, r.Name) && !strings.Contains(b, r.Impl()) {
+						if !tests(path) && !helpers[filepath.Base(path)] && !strings.Contains(b, r.Name) && !strings.Contains(b, (&spec.Row{Name: r.Name}).Impl()) {
 							t.Errorf("%s: adding the row adds a block that does not name it:\n%s", path, b)
 						}
 					}
@@ -307,12 +316,12 @@ func TestRowStability(t *testing.T) {
 	}
 }
 
-// tiedTo reports whether p is the store to the load r, or the load to the store.
-func tiedTo(r, p *spec.Row) bool {
-	pair := [2]spec.Op{r.Op, p.Op}
-	return r.Width == p.Width && (r.Order == spec.Relaxed) == (p.Order == spec.Relaxed) &&
-		(pair == [2]spec.Op{spec.Load, spec.Store} || pair == [2]spec.Op{spec.Store, spec.Load})
-}
+// tests reports whether a file has tests. What they share comes and goes with the rows that
+// need it, and rows that are tested together have a test that is called by both names.
+func tests(path string) bool { return strings.HasSuffix(path, "_test.go") }
+
+// helpers are the files with what several rows share.
+var helpers = map[string]bool{"zportable.go": true, "zlayout.go": true, "zrace.go": true, "znorace.go": true}
 
 func lines(src []byte) []string { return strings.SplitAfter(string(src), "\n") }
 
@@ -345,27 +354,36 @@ func insertions(from, to []string) (blocks []string) {
 	return blocks
 }
 
-// TestEmitters checks that each architecture has an emitter for each operation.
+// TestEmitters checks that each architecture has an emitter for each operation, and names
+// all that are missing.
 func TestEmitters(t *testing.T) {
-	for _, a := range arches {
+	for _, a := range engine.Archs() {
 		for _, op := range spec.Ops() {
 			if a.Emitters[op] == nil {
-				t.Errorf("%s has no emitter for operation %s", a.Backend.Arch, op)
+				t.Errorf("%s has no emitter for operation %s", a.Name, op)
 			}
 		}
 	}
 }
 
-// TestMissingEmitter checks that the error for a missing emitter names the row.
-func TestMissingEmitter(t *testing.T) {
-	lame := *arches[0].Backend
+// TestMissingEmitters checks that all missing emitters are named in one run.
+func TestMissingEmitters(t *testing.T) {
+	lame := *engine.AMD64
 	lame.Emitters = map[spec.Op]emit.Emitter{}
 	o := own()
-	o.arches = []arch{{&lame, arches[0].Arch}}
-	_, err := o.render(prims)
-	first := slices.IndexFunc(prims, func(r *spec.Row) bool { return !r.InlineOn(lame.Arch) })
-	want := fmt.Sprintf("row %s: %s has no emitter for operation", prims[first].Name, lame.Arch)
-	if err == nil || !strings.HasPrefix(err.Error(), want) {
-		t.Errorf("got %v, want %s ...", err, want)
+	o.Archs = []*engine.Arch{&lame}
+	var missing []string
+	for _, err := range o.Validate() {
+		missing = append(missing, err.Error())
+	}
+	rows, err := o.Derived()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		want := fmt.Sprintf("row %s: amd64 has no emitter for operation %s", r.Name, r.Op)
+		if slices.Contains(missing, want) == r.InlineOn("amd64") {
+			t.Errorf("row %s: inlined %v, and the errors are %q", r.Name, r.InlineOn("amd64"), missing)
+		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/rqlock/rqlock/gen/emit"
-	"github.com/rqlock/rqlock/gen/spec"
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 // A generated is a package in a module of its own, as a user's would be, with the
@@ -40,16 +40,18 @@ func TestMain(m *testing.M) {
 }
 
 // generate returns the package of a layout, with assembly for the architectures.
-func generate(t *testing.T, l *spec.Layout, with []arch) generated {
+func generate(t *testing.T, l *engine.Word, with []*engine.Arch) generated {
 	t.Helper()
-	key := strings.Join(append([]string{l.Name}, names(with)...), "-")
+	key := strings.Join(append([]string{l.Layout}, names(with)...), "-")
 	once, _ := packages.LoadOrStore(key, sync.OnceValues(func() (generated, error) {
 		dir, err := packagesDir()
 		if err != nil {
 			return generated{}, err
 		}
 		p := generated{filepath.Join(dir, key)}
-		return p, p.make(&options{pkg: "mylock", layout: l, arches: with})
+		o := table(l, with)
+		o.Package = "mylock"
+		return p, p.make(o)
 	}))
 	p, err := once.(func() (generated, error))()
 	if err != nil {
@@ -58,8 +60,8 @@ func generate(t *testing.T, l *spec.Layout, with []arch) generated {
 	return p
 }
 
-func (p generated) make(o *options) error {
-	files, err := o.renderPackage(prims)
+func (p generated) make(o engine.Table) error {
+	files, err := o.Files()
 	if err != nil {
 		return err
 	}
@@ -130,12 +132,12 @@ func long(t *testing.T) {
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	for _, l := range layouts {
-		t.Run(l.Name, func(t *testing.T) {
+		t.Run(l.Layout, func(t *testing.T) {
 			if testing.Short() && l == layouts[0] {
 				t.Skip("package asm has this layout")
 			}
 			t.Parallel()
-			p := generate(t, l, arches)
+			p := generate(t, l, engine.Archs())
 			if out := p.run(t, "gofmt", "-l", "."); out != "" {
 				t.Errorf("not in gofmt's form: %s", out)
 			}
@@ -170,7 +172,7 @@ func TestPackageTests(t *testing.T) {
 		t.Skip("links the tests twice")
 	}
 	t.Parallel()
-	p := generate(t, layouts[1], arches)
+	p := generate(t, layouts[1], engine.Archs())
 	p.run(t, "RQLOCK_VARIANT=", "go", "test", "-short", "-count=1", ".")
 	p.run(t, "RQLOCK_VARIANT=portable", "go", "test", "-short", "-count=1", "-tags=purego", ".")
 }
@@ -179,7 +181,7 @@ func TestPackageTests(t *testing.T) {
 func TestPackageTestsLong(t *testing.T) {
 	long(t)
 	t.Parallel()
-	p := generate(t, layouts[1], arches)
+	p := generate(t, layouts[1], engine.Archs())
 	p.run(t, "RQLOCK_VARIANT=", "go", "test", "-count=1", ".")
 	p.run(t, "RQLOCK_VARIANT=portable", "go", "test", "-count=1", "-tags=purego", ".")
 	qemu := emulate(t, "arm64", "")
@@ -202,7 +204,7 @@ func TestRaceDetector(t *testing.T) {
 	if out, err := command(t, ".", "go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
 		t.Skip("the race detector needs cgo, and cgo a C compiler")
 	}
-	p := generate(t, layouts[0], arches)
+	p := generate(t, layouts[0], engine.Archs())
 	for _, tags := range []string{"-tags=", "-tags=purego"} {
 		probe := filepath.Join(t.TempDir(), "probe")
 		p.run(t, "go", "vet", "-race", tags, "./...")
@@ -219,7 +221,7 @@ func TestRaceDetector(t *testing.T) {
 // first load of a conditional load.
 func TestInlining(t *testing.T) {
 	t.Parallel()
-	p := generate(t, layouts[0], arches)
+	p := generate(t, layouts[0], engine.Archs())
 	api, err := os.ReadFile(filepath.Join(p.dir, "zprims.go"))
 	if err != nil {
 		t.Fatal(err)
@@ -239,7 +241,7 @@ func TestInlining(t *testing.T) {
 // assembly there must be a stack check, by which the scheduler gets in.
 func TestStackChecks(t *testing.T) {
 	t.Parallel()
-	p := generate(t, layouts[0], arches)
+	p := generate(t, layouts[0], engine.Archs())
 	for _, arch := range archNames() {
 		out := p.run(t, "GOARCH="+arch, "go", "build", "-gcflags=-S", ".")
 		for _, name := range []string{"ondLoadAcquire32", "ondLoadRelaxed32"} {
@@ -274,8 +276,8 @@ func hasCall(listing, caller, callee string) bool {
 func TestEveryGOARCH(t *testing.T) {
 	long(t)
 	t.Parallel()
-	without := func(name string) []arch { // tries the stub in place of the emitter folder
-		return slices.DeleteFunc(slices.Clone(arches), func(a arch) bool { return a.Backend.Arch == name })
+	without := func(name string) []*engine.Arch { // tries the stub in place of the emitter folder
+		return slices.DeleteFunc(engine.Archs(), func(a *engine.Arch) bool { return a.Name == name })
 	}
 	for goarch, goos := range platforms(t) {
 		t.Run(goarch, func(t *testing.T) {

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/gen/engine"
+	"github.com/rqlock/rqlock/gen/golang"
 )
 
 // TestNeeded checks that each row has a user: a package of this module, or the
@@ -23,6 +26,37 @@ func TestNeeded(t *testing.T) {
 		case r.For != "" && (!strings.HasSuffix(r.For, ".") || len(r.For) > 130):
 			t.Errorf("row %s: For is no short sentence: %q", r.Name, r.For)
 		}
+	}
+}
+
+// orderings are how names spell them. A fast path has that of the side of a lock that it is.
+var orderings = map[engine.Order]string{engine.Relaxed: "Relaxed", engine.Acquire: "Acquire", engine.Release: "Release", engine.AcqRel: "AcqRel"}
+
+// TestNames checks that a row's name spells its ordering, and begins its documentation.
+func TestNames(t *testing.T) {
+	rows, err := own().Derived()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if spelt := orderings[r.Order]; (r.Bits() != 0) != (spelt != "" && strings.Contains(r.Name, spelt)) {
+			t.Errorf("row %s is %s", r.Name, r.Order)
+		}
+		if !strings.HasPrefix(r.Does, r.Name+" ") {
+			t.Errorf("row %s: the documentation does not start with the name", r.Name)
+		}
+	}
+}
+
+// TestKnown checks that the templates have the table's rows in mind where they call some
+// by name: a table with other rows of these names has no such tests.
+func TestKnown(t *testing.T) {
+	rows, err := own().Derived()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problem := golang.CheckKnown(rows); problem != "" {
+		t.Error(problem)
 	}
 }
 

@@ -20,6 +20,10 @@ const mostHolders = 16
 func (w *Wait) blame(l *asm.Owned, kind waiter.Kind, now, since int64) {
 	held := atLeast(now, since)
 	owner := l.Owner.Load()
+	if waitgraph.HandedOver(l, kind) {
+		w.handed = owner
+		return
+	}
 	draining := kind != waiter.ForMutex && gate.Of(l).Draining()
 	if owner != 0 && owner != w.Goroutine && !draining {
 		w.Holders = []Holder{{Goroutine: owner, For: held, Taken: takenAt(owner, l)}}
@@ -82,6 +86,7 @@ func waitOf(s waitgraph.Step, now int64) Wait {
 		For:       time.Duration(max(now-s.Waiter.Since.Load(), 0)),
 		Stack:     s.Waiter.Where.Frames(),
 		Labels:    s.Waiter.Where.Labels(),
+		epoch:     s.Epoch,
 	}
 }
 

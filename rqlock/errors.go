@@ -153,6 +153,19 @@ func failSelf(l *asm.Owned, kind waiter.Kind, reads bool) error {
 	return &e.DeadlockError
 }
 
+// claims reports whether a wait with this limit fails if the caller holds the lock already.
+func claims(l *asm.Owned, kind waiter.Kind, lim *park.Limit) bool {
+	return !lim.Blind() && !waitgraph.HandedOver(l, kind)
+}
+
+// closes is for the victim w of a cycle that it has closed itself.
+func closes(w *waiter.Waiter, err error) error {
+	if w.Blind() {
+		return nil
+	}
+	return failDeadlock(err)
+}
+
 func failDeadlock(err error) error {
 	events.Count(events.CycleDeadlock)
 	return err

@@ -41,6 +41,8 @@ type Wait struct {
 
 	more   int
 	behind uint64
+	epoch  uint32 // the number of the wait, see waiter.Edge
+	handed uint64 // the lock is one that is handed over; who has acquired it
 }
 
 // More returns how many more readers hold the lock than Holders has.
@@ -103,6 +105,9 @@ func infoOf(l *asm.Owned, kind waiter.Kind) LockInfo {
 
 // heldBy says who holds the lock that is waited for.
 func (w *Wait) heldBy() string {
+	if w.handed != 0 {
+		return fmt.Sprintf("acquired by goroutine %d, and handed over between goroutines", w.handed)
+	}
 	if len(w.Holders) == 0 {
 		return "free, but not handed over"
 	}
@@ -389,4 +394,24 @@ func (e *TimeoutError) MarshalJSON() ([]byte, error) {
 		Waiters    int    `json:"waiters"`
 		Unreported uint64 `json:"unreported"`
 	}{e.Error(), e.Wait, e.Stall, e.Waiters, e.Unreported})
+}
+
+// MarshalJSON returns {"error", "locks", "orders", "unreported"}, where locks and orders are
+// lists of two.
+func (e *OrderError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Error      string      `json:"error"`
+		Locks      [2]LockInfo `json:"locks"`
+		Orders     [2]Order    `json:"orders"`
+		Unreported uint64      `json:"unreported"`
+	}{e.Error(), e.Locks, e.Orders, e.Unreported})
+}
+
+// MarshalJSON returns {"goroutine", "first", "then"}, where first and then are stacks.
+func (o Order) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Goroutine uint64      `json:"goroutine"`
+		First     []frameJSON `json:"first"`
+		Then      []frameJSON `json:"then"`
+	}{o.Goroutine, framesJSON(o.First), framesJSON(o.Then)})
 }

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"reflect"
+	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -232,6 +234,61 @@ func BenchmarkSnapshot(b *testing.B) {
 	}
 	l.Unlock()
 	wg.Wait()
+}
+
+// TestOrderForms: an OrderError as JSON, in a log, and in full, has what it has as a value.
+func TestOrderForms(t *testing.T) {
+	stack := func(f string) []runtime.Frame { return []runtime.Frame{{Function: f, File: "f.go", Line: 7}} }
+	err := &OrderError{
+		Locks:      [2]LockInfo{{0x10, "a\n<b>", "Mutex"}, {0x20, "", "RWMutex"}},
+		Orders:     [2]Order{{3, stack("f0"), stack("t0")}, {4, stack("f1"), stack("t1")}},
+		Unreported: 5,
+	}
+	if line := fmt.Sprint(err); line != err.Error() || strings.Contains(line, "\n") || fmt.Sprintf("%q", err) != strconv.Quote(line) {
+		t.Errorf("as a line: %q", line)
+	}
+	raw, e := json.Marshal(err)
+	must(t, e)
+	quoted, e := json.Marshal(err.Error())
+	must(t, e)
+	want := `{"error":` + string(quoted) + `,"locks":[{"addr":"0x10","name":"a\n\u003cb\u003e","kind":"Mutex"},{"addr":"0x20","name":"","kind":"RWMutex"}],` +
+		`"orders":[{"goroutine":3,"first":[{"function":"f0","file":"f.go","line":7}],"then":[{"function":"t0","file":"f.go","line":7}]},` +
+		`{"goroutine":4,"first":[{"function":"f1","file":"f.go","line":7}],"then":[{"function":"t1","file":"f.go","line":7}]}],"unreported":5}`
+	if string(raw) != want {
+		t.Errorf("as JSON\n%s, want\n%s", raw, want)
+	}
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Error("failed", "err", err)
+	if strings.Count(b.String(), "\n") != 1 {
+		t.Errorf("logged %s", b.String())
+	}
+	for _, want := range []string{
+		`err.locks.0.addr=0x10 err.locks.0.name="a\n<b>" err.locks.0.kind=Mutex`, `err.locks.1.kind=RWMutex`,
+		`err.orders.0.goroutine=3 err.orders.0.first="f0 f.go:7" err.orders.0.then="t0 f.go:7"`, `err.orders.1.then="t1 f.go:7" err.unreported=5`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, b.String())
+		}
+	}
+}
+
+// TestLogReaders: a log says, as JSON does, how many more readers hold a lock, behind whom a
+// reader is, where a lock was taken, and how many violations were not told of.
+func TestLogReaders(t *testing.T) {
+	w := Wait{more: 3, behind: 9, Holders: []Holder{{Goroutine: 4, Taken: []runtime.Frame{{Function: "takes", File: "f.go", Line: 7}}}}}
+	var b bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&b, nil))
+	log.Error("failed", "err", &TimeoutError{Wait: w, Unreported: 11})
+	log.Error("failed", "err", &DeadlockError{Cycle: []Wait{w}, Unreported: 12})
+	for _, want := range []string{`err.wait.more=3 err.wait.behind=9`, `err.wait.holders.0.taken="takes f.go:7"`, `err.unreported=11`, `err.unreported=12`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("the log lacks %s: %s", want, b.String())
+		}
+	}
+	b.Reset()
+	if log.Error("failed", "err", &TimeoutError{}); strings.Contains(b.String(), "more") || strings.Contains(b.String(), "behind") {
+		t.Errorf("the log has what is not: %s", b.String())
+	}
 }
 
 // TestSnapshot: it has all waits, longest first, with stacks, labels and holders, and none when

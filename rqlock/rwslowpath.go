@@ -25,7 +25,7 @@ func (l *RWMutex) rlockSlow(lim *park.Limit) error { return conclude(l.readSlow(
 
 func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 	me := readers.Here()
-	if l.owner() == me.ID || l.gate().Reads(me) {
+	if (l.owner() == me.ID || l.gate().Reads(me)) && claims(&l.rw.Owned, waiter.ForWriting, lim) {
 		return failSelf(&l.rw.Owned, waiter.ForWriting, l.owner() != me.ID)
 	}
 	try := func() bool { return l.gate().TryLock() }
@@ -294,7 +294,7 @@ func (l *RWMutex) tell(w, b *waiter.Waiter, now int64) {
 
 func (l *RWMutex) readSlow(lim *park.Limit) error {
 	me := readers.Here()
-	if l.owner() == me.ID {
+	if l.owner() == me.ID && claims(&l.rw.Owned, waiter.ForReading, lim) {
 		return failSelf(&l.rw.Owned, waiter.ForReading, false)
 	}
 	w, err := l.record(me, waiter.ForReading, lim, func() bool { return l.gate().TryRead(me) })

@@ -36,7 +36,7 @@ func conclude(err error, lim *park.Limit) error {
 
 func (l *Mutex) acquireSlow(lim *park.Limit) error {
 	me := asm.CurrentGoid()
-	if l.owner() == me { // only me stores or clears me
+	if l.owner() == me && claims(&l.word, waiter.ForMutex, lim) { // only me stores or clears me
 		return l.failSelf()
 	}
 	if l.spin() {
@@ -126,7 +126,7 @@ func findDeadlock(w *waiter.Waiter, word *asm.Owned) error {
 		err := newDeadlock(cycles[i])
 		victim := cycles[i][0]
 		if victim.Waiter == w {
-			return failDeadlock(err)
+			return closes(w, err)
 		}
 		waitgraph.Convict(victim.Waiter, &waiter.Verdict{Epoch: victim.Epoch, Err: err})
 	}

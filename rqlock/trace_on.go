@@ -197,7 +197,6 @@ func forgetOrders() (any bool) {
 func tell(e *OrderError) {
 	if onViolation.Load() == nil {
 		fmt.Fprintf(os.Stderr, "%+v\n", e)
-		return
 	}
 	reportViolation(e)
 }

@@ -5,12 +5,14 @@ package rqlock
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/events"
 )
 
 //go:noinline
@@ -164,6 +166,31 @@ func TestInversion(t *testing.T) {
 	}
 	if whole := fmt.Sprintf("%+v", e); strings.Count(whole, "inOrder(...)") != 4 {
 		t.Errorf("got %s", whole)
+	}
+}
+
+// TestInversionUntold: where OnViolation has no function, an inversion is written to standard
+// error, and package rqhttp is told of it all the same.
+func TestInversionUntold(t *testing.T) {
+	setOnViolation(t, nil)
+	file, err := os.Create(t.TempDir() + "/stderr")
+	must(t, err)
+	defer file.Close()
+	stderr := os.Stderr
+	os.Stderr = file
+	defer func() { os.Stderr = stderr }()
+	var told []error
+	watch := func(err error) { told = append(told, err) }
+	before := events.Violated.Swap(&watch)
+	defer events.Violated.Store(before)
+	var a, b Mutex
+	inOrder(t, &a, &b)
+	inOrder(t, &b, &a)
+	text, err := os.ReadFile(file.Name())
+	must(t, err)
+	var e *OrderError
+	if len(told) != 1 || !errors.As(told[0], &e) || !strings.HasPrefix(string(text), e.Error()) {
+		t.Errorf("told of %v, and written %s", told, text)
 	}
 }
 

@@ -63,8 +63,12 @@ const (
 	maxPlaces = 4096 // whose quotas are kept
 )
 
-// reportViolation tells OnViolation's function of a failed wait, if that may be told.
+// reportViolation tells OnViolation's function of a failed wait, if that may be told, and package
+// rqhttp of each.
 func reportViolation(err error) {
+	if watch := events.Violated.Load(); watch != nil {
+		(*watch)(err)
+	}
 	f := onViolation.Load()
 	if f == nil {
 		return

@@ -20,15 +20,15 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	// looked, could stop in between, and the waiter that has closed it would starve. The mark
 	// is the top bit of Sleeper, which is in the byte at 15.
 	TESTB $0x80, 15(CX)
-	JNE   held
+	JNE held
 
 	// 0 -> id
 	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
 	// forwarded to it soon after, and it would wait until the store is in the cache.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ DX, (CX)
-	JNE      held
+	JNE held
 	RET
 
 held:
@@ -45,7 +45,7 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	MOVQ (TLS), CX
 	MOVQ 152(CX), CX
 	CMPQ CX, (AX)
-	JNE  foreign
+	JNE foreign
 
 	// id -> 0
 	// No fence and no LOCK: TSO keeps the section's accesses before this store.
@@ -55,7 +55,7 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
 	// once the buffer has drained. A locked instruction here would cost more than all the rest.
 	CMPL 12(AX), $0x00
-	JNE  wake
+	JNE wake
 	RET
 
 wake:
@@ -86,19 +86,19 @@ TEXT ·rlockFused(SB), NOSPLIT, $0-24
 
 	// 0,0 -> lock,0 -> lock,id
 	// LOCK keeps the claim before the looks below: a writer that does not find it is found.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ CX, (DX)
-	JNE      refused
-	MOVQ     BX, 24(DX)
+	JNE refused
+	MOVQ BX, 24(DX)
 
 	// Is there an owner?
 	CMPQ (CX), $0x00
-	JNE  claimed
+	JNE claimed
 
 	// Must readers be counted? The top bit of Readers is its sign.
 	CMPL 16(CX), $0x00
-	JGE  claimed
+	JGE claimed
 	RET
 
 refused:
@@ -125,9 +125,9 @@ TEXT ·runlockFused(SB), NOSPLIT, $0-8
 
 	// Nobody else can give this goroutine a slot, or take it away.
 	CMPQ AX, (DX)
-	JNE  other
+	JNE other
 	CMPQ CX, 24(DX)
-	JNE  other
+	JNE other
 
 	// lock,id -> lock,0 -> 0,0
 	// No fence and no LOCK: TSO keeps the section's accesses before these stores.
@@ -138,7 +138,7 @@ TEXT ·runlockFused(SB), NOSPLIT, $0-8
 	// in the store buffer, so it can miss an owner that says so now. That owner looks at the
 	// slot again once the buffer has drained.
 	CMPL 24(AX), $0x00
-	JNE  wake
+	JNE wake
 	RET
 
 wake:
@@ -164,20 +164,20 @@ TEXT ·wlockFused(SB), NOSPLIT, $0-24
 	// looked, could stop in between, and the waiter that has closed it would starve. The mark
 	// is the top bit of Sleeper, which is in the byte at 15.
 	TESTB $0x80, 15(CX)
-	JNE   held
+	JNE held
 
 	// 0 -> id
 	// The exchange is as wide as the unlock's store. If it were wider, that store could not be
 	// forwarded to it soon after, and it would wait until the store is in the cache.
-	XORL     AX, AX
+	XORL AX, AX
 	LOCK
 	CMPXCHGQ DX, (CX)
-	JNE      held
+	JNE held
 
 	// May there be readers? LOCK keeps the exchange before this look: a reader that does not
 	// find the owner is found.
 	CMPL 16(CX), $0x00
-	JNE  readers
+	JNE readers
 	RET
 
 held:
@@ -198,11 +198,11 @@ TEXT ·wunlockFused(SB), NOSPLIT, $0-8
 	MOVQ (TLS), CX
 	MOVQ 152(CX), CX
 	CMPQ CX, (AX)
-	JNE  foreign
+	JNE foreign
 
 	// Do readers wait? Then the caller has them in before it lets go of the lock.
 	CMPL 20(AX), $0x00
-	JNE  admit
+	JNE admit
 
 	// id -> 0
 	// No fence and no LOCK: TSO keeps the section's accesses before this store.
@@ -212,11 +212,11 @@ TEXT ·wunlockFused(SB), NOSPLIT, $0-8
 	// buffer, so it can miss a waiter that says so now. That waiter looks at the owner again
 	// once the buffer has drained. A locked instruction here would cost more than all the rest.
 	CMPL 12(AX), $0x00
-	JNE  wake
+	JNE wake
 
 	// Has a reader begun to wait meanwhile? It looks at the owner again, too, as a sleeper does.
 	CMPL 20(AX), $0x00
-	JNE  wake
+	JNE wake
 	RET
 
 wake:

@@ -6,7 +6,7 @@ package rqlock
 
 import "github.com/rqlock/rqlock/asm"
 
-// hasLSE says that the machine has LSE, as asm.Variant found.
+// hasLSE says that the machine has what the first of the bodies needs, as asm.Variant found.
 var hasLSE = asm.Variant() == "arm64+lse"
 
 // lockFused does what LockOwned does. If that fails, lockContended does the rest.

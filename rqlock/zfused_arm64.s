@@ -20,16 +20,16 @@ TEXT ·lockFused(SB), NOSPLIT, $0-24
 	// is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it
 	// may be out of date at once.
 	MOVBU 15(R0), R2
-	TBNZ  $0x07, R2, held
+	TBNZ $0x07, R2, held
 
 	// 0 -> id
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
-	CBZW  R2, llsc
+	CBZW R2, llsc
 #endif
-	MOVD  ZR, R2
+	MOVD ZR, R2
 	CASAD R2, (R0), R1
-	CBNZ  R2, held
+	CBNZ R2, held
 	RET
 
 held:
@@ -39,8 +39,8 @@ held:
 llsc:
 retry:
 	LDAXR (R0), R2
-	CBNZ  R2, miss
-	STXR  R1, (R0), R3
+	CBNZ R2, miss
+	STXR R1, (R0), R3
 	CBNZW R3, retry
 	RET
 
@@ -60,8 +60,8 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 	// Nobody else can make this goroutine the owner, or end its ownership.
 	MOVD (R0), R1
 	MOVD 152(g), R2
-	CMP  R2, R1
-	BNE  foreign
+	CMP R2, R1
+	BNE foreign
 
 	// id -> 0
 	// No fence and no read-modify-write: STLR keeps the section's accesses before itself.
@@ -69,7 +69,7 @@ TEXT ·unlockFused(SB), NOSPLIT, $0-8
 
 	// Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and
 	// miss a waiter that has said so and then found the lock held.
-	ADD   $0x0c, R0, R0
+	ADD $0x0c, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
 	RET
@@ -92,33 +92,33 @@ TEXT ·rlockFused(SB), NOSPLIT, $0-24
 	MOVD l+0(FP), R0
 
 	// The row is found by the g, which is at hand, and holds the id, which is never used again.
-	EOR  g>>7, g, R1
+	EOR g>>7, g, R1
 	MOVD ·readerTable+8(SB), R2
 	MOVD ·readerTable+0(SB), R3
-	AND  R2, R1, R1
-	ADD  R3, R1, R1
+	AND R2, R1, R1
+	ADD R3, R1, R1
 	MOVD 152(g), R2
 
 	// 0,0 -> lock,0 -> lock,id
 	// The claim releases, and LDAR stays after it: a writer that does not find it is found.
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R3
-	CBZW   R3, llsc
+	MOVBU ·hasLSE+0(SB), R3
+	CBZW R3, llsc
 #endif
-	MOVD   ZR, R3
+	MOVD ZR, R3
 	CASALD R3, (R1), R0
-	CBNZ   R3, refused
-	ADD    $0x18, R1, R1
-	STLR   R2, (R1)
+	CBNZ R3, refused
+	ADD $0x18, R1, R1
+	STLR R2, (R1)
 
 	// Is there an owner?
 	LDAR (R0), R1
 	CBNZ R1, claimed
 
 	// Must readers be counted?
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
-	TBZ   $0x1f, R0, claimed
+	TBZ $0x1f, R0, claimed
 	RET
 
 refused:
@@ -131,20 +131,20 @@ claimed:
 llsc:
 retry:
 	LDAXR (R1), R3
-	CBNZ  R3, miss
+	CBNZ R3, miss
 	STLXR R0, (R1), R6
 	CBNZW R6, retry
-	ADD   $0x18, R1, R1
-	STLR  R2, (R1)
+	ADD $0x18, R1, R1
+	STLR R2, (R1)
 
 	// Is there an owner?
 	LDAR (R0), R1
 	CBNZ R1, claimed_llsc
 
 	// Must readers be counted?
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
-	TBZ   $0x1f, R0, claimed_llsc
+	TBZ $0x1f, R0, claimed_llsc
 	RET
 
 miss:
@@ -164,20 +164,20 @@ TEXT ·runlockFused(SB), NOSPLIT, $0-8
 	MOVD l+0(FP), R0
 
 	// The row is found by the g, which is at hand, and holds the id, which is never used again.
-	EOR  g>>7, g, R1
+	EOR g>>7, g, R1
 	MOVD ·readerTable+8(SB), R2
 	MOVD ·readerTable+0(SB), R3
-	AND  R2, R1, R1
-	ADD  R3, R1, R1
+	AND R2, R1, R1
+	ADD R3, R1, R1
 	MOVD 152(g), R2
 
 	// Nobody else can give this goroutine a slot, or take it away.
 	MOVD (R1), R3
-	CMP  R0, R3
-	BNE  other
+	CMP R0, R3
+	BNE other
 	MOVD 24(R1), R3
-	CMP  R2, R3
-	BNE  other
+	CMP R2, R3
+	BNE other
 
 	// lock,id -> lock,0 -> 0,0
 	// No fence and no read-modify-write: STLR keeps the section's accesses, and the store
@@ -186,7 +186,7 @@ TEXT ·runlockFused(SB), NOSPLIT, $0-8
 	STLR ZR, (R1)
 
 	// Does the owner wait for readers? LDAR stays after STLR.
-	ADD   $0x18, R0, R0
+	ADD $0x18, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
 	RET
@@ -214,20 +214,20 @@ TEXT ·wlockFused(SB), NOSPLIT, $0-24
 	// is the top bit of Sleeper, which is in the byte at 15. The look orders nothing, as it
 	// may be out of date at once.
 	MOVBU 15(R0), R2
-	TBNZ  $0x07, R2, held
+	TBNZ $0x07, R2, held
 
 	// 0 -> id
 #ifndef GOARM64_LSE
-	MOVBU  ·hasLSE+0(SB), R2
-	CBZW   R2, llsc
+	MOVBU ·hasLSE+0(SB), R2
+	CBZW R2, llsc
 #endif
-	MOVD   ZR, R2
+	MOVD ZR, R2
 	CASALD R2, (R0), R1
-	CBNZ   R2, held
+	CBNZ R2, held
 
 	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
 	// not find the owner is found.
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers
 	RET
@@ -242,13 +242,13 @@ readers:
 llsc:
 retry:
 	LDAXR (R0), R2
-	CBNZ  R2, miss
+	CBNZ R2, miss
 	STLXR R1, (R0), R3
 	CBNZW R3, retry
 
 	// May there be readers? The exchange releases, and LDAR stays after it: a reader that does
 	// not find the owner is found.
-	ADD   $0x10, R0, R0
+	ADD $0x10, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, readers_llsc
 	RET
@@ -273,8 +273,8 @@ TEXT ·wunlockFused(SB), NOSPLIT, $0-8
 	// Nobody else can make this goroutine the owner, or end its ownership.
 	MOVD (R0), R1
 	MOVD 152(g), R2
-	CMP  R2, R1
-	BNE  foreign
+	CMP R2, R1
+	BNE foreign
 
 	// Do readers wait? Then the caller has them in before it lets go of the lock. This look
 	// orders nothing, as one more follows.
@@ -287,12 +287,12 @@ TEXT ·wunlockFused(SB), NOSPLIT, $0-8
 
 	// Does anybody sleep? LDAR stays after STLR, but LDAPR and a plain load could pass it, and
 	// miss a waiter that has said so and then found the lock held.
-	ADD   $0x0c, R0, R1
+	ADD $0x0c, R0, R1
 	LDARW (R1), R1
 	CBNZW R1, wake
 
 	// Has a reader begun to wait meanwhile?
-	ADD   $0x14, R0, R0
+	ADD $0x14, R0, R0
 	LDARW (R0), R0
 	CBNZW R0, wake
 	RET

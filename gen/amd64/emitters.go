@@ -15,11 +15,14 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// Backend is the amd64 architecture.
-var Backend = &emit.Backend{
-	Arch:    "amd64",
-	Compile: compile,
-	Emitters: map[spec.Op]emit.Emitter{
+// Arch is the amd64 architecture.
+var Arch = &emit.Arch{
+	Name:      "amd64",
+	SpinChunk: SpinChunk,
+	Variants:  []string{"amd64"},
+	Inlines:   inlines,
+	Compile:   compile,
+	Emitters: emit.WithFamilies(update, await, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -28,9 +31,9 @@ var Backend = &emit.Backend{
 		spec.CmpxchgField: cmpxchgField,
 		spec.FetchSetBit:  fetchSetBit,
 		spec.StoreFields:  storeFields,
-		spec.CondLoad:     condLoad,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
+		spec.Fence:        fence,
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
@@ -41,7 +44,10 @@ var Backend = &emit.Backend{
 		spec.ReadUnlock:   withRest(readUnlockPath, 3),
 		spec.WriteLock:    withRest(writeLockPath, 3),
 		spec.WriteUnlock:  withRest(writeUnlockPath, 4),
-	},
+
+		spec.CmpxchgOld:      cmpxchgWord,
+		spec.CmpxchgFieldOld: cmpxchgField,
+	}),
 	Fused: map[spec.Op]emit.FusedEmitter{
 		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
 		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
@@ -50,34 +56,38 @@ var Backend = &emit.Backend{
 	},
 	NilError: nilError,
 	Return:   ret,
-	Helpers: []emit.Helper{{
-		Name: "emptyCall",
-		Sig:  "func()",
-		Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
-		Emit: func(f *emit.Func) { ret(f) },
-	}},
+}
+
+// inlines reports what the compiler does as well. A store is an XCHG to it, which costs
+// more than an assembly call with a plain move, unless sequential consistency needs it.
+func inlines(r *spec.Row) bool {
+	switch r.Op {
+	case spec.Load, spec.Xchg, spec.Cmpxchg:
+		return r.Width >= 32
+	case spec.Store:
+		return r.Width >= 32 && r.Order == spec.SeqCst
+	}
+	return false
 }
 
 func at(p reg.Register, offset int) operand.Mem { return operand.Mem{Base: p, Disp: offset} }
 
-func load(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func load(f *emit.Func, r *spec.Row) {
 	v := f.GP64()
 	p := arg(f, "p")
 	noFence(f, r)
-	switch r.Width {
-	case 8:
-		f.Add(x86.MOVBLZX(at(p, 0), v.As32()))
-	case 16:
-		f.Add(x86.MOVWLZX(at(p, 0), v.As32()))
-	default:
-		f.Add(mov(r.Width, at(p, 0), v))
-	}
+	loadInto(f, r.Width, at(p, 0), v)
 	result(f, v, "v")
 	ret(f)
 }
 
-func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func store(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), arg(f, "v")
+	if r.Order == spec.SeqCst {
+		exchange(f, r.Width, v, at(p, 0))
+		ret(f)
+		return
+	}
 	noFence(f, r)
 	f.Add(mov(r.Width, v, at(p, 0)))
 	ret(f)
@@ -86,14 +96,14 @@ func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 // noFence comments on why a plain move is enough.
 func noFence(f *emit.Func, r *spec.Row) {
 	switch r.Order {
-	case spec.Acquire:
+	case spec.Acquire, spec.SeqCst:
 		f.Comment("No fence: TSO keeps later accesses after a load.")
 	case spec.Release:
 		f.Comment("No fence: TSO keeps earlier accesses before a store.")
 	}
 }
 
-func xchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func xchg(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), arg(f, "new")
 	exchange(f, r.Width, v, at(p, 0))
 	result(f, v, "old")
@@ -115,103 +125,187 @@ func exchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
 	}
 }
 
-func cmpxchgWord(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func cmpxchgWord(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), arg(f, "new")
 	argInto(f, "old", reg.RAX)
-	compareExchange(f, r.Width, v, at(p, 0))
+	compareExchange(f, r, r.Width, v, at(p, 0), func() { result(f, reg.RAX, "found") })
 }
 
-// compareExchange stores the low bits of v in memory if AX has the value there, and
-// returns ok.
-func compareExchange(f *emit.Func, bits int, v reg.GPVirtual, m operand.Mem) {
-	ok := f.GP8()
+// compareExchange stores the low bits of v in memory if AX has the value there. It returns
+// ok, or what found stores as the result, if the operation returns what it has found.
+func compareExchange(f *emit.Func, r *spec.Row, bits int, v reg.GPVirtual, m operand.Mem, found func()) {
 	lock(f)
 	cmpxchg(f, bits, narrow(v, bits).(reg.Register), m)
-	f.Add(x86.SETEQ(ok))
-	result(f, ok, "ok")
+	if r.Op == spec.CmpxchgOld || r.Op == spec.CmpxchgFieldOld {
+		found()
+	} else {
+		ok := f.GP8()
+		f.Add(x86.SETEQ(ok))
+		result(f, ok, "ok")
+	}
 	ret(f)
 }
 
-func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+func xchgField(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
-		shift(f, x86.SHRL, field, v)
+		shiftDown(f, r.On, field, v)
 		exchange(f, bits, v, at(p, field.Offset()))
-		if field.Top() < 31 { // otherwise the shift drops the bits that XCHG left alone
-			f.Add(zeroExtend(bits, v))
-		}
-		shift(f, x86.SHLL, field, v)
+		shiftUp(f, r.On, field, v)
 		result(f, v, "old")
 		ret(f)
 		return
 	}
-	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
-	plainLoad(f, p)
+	onlyField(f, r.On, field, v)
+	plainLoad(f, r.On.Bits, at(p, 0))
 	f.Label("again")
-	replaceField(f, field, v, p)
+	replaceField(f, r.On, field, v, p)
 	f.Add(x86.JNE(operand.LabelRef("again")))
-	f.Add(x86.ANDL(operand.U32(field.Mask()), reg.EAX))
-	result(f, reg.EAX, "old")
+	onlyField(f, r.On, field, reg.RAX)
+	result(f, reg.RAX, "old")
 	ret(f)
 }
 
-// plainLoad loads into AX the word that a compare-and-exchange is to expect.
-func plainLoad(f *emit.Func, p reg.Register) {
+// plainLoad loads into AX what a compare-and-exchange is to expect.
+func plainLoad(f *emit.Func, bits int, m operand.Mem) {
 	f.Comment("A plain load is enough, because the CMPXCHG that succeeds orders.")
-	f.Add(x86.MOVL(at(p, 0), reg.EAX))
+	loadInto(f, bits, m, reg.RAX)
 }
 
-// shift shifts a field's bits up to its position, or down from it.
-func shift(f *emit.Func, op func(...operand.Op) (*ir.Instruction, error), field spec.Field, v reg.Register) {
-	if field.Shift != 0 {
-		f.Add(op(operand.U8(field.Shift), v))
+// loadInto loads from memory, zero-extended to at least 32 bits.
+func loadInto(f *emit.Func, bits int, m operand.Mem, r gp) {
+	switch bits {
+	case 8:
+		f.Add(x86.MOVBLZX(m, r.As32()))
+	case 16:
+		f.Add(x86.MOVWLZX(m, r.As32()))
+	default:
+		f.Add(mov(bits, m, r))
+	}
+}
+
+// shiftDown shifts a field's bits down from its position.
+func shiftDown(f *emit.Func, w *spec.Word, field spec.Field, v gp) {
+	switch {
+	case field.Shift == 0:
+	case w.Bits == 64:
+		f.Add(x86.SHRQ(operand.U8(field.Shift), v.As64()))
+	default:
+		f.Add(x86.SHRL(operand.U8(field.Shift), v.As32()))
+	}
+}
+
+// shiftUp makes a whole word of the low bits of v, which are a field's.
+func shiftUp(f *emit.Func, w *spec.Word, field spec.Field, v gp) {
+	if field.Top() < w.Bits-1 { // otherwise the shift drops the bits that are not the field's
+		f.Add(zeroExtend(field.Bits, v))
+	}
+	switch {
+	case field.Shift == 0:
+	case w.Bits == 64:
+		f.Add(x86.SHLQ(operand.U8(field.Shift), v.As64()))
+	default:
+		f.Add(x86.SHLL(operand.U8(field.Shift), v.As32()))
 	}
 }
 
 // zeroExtend clears the bits of v above the low ones.
-func zeroExtend(bits int, v reg.GPVirtual) (*ir.Instruction, error) {
-	if bits == 8 {
-		return x86.MOVBLZX(v.As8(), v)
+func zeroExtend(bits int, v gp) (*ir.Instruction, error) {
+	switch bits {
+	case 8:
+		return x86.MOVBLZX(v.As8(), v.As32())
+	case 16:
+		return x86.MOVWLZX(v.As16(), v.As32())
 	}
-	return x86.MOVWLZX(v.As16(), v)
+	return x86.MOVL(v.As32(), v.As32())
+}
+
+// onlyField clears the bits of v that are not the field's.
+func onlyField(f *emit.Func, w *spec.Word, field spec.Field, v gp) {
+	compute(f, "and", w.Bits, bitmask(f, w.Bits, field.Mask()), v)
+}
+
+// bitmask returns an operand with a constant: no instruction but MOVQ takes 64 bits.
+func bitmask(f *emit.Func, bits int, v uint64) operand.Op {
+	if bits < 64 {
+		return operand.U32(v)
+	}
+	return constant(f, v)
+}
+
+func constant(f *emit.Func, v uint64) reg.GPVirtual {
+	r := f.GP64()
+	if v>>32 == 0 {
+		f.Add(x86.MOVL(operand.U32(v), r.As32()))
+	} else {
+		f.Add(x86.MOVQ(operand.U64(v), r))
+	}
+	return r
+}
+
+type twoOperands = func(imr, mr operand.Op) (*ir.Instruction, error)
+
+// arithmetic has the instructions, by width.
+var arithmetic = map[string]map[int]twoOperands{
+	"add": {8: x86.ADDB, 16: x86.ADDW, 32: x86.ADDL, 64: x86.ADDQ},
+	"sub": {8: x86.SUBB, 16: x86.SUBW, 32: x86.SUBL, 64: x86.SUBQ},
+	"and": {8: x86.ANDB, 16: x86.ANDW, 32: x86.ANDL, 64: x86.ANDQ},
+	"or":  {8: x86.ORB, 16: x86.ORW, 32: x86.ORL, 64: x86.ORQ},
+	"xor": {8: x86.XORB, 16: x86.XORW, 32: x86.XORL, 64: x86.XORQ},
+}
+
+// compute appends dst = dst verb src.
+func compute(f *emit.Func, verb string, bits int, src, dst operand.Op) {
+	f.Add(arithmetic[verb][bits](narrow(src, bits), narrow(dst, bits)))
 }
 
 // replaceField tries to set the field of the word at p to v, which is shifted to the
 // field's position. AX has the word that it expects. Afterwards ZF tells whether it
 // did, and AX has the word that it found.
-func replaceField(f *emit.Func, field spec.Field, v, p reg.Register) {
-	w := f.GP32()
-	f.Add(x86.MOVL(reg.EAX, w))
-	f.Add(x86.ANDL(operand.U32(^field.Mask()), w))
-	f.Add(x86.ORL(v, w))
+func replaceField(f *emit.Func, word *spec.Word, field spec.Field, v, p reg.Register) {
+	w := f.GP64()
+	f.Add(mov(word.Bits, reg.RAX, w))
+	compute(f, "and", word.Bits, bitmask(f, word.Bits, word.All()&^field.Mask()), w)
+	compute(f, "or", word.Bits, v, w)
 	lock(f)
-	cmpxchg(f, 32, w, at(p, 0))
+	cmpxchg(f, word.Bits, narrow(w, word.Bits).(reg.Register), at(p, 0))
 }
 
-func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+func cmpxchgField(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
+	bits := r.On.Bits
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
-		argInto(f, "old", reg.EAX)
-		f.Add(x86.SHRL(operand.U8(field.Shift), reg.EAX))
-		f.Add(x86.SHRL(operand.U8(field.Shift), v))
-		compareExchange(f, bits, v, at(p, field.Offset()))
+		argInto(f, "old", reg.RAX)
+		shiftDown(f, r.On, field, reg.RAX)
+		shiftDown(f, r.On, field, v)
+		compareExchange(f, r, bits, v, at(p, field.Offset()), func() {
+			shiftUp(f, r.On, field, reg.RAX)
+			result(f, reg.RAX, "found")
+		})
 		return
 	}
-	want, w := arg(f, "old"), f.GP32()
-	f.Add(x86.ANDL(operand.U32(field.Mask()), want))
-	f.Add(x86.ANDL(operand.U32(field.Mask()), v))
-	plainLoad(f, p)
+	want, w := arg(f, "old"), f.GP64()
+	onlyField(f, r.On, field, want)
+	onlyField(f, r.On, field, v)
+	plainLoad(f, bits, at(p, 0))
 	f.Label("again")
-	f.Add(x86.MOVL(reg.EAX, w))
-	f.Add(x86.ANDL(operand.U32(field.Mask()), w))
-	f.Add(x86.CMPL(w, want))
+	f.Add(mov(bits, reg.RAX, w))
+	onlyField(f, r.On, field, w)
+	f.Add(compare(bits, w, want))
 	f.Add(x86.JNE(operand.LabelRef("miss")))
-	replaceField(f, field, v, p)
+	replaceField(f, r.On, field, v, p)
 	f.Add(x86.JNE(operand.LabelRef("again")))
+	if r.Op == spec.CmpxchgFieldOld {
+		f.Label("miss")
+		onlyField(f, r.On, field, reg.RAX)
+		result(f, reg.RAX, "found")
+		ret(f)
+		return
+	}
 	result(f, operand.U8(1), "ok")
 	ret(f)
 	f.Label("miss")
@@ -219,47 +313,76 @@ func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
 	ret(f)
 }
 
-func fetchSetBit(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+func compare(bits int, a, b operand.Op) (*ir.Instruction, error) {
+	if bits == 64 {
+		return x86.CMPQ(narrow(a, 64), narrow(b, 64))
+	}
+	return x86.CMPL(narrow(a, 32), narrow(b, 32))
+}
+
+func fetchSetBit(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
-	bit := uint32(1) << field.Shift
+	bit, bits := operand.U8(field.Shift), r.On.Bits
 	p := arg(f, "val")
-	old, w := f.GP32(), f.GP32()
-	f.Add(x86.XORL(old, old))
+	old, w := f.GP64(), f.GP64()
+	f.Add(x86.XORL(old.As32(), old.As32()))
 	lock(f)
-	f.Add(x86.BTSL(operand.U8(field.Shift), at(p, 0)))
+	if bits == 64 {
+		f.Add(x86.BTSQ(bit, at(p, 0)))
+	} else {
+		f.Add(x86.BTSL(bit, at(p, 0)))
+	}
 	f.Comment("CF has the old bit. BTS returns no other bits, so load them after it.")
 	f.Add(x86.SETCS(old.As8()))
-	f.Add(x86.SHLL(operand.U8(field.Shift), old))
-	f.Add(x86.MOVL(at(p, 0), w))
-	f.Add(x86.ANDL(operand.U32(^bit), w))
-	f.Add(x86.ORL(w, old))
+	if bits == 64 {
+		f.Add(x86.SHLQ(bit, old))
+	} else {
+		f.Add(x86.SHLL(bit, old.As32()))
+	}
+	f.Add(mov(bits, at(p, 0), w))
+	if bits == 64 {
+		f.Add(x86.BTRQ(bit, w))
+	} else {
+		f.Add(x86.ANDL(operand.U32(^(uint32(1) << field.Shift)), w.As32()))
+	}
+	compute(f, "or", bits, w, old)
 	result(f, old, "old")
 	ret(f)
 }
 
-func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	to, err := l.Stored(r.Set)
+func storeFields(f *emit.Func, r *spec.Row) {
+	to, err := r.On.Stored(r.Set)
 	f.Fail(err)
 	p := arg(f, "val")
 	switch bits := to.Native(); {
+	case bits != 0 && r.Order == spec.SeqCst:
+		exchange(f, bits, constant(f, to.Value), at(p, to.Offset()))
 	case bits != 0:
+		var v operand.Op = imm(bits, to.Value)
+		if to.Value>>31 != 0 && bits == 64 {
+			v = constant(f, to.Value)
+		}
 		noFence(f, r)
-		f.Add(mov(bits, imm(bits, to.Value), at(p, to.Offset())))
+		f.Add(mov(bits, v, at(p, to.Offset())))
 	case to.Value == 0:
-		lock(f)
-		f.Add(x86.ANDL(operand.U32(^to.Mask()), at(p, 0)))
+		locked(f, "and", r.On.Bits, bitmask(f, r.On.Bits, r.On.All()&^to.Mask()), at(p, 0))
 	default:
-		from, err := l.Stored(r.From)
+		from, err := r.On.Stored(r.From)
 		f.Fail(err)
 		f.Comment("The caller guarantees the old values, so flip the bits that differ.")
-		lock(f)
-		f.Add(x86.XORL(operand.U32((from.Value^to.Value)<<to.Shift), at(p, 0)))
+		locked(f, "xor", r.On.Bits, bitmask(f, r.On.Bits, (from.Value^to.Value)<<to.Shift), at(p, 0))
 	}
 	ret(f)
 }
 
-func imm(bits int, v uint32) operand.Op {
+// locked appends m = m verb v, under LOCK.
+func locked(f *emit.Func, verb string, bits int, v operand.Op, m operand.Mem) {
+	lock(f)
+	compute(f, verb, bits, v, m)
+}
+
+func imm(bits int, v uint64) operand.Op {
 	switch bits {
 	case 8:
 		return operand.U8(v)
@@ -269,20 +392,133 @@ func imm(bits int, v uint32) operand.Op {
 	return operand.U32(v)
 }
 
+// update emits a read-modify-write of an object, or of a field that a machine can access
+// by itself, or else of the field's word.
+func update(f *emit.Func, r *spec.Row) {
+	u := spec.Updates[r.Op]
+	if !u.Field {
+		p, v := arg(f, "p"), operandOf(f, u, 1)
+		updateObject(f, u, r.Width, v, at(p, 0), func(old gp) { result(f, old, "old") })
+		return
+	}
+	field, err := r.On.Field(r.Field)
+	f.Fail(err)
+	p := arg(f, "val")
+	if bits := field.Native(); bits != 0 {
+		v := operandOf(f, u, 1)
+		if !u.Unary {
+			shiftDown(f, r.On, field, v)
+		}
+		updateObject(f, u, bits, v, at(p, field.Offset()), func(old gp) {
+			shiftUp(f, r.On, field, old)
+			result(f, old, "old")
+		})
+		return
+	}
+	v := operandOf(f, u, 1<<field.Shift)
+	if !u.Unary {
+		onlyField(f, r.On, field, v)
+	}
+	if u.Verb == "and" { // with the complement: the bits outside of the field stay
+		compute(f, "xor", r.On.Bits, bitmask(f, r.On.Bits, field.Mask()), v)
+		u.Verb = "andnot"
+	}
+	end := func(old gp) {
+		onlyField(f, r.On, field, old)
+		result(f, old, "old")
+	}
+	if carries := u.Verb == "add" || u.Verb == "sub"; carries && field.Top() < r.On.Bits-1 {
+		swapping(f, r.On.Bits, at(p, 0), func(w reg.GPVirtual) {
+			f.Comment("Of the sum, only the field's bits go into the word.")
+			compute(f, u.Verb, r.On.Bits, v, w)
+			compute(f, "xor", r.On.Bits, reg.RAX, w)
+			onlyField(f, r.On, field, w)
+			compute(f, "xor", r.On.Bits, reg.RAX, w)
+		})
+		if u.Fetch {
+			end(reg.RAX)
+		}
+		ret(f)
+		return
+	}
+	updateObject(f, u, r.On.Bits, v, at(p, 0), end)
+}
+
+// operandOf returns the parameter v, or if there is none a constant.
+func operandOf(f *emit.Func, u spec.Update, one uint64) reg.GPVirtual {
+	if u.Unary {
+		return constant(f, one)
+	}
+	return arg(f, "v")
+}
+
+// updateObject emits m = m verb v. If the operation returns what was in memory, end gets
+// the register that has it.
+func updateObject(f *emit.Func, u spec.Update, bits int, v reg.GPVirtual, m operand.Mem, end func(old gp)) {
+	verb := u.Verb
+	if verb == "andnot" {
+		f.Add(x86.NOTQ(v.As64()))
+		verb = "and"
+	}
+	switch {
+	case !u.Fetch:
+		locked(f, verb, bits, v, m)
+	case verb == "add" || verb == "sub":
+		if verb == "sub" {
+			f.Add(x86.NEGQ(v.As64()))
+		}
+		lock(f)
+		f.Add(map[int]twoOperands{8: x86.XADDB, 16: x86.XADDW, 32: x86.XADDL, 64: x86.XADDQ}[bits](narrow(v, bits), m))
+		end(v)
+	default:
+		swapping(f, bits, m, func(w reg.GPVirtual) { compute(f, verb, bits, v, w) })
+		end(reg.RAX)
+	}
+	ret(f)
+}
+
+// swapping emits the CMPXCHG loop that updates what is in memory. AX has what was found,
+// and change makes of a copy of it what is to be stored.
+func swapping(f *emit.Func, bits int, m operand.Mem, change func(w reg.GPVirtual)) {
+	w := f.GP64()
+	plainLoad(f, bits, m)
+	f.Label("again")
+	f.Add(mov(max(bits, 32), reg.RAX, w))
+	change(w)
+	lock(f)
+	cmpxchg(f, bits, narrow(w, bits).(reg.Register), m)
+	f.Add(x86.JNE(operand.LabelRef("again")))
+}
+
 // SpinChunk is a number of spins of a conditional load that take about 20 us or
 // less. A PAUSE takes 10 to 140 cycles.
 const SpinChunk = 256
 
-func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
-	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
-	v, masked := f.GP32(), f.GP32()
+// jumps has the branches that are taken if a comparison holds.
+var jumps = map[string]func(operand.Op) (*ir.Instruction, error){
+	"==": x86.JEQ, "!=": x86.JNE, "<": x86.JCS, "<=": x86.JLS, ">": x86.JHI, ">=": x86.JCC,
+}
+
+func await(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
+	}
+	want, spins := arg(f, "want"), arg(f, "spins")
+	v, found := f.GP64(), f.GP64()
 	noFence(f, r)
 	f.Label("again")
-	f.Add(x86.MOVL(at(p, 0), v))
-	f.Add(x86.MOVL(v, masked))
-	f.Add(x86.ANDL(mask, masked))
-	f.Add(x86.CMPL(masked, want))
-	f.Add(x86.JEQ(operand.LabelRef("done")))
+	f.Add(mov(bits, at(p, 0), v))
+	if u.Masked {
+		f.Add(mov(bits, v, found))
+		compute(f, "and", bits, mask, found)
+	} else {
+		found = v
+	}
+	f.Add(compare(bits, found, want))
+	f.Add(jumps[u.Is](operand.LabelRef("done")))
 	f.Add(x86.SUBL(operand.U8(1), spins))
 	f.Add(x86.JCS(operand.LabelRef("done")))
 	f.Add(x86.PAUSE())
@@ -292,12 +528,21 @@ func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func fence(f *emit.Func, r *spec.Row) {
+	if r.Order == spec.SeqCst {
+		f.Add(x86.MFENCE())
+	} else {
+		f.Comment("No fence: TSO lets nothing pass but a load an earlier store, which this ordering allows.")
+	}
+	ret(f)
+}
+
+func relax(f *emit.Func, _ *spec.Row) {
 	f.Add(x86.PAUSE())
 	ret(f)
 }
 
-func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func cycleCount(f *emit.Func, _ *spec.Row) {
 	f.Comment("RDTSC does not serialise. It may be executed before earlier loads.")
 	f.Add(x86.RDTSC())
 	f.Add(x86.SHLQ(operand.U8(32), reg.RDX))
@@ -306,17 +551,17 @@ func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func currentG(f *emit.Func, _ *spec.Row) {
 	result(f, loadG(f), "gp")
 	ret(f)
 }
 
-func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	lockPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func lockFast(f *emit.Func, r *spec.Row) {
+	lockPath(f, r.On, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
-func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	unlockPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func unlockFast(f *emit.Func, r *spec.Row) {
+	unlockPath(f, r.On, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
 func returnBool(f *emit.Func, ok uint8) {
@@ -324,28 +569,29 @@ func returnBool(f *emit.Func, ok uint8) {
 	ret(f)
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func lockPath(f *emit.Func, w *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
+	pending := w.Get("pending")
 	p, locked := arg(f, on[0].Param), f.GP32()
 	f.Add(x86.MOVL(operand.U32(1), locked))
 	f.Comment("t,p,l -> t,p,1",
 		"The exchange is of a byte, because the unlock stores a byte. A wider access soon after",
 		"that store could not be forwarded from it, and would wait until it is in the cache.")
-	exchange(f, l.Locked.Bits, locked, at(p, l.Locked.Offset()))
+	exchange(f, 8, locked, at(p, 0))
 	f.Add(x86.TESTB(locked.As8(), locked.As8()))
 	f.Add(x86.JNE(operand.LabelRef("held")))
-	f.Add(x86.TESTB(operand.U8(l.Pending.Mask()>>(8*l.Pending.Offset())), at(p, l.Pending.Offset())))
+	f.Add(x86.TESTB(operand.U8(pending.Mask()>>(8*pending.Offset())), at(p, pending.Offset())))
 	f.Add(x86.JNE(operand.LabelRef("closed")))
 	f.Add(x86.MOVQ(loadG(f), at(p, emit.OwnerOffset)))
 	done()
 	f.Label("closed")
 	f.Comment("t,1,1 -> t,1,0", "A waiter has closed the lock, so give it back.",
 		"No fence: TSO keeps this store after the last owner's section.")
-	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
+	f.Add(x86.MOVB(operand.U8(0), at(p, 0)))
 	f.Label("held")
 	otherwise[0]()
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func unlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := reg.RAX
 	argInto(f, on[0].Param, p)
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
@@ -355,24 +601,24 @@ func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), othe
 	f.Add(x86.JNE(operand.LabelRef("foreign")))
 	f.Add(x86.MOVQ(operand.U32(0), at(p, emit.OwnerOffset)))
 	f.Comment("t,p,1 -> t,p,0", "No fence and no LOCK: TSO keeps the section's accesses before this store.")
-	f.Add(x86.MOVB(operand.U8(0), at(p, l.Locked.Offset())))
+	f.Add(x86.MOVB(operand.U8(0), at(p, 0)))
 	done()
 	f.Label("foreign")
 	otherwise[0]()
 }
 
-func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func currentGoid(f *emit.Func, _ *spec.Row) {
 	result(f, loadGoid(f), "id")
 	ret(f)
 }
 
-func lockOwned(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	lockOwnedPath(f, l, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
+func lockOwned(f *emit.Func, r *spec.Row) {
+	lockOwnedPath(f, r.On, emit.Places(r), func() { returnBool(f, 1) }, func() { returnBool(f, 0) })
 }
 
 // withRest makes an emitter of a fast path that has n results, from 0.
 func withRest(path emit.FusedEmitter, n int) emit.Emitter {
-	return func(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	return func(f *emit.Func, r *spec.Row) {
 		ends := make([]func(), n)
 		for rest := range ends {
 			ends[rest] = func() {
@@ -380,11 +626,11 @@ func withRest(path emit.FusedEmitter, n int) emit.Emitter {
 				ret(f)
 			}
 		}
-		path(f, l, emit.Places(r), ends[0], ends[1:]...)
+		path(f, r.On, emit.Places(r), ends[0], ends[1:]...)
 	}
 }
 
-func lockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func lockOwnedPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	own(f, arg(f, on[0].Param))
 	done()
 	f.Label("held")
@@ -407,7 +653,7 @@ func own(f *emit.Func, p reg.Register) {
 	f.Add(x86.JNE(operand.LabelRef("held")))
 }
 
-func unlockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func unlockOwnedPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	mine(f, p)
 	disown(f, p)
@@ -455,7 +701,7 @@ func readerRow(f *emit.Func, table operand.Mem) (row, id reg.Register) {
 	return address, goid
 }
 
-func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func readLockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	row, id := readerRow(f, pointee(f, on[1]))
 	f.Comment("0,0 -> lock,0 -> lock,id",
@@ -478,7 +724,7 @@ func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), ot
 	otherwise[1]()
 }
 
-func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func readUnlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	row, id := readerRow(f, pointee(f, on[1]))
 	f.Comment("Nobody else can give this goroutine a slot, or take it away.")
@@ -500,7 +746,7 @@ func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), 
 	otherwise[1]()
 }
 
-func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func writeLockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	own(f, p)
 	f.Comment("May there be readers? LOCK keeps the exchange before this look: a reader that does not",
@@ -513,7 +759,7 @@ func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), o
 	otherwise[1]()
 }
 
-func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func writeUnlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	mine(f, p)
 	f.Comment("Do readers wait? Then the caller has them in before it lets go of the lock.")

@@ -140,3 +140,9 @@ func narrow(op operand.Op, bits int) operand.Op {
 func size(t *types.Basic) int64 { return types.SizesFor("gc", "amd64").Sizeof(t) }
 
 func ret(f *emit.Func) { f.Add(x86.RET()) }
+
+// gp is a general purpose register, virtual or not.
+type gp interface {
+	reg.GP
+	Asm() string
+}

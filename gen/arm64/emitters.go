@@ -12,7 +12,10 @@ package arm64
 
 import (
 	"bytes"
+	_ "embed" // the template of a test
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -21,12 +24,28 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// Backend is the arm64 architecture.
-var Backend = &emit.Backend{
-	Arch:    "arm64",
+// Arch is the arm64 architecture.
+var Arch = &emit.Arch{
+	Name:       "arm64",
+	SpinChunk:  SpinChunk,
+	Variants:   []string{"arm64+lse", "arm64+llsc"},
+	Selector:   "lsePath",
+	Inlines:    inlines,
+	Bodies:     bodies,
+	BodiesTest: bodiesTest,
+	Flags: []emit.Flag{
+		{Name: "hasLSE", CPU: "ARM64.HasATOMICS", Doc: []string{
+			"hasLSE says that the machine has LSE, instructions that do a read-modify-write. Until",
+			"the variable is set, the LL/SC loops run, which are right on every machine.",
+		}},
+		{Name: "hasEventStream", CPU: "ARM64.HasEVTSTRM", Doc: []string{
+			"hasEventStream says that a timer ends every WFE, so that a wait may sleep in it. Only",
+			"Linux reports it. On other systems the flag may be about the core, not the timer.",
+		}, OS: "linux"},
+	},
 	Compile: compile,
 	Finish:  finish,
-	Emitters: map[spec.Op]emit.Emitter{
+	Emitters: emit.WithFamilies(updateMemory, await, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -35,9 +54,9 @@ var Backend = &emit.Backend{
 		spec.CmpxchgField: cmpxchgField,
 		spec.FetchSetBit:  fetchSetBit,
 		spec.StoreFields:  storeFields,
-		spec.CondLoad:     condLoad,
 		spec.Relax:        relax,
 		spec.CycleCount:   cycleCount,
+		spec.Fence:        fence,
 		spec.CurrentG:     currentG,
 		spec.LockFast:     lockFast,
 		spec.UnlockFast:   unlockFast,
@@ -48,7 +67,10 @@ var Backend = &emit.Backend{
 		spec.ReadUnlock:   withRest(readUnlockPath, 3),
 		spec.WriteLock:    withRest(writeLockPath, 3),
 		spec.WriteUnlock:  withRest(writeUnlockPath, 4),
-	},
+
+		spec.CmpxchgOld:      cmpxchg,
+		spec.CmpxchgFieldOld: cmpxchgField,
+	}),
 	Fused: map[spec.Op]emit.FusedEmitter{
 		spec.LockFast: lockPath, spec.UnlockFast: unlockPath,
 		spec.LockOwned: lockOwnedPath, spec.UnlockOwned: unlockOwnedPath,
@@ -59,12 +81,6 @@ var Backend = &emit.Backend{
 	Return:   ret,
 	Helpers: []emit.Helper{
 		{
-			Name: "emptyCall",
-			Sig:  "func()",
-			Doc:  []string{"emptyCall does nothing. By it the benchmarks measure what a call costs."},
-			Emit: func(f *emit.Func) { ret(f) },
-		},
-		{
 			Name: "lsePath",
 			Sig:  "func() (lse bool)",
 			Doc:  []string{"lsePath reports whether the LSE bodies run, or else LL/SC. It chooses as every primitive does."},
@@ -73,6 +89,42 @@ var Backend = &emit.Backend{
 			},
 		},
 	},
+}
+
+//go:embed bodies_test.go.tmpl
+var bodiesTest string
+
+// inlines reports what the compiler does as well: LDAR, STLR, and LSE with a check as ours.
+func inlines(r *spec.Row) bool {
+	switch r.Op {
+	case spec.Load, spec.Store, spec.Xchg, spec.Cmpxchg:
+		return r.Width >= 32
+	}
+	return false
+}
+
+// bodies splits what dispatch has emitted: what both bodies begin with, the choice, the
+// LSE body and the LL/SC body.
+func bodies(opcodes []string) []emit.Body {
+	var parts [][]string
+	part := []string{}
+	for _, op := range opcodes {
+		if strings.HasPrefix(op, "#") {
+			parts = append(parts, part)
+			part = nil
+			continue
+		}
+		part = append(part, op)
+	}
+	parts = append(parts, part)
+	if len(parts) < 4 {
+		return nil
+	}
+	common := parts[0]
+	return []emit.Body{
+		{Name: "LSE", Opcodes: slices.Concat(common, parts[2])},
+		{Name: "LL/SC", Opcodes: slices.Concat(common, parts[3])},
+	}
 }
 
 // finish puts preprocessor directives at the beginning of their lines, and the one
@@ -109,17 +161,17 @@ func exclusively(f *emit.Func, o spec.Order, bits int, p reg.Register, u update)
 	return old
 }
 
-// swapping emits the CAS loop that updates the 32-bit *p, for what is no whole byte,
-// halfword or word that LSE can swap. It returns the register with the old word.
-func swapping(f *emit.Func, o spec.Order, p reg.Register, u update) reg.Register {
+// swapping emits the CAS loop that updates *p, for what LSE has no instruction that does
+// it. It returns the register with the old value.
+func swapping(f *emit.Func, o spec.Order, bits int, p reg.Register, u update) reg.Register {
 	old, found := f.GP64(), f.GP64()
 	f.Comment("A plain load is enough, because the CAS that succeeds orders.")
-	add(f, "MOVWU", at(p), old)
+	add(f, zeroExtending[bits], at(p), old)
 	f.Label("again")
 	new := u(old)
 	add(f, "MOVD", old, found)
-	cas(f, lse("CAS", o, 32), found, p, new)
-	test(f, "CMPW", old, found)
+	cas(f, lse("CAS", o, bits), found, p, new)
+	test(f, sized("CMP", bits), old, found)
 	add(f, "MOVD", found, old)
 	branch(f, "BNE", "again")
 	return old
@@ -156,18 +208,27 @@ func shift(f *emit.Func, p reg.Register, field spec.Field) {
 }
 
 // extract shifts a field's bits down and clears the others.
-func extract(f *emit.Func, v reg.Register, field spec.Field) {
-	add(f, "UBFXW", operand.U8(field.Shift), v, operand.U8(field.Bits), v)
+func extract(f *emit.Func, w *spec.Word, v reg.Register, field spec.Field) {
+	if field.Bits < w.Bits {
+		add(f, sized("UBFX", w.Bits), operand.U8(field.Shift), v, operand.U8(field.Bits), v)
+	}
 }
 
-func load(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+// insert shifts a field's bits up to their position, if the others are clear.
+func insert(f *emit.Func, w *spec.Word, v reg.Register, field spec.Field) {
+	if field.Shift != 0 {
+		add(f, sized("LSL", w.Bits), operand.U8(field.Shift), v, v)
+	}
+}
+
+func load(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), f.GP64()
 	add(f, loadOpcode(r.Order, r.Width), at(p), v)
 	result(f, v, "v")
 	ret(f)
 }
 
-func store(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func store(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), arg(f, "v")
 	noFence(f, r)
 	add(f, storeOpcode(r.Order, r.Width), v, at(p))
@@ -181,7 +242,7 @@ func noFence(f *emit.Func, r *spec.Row) {
 	}
 }
 
-func xchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func xchg(f *emit.Func, r *spec.Row) {
 	p, v := arg(f, "p"), arg(f, "new")
 	exchange(f, r.Order, r.Width, v, p, func(old reg.Register) {
 		result(f, old, "old")
@@ -200,149 +261,198 @@ func exchange(f *emit.Func, o spec.Order, bits int, v, p reg.Register, end func(
 	})
 }
 
-func cmpxchg(f *emit.Func, r *spec.Row, _ *spec.Layout) {
+func cmpxchg(f *emit.Func, r *spec.Row) {
 	p, old, new := arg(f, "p"), arg(f, "old"), arg(f, "new")
-	compareExchange(f, r.Order, r.Width, p, old, new)
+	compareExchange(f, r, r.Width, p, old, new, func(found reg.Register) { result(f, found, "found") })
 }
 
-// compareExchange stores new in *p if it is old, and returns ok.
-func compareExchange(f *emit.Func, o spec.Order, bits int, p, old, new reg.Register) {
-	compare := "CMPW"
-	if bits == 64 {
-		compare = "CMP"
-	}
+// returnsFound reports whether a compare-and-exchange returns what it has found.
+func returnsFound(r *spec.Row) bool { return r.Op == spec.CmpxchgOld || r.Op == spec.CmpxchgFieldOld }
+
+// compareExchange stores new in *p if it is old. It returns ok, or what store stores as
+// the result, if the operation returns what it has found.
+func compareExchange(f *emit.Func, r *spec.Row, bits int, p, old, new reg.Register, store func(found reg.Register)) {
+	compare := sized("CMP", bits)
 	dispatch(f, func() {
-		found, ok := f.GP64(), f.GP64()
+		found := f.GP64()
+		if returnsFound(r) {
+			add(f, "MOVD", old, found)
+			cas(f, lse("CAS", r.Order, bits), found, p, new)
+			store(found)
+			ret(f)
+			return
+		}
+		ok := f.GP64()
 		add(f, "MOVD", old, found)
-		cas(f, lse("CAS", o, bits), found, p, new)
+		cas(f, lse("CAS", r.Order, bits), found, p, new)
 		test(f, compare, old, found)
 		add(f, "CSETW", name("EQ"), ok)
 		result(f, ok, "ok")
 		ret(f)
 	}, func() {
-		exclusively(f, o, bits, p, func(found reg.Register) reg.Register {
+		found := exclusively(f, r.Order, bits, p, func(found reg.Register) reg.Register {
 			test(f, compare, old, found)
 			branch(f, "BNE", "miss")
 			return new
 		})
-		returnBool(f, "ok", true)
-		giveUp(f, "miss")
+		finish := func() { returnBool(f, "ok", true) }
+		if returnsFound(r) {
+			finish = func() { store(old); ret(f) }
+		}
+		finish()
+		if !returnsFound(r) {
+			giveUp(f, "miss")
+			return
+		}
+		f.Label("miss")
+		dropReservation(f)
+		store(found)
+		ret(f)
 	})
 }
 
-func xchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+func xchgField(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
 	p, v := arg(f, "val"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
 		shift(f, p, field)
 		if field.Shift != 0 { // otherwise the exchange takes the low bits as they are
-			extract(f, v, field)
+			extract(f, r.On, v, field)
 		}
 		exchange(f, r.Order, bits, v, p, func(old reg.Register) {
-			if field.Shift != 0 {
-				add(f, "LSLW", operand.U8(field.Shift), old, old)
-			}
+			insert(f, r.On, old, field)
 			result(f, old, "old")
 			ret(f)
 		})
 		return
 	}
+	bits := r.On.Bits
 	mask := constant(f, field.Mask())
-	add(f, "ANDW", mask, v, v)
+	add(f, sized("AND", bits), mask, v, v)
 	merge := func(found reg.Register) reg.Register {
 		w := f.GP64()
-		add(f, "BICW", mask, found, w)
-		add(f, "ORRW", v, w, w)
+		add(f, sized("BIC", bits), mask, found, w)
+		add(f, sized("ORR", bits), v, w, w)
 		return w
 	}
 	end := func(old reg.Register) {
-		add(f, "ANDW", mask, old, old)
+		add(f, sized("AND", bits), mask, old, old)
 		result(f, old, "old")
 		ret(f)
 	}
 	dispatch(f, func() {
-		end(swapping(f, r.Order, p, merge))
+		end(swapping(f, r.Order, bits, p, merge))
 	}, func() {
-		end(exclusively(f, r.Order, 32, p, merge))
+		end(exclusively(f, r.Order, bits, p, merge))
 	})
 }
 
-func cmpxchgField(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+func cmpxchgField(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
 	p, old, new := arg(f, "val"), arg(f, "old"), arg(f, "new")
 	if bits := field.Native(); bits != 0 {
 		shift(f, p, field)
-		extract(f, old, field)
-		extract(f, new, field)
-		compareExchange(f, r.Order, bits, p, old, new)
+		extract(f, r.On, old, field)
+		extract(f, r.On, new, field)
+		compareExchange(f, r, bits, p, old, new, func(found reg.Register) {
+			insert(f, r.On, found, field)
+			result(f, found, "found")
+		})
 		return
 	}
+	bits := r.On.Bits
 	mask, flips := constant(f, field.Mask()), f.GP64()
 	f.Comment("If the field is old, flipping the bits in which old and new differ makes it new.")
-	add(f, "EORW", old, new, flips)
-	add(f, "ANDW", mask, flips, flips)
+	add(f, sized("EOR", bits), old, new, flips)
+	add(f, sized("AND", bits), mask, flips, flips)
+	// The word that was found, for those that return it.
+	was := f.GP64()
 	replace := func(miss string) update {
 		return func(found reg.Register) reg.Register {
 			w := f.GP64()
-			add(f, "EORW", old, found, w)
-			test(f, "TSTW", mask, w)
+			if returnsFound(r) {
+				add(f, "MOVD", found, was)
+			}
+			add(f, sized("EOR", bits), old, found, w)
+			test(f, sized("TST", bits), mask, w)
 			branch(f, "BNE", miss)
-			add(f, "EORW", flips, found, w)
+			add(f, sized("EOR", bits), flips, found, w)
 			return w
 		}
 	}
+	end := func(ok bool) {
+		if !returnsFound(r) {
+			returnBool(f, "ok", ok)
+			return
+		}
+		add(f, sized("AND", bits), mask, was, was)
+		result(f, was, "found")
+		ret(f)
+	}
 	dispatch(f, func() {
-		swapping(f, r.Order, p, replace("differs"))
-		returnBool(f, "ok", true)
+		swapping(f, r.Order, bits, p, replace("differs"))
+		end(true)
 		f.Label("differs")
-		returnBool(f, "ok", false)
+		end(false)
 	}, func() {
-		exclusively(f, r.Order, 32, p, replace("miss"))
-		returnBool(f, "ok", true)
-		giveUp(f, "miss")
+		exclusively(f, r.Order, bits, p, replace("miss"))
+		end(true)
+		f.Label("miss")
+		dropReservation(f)
+		end(false)
 	})
 }
 
-// bitwise has the instructions of an operation on the bits of a mask: of LSE, and of
-// the computation in LL/SC.
-type bitwise struct{ fetch, compute string }
+// memoryOp has the instructions of an operation: of LSE, and of the computation in
+// LL/SC.
+type memoryOp struct{ fetch, compute string }
 
 var (
-	setBits   = bitwise{"LDOR", "ORRW"}
-	clearBits = bitwise{"LDCLR", "BICW"}
-	flipBits  = bitwise{"LDEOR", "EORW"}
+	addTo     = memoryOp{"LDADD", "ADD"}
+	setBits   = memoryOp{"LDOR", "ORR"}
+	clearBits = memoryOp{"LDCLR", "BIC"}
+	flipBits  = memoryOp{"LDEOR", "EOR"}
 )
 
-// fetchBits applies op to *p; end gets the register with the old word. With LSE that
-// is dst, which is ZR if nobody needs the old word.
-func fetchBits(f *emit.Func, op bitwise, o spec.Order, mask uint32, p, dst reg.Register, end func(old reg.Register)) {
-	m := constant(f, mask)
+// fetchUpdate applies op to *p, with the operand m; end gets the register with the old
+// value. With LSE that is dst, which is ZR if nobody needs the old value.
+func fetchUpdate(f *emit.Func, op memoryOp, o spec.Order, bits int, m, p, dst reg.Register, end func(old reg.Register)) {
 	dispatch(f, func() {
-		fetch(f, lse(op.fetch, o, 32), m, p, dst)
+		fetch(f, lse(op.fetch, o, bits), m, p, dst)
 		end(dst)
 	}, func() {
-		end(exclusively(f, o, 32, p, func(found reg.Register) reg.Register {
+		end(exclusively(f, o, bits, p, func(found reg.Register) reg.Register {
 			w := f.GP64()
-			add(f, op.compute, m, found, w)
+			add(f, sized(op.compute, bits), m, found, w)
 			return w
 		}))
 	})
 }
 
-func fetchSetBit(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	field, err := l.Field(r.Field)
+// unused returns the register for an old value that nobody needs. An LSE instruction
+// whose result is ZR does not acquire.
+func unused(f *emit.Func, o spec.Order) reg.Register {
+	if o.Acquires() {
+		return f.GP64()
+	}
+	return zr
+}
+
+func fetchSetBit(f *emit.Func, r *spec.Row) {
+	field, err := r.On.Field(r.Field)
 	f.Fail(err)
 	p := arg(f, "val")
-	fetchBits(f, setBits, r.Order, 1<<field.Shift, p, f.GP64(), func(old reg.Register) {
+	m := constant(f, 1<<field.Shift)
+	fetchUpdate(f, setBits, r.Order, r.On.Bits, m, p, f.GP64(), func(old reg.Register) {
 		result(f, old, "old")
 		ret(f)
 	})
 }
 
-func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	to, err := l.Stored(r.Set)
+func storeFields(f *emit.Func, r *spec.Row) {
+	to, err := r.On.Stored(r.Set)
 	f.Fail(err)
 	p := arg(f, "val")
 	end := func(reg.Register) { ret(f) }
@@ -361,13 +471,101 @@ func storeFields(f *emit.Func, r *spec.Row, l *spec.Layout) {
 		add(f, storeOpcode(r.Order, bits), v, m)
 		ret(f)
 	case to.Value == 0:
-		fetchBits(f, clearBits, r.Order, to.Mask(), p, zr, end)
+		fetchUpdate(f, clearBits, r.Order, r.On.Bits, constant(f, to.Mask()), p, unused(f, r.Order), end)
 	default:
-		from, err := l.Stored(r.From)
+		from, err := r.On.Stored(r.From)
 		f.Fail(err)
 		f.Comment("The caller guarantees the old values, so flip the bits that differ.")
-		fetchBits(f, flipBits, r.Order, (from.Value^to.Value)<<to.Shift, p, zr, end)
+		fetchUpdate(f, flipBits, r.Order, r.On.Bits, constant(f, (from.Value^to.Value)<<to.Shift), p, unused(f, r.Order), end)
 	}
+}
+
+// updateMemory emits a read-modify-write of an object, or of a field that a machine can
+// access by itself, or else of the field's word.
+func updateMemory(f *emit.Func, r *spec.Row) {
+	u := spec.Updates[r.Op]
+	if !u.Field {
+		p, v := arg(f, "p"), operandOf(f, u, 1)
+		updateObject(f, r, u, r.Width, v, p, func(old reg.Register) { result(f, old, "old") })
+		return
+	}
+	field, err := r.On.Field(r.Field)
+	f.Fail(err)
+	p := arg(f, "val")
+	if bits := field.Native(); bits != 0 {
+		v := operandOf(f, u, 1)
+		if !u.Unary {
+			extract(f, r.On, v, field)
+		}
+		shift(f, p, field)
+		updateObject(f, r, u, bits, v, p, func(old reg.Register) {
+			insert(f, r.On, old, field)
+			result(f, old, "old")
+		})
+		return
+	}
+	bits := r.On.Bits
+	mask, v := constant(f, field.Mask()), operandOf(f, u, 1<<field.Shift)
+	if u.Verb == "and" { // with the complement: the bits outside of the field stay
+		add(f, sized("BIC", bits), v, mask, v)
+		u.Verb = "andnot"
+	} else if !u.Unary {
+		add(f, sized("AND", bits), mask, v, v)
+	}
+	end := func(old reg.Register) {
+		add(f, sized("AND", bits), mask, old, old)
+		result(f, old, "old")
+	}
+	if carries := u.Verb == "add" || u.Verb == "sub"; carries && field.Top() < bits-1 {
+		f.Comment("Of the sum, only the field's bits go into the word.")
+		sum := func(found reg.Register) reg.Register {
+			w := f.GP64()
+			add(f, sized(map[string]string{"add": "ADD", "sub": "SUB"}[u.Verb], bits), v, found, w)
+			add(f, sized("EOR", bits), found, w, w)
+			add(f, sized("AND", bits), mask, w, w)
+			add(f, sized("EOR", bits), found, w, w)
+			return w
+		}
+		finish := func(old reg.Register) {
+			if u.Fetch {
+				end(old)
+			}
+			ret(f)
+		}
+		dispatch(f, func() { finish(swapping(f, r.Order, bits, p, sum)) }, func() { finish(exclusively(f, r.Order, bits, p, sum)) })
+		return
+	}
+	updateObject(f, r, u, bits, v, p, end)
+}
+
+// operandOf returns the parameter v, or if there is none a constant.
+func operandOf(f *emit.Func, u spec.Update, one uint64) reg.Register {
+	if u.Unary {
+		return constant(f, one)
+	}
+	return arg(f, "v")
+}
+
+// updateObject emits *p = *p verb v. If the operation returns the old value, end gets the
+// register with it.
+func updateObject(f *emit.Func, r *spec.Row, u spec.Update, bits int, v, p reg.Register, end func(old reg.Register)) {
+	op := map[string]memoryOp{"add": addTo, "sub": addTo, "and": clearBits, "or": setBits, "xor": flipBits, "andnot": clearBits}[u.Verb]
+	switch u.Verb {
+	case "sub":
+		add(f, "NEG", v, v)
+	case "and":
+		add(f, "MVN", v, v)
+	}
+	old := unused(f, r.Order)
+	if u.Fetch {
+		old = f.GP64()
+	}
+	fetchUpdate(f, op, r.Order, bits, v, p, old, func(old reg.Register) {
+		if u.Fetch {
+			end(old)
+		}
+		ret(f)
+	})
 }
 
 // SpinChunk is a number of spins of a conditional load that take about 20 us or
@@ -377,27 +575,40 @@ const SpinChunk = 512
 // sleepsPerSecond divides the counter's frequency into sleeps of 20 us.
 const sleepsPerSecond = 50_000
 
-func condLoad(f *emit.Func, r *spec.Row, _ *spec.Layout) {
-	p, mask, want, spins := arg(f, "p"), arg(f, "mask"), arg(f, "want"), arg(f, "spins")
-	v, masked := f.GP64(), f.GP64()
-	look := func(opcode, matched string) {
-		add(f, opcode, at(p), v)
-		add(f, "ANDW", mask, v, masked)
-		test(f, "CMPW", want, masked)
-		branch(f, "BEQ", matched)
+// branches are taken if a comparison holds.
+var branches = map[string]string{"==": "BEQ", "!=": "BNE", "<": "BLO", "<=": "BLS", ">": "BHI", ">=": "BHS"}
+
+func await(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
 	}
-	look(loadOpcode(r.Order, 32), "done")
+	want, spins := arg(f, "want"), arg(f, "spins")
+	v, found := f.GP64(), f.GP64()
+	look := func(opcode, matched string) {
+		compared := v
+		add(f, opcode, at(p), v)
+		if u.Masked {
+			add(f, sized("AND", bits), mask, v, found)
+			compared = found
+		}
+		test(f, sized("CMP", bits), want, compared)
+		branch(f, branches[u.Is], matched)
+	}
+	look(loadOpcode(r.Order, bits), "done")
 	f.Comment("A wait of less than SpinChunk is too short to sleep.")
 	test(f, "CMPW", operand.U16(SpinChunk), spins)
 	branch(f, "BLO", "poll")
 	f.Comment("Without the timer's events, a WFE would last until somebody stores.")
 	branch(f, "CBZW", "poll", variable(f, "hasEventStream"))
-	sleep(f, func() { look(loadExclusiveOpcode(r.Order, 32), "awake") })
+	sleep(f, func() { look(loadExclusiveOpcode(r.Order, bits), "awake") })
 	result(f, v, "v")
 	ret(f)
 	f.Label("relax")
 	spinHint(f)
-	look(loadOpcode(r.Order, 32), "done")
+	look(loadOpcode(r.Order, bits), "done")
 	f.Label("poll")
 	add(f, "SUBSW", operand.U8(1), spins, spins)
 	branch(f, "BHS", "relax")
@@ -438,12 +649,28 @@ func spinHint(f *emit.Func) {
 	bare(f, "ISB", operand.U8(15))
 }
 
-func relax(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+// The operands of DMB, for the inner shareable domain: loads before it come before all that
+// follows, or everything before it does.
+const (
+	ishld = operand.U8(9)
+	ish   = operand.U8(11)
+)
+
+func fence(f *emit.Func, r *spec.Row) {
+	domain := ish
+	if r.Order == spec.Acquire {
+		domain = ishld
+	}
+	bare(f, "DMB", domain)
+	ret(f)
+}
+
+func relax(f *emit.Func, _ *spec.Row) {
 	spinHint(f)
 	ret(f)
 }
 
-func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func cycleCount(f *emit.Func, _ *spec.Row) {
 	f.Comment("No ISB: the counter may be read before earlier instructions are done.")
 	ticks := f.GP64()
 	add(f, "MRS", name("CNTVCT_EL0"), ticks)
@@ -451,31 +678,32 @@ func cycleCount(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
 	ret(f)
 }
 
-func currentG(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func currentG(f *emit.Func, _ *spec.Row) {
 	result(f, g, "gp")
 	ret(f)
 }
 
-func lockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	lockPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func lockFast(f *emit.Func, r *spec.Row) {
+	lockPath(f, r.On, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func unlockFast(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	unlockPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func unlockFast(f *emit.Func, r *spec.Row) {
+	unlockPath(f, r.On, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
-func lockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func lockPath(f *emit.Func, w *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	failed := otherwise[0]
 	p, locked := arg(f, on[0].Param), constant(f, 1)
-	bits := l.Locked.Bits
+	const bits = 8
+	pending := w.Get("pending")
 	// own ends the path on which locked was clear, unless a waiter has closed the lock.
 	own := func(closed string) {
-		pending := f.GP64()
-		add(f, zeroExtending[8], operand.Mem{Base: p, Disp: l.Pending.Offset()}, pending)
-		if l.Pending.Native() != 0 {
-			branch(f, "CBNZW", closed, pending)
+		found := f.GP64()
+		add(f, zeroExtending[8], operand.Mem{Base: p, Disp: pending.Offset()}, found)
+		if pending.Native() != 0 {
+			branch(f, "CBNZW", closed, found)
 		} else {
-			test(f, "TSTW", operand.U32(l.Pending.Mask()>>(8*l.Pending.Offset())), pending)
+			test(f, "TSTW", operand.U32(pending.Mask()>>(8*pending.Offset())), found)
 			branch(f, "BNE", closed)
 		}
 		add(f, "MOVD", g, operand.Mem{Base: p, Disp: emit.OwnerOffset})
@@ -510,7 +738,7 @@ func lockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherw
 	})
 }
 
-func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func unlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p, holder := arg(f, on[0].Param), f.GP64()
 	owner := operand.Mem{Base: p, Disp: emit.OwnerOffset}
 	f.Comment("A waiter that polls may have the cache line. Ask for the line once, to write to it,",
@@ -521,40 +749,40 @@ func unlockPath(f *emit.Func, l *spec.Layout, on []emit.Place, done func(), othe
 	branch(f, "BNE", "foreign")
 	add(f, "MOVD", zr, owner)
 	f.Comment("t,p,1 -> t,p,0", "No fence and no read-modify-write: STLR keeps the section's accesses before itself.")
-	add(f, storeOpcode(spec.Release, l.Locked.Bits), zr, at(p))
+	add(f, storeOpcode(spec.Release, 8), zr, at(p))
 	done()
 	f.Label("foreign")
 	otherwise[0]()
 }
 
-func currentGoid(f *emit.Func, _ *spec.Row, _ *spec.Layout) {
+func currentGoid(f *emit.Func, _ *spec.Row) {
 	result(f, loadGoid(f), "id")
 	ret(f)
 }
 
-func lockOwned(f *emit.Func, r *spec.Row, l *spec.Layout) {
-	lockOwnedPath(f, l, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
+func lockOwned(f *emit.Func, r *spec.Row) {
+	lockOwnedPath(f, r.On, emit.Places(r), func() { returnBool(f, "ok", true) }, func() { returnBool(f, "ok", false) })
 }
 
 // withRest makes an emitter of a fast path that has n results, from 0.
 func withRest(path emit.FusedEmitter, n int) emit.Emitter {
-	return func(f *emit.Func, r *spec.Row, l *spec.Layout) {
+	return func(f *emit.Func, r *spec.Row) {
 		ends := make([]func(), n)
 		for rest := range ends {
 			ends[rest] = func() {
 				v := reg.Register(zr)
 				if rest != 0 {
-					v = constant(f, uint32(rest))
+					v = constant(f, uint64(rest))
 				}
 				result(f, v, "rest")
 				ret(f)
 			}
 		}
-		path(f, l, emit.Places(r), ends[0], ends[1:]...)
+		path(f, r.On, emit.Places(r), ends[0], ends[1:]...)
 	}
 }
 
-func lockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func lockOwnedPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	own(f, spec.Acquire, arg(f, on[0].Param), func(string) { done() }, func(string) { otherwise[0]() })
 }
 
@@ -596,7 +824,7 @@ func replaceZero(f *emit.Func, o spec.Order, p, new reg.Register, label string, 
 	})
 }
 
-func unlockOwnedPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func unlockOwnedPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	mine(f, p)
 	disown(f, p)
@@ -645,7 +873,7 @@ func readerRow(f *emit.Func, table operand.Mem) (row, id reg.Register) {
 	return address, loadGoid(f)
 }
 
-func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func readLockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	row, id := readerRow(f, pointee(f, on[1]))
 	slot := f.GP64()
@@ -668,7 +896,7 @@ func readLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), ot
 	})
 }
 
-func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func readUnlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	row, id := readerRow(f, pointee(f, on[1]))
 	holder := operand.Mem{Base: row, Disp: emit.IDOffset}
@@ -696,7 +924,7 @@ func readUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), 
 	otherwise[1]()
 }
 
-func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func writeLockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p := arg(f, on[0].Param)
 	own(f, spec.AcqRel, p, func(suffix string) {
 		f.Comment("May there be readers? The exchange releases, and LDAR stays after it: a reader that does",
@@ -710,7 +938,7 @@ func writeLockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), o
 	})
 }
 
-func writeUnlockPath(f *emit.Func, _ *spec.Layout, on []emit.Place, done func(), otherwise ...func()) {
+func writeUnlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), otherwise ...func()) {
 	p, first := arg(f, on[0].Param), f.GP64()
 	mine(f, p)
 	f.Comment("Do readers wait? Then the caller has them in before it lets go of the lock. This look",

@@ -16,93 +16,99 @@ import (
 
 // In the first layout each field is a byte or halfword of its own, in the second
 // they are bits of the word.
-var layouts = []*spec.Layout{
+var layouts = []*spec.Word{
 	{
-		Name:    "narrow",
-		Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
-		Pending: spec.Field{Name: "pending", Shift: 8, Bits: 8},
-		Tail:    spec.Field{Name: "tail", Shift: 16, Bits: 16},
+		Name: "Word", Layout: "narrow", Bits: 32, Owner: true,
+		Fields: []spec.Field{{Name: "locked", Shift: 0, Bits: 8}, {Name: "pending", Shift: 8, Bits: 8}, {Name: "tail", Shift: 16, Bits: 16}},
 	},
 	{
-		Name:    "wide",
-		Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
-		Pending: spec.Field{Name: "pending", Shift: 8, Bits: 1},
-		Tail:    spec.Field{Name: "tail", Shift: 9, Bits: 23},
+		Name: "Word", Layout: "wide", Bits: 32, Owner: true,
+		Fields: []spec.Field{{Name: "locked", Shift: 0, Bits: 8}, {Name: "pending", Shift: 8, Bits: 1}, {Name: "tail", Shift: 9, Bits: 23}},
 	},
 }
 
-var (
-	loadOrders  = []spec.Order{spec.Relaxed, spec.Acquire}
-	storeOrders = []spec.Order{spec.Relaxed, spec.Release}
-	rmwOrders   = []spec.Order{spec.Relaxed, spec.Acquire, spec.Release, spec.AcqRel}
-	orderNames  = map[spec.Order]string{spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel"}
-)
+// big is a word of 64 bits, in each of the layouts.
+var big = []*spec.Word{
+	{Name: "Big", Bits: 64, Fields: []spec.Field{{Name: "locked", Shift: 0, Bits: 8}, {Name: "pending", Shift: 8, Bits: 8}, {Name: "tail", Shift: 32, Bits: 32}}},
+	{Name: "Big", Bits: 64, Fields: []spec.Field{{Name: "locked", Shift: 1, Bits: 8}, {Name: "pending", Shift: 9, Bits: 3}, {Name: "tail", Shift: 30, Bits: 34}}},
+}
+
+var orderNames = map[spec.Order]string{spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel", spec.SeqCst: "SeqCst"}
 
 // everyRow returns a row for each operation, width, field and ordering that a table
 // may have. The ordering is appended to their names.
-func everyRow() []*spec.Row {
+func everyRow(t *testing.T, l int) []*spec.Row {
+	t.Helper()
 	var rows []*spec.Row
-	row := func(r spec.Row, orders ...spec.Order) {
-		for _, o := range orders {
+	row := func(r spec.Row) {
+		for _, o := range r.Op.Orders() {
 			r := r
 			r.Order = o
 			r.Name += orderNames[o]
-			r.Does = r.Name + " is a test."
 			rows = append(rows, &r)
 		}
 	}
-	for _, w := range []int{8, 16, 32, 64} {
-		row(spec.Row{Name: fmt.Sprintf("Load%d", w), Op: spec.Load, Width: w, Sig: sized("func(p *W) (v W)", w)}, loadOrders...)
-		row(spec.Row{Name: fmt.Sprintf("Store%d", w), Op: spec.Store, Width: w, Sig: sized("func(p *W, v W)", w)}, storeOrders...)
-		row(spec.Row{Name: fmt.Sprintf("Xchg%d", w), Op: spec.Xchg, Width: w, Sig: sized("func(p *W, new W) (old W)", w)}, rmwOrders...)
-		row(spec.Row{Name: fmt.Sprintf("Cmpxchg%d", w), Op: spec.Cmpxchg, Width: w, Sig: sized("func(p *W, old W, new W) (ok bool)", w)}, rmwOrders...)
+	names := map[spec.Op]string{spec.FetchSetBit: "FetchSet", spec.LockFast: "Lock", spec.UnlockFast: "Unlock", spec.ReadLock: "Read", spec.ReadUnlock: "ReadEnd", spec.WriteLock: "Write", spec.WriteUnlock: "WriteEnd"}
+	for _, op := range spec.Ops() {
+		name := names[op]
+		if name == "" {
+			for _, part := range strings.Split(string(op), "-") {
+				if part != "field" && (part != "g" || op == spec.CurrentG) {
+					name += strings.ToUpper(part[:1]) + part[1:]
+				}
+			}
+		}
+		for _, word := range []*spec.Word{layouts[l], big[l]} {
+			prefix := strings.TrimPrefix(word.Name, "Word")
+			for _, field := range word.Fields {
+				title := prefix + strings.ToUpper(field.Name[:1]) + field.Name[1:]
+				if op.OnField() {
+					row(spec.Row{Name: name + title, Op: op, Word: word.Name, Field: field.Name})
+				}
+				if op == spec.StoreFields {
+					row(spec.Row{Name: "Clear" + title, Op: op, Word: word.Name, Set: []spec.Value{{Field: field.Name, Value: 0}}})
+					row(spec.Row{Name: "Flip" + title, Op: op, Word: word.Name, Set: []spec.Value{{Field: field.Name, Value: 1}}, From: []spec.Value{{Field: field.Name, Value: 0}}})
+				}
+			}
+			if op == spec.StoreFields {
+				row(spec.Row{
+					Name: prefix + "PendingToLocked", Op: op, Word: word.Name,
+					Set:  []spec.Value{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}},
+					From: []spec.Value{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}},
+				})
+			}
+		}
+		switch {
+		case op == spec.CondLoad:
+			row(spec.Row{Name: name, Op: op, Width: 32})
+		case spec.Awaits[op].Is != "":
+			row(spec.Row{Name: name + "32", Op: op, Width: 32})
+			row(spec.Row{Name: name + "64", Op: op, Width: 64})
+		case op.OnWidth():
+			for _, w := range []int{8, 16, 32, 64} {
+				row(spec.Row{Name: fmt.Sprint(name, w), Op: op, Width: w})
+			}
+		case op == spec.LockFast, op == spec.UnlockFast:
+			row(spec.Row{Name: name, Op: op, Word: "Word"})
+		case !op.OnWord():
+			row(spec.Row{Name: name, Op: op})
+		}
 	}
-	for _, field := range []string{"locked", "pending", "tail"} {
-		title := strings.ToUpper(field[:1]) + field[1:]
-		row(spec.Row{Name: "Xchg" + title, Op: spec.XchgField, Field: field, Sig: "func(val *uint32, new uint32) (old uint32)"}, rmwOrders...)
-		row(spec.Row{Name: "Cmpxchg" + title, Op: spec.CmpxchgField, Field: field, Sig: "func(val *uint32, old uint32, new uint32) (ok bool)"}, rmwOrders...)
-		row(spec.Row{Name: "FetchSet" + title, Op: spec.FetchSetBit, Field: field, Sig: "func(val *uint32) (old uint32)"}, rmwOrders...)
-		row(spec.Row{Name: "Clear" + title, Op: spec.StoreFields, Set: []spec.FieldValue{{Field: field, Value: 0}}, Sig: "func(val *uint32)"}, storeOrders...)
-		row(spec.Row{
-			Name: "Flip" + title, Op: spec.StoreFields, Sig: "func(val *uint32)",
-			Set:  []spec.FieldValue{{Field: field, Value: 1}},
-			From: []spec.FieldValue{{Field: field, Value: 0}},
-		}, storeOrders...)
+	derived, err := spec.Derive(rows, layouts[l], big[l])
+	if err != nil {
+		t.Fatal(err)
 	}
-	row(spec.Row{
-		Name: "PendingToLocked", Op: spec.StoreFields, Sig: "func(val *uint32)",
-		Set:  []spec.FieldValue{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}},
-		From: []spec.FieldValue{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}},
-	}, storeOrders...)
-	row(spec.Row{Name: "CondLoad", Op: spec.CondLoad, Width: 32, Sig: "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)"}, loadOrders...)
-	row(spec.Row{Name: "Relax", Op: spec.Relax, Sig: "func()"}, spec.NoAccess)
-	row(spec.Row{Name: "CycleCount", Op: spec.CycleCount, Sig: "func() (ticks uint64)"}, spec.NoAccess)
-	row(spec.Row{Name: "CurrentG", Op: spec.CurrentG, Sig: "func() (gp uintptr)"}, spec.NoAccess)
-	row(spec.Row{Name: "Lock", Op: spec.LockFast, Sig: "func(w *Word) (ok bool)"}, spec.Acquire)
-	row(spec.Row{Name: "Unlock", Op: spec.UnlockFast, Sig: "func(w *Word) (ok bool)"}, spec.Release)
-	row(spec.Row{Name: "CurrentGoid", Op: spec.CurrentGoid, Sig: "func() (id uint64)"}, spec.NoAccess)
-	row(spec.Row{Name: "LockOwned", Op: spec.LockOwned, Sig: "func(w *Owned) (ok bool)"}, spec.Acquire)
-	row(spec.Row{Name: "UnlockOwned", Op: spec.UnlockOwned, Sig: "func(w *Owned) (rest uint32)"}, spec.Release)
-	row(spec.Row{Name: "Read", Op: spec.ReadLock, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"}, spec.AcqRel)
-	row(spec.Row{Name: "ReadEnd", Op: spec.ReadUnlock, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)"}, spec.Release)
-	row(spec.Row{Name: "Write", Op: spec.WriteLock, Sig: "func(w *RWOwned) (rest uint32)"}, spec.AcqRel)
-	row(spec.Row{Name: "WriteEnd", Op: spec.WriteUnlock, Sig: "func(w *RWOwned) (rest uint32)"}, spec.Release)
-	return rows
-}
-
-// sized replaces W in a signature by the unsigned integer of the width.
-func sized(sig string, width int) string {
-	return strings.ReplaceAll(sig, "W", fmt.Sprintf("uint%d", width))
+	return derived
 }
 
 func TestEveryOperation(t *testing.T) {
 	tested := map[spec.Op]bool{}
-	for _, r := range everyRow() {
+	for _, r := range everyRow(t, 0) {
 		tested[r.Op] = true
 	}
 	for _, op := range spec.Ops() {
-		if Backend.Emitters[op] == nil || !tested[op] {
-			t.Errorf("operation %s: emitter %v, tested %v", op, Backend.Emitters[op] != nil, tested[op])
+		if Arch.Emitters[op] == nil || !tested[op] {
+			t.Errorf("operation %s: emitter %v, tested %v", op, Arch.Emitters[op] != nil, tested[op])
 		}
 	}
 }
@@ -110,7 +116,7 @@ func TestEveryOperation(t *testing.T) {
 // TestFinish checks that directives are at the beginning of their lines, and that the
 // label of the LL/SC body is right below the one that begins it.
 func TestFinish(t *testing.T) {
-	src, _, err := Backend.Assemble(nil, layouts[0])
+	src, _, err := Arch.Assemble(nil, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,10 +124,10 @@ func TestFinish(t *testing.T) {
 TEXT ·lsePath(SB), NOSPLIT, $0-1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R0
-	CBZW  R0, llsc
+	CBZW R0, llsc
 #endif
-	MOVD  $0x01, R0
-	MOVB  R0, lse+0(FP)
+	MOVD $0x01, R0
+	MOVB R0, lse+0(FP)
 	RET
 
 #ifndef GOARM64_LSE
@@ -138,18 +144,15 @@ llsc:
 // TestAssembles lets the toolchain vet and build everything, with LL/SC bodies and
 // without.
 func TestAssembles(t *testing.T) {
-	for _, l := range layouts {
+	for n, l := range layouts {
 		for _, version := range []string{"v8.0", "v8.1"} {
-			t.Run(l.Name+"/"+version, func(t *testing.T) {
-				if testing.Short() && (l != layouts[1] || version != "v8.0") {
+			t.Run(l.Layout+"/"+version, func(t *testing.T) {
+				if testing.Short() && version != "v8.0" || l != layouts[1] && os.Getenv("RQLOCK_LONG") == "" {
 					t.Skip("runs the toolchain")
 				}
 				t.Parallel()
-				rows := everyRow()
-				if err := spec.Validate(rows, l); err != nil {
-					t.Fatal(err)
-				}
-				src, _, err := Backend.Assemble(rows, l)
+				rows := everyRow(t, n)
+				src, _, err := Arch.Assemble(rows, "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -166,7 +169,7 @@ func TestAssembles(t *testing.T) {
 func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
 	for fn, code := range object {
 		loads, stores := exclusives(code)
-		_, waits := strings.CutPrefix(fn, "condLoad")
+		waits := strings.HasPrefix(fn, "condLoad") || strings.HasPrefix(fn, "await")
 		switch {
 		case waits:
 			if loads != 1 || stores != 0 {
@@ -176,7 +179,7 @@ func checkObject(t *testing.T, object map[string][]uint32, lseOnly bool) {
 			if loads != 0 || stores != 0 {
 				t.Errorf("%s: %d exclusive loads and %d stores in a build for LSE", fn, loads, stores)
 			}
-		case strings.HasPrefix(fn, "xchg"), strings.HasPrefix(fn, "cmpxchg"), strings.HasPrefix(fn, "fetchSet"), fn == "lockAcquire", fn == "lockOwnedAcquire", fn == "readAcqRel", fn == "writeAcqRel":
+		case strings.HasPrefix(fn, "xchg"), strings.HasPrefix(fn, "cmpxchg"), strings.HasPrefix(fn, "fetch"), fn == "lockAcquire", fn == "lockOwnedAcquire", fn == "readAcqRel", fn == "writeAcqRel":
 			if loads != 1 || stores != 1 {
 				t.Errorf("%s: %d exclusive loads and %d stores, want 1 and 1", fn, loads, stores)
 			}
@@ -202,7 +205,7 @@ func exclusives(code []uint32) (loads, stores int) {
 func writePackage(t *testing.T, rows []*spec.Row, src []byte) string {
 	var decls bytes.Buffer
 	decls.WriteString("package p\n\nvar hasLSE, hasEventStream bool\n\ntype Word struct {\n\tVal, Aux uint32\n\tOwner uintptr\n}\n\ntype Owned struct {\n\tOwner uint64\n\tTail, Sleeper uint32\n}\n\ntype RWOwned struct{}\n\ntype ReaderTable struct{}\n\n")
-	for _, h := range Backend.Helpers {
+	for _, h := range Arch.AllHelpers() {
 		fmt.Fprintf(&decls, "func %s%s\n", h.Name, strings.TrimPrefix(h.Sig, "func"))
 	}
 	for _, r := range rows {
@@ -240,7 +243,7 @@ func assembled(t *testing.T, dir, version string) map[string][]uint32 {
 			object[fn] = append(object[fn], uint32(w))
 		}
 	}
-	if len(object) < len(everyRow()) {
+	if len(object) < len(everyRow(t, 0)) {
 		t.Fatalf("%d functions in the object", len(object))
 	}
 	return object
@@ -267,13 +270,13 @@ func goTool(t *testing.T, dir, version string, args ...string) string {
 // orders everything, a test that runs them would not notice if they had not.
 func TestOrdering(t *testing.T) {
 	accesses := map[string]string{}
-	for _, l := range layouts {
-		src, _, err := Backend.Assemble(everyRow(), l)
+	for n, l := range layouts {
+		src, _, err := Arch.Assemble(everyRow(t, n), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for fn, opcodes := range sharedAccesses(src) {
-			accesses[l.Name+" "+fn] = strings.Join(opcodes, " ")
+			accesses[l.Layout+" "+fn] = strings.Join(opcodes, " ")
 		}
 	}
 	for _, tt := range []struct {

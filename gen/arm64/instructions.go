@@ -38,6 +38,14 @@ func lse(base string, o spec.Order, bits int) string {
 	return base + suffix + letter[bits]
 }
 
+// sized returns the form of an opcode for registers of 64 bits, or for the lower 32.
+func sized(opcode string, bits int) string {
+	if bits == 64 {
+		return opcode
+	}
+	return opcode + "W"
+}
+
 func loadOpcode(o spec.Order, bits int) string {
 	if o.Acquires() {
 		return "LDAR" + half[bits]
@@ -154,7 +162,7 @@ func branch(f *emit.Func, opcode string, label string, on ...operand.Op) {
 
 func ret(f *emit.Func) { f.Add(&ir.Instruction{Opcode: "RET", IsTerminal: true}, nil) }
 
-// What is between these two is not assembled under GOARM64_LSE. Backend.Finish moves
+// What is between these two is not assembled under GOARM64_LSE. Arch.Finish moves
 // them to the beginning of their lines.
 const (
 	ifndefLSE = "#ifndef GOARM64_LSE"
@@ -173,9 +181,9 @@ func variable(f *emit.Func, symbol string) reg.Register {
 }
 
 // constant loads a constant.
-func constant(f *emit.Func, v uint32) reg.Register {
+func constant(f *emit.Func, v uint64) reg.Register {
 	r := f.GP64()
-	add(f, "MOVD", operand.Imm(uint64(v)), r)
+	add(f, "MOVD", operand.Imm(v), r)
 	return r
 }
 

@@ -72,6 +72,8 @@ func decodeAMD64(code []byte, pc uint64) inst {
 		if x.Args[0] != nil { // drops the caller's arguments
 			i.class = unknown
 		}
+	case fence:
+		i.release = x.Op == x86asm.MFENCE
 	case prefetch:
 		i.mem = x86Mem(x.Args[0].(x86asm.Mem), &i)
 	case counter:

@@ -107,7 +107,7 @@ func oracleAMD64(g golden) inst {
 	m := attText.FindStringSubmatch(g.text)
 	lock, op, operands := m[1] != "", m[2], splitOperands(m[3])
 	if c, ok := bareAMD64[op]; ok && (c != ret || m[3] == "") {
-		i.class = c
+		i.class, i.release = c, op == "mfence"
 		return i
 	}
 	if op[0] == 'j' {

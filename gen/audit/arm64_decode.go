@@ -42,7 +42,7 @@ var encodings = []encoding{
 	// Hints, barriers, system registers.
 	{"CLREX", 0xfffff0ff, 0xd503305f, simple(clearEx)},
 	{"DSB", 0xfffff0ff, 0xd503309f, simple(fence)},
-	{"DMB", 0xfffff0ff, 0xd50330bf, simple(fence)},
+	{"DMB", 0xfffff0ff, 0xd50330bf, decodeDMB},
 	{"ISB", 0xfffff0ff, 0xd50330df, simple(sync)},
 	{"SB", 0xffffffff, 0xd50330ff, simple(fence)},
 	{"NOP", 0xffffffff, 0xd503201f, simple(compute)},
@@ -144,6 +144,12 @@ func simple(c class) func(word, *inst) { return func(_ word, i *inst) { i.class 
 // computes is for instructions that write to Rd what the analysis does not follow.
 func computes(c class) func(word, *inst) {
 	return func(w word, i *inst) { i.class, i.sets = c, []reg{w.rt()} }
+}
+
+// decodeDMB decodes the domain, whose lower bits say what the barrier is for: loads, stores
+// or, if both are set, all.
+func decodeDMB(w word, i *inst) {
+	i.class, i.release = fence, w.field(8, 2) == 3
 }
 
 func decodeCAS(w word, i *inst) {

@@ -178,6 +178,7 @@ func oracleARM64(g golden) inst {
 		oracleCompute(&i, computeText.FindStringSubmatch(g.text)[1])
 	default:
 		i.class = bareARM64[mnemonic]
+		i.release = mnemonic == "dmb" && !strings.HasSuffix(g.text, "ld") && !strings.HasSuffix(g.text, "st") && !strings.Contains(g.text, "#") // reserved
 	}
 	if mnemonic == "ldrsw" && i.class == load {
 		i.bits = 32

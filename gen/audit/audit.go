@@ -44,7 +44,7 @@ func (f Finding) String() string {
 
 // Check audits every row's implementation in the package with import path pkg,
 // linked into f.
-func Check(t Target, pkg string, rows []*spec.Row, l *spec.Layout, f *elf.File) ([]Finding, error) {
+func Check(t Target, pkg string, rows []*spec.Row, f *elf.File) ([]Finding, error) {
 	a, ok := archs[t.Arch]
 	if !ok {
 		return nil, fmt.Errorf("audit: unknown architecture %q", t.Arch)
@@ -55,7 +55,7 @@ func Check(t Target, pkg string, rows []*spec.Row, l *spec.Layout, f *elf.File) 
 	}
 	var all []Finding
 	for _, r := range rows {
-		c := &checker{arch: a, target: t, row: r, layout: l}
+		c := &checker{arch: a, target: t, row: r}
 		code, asm, err := bin.implementation(r, t.Arch)
 		if err != nil {
 			c.report(-1, RuleSymbol, "%v", err)
@@ -72,7 +72,6 @@ type checker struct {
 	arch   *arch
 	target Target
 	row    *spec.Row
-	layout *spec.Layout
 
 	fn       *function
 	asm      bool    // assembly, not inlined Go

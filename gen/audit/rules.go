@@ -57,11 +57,14 @@ func (c *checker) checkInstruction(n int) {
 	case call:
 		c.report(n, RuleControl, "a primitive calls nothing")
 	case fence:
+		if c.row.Op == spec.Fence {
+			break
+		}
 		c.report(n, RuleFence, "a fence: orderings belong to accesses")
 	case plainUpdate:
 		c.report(n, RuleLock, "a read-modify-write of memory without LOCK")
 	case wait:
-		if c.row.Op != spec.CondLoad {
+		if !c.row.Waits() {
 			c.report(n, RuleEventStream, "WFE outside a wait loop")
 		}
 	}
@@ -147,13 +150,16 @@ func (c *checker) checkMachine() {
 	c.checkAccesses()
 	c.checkFeatures()
 	c.checkWindows()
-	switch c.row.Op {
-	case spec.CondLoad:
+	if c.row.Waits() {
 		c.checkWaitLoop()
+	}
+	switch c.row.Op {
 	case spec.Relax:
 		for _, class := range c.arch.relax {
 			c.require(class)
 		}
+	case spec.Fence:
+		c.checkFence()
 	case spec.CycleCount:
 		c.require(counter)
 	case spec.CurrentG:
@@ -173,6 +179,20 @@ func (c *checker) require(want class) {
 		}
 	}
 	c.report(-1, RuleMissing, "no %s", want)
+}
+
+// checkFence checks that there is a fence that orders what the row says. On amd64 only
+// sequential consistency needs one.
+func (c *checker) checkFence() {
+	if c.arch.tso && c.row.Order != spec.SeqCst {
+		return
+	}
+	c.require(fence)
+	for n, i := range c.fn.code {
+		if c.live[n] && i.class == fence && c.row.Order.Releases() && !i.release {
+			c.report(n, RuleOrdering, "does not release, want %s", c.row.Order)
+		}
+	}
 }
 
 func (c *checker) checkReturns(kind valueKind, what string) {
@@ -203,7 +223,7 @@ func (c *checker) checkFeatures() {
 		case !c.live[n]:
 		case i.lse && !lse:
 			c.report(n, RuleDispatch, "LSE where the machine has none")
-		case (i.class == storeEx || i.class == loadEx && c.row.Op != spec.CondLoad) && lse:
+		case (i.class == storeEx || i.class == loadEx && !c.row.Waits()) && lse:
 			c.report(n, RuleDispatch, "LL/SC where the machine has LSE")
 		case i.class == wait && !event:
 			c.report(n, RuleEventStream, "WFE where no event stream ends it")
@@ -251,7 +271,7 @@ func (c *checker) checkInWindow(opened, n int) {
 	case i.class == ret && !c.asm: // the compiler leaves out CLREX, as the next LDXR sets the monitor again
 	case i.class == ret:
 		c.report(n, RuleWindow, "returns with the exclusive monitor set: CLREX is missing")
-	case i.class == loadEx && c.row.Op == spec.CondLoad:
+	case i.class == loadEx && c.row.Waits():
 		// It arms the monitor again for the next WFE.
 	case i.class == storeEx:
 		o := &c.fn.code[opened]

@@ -45,20 +45,27 @@ func (p prior) String() string {
 // wants lists the accesses of a row.
 func (c *checker) wants() []want {
 	r := c.row
+	if _, ok := spec.Updates[r.Op]; ok {
+		return c.wantUpdate()
+	}
+	if r.Waits() {
+		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
+	}
 	switch r.Op {
 	case spec.Load:
 		return []want{{param: "p", class: load, bits: r.Width, order: r.Order}}
-	case spec.CondLoad:
-		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
 	case spec.Store:
+		if c.exchanges() {
+			return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
+		}
 		return []want{{param: "p", class: store, bits: r.Width, order: r.Order}}
 	case spec.Xchg:
 		return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
-	case spec.Cmpxchg:
+	case spec.Cmpxchg, spec.CmpxchgOld:
 		return []want{{param: "p", class: update, form: compare, bits: r.Width, order: r.Order}}
 	case spec.XchgField:
 		return c.wantField(exchange)
-	case spec.CmpxchgField:
+	case spec.CmpxchgField, spec.CmpxchgFieldOld:
 		return c.wantField(compare)
 	case spec.FetchSetBit:
 		return c.wantSetBit()
@@ -91,7 +98,7 @@ const ownerOffset = 8
 // After that come either the store of the owner, or the store that gives back the
 // lock.
 func (c *checker) wantLockFast() []want {
-	locked, pending := c.layout.Locked, c.layout.Pending
+	locked, pending := c.row.On.Get("locked"), c.row.On.Get("pending")
 	open := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
 	return []want{
 		{param: "w", class: update, form: exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
@@ -107,7 +114,7 @@ func (c *checker) wantLockFast() []want {
 // wantUnlockFast wants a prefetch, and a load of the owner. If that is the current
 // goroutine, the owner is cleared, and then locked.
 func (c *checker) wantUnlockFast() []want {
-	locked := c.layout.Locked
+	locked := c.row.On.Get("locked")
 	return []want{
 		{param: "w", class: prefetch, order: spec.Relaxed},
 		{param: "w", class: load, bits: 64, off: ownerOffset, order: spec.Relaxed},
@@ -212,22 +219,50 @@ func (c *checker) wantWriteUnlock() []want {
 // wantField wants an operation on a field. If the field is no object of its own, that
 // is a compare-and-exchange of the word, and a load may precede it.
 func (c *checker) wantField(f form) []want {
-	field, _ := c.layout.Field(c.row.Field)
+	field, _ := c.row.On.Field(c.row.Field)
 	if bits := field.Native(); bits != 0 {
 		return []want{{param: "val", class: update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
 	}
+	return c.wantLoop("val", c.row.On.Bits, 0)
+}
+
+// wantLoop wants a compare-and-exchange that is tried again, and a load before it.
+func (c *checker) wantLoop(param string, bits int, off int64) []want {
 	return []want{
-		{param: "val", class: update, form: compare, bits: 32, order: c.row.Order, retry: true},
-		{param: "val", class: load, bits: 32, order: spec.Relaxed, option: true},
+		{param: param, class: update, form: compare, bits: bits, off: off, order: c.row.Order, retry: true},
+		{param: param, class: load, bits: bits, off: off, order: spec.Relaxed, option: true},
 	}
+}
+
+// exchanges reports whether a store takes an exchange: on amd64, a plain move is not
+// sequentially consistent.
+func (c *checker) exchanges() bool { return c.arch.tso && c.row.Order == spec.SeqCst }
+
+// wantUpdate wants one modification of the object, or of the field's word. It is a loop
+// where no instruction does it: if a sum must not leave its field, and on amd64 if a bit
+// operation returns what was there.
+func (c *checker) wantUpdate() []want {
+	u, param, bits, off, loop := spec.Updates[c.row.Op], "p", c.row.Width, int64(0), false
+	carries := u.Verb == "add" || u.Verb == "sub"
+	if u.Field {
+		field, _ := c.row.On.Field(c.row.Field)
+		param, bits = "val", field.Native()
+		if off = int64(field.Offset()); bits == 0 {
+			bits, off, loop = c.row.On.Bits, 0, carries && field.Top() < c.row.On.Bits-1
+		}
+	}
+	if loop || c.arch.tso && u.Fetch && !carries {
+		return c.wantLoop(param, bits, off)
+	}
+	return []want{{param: param, class: update, form: modify, bits: bits, off: off, order: c.row.Order}}
 }
 
 // wantSetBit wants a modification of the word. On amd64 that returns one bit only, and
 // a load after it the others.
 func (c *checker) wantSetBit() []want {
-	set := []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+	set := []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
 	if c.arch.tso {
-		set = append(set, want{param: "val", class: load, bits: 32, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
+		set = append(set, want{param: "val", class: load, bits: c.row.On.Bits, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
 	}
 	return set
 }
@@ -235,12 +270,14 @@ func (c *checker) wantSetBit() []want {
 // wantStoreFields wants one store if the fields are an object of their own, or else a
 // modification of the word.
 func (c *checker) wantStoreFields() []want {
-	to, _ := c.layout.Stored(c.row.Set)
-	if bits := to.Native(); bits != 0 {
+	to, _ := c.row.On.Stored(c.row.Set)
+	if bits := to.Native(); bits != 0 && c.exchanges() {
+		return []want{{param: "val", class: update, form: exchange, bits: bits, off: int64(to.Offset()), order: c.row.Order}}
+	} else if bits != 0 {
 		return []want{{param: "val", class: store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: int64(to.Value)}}}
 	}
-	return []want{{param: "val", class: update, form: modify, bits: 32, order: c.row.Order}}
+	return []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
 }
 
 // checkAccesses compares the live accesses through parameters with the wants.
@@ -334,7 +371,7 @@ func (c *checker) compare(n int, a value, w *want) mismatch {
 func (c *checker) fits(i *inst, w *want) bool {
 	switch i.class {
 	case loadEx:
-		return w.class == update || c.row.Op == spec.CondLoad
+		return w.class == update || c.row.Waits()
 	case storeEx:
 		return w.class == update
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"regexp"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/gotypes"
@@ -28,7 +29,7 @@ type Func struct {
 func NewFunc(name, sig string, doc []string) *Func {
 	f := &Func{IR: ir.NewFunction(name), Collection: *reg.NewCollection(), doc: doc}
 	f.IR.Attributes = attr.NOSPLIT
-	s, err := gotypes.ParseSignatureInPackage(typesPackage(), sig)
+	s, err := gotypes.ParseSignatureInPackage(typesPackage(sig), sig)
 	if err != nil {
 		f.Fail(fmt.Errorf("signature %q: %w", sig, err))
 		return f
@@ -37,13 +38,12 @@ func NewFunc(name, sig string, doc []string) *Func {
 	return f
 }
 
-// typesPackage returns a package with the types that signatures may point to: those of
-// the generated package, and the locks of the packages with fused fast paths. Emitters
+// typesPackage returns a package with the types that the signature points to. Emitters
 // know by themselves where the fields are.
-func typesPackage() *types.Package {
+func typesPackage(sig string) *types.Package {
 	pkg := types.NewPackage("word", "word")
-	for _, name := range []string{"Word", "Owned", "RWOwned", "ReaderTable", "Mutex", "RWMutex"} {
-		typ := types.NewTypeName(token.NoPos, pkg, name, nil)
+	for _, m := range regexp.MustCompile(`\*([A-Z]\w*)`).FindAllStringSubmatch(sig, -1) {
+		typ := types.NewTypeName(token.NoPos, pkg, m[1], nil)
 		types.NewNamed(typ, types.NewStruct(nil, nil), nil)
 		pkg.Scope().Insert(typ)
 	}

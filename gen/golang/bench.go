@@ -22,6 +22,9 @@ func benchFiles(c *Config) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(c.Archs) == 0 {
+		return all, nil
+	}
 	calls, err := file("zbench_asm_test.go", c.benchEmptyCall())
 	maps.Copy(all, calls)
 	return all, err
@@ -34,6 +37,8 @@ func (c *Config) benchmark(f *jen.File, r *spec.Row) {
 		switch elem, ok := strings.CutPrefix(p.Type, "*"); {
 		case elem == "ReaderTable": // whose only row any goroutine has
 			body = append(body, jen.Id(p.Name).Op(":=").Op("*").Id("newTable").Call(jen.Lit(1)), jen.Id("row").Op(":=").Id(p.Name).Dot("Rows"))
+		case ok && r.Waits() && r.Op != spec.CondLoad:
+			body = append(body, jen.Id(p.Name).Op(":=").Id(elem).Call(jen.Lit(1)))
 		case ok:
 			body = append(body, jen.Var().Id(p.Name).Id(elem))
 		}
@@ -110,6 +115,9 @@ func ownerWord(r *spec.Row) jen.Code {
 
 // benchArgs returns arguments with which a compare succeeds and a wait ends at once.
 func benchArgs(r *spec.Row) []jen.Code {
+	if r.Waits() && r.Op != spec.CondLoad {
+		return awaitArgs(r, address("p"), jen.Lit(1+nearby[spec.Awaits[r.Op].Is][0]), jen.Id("SpinChunk"))
+	}
 	var args []jen.Code
 	for _, p := range r.Params() {
 		switch {

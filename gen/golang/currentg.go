@@ -2,7 +2,6 @@ package golang
 
 import (
 	"bytes"
-	"fmt"
 	"maps"
 	"slices"
 	"text/template"
@@ -44,20 +43,16 @@ var currentGStubs = map[string]currentGStub{
 // them. Each other GOARCH has a stub for the first one, and the second one in Go. Builds
 // without assembly read the id from a stack trace.
 func currentGFiles(c *Config) (map[string][]byte, error) {
-	row, err := c.needed(spec.CurrentG)
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.needed(spec.CurrentGoid)
-	if err != nil {
-		return nil, err
+	row, id := c.identity(spec.CurrentG), c.identity(spec.CurrentGoid)
+	if !c.has(row.Name) && !c.has(id.Name) {
+		return nil, nil
 	}
 	files := map[string][]byte{}
 	for goarch, stub := range currentGStubs {
-		if slices.ContainsFunc(c.Archs, func(a Arch) bool { return a.Name == goarch }) {
+		if slices.ContainsFunc(c.Archs, func(a *emit.Arch) bool { return a.Name == goarch }) {
 			continue
 		}
-		src, err := stub.assembly(row)
+		src, err := stub.assembly(row, c.Source)
 		if err != nil {
 			return nil, err
 		}
@@ -75,27 +70,37 @@ func currentGFiles(c *Config) (map[string][]byte, error) {
 
 var stubTemplate = template.Must(template.ParseFS(templates.FS, "currentg.s.tmpl"))
 
-func (s currentGStub) assembly(r *spec.Row) ([]byte, error) {
+func (s currentGStub) assembly(r *spec.Row, source string) ([]byte, error) {
 	var b bytes.Buffer
 	err := stubTemplate.Execute(&b, struct {
 		Header, Constraint, Name, Sig string
 		Doc                           []string
 		currentGStub
-	}{emit.Header, asmConstraint, r.Impl(), r.Sig[len("func"):], r.Doc(), s})
+	}{emit.Header(source), asmConstraint, r.Impl(), r.Sig[len("func"):], r.Doc(), s})
 	return b.Bytes(), err
 }
 
-// needed returns the row of an operation that the twins of others call.
-func (c *Config) needed(op spec.Op) (*spec.Row, error) {
-	i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == op })
-	if i < 0 {
-		return nil, fmt.Errorf("no row for operation %s: the portable twin needs it", op)
+// identity returns the row of CurrentG or CurrentGoid, also for a table that lacks it: the
+// other one may need what is behind it.
+func (c *Config) identity(op spec.Op) *spec.Row {
+	if i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == op }); i >= 0 {
+		return c.Rows[i]
 	}
-	return c.Rows[i], nil
+	rows, _ := spec.Derive([]*spec.Row{{Name: spec.IdentityNames[op], Op: op}})
+	return rows[0]
+}
+
+// has reports whether the table has the row.
+func (c *Config) has(name string) bool {
+	return slices.ContainsFunc(c.Rows, func(r *spec.Row) bool { return r.Name == name })
 }
 
 func (c *Config) currentGDecl(gp, id *spec.Row) (map[string][]byte, error) {
-	f := c.newFile(asmConstraint + " && !(" + c.archTerms() + ")")
+	constraint := asmConstraint
+	if len(c.Archs) > 0 {
+		constraint += " && " + c.otherArchs()
+	}
+	f := c.newFile(constraint)
 	explain(f, gp.Impl()+" implements "+gp.Name+".")
 	f.Add(function(gp.Impl(), gp.Sig))
 	explain(f, id.Impl()+" implements "+id.Name+": the runtime's g has the id.")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dave/jennifer/jen"
 
+	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -31,7 +32,7 @@ func declarationFiles(c *Config) (map[string][]byte, error) {
 	return files, nil
 }
 
-func (c *Config) declarations(f *jen.File, a Arch) error {
+func (c *Config) declarations(f *jen.File, a *emit.Arch) error {
 	spinChunk(f, a.SpinChunk)
 	for _, v := range a.Flags {
 		document(f, v.Doc...)
@@ -43,7 +44,7 @@ func (c *Config) declarations(f *jen.File, a Arch) error {
 		f.Line()
 	}
 	f.Func().Id("variant").Params().String().Block(variantBody(a)...)
-	for _, h := range a.Helpers {
+	for _, h := range a.AllHelpers() {
 		document(f, h.Doc...)
 		declare(f, h.Name, h.Sig)
 	}
@@ -70,7 +71,7 @@ func spinChunk(f *jen.File, n int) {
 }
 
 // variantBody returns the only variant, or asks the helper which of the two runs.
-func variantBody(a Arch) []jen.Code {
+func variantBody(a *emit.Arch) []jen.Code {
 	if a.Selector == "" {
 		return []jen.Code{jen.Return(jen.Lit(a.Variants[0]))}
 	}

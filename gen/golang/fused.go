@@ -23,8 +23,9 @@ func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 		f := c.newFile(fusedConstraint)
 		if a.Selector != "" {
 			f.ImportName(asmPackage, "asm")
-			explain(f, "hasLSE says that the machine has LSE, as asm.Variant found.")
-			f.Var().Id("hasLSE").Op("=").Qual(asmPackage, "Variant").Call().Op("==").Lit(a.Variants[0])
+			flag := a.Flags[0].Name
+			explain(f, flag+" says that the machine has what the first of the bodies needs, as asm.Variant found.")
+			f.Var().Id(flag).Op("=").Qual(asmPackage, "Variant").Call().Op("==").Lit(a.Variants[0])
 			f.Line()
 		}
 		for _, u := range fused {

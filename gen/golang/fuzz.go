@@ -15,7 +15,7 @@ func primsTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	c.knownVariants(f)
 	c.constantsTest(f)
-	if err := c.eachRow(f, "fuzz test", fuzzers); err != nil {
+	if err := c.eachRow(f, "fuzz test", fuzzers, fuzzWith(oracleUpdate), both(fuzzWith(oracleLoad), boundedAwait)); err != nil {
 		return nil, err
 	}
 	return file("zprims_test.go", f)
@@ -34,6 +34,7 @@ var fuzzers = map[spec.Op]perRow{
 	spec.LockFast:     fuzzLock(oracleLockFast),
 	spec.UnlockFast:   fuzzLock(oracleUnlockFast),
 	spec.Relax:        property("brief"),
+	spec.Fence:        property("brief"),
 	spec.CycleCount:   property("ticking"),
 	spec.CurrentG:     property("identity"),
 	spec.CurrentGoid:  property("goids"),
@@ -43,6 +44,9 @@ var fuzzers = map[spec.Op]perRow{
 	spec.ReadUnlock:   fuzzReaders(oracleReadUnlock),
 	spec.WriteLock:    fuzzReaders(oracleWriteLock),
 	spec.WriteUnlock:  fuzzReaders(oracleWriteUnlock),
+
+	spec.CmpxchgOld:      fuzzWith(oracleCmpxchgOld),
+	spec.CmpxchgFieldOld: fuzzWith(oracleCmpxchgFieldOld),
 }
 
 // knownVariants emits what Variant may return.
@@ -59,22 +63,29 @@ func (c *Config) knownVariants(f *jen.File) {
 }
 
 // constantsTest emits a test that compares the constants, which the other tests
-// use, with the layout's numbers.
+// use, with the numbers of the table.
 func (c *Config) constantsTest(f *jen.File) {
-	explain(f, "TestConstants compares the constants with the layout "+c.Layout.Name+".")
+	if !slices.ContainsFunc(c.Words, func(w *spec.Word) bool { return len(w.Fields) > 0 }) {
+		return
+	}
+	explain(f, "TestConstants compares the constants with the table.")
 	f.Add(testFunc("TestConstants", "t", "T").Block(
 		jen.For(jen.List(jen.Id("_"), jen.Id("c")).Op(":=").Range().Index().Struct(
-			jen.Id("name").String(), jen.List(jen.Id("got"), jen.Id("want")).Uint32(),
+			jen.Id("name").String(), jen.List(jen.Id("got"), jen.Id("want")).Uint64(),
 		).ValuesFunc(func(g *jen.Group) {
-			line := func(field spec.Field, part string, want uint32) {
-				g.Line().Values(jen.Lit(field.Name+" "+part), constOf(field.Name, part), jen.Op(fmt.Sprintf("%#x", want)))
+			for _, w := range c.Words {
+				for _, field := range w.Fields {
+					line := func(part string, want uint64) {
+						name := w.Const(field.Name, part)
+						g.Line().Values(jen.Lit(name), jen.Uint64().Call(jen.Id(name)), jen.Op(fmt.Sprintf("%#x", want)))
+					}
+					line("Shift", uint64(field.Shift))
+					line("Bits", uint64(field.Bits))
+					line("Max", field.Mask()>>field.Shift)
+					line("Val", 1<<field.Shift)
+					line("Mask", field.Mask())
+				}
 			}
-			for _, field := range c.Layout.Fields() {
-				line(field, "Val", 1<<field.Shift)
-				line(field, "Mask", field.Mask())
-			}
-			line(c.Layout.Tail, "Shift", uint32(c.Layout.Tail.Shift))
-			line(c.Layout.Tail, "Max", c.Layout.Tail.Mask()>>c.Layout.Tail.Shift)
 			g.Line()
 		})).Block(
 			jen.If(jen.Id("c").Dot("got").Op("!=").Id("c").Dot("want")).Block(
@@ -120,7 +131,7 @@ func (c *Config) fuzz(f *jen.File, r *spec.Row, inputs []jen.Code, body ...jen.C
 func (c *Config) startValue(r *spec.Row) jen.Code {
 	start := convert(r.Params()[0].Type[len("*"):], "before")
 	if r.Op == spec.StoreFields && len(r.From) > 0 {
-		return start.Op("&^").Parens(masksOf(r.From)).Op("|").Add(bitsOf(r.From))
+		return start.Op("&^").Parens(masksOf(r, r.From)).Op("|").Add(bitsOf(r, r.From))
 	}
 	return start
 }
@@ -129,11 +140,16 @@ func (c *Config) startValue(r *spec.Row) jen.Code {
 // are not: the value that a compare expects, or the condition of a wait.
 func whenEqual(r *spec.Row, differ jen.Code) jen.Code {
 	switch r.Op {
-	case spec.Cmpxchg, spec.CmpxchgField:
+	case spec.Cmpxchg, spec.CmpxchgField, spec.CmpxchgOld, spec.CmpxchgFieldOld:
 		return eachOf("old", jen.Uint64(), []jen.Code{jen.Id("old"), jen.Id("before")}, differ)
-	case spec.CondLoad:
+	}
+	if r.Waits() {
+		there := jen.Id("before")
+		if spec.Awaits[r.Op].Masked {
+			there.Op("&").Id("mask")
+		}
 		budgets := []jen.Code{jen.Lit(0), jen.Lit(1), jen.Id("SpinChunk"), jen.Id("SpinChunk").Op("+").Lit(1)}
-		return eachOf("want", jen.Uint64(), []jen.Code{jen.Id("want"), jen.Id("before").Op("&").Id("mask")},
+		return eachOf("want", jen.Uint64(), []jen.Code{jen.Id("want"), there},
 			eachOf("spins", jen.Uint32(), budgets, differ))
 	}
 	return differ
@@ -217,7 +233,7 @@ func oracleCmpxchg(_ *Config, r *spec.Row) []jen.Code {
 
 func oracleXchgField(_ *Config, r *spec.Row) []jen.Code {
 	return []jen.Code{
-		jen.Id("old").Op(":=").Op("*").Id("val").Op("&").Add(constOf(r.Field, "Mask")),
+		jen.Id("old").Op(":=").Op("*").Id("val").Op("&").Add(constOf(r, r.Field, "Mask")),
 		setField(r),
 		jen.Return(jen.Id("old")),
 	}
@@ -225,7 +241,7 @@ func oracleXchgField(_ *Config, r *spec.Row) []jen.Code {
 
 func oracleCmpxchgField(_ *Config, r *spec.Row) []jen.Code {
 	return []jen.Code{
-		jen.If(jen.Op("*").Id("val").Op("&").Add(constOf(r.Field, "Mask")).Op("!=").Uint32().Parens(jen.Id("old")).Op("&").Add(constOf(r.Field, "Mask"))).Block(
+		jen.If(jen.Op("*").Id("val").Op("&").Add(constOf(r, r.Field, "Mask")).Op("!=").Add(convert(r.On.Type(), "old")).Op("&").Add(constOf(r, r.Field, "Mask"))).Block(
 			jen.Return(jen.False()),
 		),
 		setField(r),
@@ -235,23 +251,23 @@ func oracleCmpxchgField(_ *Config, r *spec.Row) []jen.Code {
 
 // setField sets the row's field of *val to the bits of new.
 func setField(r *spec.Row) jen.Code {
-	mask := func() *jen.Statement { return constOf(r.Field, "Mask") }
+	mask := func() *jen.Statement { return constOf(r, r.Field, "Mask") }
 	return jen.Op("*").Id("val").Op("=").Op("*").Id("val").Op("&^").Add(mask()).Op("|").
-		Uint32().Parens(jen.Id("new")).Op("&").Add(mask())
+		Add(convert(r.On.Type(), "new")).Op("&").Add(mask())
 }
 
 func oracleFetchSetBit(_ *Config, r *spec.Row) []jen.Code {
 	return []jen.Code{
 		jen.Id("old").Op(":=").Op("*").Id("val"),
-		jen.Op("*").Id("val").Op("|=").Add(constOf(r.Field, "Val")),
+		jen.Op("*").Id("val").Op("|=").Add(constOf(r, r.Field, "Val")),
 		jen.Return(jen.Id("old")),
 	}
 }
 
 func oracleStoreFields(c *Config, r *spec.Row) []jen.Code {
-	body := []jen.Code{jen.Op("*").Id("val").Op("&^=").Add(masksOf(r.Set))}
-	if slices.ContainsFunc(r.Set, func(v spec.FieldValue) bool { return v.Value != 0 }) {
-		body = append(body, jen.Op("*").Id("val").Op("|=").Add(bitsOf(r.Set)))
+	body := []jen.Code{jen.Op("*").Id("val").Op("&^=").Add(masksOf(r, r.Set))}
+	if slices.ContainsFunc(r.Set, func(v spec.Value) bool { return v.Value != 0 }) {
+		body = append(body, jen.Op("*").Id("val").Op("|=").Add(bitsOf(r, r.Set)))
 	}
 	return append(body, jen.Return(jen.Nil()))
 }
@@ -274,7 +290,7 @@ func fuzzLock(o oracle) perRow {
 				jen.Line(),
 			))
 		// No lock has another value of locked than 0 and 1, and bodies differ there.
-		words := []jen.Code{jen.Lit(0), constOf("locked", "Val"), convert("uint32", "word").Op("&^").Parens(maskOf("locked").Op("&^").Add(constOf("locked", "Val")))}
+		words := []jen.Code{jen.Lit(0), constOf(r, "locked", "Val"), convert("uint32", "word").Op("&^").Parens(maskOf(r, "locked").Op("&^").Add(constOf(r, "locked", "Val")))}
 		owners := []jen.Code{jen.Lit(0), jen.Id("CurrentG").Call(), convert("uintptr", "foreign")}
 		c.fuzz(f, r, []jen.Code{jen.Id("word"), jen.Id("foreign"), jen.Id("around")},
 			eachOf("val", jen.Uint32(), words, eachOf("owner", jen.Uintptr(), owners, differ)))
@@ -282,20 +298,20 @@ func fuzzLock(o oracle) perRow {
 	}
 }
 
-func oracleLockFast(*Config, *spec.Row) []jen.Code {
+func oracleLockFast(_ *Config, r *spec.Row) []jen.Code {
 	val := func() *jen.Statement { return jen.Id("l").Dot("Val") }
 	return []jen.Code{
-		jen.If(val().Op("&").Parens(maskOf("locked").Op("|").Add(maskOf("pending"))).Op("!=").Lit(0)).Block(jen.Return(jen.False())),
-		jen.List(val(), jen.Id("l").Dot("Owner")).Op("=").List(val().Op("|").Add(constOf("locked", "Val")), jen.Id("CurrentG").Call()),
+		jen.If(val().Op("&").Parens(maskOf(r, "locked").Op("|").Add(maskOf(r, "pending"))).Op("!=").Lit(0)).Block(jen.Return(jen.False())),
+		jen.List(val(), jen.Id("l").Dot("Owner")).Op("=").List(val().Op("|").Add(constOf(r, "locked", "Val")), jen.Id("CurrentG").Call()),
 		jen.Return(jen.True()),
 	}
 }
 
-func oracleUnlockFast(*Config, *spec.Row) []jen.Code {
+func oracleUnlockFast(_ *Config, r *spec.Row) []jen.Code {
 	owner := func() *jen.Statement { return jen.Id("l").Dot("Owner") }
 	return []jen.Code{
 		jen.If(owner().Op("!=").Id("CurrentG").Call()).Block(jen.Return(jen.False())),
-		jen.List(jen.Id("l").Dot("Val"), owner()).Op("=").List(jen.Id("l").Dot("Val").Op("&^").Add(constOf("locked", "Mask")), jen.Lit(0)),
+		jen.List(jen.Id("l").Dot("Val"), owner()).Op("=").List(jen.Id("l").Dot("Val").Op("&^").Add(constOf(r, "locked", "Mask")), jen.Lit(0)),
 		jen.Return(jen.True()),
 	}
 }

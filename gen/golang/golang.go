@@ -6,7 +6,10 @@ package golang
 import (
 	"bytes"
 	"fmt"
+	"go/ast"
 	"go/format"
+	"go/parser"
+	"go/token"
 	"maps"
 	"regexp"
 	"slices"
@@ -19,40 +22,40 @@ import (
 
 // Config says what to generate.
 type Config struct {
-	Pkg    string // package name
-	Layout *spec.Layout
-	Rows   []*spec.Row
-	Archs  []Arch // architectures with assembly, in order
-}
-
-// Arch is what the Go files depend on of an architecture with assembly.
-type Arch struct {
-	Name string // GOARCH
-	// SpinChunk is a number of spins that take 20 us or less. For longer than
-	// that, no assembly may keep its goroutine from being preempted.
-	SpinChunk int
-	// Variants lists what Variant may return there.
-	Variants []string
-	// Selector names the helper that reports whether the first of two variants
-	// runs ("" = there is only one).
-	Selector string
-	Flags    []Flag        // package variables that the assembly reads
-	Helpers  []emit.Helper // assembly functions that are no rows
-}
-
-// Flag is a package variable that tells the assembly what the machine has.
-type Flag struct {
-	Name string
-	CPU  string // what it is in golang.org/x/sys/cpu, such as "ARM64.HasATOMICS"
-	OS   string // the only GOOS on which CPU can be relied on ("" = all)
-	Doc  []string
+	Pkg   string // package name
+	Words []*spec.Word
+	Rows  []*spec.Row  // as spec.Derive returns them
+	Archs []*emit.Arch // architectures with assembly, in order
+	// Source is where the table is, for the headers ("" = nobody says it).
+	Source string
+	// Prefix is of what the package declares besides its rows and words, if several tables
+	// share a directory.
+	Prefix   string
+	Assembly map[string][]byte // files of the architectures
 }
 
 // An emitter renders one or more files, by name.
 type emitter func(*Config) (map[string][]byte, error)
 
-// Files renders every Go file of the package, by name.
+// Files renders every file of the package, by name.
 func Files(c *Config) (map[string][]byte, error) {
+	all, err := c.everything()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.stepAside(all); err != nil {
+		return nil, err
+	}
+	maps.Copy(all, c.Assembly)
+	pruned, err := c.pruner().prune(all)
+	if err != nil || c.Prefix == "" {
+		return pruned, err
+	}
+	return c.prefixed(pruned)
+}
+
+// everything renders the Go files with all that any table may need.
+func (c *Config) everything() (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for _, emit := range append(append([]emitter{}, sources...), tests...) {
 		files, err := emit(c)
@@ -64,10 +67,60 @@ func Files(c *Config) (map[string][]byte, error) {
 	return all, nil
 }
 
+// Helpers returns the names that a package declares or imports for itself, whatever its
+// rows and words are, but for what steps aside.
+func Helpers(c *Config) (map[string]bool, error) {
+	empty := *c
+	empty.Pkg, empty.Source, empty.Rows, empty.Words, empty.Prefix = "p", "", nil, nil, ""
+	files, err := empty.everything()
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	fset := token.NewFileSet()
+	for name, src := range files {
+		f, err := parser.ParseFile(fset, name, src, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range unitsOf(f, name) {
+			for _, id := range u.names {
+				names[id] = names[id] || !u.test() || ast.IsExported(id) // others step aside
+			}
+			maps.Copy(names, u.imports)
+		}
+	}
+	for _, id := range spec.IdentityNames { // which are there for rows that the table lacks
+		for _, name := range (&spec.Row{Name: id}).Names() {
+			delete(names, name)
+		}
+	}
+	return names, nil
+}
+
+// pruner knows what users of the package may use.
+func (c *Config) pruner() *pruner {
+	p := &pruner{roots: map[string]bool{"Variant": true, "SpinChunk": true}, strange: c.strange}
+	for _, r := range c.Rows {
+		p.roots[r.Name] = true
+	}
+	for _, w := range c.Words {
+		for _, name := range w.Names() {
+			p.roots[name] = true
+		}
+	}
+	for _, a := range c.Archs {
+		for _, v := range a.Flags {
+			p.roots[v.Name] = true
+		}
+	}
+	return p
+}
+
 // newFile begins a Go file with the header and, unless it is "", a constraint.
 func (c *Config) newFile(constraint string) *jen.File {
 	f := jen.NewFile(c.Pkg)
-	header := "// " + emit.Header
+	header := "// " + emit.Header(c.Source)
 	if constraint != "" {
 		header += "\n\n//go:build " + constraint
 	}
@@ -122,11 +175,17 @@ func (c *Config) archTerms() string {
 	return s
 }
 
+// otherArchs is satisfied by the architectures without assembly.
+func (c *Config) otherArchs() string { return "!(" + c.archTerms() + ")" }
+
 // asmConstraint selects the builds with assembly. The suffix of a file's name
 // selects the architecture.
 const asmConstraint = emit.Assembly
 
 // portableConstraint selects the builds that use the portable twin.
 func (c *Config) portableConstraint() string {
-	return emit.Portable + " || !(" + c.archTerms() + ")"
+	if len(c.Archs) == 0 {
+		return ""
+	}
+	return emit.Portable + " || " + c.otherArchs()
 }

@@ -12,39 +12,19 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
-// layoutFile emits the constants of the lock word's fields.
+// layoutFile emits the words: types, and constants of the fields.
 func layoutFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
-	document(f, slices.Concat(
-		[]string{"The lock word has the layout " + c.Layout.Name + ":", ""},
-		picture(c.Layout),
-		[]string{""},
-		spec.Wrap(c.Layout.Doc),
-		[]string{""},
-		spec.Wrap("Shift is a field's lowest bit and Bits its width. TailMax is the largest tail, before it is shifted to its position."),
-	)...)
-	f.Const().DefsFunc(func(g *jen.Group) {
-		for _, field := range c.Layout.Fields() {
-			name := field.Name
-			g.Add(constOf(name, "Shift")).Op("=").Lit(field.Shift)
-			g.Add(constOf(name, "Bits")).Op("=").Lit(field.Bits)
-		}
-		g.Add(constOf("tail", "Max")).Op("=").Add(ones("tail"))
-	})
-	explain(f, "Val is the value 1 of a field, shifted to its position, and Mask has all bits of the field.")
-	f.Const().DefsFunc(func(g *jen.Group) {
-		for _, field := range c.Layout.Fields() {
-			name := field.Name
-			g.Add(constOf(name, "Val")).Uint32().Op("=").Lit(1).Op("<<").Add(constOf(name, "Shift"))
-			g.Add(constOf(name, "Mask")).Uint32().Op("=").Parens(ones(name)).Op("<<").Add(constOf(name, "Shift"))
-		}
-	})
-	explain(f, "Word is a lock word with its owner, for LockFast and UnlockFast. They leave Aux to their caller.")
-	f.Type().Id("Word").Struct(
-		jen.Id("Val").Uint32().Comment("tail, pending, locked"),
-		jen.Id("Aux").Uint32(),
-		jen.Id("Owner").Uintptr().Comment("CurrentG of the owner, or 0"),
-	)
+	for _, w := range c.Words {
+		fieldConstants(f, w)
+		wordType(f, w)
+	}
+	explain(f, "noCopy makes go vet report copies of what has it.")
+	f.Type().Id("noCopy").Struct()
+	f.Line()
+	f.Func().Params(jen.Op("*").Id("noCopy")).Id("Lock").Params().Block()
+	f.Func().Params(jen.Op("*").Id("noCopy")).Id("Unlock").Params().Block()
+	f.Line()
 	explain(f, "Owned is the state of a lock whose owner word is the lock, for LockOwned and UnlockOwned. They leave Tail to their caller.")
 	f.Type().Id("Owned").Struct(
 		jen.Id("Owner").Qual("sync/atomic", "Uint64").Comment("id of the goroutine that holds the lock, or 0"),
@@ -56,6 +36,77 @@ func layoutFile(c *Config) (map[string][]byte, error) {
 	readerTypes(f)
 	resultConstants(f)
 	return file("zlayout.go", f)
+}
+
+// fieldConstants emits where the fields of a word are.
+func fieldConstants(f *jen.File, w *spec.Word) {
+	if len(w.Fields) == 0 {
+		return
+	}
+	is := w.Name + " is divided into fields:"
+	if w.Layout != "" {
+		is = "The lock word has the layout " + w.Layout + ":"
+	}
+	document(f, slices.Concat(
+		[]string{is, ""}, picture(w), []string{""}, wrapDoc(w.Doc),
+		spec.Wrap("Shift is a field's lowest bit and Bits its width. Max is its largest value, before it is shifted to its position."),
+	)...)
+	id := func(field spec.Field, part string) *jen.Statement { return jen.Id(w.Const(field.Name, part)) }
+	ones := func(field spec.Field) *jen.Statement {
+		return jen.Lit(1).Op("<<").Add(id(field, "Bits")).Op("-").Lit(1)
+	}
+	f.Const().DefsFunc(func(g *jen.Group) {
+		for _, field := range w.Fields {
+			g.Add(id(field, "Shift")).Op("=").Lit(field.Shift)
+			g.Add(id(field, "Bits")).Op("=").Lit(field.Bits)
+			g.Add(id(field, "Max")).Op("=").Add(ones(field))
+		}
+	})
+	explain(f, "Val is the value 1 of a field, shifted to its position, and Mask has all bits of the field.")
+	f.Const().DefsFunc(func(g *jen.Group) {
+		for _, field := range w.Fields {
+			g.Add(id(field, "Val")).Id(w.Type()).Op("=").Lit(1).Op("<<").Add(id(field, "Shift"))
+			g.Add(id(field, "Mask")).Id(w.Type()).Op("=").Parens(ones(field)).Op("<<").Add(id(field, "Shift"))
+		}
+	})
+}
+
+// wrapDoc is a paragraph of its own, or nothing.
+func wrapDoc(doc string) []string {
+	if doc == "" {
+		return nil
+	}
+	return append(spec.Wrap(doc), "")
+}
+
+// wordType emits the word as a type that must not be copied. An uint64 for atomic accesses
+// is aligned to 64 bits on all machines.
+func wordType(f *jen.File, w *spec.Word) {
+	is := w.Name + " has a word of its kind. The functions take the address of Val."
+	if w.Owner {
+		is = w.Name + " is a lock word with its owner, for LockFast and UnlockFast. They leave Aux to their caller."
+	}
+	val := jen.Id("Val").Id(w.Type())
+	if fields := spec.Triple(w); fields != "" {
+		val.Comment(strings.ReplaceAll(fields, ",", ", "))
+	}
+	members := []jen.Code{jen.Id("_").Id("noCopy")}
+	if w.Bits == 64 {
+		members = append(members, jen.Id("_").Index(jen.Lit(0)).Qual("sync/atomic", "Uint64").Comment("aligns Val"))
+	}
+	members = append(members, val)
+	if w.Owner {
+		if w.Bits == 32 {
+			members = append(members, jen.Id("Aux").Uint32())
+		}
+		members = append(members, jen.Id("Owner").Uintptr().Comment("CurrentG of the owner, or 0"))
+	}
+	lines := spec.Wrap(is)
+	if len(w.Fields) == 0 && w.Doc != "" { // otherwise the constants have it
+		lines = slices.Concat(lines, []string{""}, spec.Wrap(w.Doc))
+	}
+	document(f, lines...)
+	f.Type().Id(w.Name).Struct(members...)
 }
 
 // readerTypes emits the state of a reader-writer lock, and where its readers are.
@@ -121,18 +172,13 @@ var results = map[spec.Op][]string{
 	spec.WriteUnlock: {"Released", "WakeDue", "NotOwner", "AdmitDue"},
 }
 
-// ones has all bits of the field set, before they are shifted to its position.
-func ones(field string) *jen.Statement {
-	return jen.Lit(1).Op("<<").Add(constOf(field, "Bits")).Op("-").Lit(1)
-}
-
 // picture draws the word, highest bit first, as a code block of a comment:
 //
 //	 31            16 15      8 7        0
 //	+----------------+---------+----------+
 //	|      tail      | pending |  locked  |
 //	+----------------+---------+----------+
-func picture(l *spec.Layout) []string {
+func picture(l *spec.Word) []string {
 	bits, rule, names := "\t", "\t+", "\t|"
 	for _, f := range cells(l) {
 		high, low := strconv.Itoa(f.Shift+f.Bits-1), strconv.Itoa(f.Shift)
@@ -148,10 +194,10 @@ func picture(l *spec.Layout) []string {
 }
 
 // cells lists the fields and the gaps between them from the highest bit down.
-func cells(l *spec.Layout) []spec.Field {
+func cells(l *spec.Word) []spec.Field {
 	var all []spec.Field
 	end := 0
-	for _, f := range append(l.Fields(), spec.Field{Shift: 32}) {
+	for _, f := range append(spec.Ascending(l), spec.Field{Shift: l.Bits}) {
 		if f.Shift > end {
 			all = append(all, spec.Field{Name: "unused", Shift: end, Bits: f.Shift - end})
 		}

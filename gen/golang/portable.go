@@ -2,7 +2,7 @@ package golang
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/dave/jennifer/jen"
 
@@ -34,12 +34,16 @@ func twinFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	explain(f, "This file has the portable twin of every primitive, which is the reference for the assembly. It uses sync/atomic on 32-bit words of the same layout. Its accesses are sequentially consistent, which is stronger than any ordering that a name asks for. On a 32-bit machine sync/atomic needs 64-bit objects aligned to 64 bits.")
 	f.Line()
-	for _, r := range c.Rows {
-		body, ok := twins[r.Op]
-		if !ok {
+	rows := c.Rows
+	if id := c.identity(spec.CurrentGoid); !c.has(id.Name) {
+		rows = append(slices.Clone(rows), id) // the twin of CurrentG calls its twin
+	}
+	for _, r := range rows {
+		body := twinOf(r.Op)
+		if body == nil {
 			return nil, fmt.Errorf("row %s: the portable twin does not know operation %s", r.Name, r.Op)
 		}
-		stmts, err := body(r, c.Layout)
+		stmts, err := body(r)
 		if err != nil {
 			return nil, fmt.Errorf("row %s: %w", r.Name, err)
 		}
@@ -47,15 +51,17 @@ func twinFile(c *Config) (map[string][]byte, error) {
 		explain(f, name+" is the reference for "+r.Name+"."+twinNotes[r.Op])
 		f.Add(function(name, r.Sig).Block(stmts...))
 	}
-	bitHelpers(f)
+	bitHelpers(f, 32, "")
 	subwordHelpers(f)
 	goroutineHelpers(f)
 	counterHelpers(f)
+	bitHelpers(f, 64, "64")
+	updateHelpers(f)
 	return file("zportable.go", f)
 }
 
 // twins does each operation by sync/atomic.
-var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
+var twins = map[spec.Op]func(*spec.Row) ([]jen.Code, error){
 	spec.Load:         twinLoad,
 	spec.Store:        twinStore,
 	spec.Xchg:         twinXchg,
@@ -64,8 +70,8 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.CmpxchgField: twinCmpxchgField,
 	spec.FetchSetBit:  twinFetchSetBit,
 	spec.StoreFields:  twinStoreFields,
-	spec.CondLoad:     twinCondLoad,
 	spec.Relax:        twinRelax,
+	spec.Fence:        twinFence,
 	spec.CycleCount:   twinCycleCount,
 	spec.CurrentG:     twinCurrentG,
 	spec.LockFast:     twinLockFast,
@@ -77,6 +83,20 @@ var twins = map[spec.Op]func(*spec.Row, *spec.Layout) ([]jen.Code, error){
 	spec.ReadUnlock:   twinReadUnlock,
 	spec.WriteLock:    twinWriteLock,
 	spec.WriteUnlock:  twinWriteUnlock,
+
+	spec.CmpxchgOld:      twinCmpxchgOld,
+	spec.CmpxchgFieldOld: twinCmpxchgFieldOld,
+}
+
+// twinOf returns what emits the twin of an operation, or nil.
+func twinOf(op spec.Op) func(*spec.Row) ([]jen.Code, error) {
+	if _, ok := spec.Updates[op]; ok {
+		return twinUpdate
+	}
+	if _, ok := spec.Awaits[op]; ok {
+		return twinAwait
+	}
+	return twins[op]
 }
 
 // twinNotes is added to the comments of the twins.
@@ -85,7 +105,7 @@ var twinNotes = map[spec.Op]string{
 	spec.CurrentG: " No two goroutines ever have the same id, but a 32-bit uintptr wraps after two billion of them.",
 }
 
-func twinLoad(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinLoad(r *spec.Row) ([]jen.Code, error) {
 	if r.Width >= 32 {
 		return wide("Load", r), nil
 	}
@@ -95,14 +115,14 @@ func twinLoad(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
 	}, nil
 }
 
-func twinStore(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinStore(r *spec.Row) ([]jen.Code, error) {
 	if r.Width >= 32 {
 		return wide("Store", r), nil
 	}
 	return []jen.Code{locate(r), replaceSubword(r, "v")}, nil
 }
 
-func twinXchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinXchg(r *spec.Row) ([]jen.Code, error) {
 	if r.Width >= 32 {
 		return wide("Swap", r), nil
 	}
@@ -112,7 +132,7 @@ func twinXchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
 	}, nil
 }
 
-func twinCmpxchg(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinCmpxchg(r *spec.Row) ([]jen.Code, error) {
 	if r.Width >= 32 {
 		return wide("CompareAndSwap", r), nil
 	}
@@ -145,49 +165,49 @@ func replaceSubword(r *spec.Row, v string) *jen.Statement {
 	return jen.Id("replaceBits").Call(jen.Id("word"), subwordMask(r), shifted(v))
 }
 
-func twinXchgField(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinXchgField(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(
-		jen.Id("replaceBits").Call(jen.Id("val"), maskOf(r.Field), jen.Id("new")).Op("&").Add(maskOf(r.Field)),
+		bitsHelper(r, "replaceBits").Call(jen.Id("val"), maskOf(r, r.Field), jen.Id("new")).Op("&").Add(maskOf(r, r.Field)),
 	)}, nil
 }
 
-func twinCmpxchgField(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
+func twinCmpxchgField(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(
-		jen.Id("tryReplaceBits").Call(jen.Id("val"), maskOf(r.Field), jen.Id("old"), jen.Id("new")),
+		bitsHelper(r, "tryReplaceBits").Call(jen.Id("val"), maskOf(r, r.Field), jen.Id("old"), jen.Id("new")),
 	)}, nil
 }
 
-func twinFetchSetBit(r *spec.Row, _ *spec.Layout) ([]jen.Code, error) {
-	return []jen.Code{jen.Return(atomicFunc("OrUint32").Call(jen.Id("val"), constOf(r.Field, "Val")))}, nil
+func twinFetchSetBit(r *spec.Row) ([]jen.Code, error) {
+	return []jen.Code{jen.Return(onWord(r, "Or").Call(jen.Id("val"), constOf(r, r.Field, "Val")))}, nil
 }
 
 // twinStoreFields ignores what the fields are before: that saves an instruction on
 // some architectures, but changes no result.
-func twinStoreFields(r *spec.Row, l *spec.Layout) ([]jen.Code, error) {
-	stored, err := l.Stored(r.Set)
+func twinStoreFields(r *spec.Row) ([]jen.Code, error) {
+	stored, err := r.On.Stored(r.Set)
 	if err != nil {
 		return nil, err
 	}
 	var masks, values []jen.Code
 	for _, s := range r.Set {
-		masks = append(masks, maskOf(s.Field))
+		masks = append(masks, maskOf(r, s.Field))
 		if s.Value != 0 {
-			values = append(values, fieldValue(s))
+			values = append(values, fieldValue(r, s))
 		}
 	}
 	if stored.Value == 0 {
-		return []jen.Code{clearBits(masks...)}, nil
+		return []jen.Code{clearBits(r, masks...)}, nil
 	}
-	return []jen.Code{jen.Id("replaceBits").Call(jen.Id("val"), join(masks, "|"), join(values, "|"))}, nil
+	return []jen.Code{bitsHelper(r, "replaceBits").Call(jen.Id("val"), join(masks, "|"), join(values, "|"))}, nil
 }
 
-// clearBits clears the bits of the lock word that any of the masks has.
-func clearBits(masks ...jen.Code) *jen.Statement {
+// clearBits clears the bits of the word that any of the masks has.
+func clearBits(r *spec.Row, masks ...jen.Code) *jen.Statement {
 	all := join(masks, "|")
 	if len(masks) > 1 {
 		all = jen.Parens(all)
 	}
-	return atomicFunc("AndUint32").Call(jen.Id("val"), jen.Op("^").Add(all))
+	return onWord(r, "And").Call(jen.Id("val"), jen.Op("^").Add(all))
 }
 
 func join(terms []jen.Code, op string) *jen.Statement {
@@ -203,43 +223,59 @@ func join(terms []jen.Code, op string) *jen.Statement {
 
 // fieldValue returns a field's value at its position in the word, as a multiple of
 // the field's Val.
-func fieldValue(s spec.FieldValue) *jen.Statement {
+func fieldValue(r *spec.Row, s spec.Value) *jen.Statement {
 	if s.Value == 1 {
-		return constOf(s.Field, "Val")
+		return constOf(r, s.Field, "Val")
 	}
-	return jen.Lit(int(s.Value)).Op("*").Add(constOf(s.Field, "Val"))
+	return jen.Op(fmt.Sprint(s.Value)).Op("*").Add(constOf(r, s.Field, "Val"))
 }
 
-func maskOf(field string) *jen.Statement { return constOf(field, "Mask") }
+func maskOf(r *spec.Row, field string) *jen.Statement { return constOf(r, field, "Mask") }
 
-// constOf names a constant of zlayout.go: ("tail", "Mask") -> TailMask.
-func constOf(field, suffix string) *jen.Statement {
-	return jen.Id(strings.ToUpper(field[:1]) + field[1:] + suffix)
+// constOf names a constant of the row's word.
+func constOf(r *spec.Row, field, part string) *jen.Statement { return jen.Id(r.On.Const(field, part)) }
+
+// onWord names the function of sync/atomic for the row's word.
+func onWord(r *spec.Row, verb string) *jen.Statement {
+	return atomicFunc(fmt.Sprintf("%sUint%d", verb, r.On.Bits))
 }
 
-func twinCondLoad(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+// bitsHelper names the helper for the row's word.
+func bitsHelper(r *spec.Row, name string) *jen.Statement {
+	if r.On.Bits == 64 {
+		name += "64"
+	}
+	return jen.Id(name)
+}
+
+func twinAwait(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.For().Block(
-		jen.Id("v").Op("=").Add(atomicFunc("LoadUint32")).Call(jen.Id("p")),
-		jen.If(jen.Id("v").Op("&").Id("mask").Op("==").Id("want").Op("||").Id("spins").Op("==").Lit(0)).Block(
+		jen.Id("v").Op("=").Add(atomicFunc(r.Atomic)).Call(jen.Id("p")),
+		jen.If(matches(r).Op("||").Id("spins").Op("==").Lit(0)).Block(
 			jen.Return(jen.Id("v")),
 		),
 		jen.Id("spins").Op("--"),
 	)}, nil
 }
 
-func twinRelax(*spec.Row, *spec.Layout) ([]jen.Code, error) { return nil, nil }
+func twinRelax(*spec.Row) ([]jen.Code, error) { return nil, nil }
 
-func twinCycleCount(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+// twinFence orders as any access by sync/atomic does.
+func twinFence(*spec.Row) ([]jen.Code, error) {
+	return []jen.Code{jen.Var().Id("word").Uint32(), atomicFunc("AddUint32").Call(address("word"), jen.Lit(0))}, nil
+}
+
+func twinCycleCount(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(jen.Uint64().Call(jen.Qual("time", "Since").Call(jen.Id("counterStart"))))}, nil
 }
 
 // twinCurrentG makes the word from the id.
-func twinCurrentG(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinCurrentG(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{jen.Return(jen.Uintptr().Call(jen.Lit(2).Op("*").Id("currentGoidPortable").Call()))}, nil
 }
 
 // twinCurrentGoid reads the id from the head of the goroutine's stack trace.
-func twinCurrentGoid(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinCurrentGoid(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(jen.Id("raceEnabled")).Block(
 			jen.Id("raceDisable").Call().Comment("what the pool synchronizes would hide races of the caller"),
@@ -255,7 +291,7 @@ func twinCurrentGoid(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 }
 
 // twinLockOwned looks before it exchanges.
-func twinLockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinLockOwned(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(isClosed()).Block(jen.Return(jen.False())),
 		jen.Return(tryOwn()),
@@ -263,7 +299,7 @@ func twinLockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 }
 
 // twinUnlockOwned stores with sequential consistency, so that its look comes after.
-func twinUnlockOwned(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinUnlockOwned(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		unlessMine(),
 		jen.Id("w").Dot("Owner").Dot("Store").Call(jen.Lit(0)),
@@ -290,7 +326,7 @@ func currentRow() jen.Code {
 // slotPart returns the address of a part of a row's first slot.
 func slotPart(name string) *jen.Statement { return jen.Op("&").Id("row").Dot(name).Index(jen.Lit(0)) }
 
-func twinReadLock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinReadLock(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		unordered(),
 		currentRow(),
@@ -313,7 +349,7 @@ func compareSlot(compare, join string) *jen.Statement {
 func lockAddress(w string) *jen.Statement { return jen.Uint64().Call(jen.Uintptr().Call(pointer(w))) }
 
 // twinReadUnlock stores with sequential consistency, so that its look comes after.
-func twinReadUnlock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinReadUnlock(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		unordered(),
 		currentRow(),
@@ -349,7 +385,7 @@ func unlessMine() jen.Code {
 	return jen.If(jen.Id("w").Dot("Owner").Dot("Load").Call().Op("!=").Id("currentGoid").Call()).Block(jen.Return(jen.Id("NotOwner")))
 }
 
-func twinWriteLock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinWriteLock(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(isClosed().Op("||").Op("!").Add(tryOwn())).Block(jen.Return(jen.Id("WriteRefused"))),
 		unlessZero("ReadersDue", "Readers"),
@@ -358,7 +394,7 @@ func twinWriteLock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 }
 
 // twinWriteUnlock looks for readers before and after the release.
-func twinWriteUnlock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinWriteUnlock(*spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		unlessMine(),
 		unlessZero("AdmitDue", "First"),
@@ -371,14 +407,14 @@ func twinWriteUnlock(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 // wordField returns the address of a field of the parameter w.
 func wordField(name string) *jen.Statement { return jen.Op("&").Id("w").Dot(name) }
 
-func twinLockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinLockFast(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.For().Block(
 			jen.Id("val").Op(":=").Add(atomicFunc("LoadUint32")).Call(wordField("Val")),
-			jen.If(jen.Id("val").Op("&").Parens(maskOf("locked").Op("|").Add(maskOf("pending"))).Op("!=").Lit(0)).Block(
+			jen.If(jen.Id("val").Op("&").Parens(maskOf(r, "locked").Op("|").Add(maskOf(r, "pending"))).Op("!=").Lit(0)).Block(
 				jen.Return(jen.False()),
 			),
-			jen.If(atomicFunc("CompareAndSwapUint32").Call(wordField("Val"), jen.Id("val"), jen.Id("val").Op("|").Add(constOf("locked", "Val")))).Block(
+			jen.If(atomicFunc("CompareAndSwapUint32").Call(wordField("Val"), jen.Id("val"), jen.Id("val").Op("|").Add(constOf(r, "locked", "Val")))).Block(
 				atomicFunc("StoreUintptr").Call(wordField("Owner"), jen.Id("currentG").Call()),
 				jen.Return(jen.True()),
 			),
@@ -386,13 +422,13 @@ func twinLockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {
 	}, nil
 }
 
-func twinUnlockFast(*spec.Row, *spec.Layout) ([]jen.Code, error) {
+func twinUnlockFast(r *spec.Row) ([]jen.Code, error) {
 	return []jen.Code{
 		jen.If(atomicFunc("LoadUintptr").Call(wordField("Owner")).Op("!=").Id("currentG").Call()).Block(
 			jen.Return(jen.False()),
 		),
 		atomicFunc("StoreUintptr").Call(wordField("Owner"), jen.Lit(0)),
-		atomicFunc("AndUint32").Call(wordField("Val"), jen.Op("^").Add(maskOf("locked"))),
+		atomicFunc("AndUint32").Call(wordField("Val"), jen.Op("^").Add(maskOf(r, "locked"))),
 		jen.Return(jen.True()),
 	}, nil
 }

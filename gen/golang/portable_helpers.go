@@ -1,28 +1,37 @@
 package golang
 
-import "github.com/dave/jennifer/jen"
+import (
+	"fmt"
+
+	"github.com/dave/jennifer/jen"
+)
 
 // This file emits the functions and variables that the twins share.
 
-func bitHelpers(f *jen.File) {
-	explain(f, "replaceBits sets the bits of *word that are in mask to what they are in bits, and returns the word as it was before.")
-	f.Add(function("replaceBits", "func(word *uint32, mask uint32, bits uint32) (old uint32)").Block(jen.For().Block(
-		jen.Id("old").Op("=").Add(loadWord()),
-		jen.If(swapWord("old", "bits")).Block(jen.Return(jen.Id("old"))),
+// bitHelpers emits the helpers for words of the given bits, whose names have the suffix.
+func bitHelpers(f *jen.File, bits int, suffix string) {
+	word := fmt.Sprintf("uint%d", bits)
+	replace, tryReplace := "replaceBits"+suffix, "tryReplaceBits"+suffix
+	explain(f, replace+" sets the bits of *word that are in mask to what they are in bits, and returns the word as it was before.")
+	f.Add(function(replace, "func(word *"+word+", mask "+word+", bits "+word+") (old "+word+")").Block(jen.For().Block(
+		jen.Id("old").Op("=").Add(loadWord(bits)),
+		jen.If(swapWord(bits, "old", "bits")).Block(jen.Return(jen.Id("old"))),
 	)))
-	explain(f, "tryReplaceBits sets the bits of *word that are in mask to what they are in new, if they are what they are in old, and reports whether it did. It does not fail because of the other bits.")
-	f.Add(function("tryReplaceBits", "func(word *uint32, mask uint32, old uint32, new uint32) (ok bool)").Block(jen.For().Block(
-		jen.Id("now").Op(":=").Add(loadWord()),
+	explain(f, tryReplace+" sets the bits of *word that are in mask to what they are in new, if they are what they are in old, and reports whether it did. It does not fail because of the other bits.")
+	f.Add(function(tryReplace, "func(word *"+word+", mask "+word+", old "+word+", new "+word+") (ok bool)").Block(jen.For().Block(
+		jen.Id("now").Op(":=").Add(loadWord(bits)),
 		jen.If(jen.Parens(jen.Id("now").Op("^").Id("old")).Op("&").Id("mask").Op("!=").Lit(0)).Block(jen.Return(jen.False())),
-		jen.If(swapWord("now", "new")).Block(jen.Return(jen.True())),
+		jen.If(swapWord(bits, "now", "new")).Block(jen.Return(jen.True())),
 	)))
 }
 
-func loadWord() *jen.Statement { return atomicFunc("LoadUint32").Call(jen.Id("word")) }
+func loadWord(bits int) *jen.Statement {
+	return atomicFunc(fmt.Sprintf("LoadUint%d", bits)).Call(jen.Id("word"))
+}
 
 // swapWord replaces the bits in mask of the word that was last loaded as old.
-func swapWord(old, bits string) *jen.Statement {
-	return atomicFunc("CompareAndSwapUint32").Call(jen.Id("word"), jen.Id(old),
+func swapWord(width int, old, bits string) *jen.Statement {
+	return atomicFunc(fmt.Sprintf("CompareAndSwapUint%d", width)).Call(jen.Id("word"), jen.Id(old),
 		jen.Id(old).Op("&^").Id("mask").Op("|").Id(bits).Op("&").Id("mask"))
 }
 

@@ -28,8 +28,14 @@ func (c *Config) raceOn() *jen.File {
 	explain(f, "raceAcquireWord orders what follows it after every release of the 32 bits or more at p, also by sync/atomic. An atomic access tells the detector of its release only after it has stored its value. An atomic load waits for that, and RaceAcquire does not.")
 	f.Func().Id("raceAcquireWord").Params(unsafePointer("p")).Block(
 		atomicFunc("LoadUint32").Call(jen.Parens(jen.Op("*").Uint32()).Call(jen.Id("p"))))
+	explain(f, "raceAcquireWide does the same for each half of the 64 bits at p: a field or a narrower access may have released either.")
+	f.Func().Id("raceAcquireWide").Params(unsafePointer("p")).Block(
+		jen.Id("raceAcquireWord").Call(jen.Id("p")), jen.Id("raceAcquireWord").Call(upperHalf()))
 	explain(f, "raceReleaseMerge adds what came before it to the releases of the word around p. It replaces none of them, because the release of one field must not lose what another field's published.")
 	f.Func().Id("raceReleaseMerge").Params(unsafePointer("p")).Block(detector("RaceReleaseMerge", raceWord()))
+	explain(f, "raceReleaseMergeWide does the same for each half of the 64 bits at p.")
+	f.Func().Id("raceReleaseMergeWide").Params(unsafePointer("p")).Block(
+		jen.Id("raceReleaseMerge").Call(jen.Id("p")), jen.Id("raceReleaseMerge").Call(upperHalf()))
 	explain(f, "raceOwns reports whether owner is the current goroutine.")
 	f.Func().Id("raceOwns").Params(jen.Id("owner").Op("*").Uintptr()).Bool().Block(
 		jen.Return(atomicFunc("LoadUintptr").Call(jen.Id("owner")).Op("==").Id("currentG").Call()))
@@ -43,7 +49,7 @@ func (c *Config) raceOn() *jen.File {
 		currentRow(),
 		jen.Return(compareSlot("==", "&&")),
 	)
-	explain(f, "raceWord returns the address by which the detector knows all fields of a lock word. What is not narrower than 32 bits, such as the owner of an Owned, has its own: the one by which the detector knows it when sync/atomic accesses it.")
+	explain(f, "raceWord returns the address by which the detector knows all that is in the same 32 bits. It is the one by which it knows them when sync/atomic accesses them. An object of 64 bits is known by the addresses of both halves, so that accesses of any widths to the same bits have an address in common.")
 	f.Func().Id("raceWord").Params(unsafePointer("p")).Qual("unsafe", "Pointer").Block(jen.Return(
 		jen.Qual("unsafe", "Pointer").Call(jen.Uintptr().Call(jen.Id("p")).Op("&^").Lit(3))))
 	explain(f, "raceDisable begins synchronization that orders nothing for the caller.")
@@ -59,13 +65,25 @@ func (c *Config) raceOff() *jen.File {
 	f.Const().Id("raceEnabled").Op("=").False()
 	f.Line()
 	f.Func().Id("raceAcquire").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Line()
 	f.Func().Id("raceAcquireWord").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Line()
+	f.Func().Id("raceAcquireWide").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Line()
 	f.Func().Id("raceReleaseMerge").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Line()
+	f.Func().Id("raceReleaseMergeWide").Params(jen.Qual("unsafe", "Pointer")).Block()
+	f.Line()
 	f.Func().Id("raceOwns").Params(jen.Op("*").Uintptr()).Bool().Block(jen.Return(jen.False()))
+	f.Line()
 	f.Func().Id("raceOwnsID").Params(jen.Op("*").Qual("sync/atomic", "Uint64")).Bool().Block(jen.Return(jen.False()))
+	f.Line()
 	f.Func().Id("raceReads").Params(jen.Op("*").Id("RWOwned"), jen.Op("*").Id("ReaderTable")).Bool().Block(jen.Return(jen.False()))
+	f.Line()
 	f.Func().Id("raceDisable").Params().Block()
+	f.Line()
 	f.Func().Id("raceEnable").Params().Block()
+	f.Line()
 	return f
 }
 
@@ -80,5 +98,8 @@ func unsafePointer(name string) *jen.Statement { return jen.Id(name).Qual("unsaf
 func detector(name string, args ...jen.Code) *jen.Statement {
 	return jen.Qual("runtime", name).Call(args...)
 }
+
+// upperHalf is the second 32 bits of what is at p.
+func upperHalf() *jen.Statement { return jen.Qual("unsafe", "Add").Call(jen.Id("p"), jen.Lit(4)) }
 
 func raceWord() *jen.Statement { return jen.Id("raceWord").Call(jen.Id("p")) }

@@ -2,7 +2,6 @@ package golang
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"go/format"
 	"io/fs"
@@ -14,15 +13,26 @@ import (
 	"github.com/rqlock/rqlock/templates"
 )
 
-// fixedTestFiles emits the test files in which only the package's name changes.
+// fixed lists the templates of test files in which only the package's name changes.
+var fixed = []string{"bodies", "claim", "differ", "edges", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"}
+
+// fixedFiles returns the names of their files.
+func fixedFiles() (names []string) {
+	for _, name := range fixed {
+		names = append(names, "z"+name+"_test.go")
+	}
+	return names
+}
+
+// fixedTestFiles emits them.
 func fixedTestFiles(c *Config) (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, name := range []string{"bodies", "claim", "differ", "edges", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"} {
-		src, err := c.fill(name+"_test.go.tmpl", "")
+	for i, name := range fixedFiles() {
+		src, err := c.fill(fixed[i]+"_test.go.tmpl", "")
 		if err != nil {
 			return nil, err
 		}
-		files["z"+name+"_test.go"] = src
+		files[name] = src
 	}
 	return files, nil
 }
@@ -36,10 +46,10 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 		if len(a.Variants) < 2 {
 			continue
 		}
-		src, err := c.fill("variant_"+a.Name+"_test.go.tmpl", asmConstraint)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("architecture %s has variants %q and no template that tests them all: %w", a.Name, a.Variants, err)
+		if a.BodiesTest == "" {
+			return nil, fmt.Errorf("architecture %s has variants %q and no template that tests them all", a.Name, a.Variants)
 		}
+		src, err := c.expand(a.Name+"'s bodies", a.BodiesTest, asmConstraint)
 		if err != nil {
 			return nil, err
 		}
@@ -58,12 +68,18 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 // inlineTestFile emits the test of what the compiler inlines. It is for builds in
 // which the public functions do nothing but call.
 func inlineTestFile(c *Config) (map[string][]byte, error) {
+	if len(c.Archs) == 0 {
+		return nil, nil
+	}
 	src, err := c.fill("inline_test.go.tmpl", asmConstraint+" && !race && ("+c.archTerms()+")")
 	return map[string][]byte{"zinline_test.go": src}, err
 }
 
 // goidTestFile emits the test of the check at the start of a program.
 func goidTestFile(c *Config) (map[string][]byte, error) {
+	if len(c.Rows) > 0 && !c.has(spec.IdentityNames[spec.CurrentG]) {
+		return nil, nil // the test reads the g by itself
+	}
 	src, err := c.fill("goid_test.go.tmpl", asmConstraint)
 	return map[string][]byte{"zgoid_test.go": src}, err
 }
@@ -72,20 +88,26 @@ func goidTestFile(c *Config) (map[string][]byte, error) {
 func (c *Config) inlining() (inlined, outlined []string) {
 	for _, r := range c.Rows {
 		inlined = append(inlined, r.Name)
-		if r.Op == spec.CondLoad {
+		if r.Waits() {
 			outlined = append(outlined, r.Impl()+"Wait", r.Impl()+"Chunk")
 		}
 	}
 	return inlined, outlined
 }
 
-// fill renders the template of a Go file.
+// fill renders a template that is a Go file.
 func (c *Config) fill(name, constraint string) ([]byte, error) {
-	t, err := template.ParseFS(templates.FS, name)
+	text, err := fs.ReadFile(templates.FS, name)
 	if err != nil {
-		if _, missing := fs.Stat(templates.FS, name); missing != nil {
-			err = missing
-		}
+		return nil, err
+	}
+	return c.expand(name, string(text), constraint)
+}
+
+// expand renders the text of a template that is a Go file.
+func (c *Config) expand(name, text, constraint string) ([]byte, error) {
+	t, err := template.New(name).Parse(text)
+	if err != nil {
 		return nil, err
 	}
 	var b bytes.Buffer
@@ -93,7 +115,8 @@ func (c *Config) fill(name, constraint string) ([]byte, error) {
 		Header, Constraint, Pkg string
 		Offset, Misplaced       string
 		Inlined, Outlined       []string
-	}{Header: emit.Header, Constraint: constraint, Pkg: c.Pkg, Offset: goidOffset, Misplaced: c.misplaced()}
+		API, Flag               string
+	}{API: c.FileName("zprims.go"), Flag: c.flag(), Header: emit.Header(c.Source), Constraint: constraint, Pkg: c.Pkg, Offset: goidOffset, Misplaced: c.misplaced()}
 	data.Inlined, data.Outlined = c.inlining()
 	if err := t.Execute(&b, data); err != nil {
 		return nil, err
@@ -103,4 +126,12 @@ func (c *Config) fill(name, constraint string) ([]byte, error) {
 		return nil, fmt.Errorf("template %s: %w", name, err)
 	}
 	return src, nil
+}
+
+// flag is what the tests' flags begin with. Those of two tables must differ.
+func (c *Config) flag() string {
+	if c.Prefix == "" {
+		return ""
+	}
+	return c.Prefix + "."
 }

@@ -23,12 +23,19 @@ var tests = []emitter{
 // tested alike.
 type perRow func(c *Config, f *jen.File, r *spec.Row) error
 
-// eachRow calls the emitter of each row's operation. Errors say what kind of test
-// it was to emit.
-func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow) error {
+// eachRow calls the emitter of each row's operation, which is one for all
+// read-modify-writes, and one for all waits that have none of their own. Errors say what
+// kind of test it was to emit.
+func (c *Config) eachRow(f *jen.File, kind string, emitters map[spec.Op]perRow, updates, awaits perRow) error {
 	for _, r := range c.Rows {
-		emit, ok := emitters[r.Op]
-		if !ok {
+		emit := emitters[r.Op]
+		if _, ok := spec.Updates[r.Op]; ok {
+			emit = updates
+		}
+		if emit == nil && r.Waits() {
+			emit = awaits
+		}
+		if emit == nil {
 			return fmt.Errorf("row %s: no %s for operation %s", r.Name, kind, r.Op)
 		}
 		if err := emit(c, f, r); err != nil {
@@ -54,11 +61,11 @@ func object(r *spec.Row) *jen.Statement { return jen.Id(r.Params()[0].Type[len("
 func address(name string) *jen.Statement { return jen.Op("&").Id(name) }
 
 // bitsOf returns the bits of the word that have these values.
-func bitsOf(set []spec.FieldValue) *jen.Statement {
+func bitsOf(r *spec.Row, set []spec.Value) *jen.Statement {
 	var values []jen.Code
 	for _, v := range set {
 		if v.Value != 0 {
-			values = append(values, fieldValue(v))
+			values = append(values, fieldValue(r, v))
 		}
 	}
 	if len(values) == 0 {
@@ -68,10 +75,10 @@ func bitsOf(set []spec.FieldValue) *jen.Statement {
 }
 
 // masksOf returns all bits of the fields in set.
-func masksOf(set []spec.FieldValue) *jen.Statement {
+func masksOf(r *spec.Row, set []spec.Value) *jen.Statement {
 	var masks []jen.Code
 	for _, v := range set {
-		masks = append(masks, maskOf(v.Field))
+		masks = append(masks, maskOf(r, v.Field))
 	}
 	return join(masks, "|")
 }

@@ -17,50 +17,66 @@ import (
 
 // testRows has a row for each operation, and the peers that torture tests need.
 func testRows() []*spec.Row {
-	locked := func(v uint32) []spec.FieldValue { return []spec.FieldValue{{Field: "locked", Value: v}} }
-	claim := []spec.FieldValue{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}}
-	waits := []spec.FieldValue{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}}
-	return []*spec.Row{
-		{Name: "LoadAcquire16", Op: spec.Load, Width: 16, Order: spec.Acquire, Sig: "func(p *uint16) (v uint16)"},
-		{Name: "LoadRelaxed64", Op: spec.Load, Width: 64, Order: spec.Relaxed, Sig: "func(p *uint64) (v uint64)"},
-		{Name: "StoreRelease16", Op: spec.Store, Width: 16, Order: spec.Release, Sig: "func(p *uint16, v uint16)"},
-		{Name: "StoreRelaxed64", Op: spec.Store, Width: 64, Order: spec.Relaxed, Sig: "func(p *uint64, v uint64)"},
-		{Name: "Xchg16AcqRel", Op: spec.Xchg, Width: 16, Order: spec.AcqRel, Sig: "func(p *uint16, new uint16) (old uint16)"},
-		{Name: "CmpxchgRelease64", Op: spec.Cmpxchg, Width: 64, Order: spec.Release, Sig: "func(p *uint64, old uint64, new uint64) (ok bool)", Atomic: "CompareAndSwapUint64"},
-		{Name: "TryCmpxchgAcquire64", Op: spec.Cmpxchg, Width: 64, Order: spec.Acquire, Sig: "func(p *uint64, old uint64, new uint64) (ok bool)", Atomic: "CompareAndSwapUint64"},
-		{Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel, Sig: "func(val *uint32, new uint32) (old uint32)"},
-		{Name: "CmpxchgTailRelaxed", Op: spec.CmpxchgField, Field: "tail", Order: spec.Relaxed, Sig: "func(val *uint32, old uint32, new uint32) (ok bool)"},
-		{Name: "FetchSetPendingAcquire", Op: spec.FetchSetBit, Field: "pending", Order: spec.Acquire, Sig: "func(val *uint32) (old uint32)"},
-		{Name: "ClaimRelaxed", Op: spec.StoreFields, Set: claim, From: waits, Order: spec.Relaxed, Sig: "func(val *uint32)", Atomic: "AddUint32"},
-		{Name: "UnlockRelease", Op: spec.StoreFields, Set: locked(0), Order: spec.Release, Sig: "func(val *uint32)"},
-		{Name: "CondLoadAcquire32", Op: spec.CondLoad, Width: 32, Order: spec.Acquire, Sig: "func(p *uint32, mask uint32, want uint32, spins uint32) (v uint32)"},
-		{Name: "LockFast", Op: spec.LockFast, Order: spec.Acquire, Sig: "func(w *Word) (ok bool)"},
-		{Name: "UnlockFast", Op: spec.UnlockFast, Order: spec.Release, Sig: "func(w *Word) (ok bool)"},
-		{Name: "CPURelax", Op: spec.Relax, Order: spec.NoAccess, Sig: "func()"},
-		{Name: "CycleCount", Op: spec.CycleCount, Order: spec.NoAccess, Sig: "func() (ticks uint64)"},
-		{Name: "CurrentG", Op: spec.CurrentG, Order: spec.NoAccess, Sig: "func() (gp uintptr)"},
-		{Name: "CurrentGoid", Op: spec.CurrentGoid, Order: spec.NoAccess, Sig: "func() (id uint64)"},
-		{Name: "LockOwned", Op: spec.LockOwned, Order: spec.Acquire, Sig: "func(w *Owned) (ok bool)", Atomic: "CompareAndSwapUint64"},
-		{Name: "UnlockOwned", Op: spec.UnlockOwned, Order: spec.Release, Sig: "func(w *Owned) (rest uint32)", Atomic: "StoreUint64"},
-		{Name: "ReadLock", Op: spec.ReadLock, Order: spec.AcqRel, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)", Atomic: "CompareAndSwapUint64"},
-		{Name: "ReadUnlock", Op: spec.ReadUnlock, Order: spec.Release, Sig: "func(w *RWOwned, t *ReaderTable) (rest uint32)", Atomic: "StoreUint64"},
-		{Name: "WriteLock", Op: spec.WriteLock, Order: spec.AcqRel, Sig: "func(w *RWOwned) (rest uint32)", Atomic: "CompareAndSwapUint64"},
-		{Name: "WriteUnlock", Op: spec.WriteUnlock, Order: spec.Release, Sig: "func(w *RWOwned) (rest uint32)", Atomic: "StoreUint64"},
+	locked := func(v uint64) []spec.Value { return []spec.Value{{Field: "locked", Value: v}} }
+	claim := []spec.Value{{Field: "locked", Value: 1}, {Field: "pending", Value: 0}}
+	waits := []spec.Value{{Field: "locked", Value: 0}, {Field: "pending", Value: 1}}
+	rows := []*spec.Row{
+		{Name: "LoadAcquire16", Op: spec.Load, Width: 16, Order: spec.Acquire},
+		{Name: "LoadRelaxed64", Op: spec.Load, Width: 64, Order: spec.Relaxed},
+		{Name: "StoreRelease16", Op: spec.Store, Width: 16, Order: spec.Release},
+		{Name: "StoreRelaxed64", Op: spec.Store, Width: 64, Order: spec.Relaxed},
+		{Name: "Xchg16AcqRel", Op: spec.Xchg, Width: 16, Order: spec.AcqRel},
+		{Name: "CmpxchgRelease64", Op: spec.Cmpxchg, Width: 64, Order: spec.Release},
+		{Name: "TryCmpxchgAcquire64", Op: spec.Cmpxchg, Width: 64, Order: spec.Acquire},
+		{Name: "CmpxchgOld8", Op: spec.CmpxchgOld, Width: 8, Order: spec.SeqCst},
+		{Name: "XchgTailAcqRel", Op: spec.XchgField, Field: "tail", Order: spec.AcqRel},
+		{Name: "CmpxchgTailRelaxed", Op: spec.CmpxchgField, Field: "tail", Order: spec.Relaxed},
+		{Name: "CmpxchgTailOld", Op: spec.CmpxchgFieldOld, Field: "tail", Order: spec.Acquire},
+		{Name: "FetchSetPendingAcquire", Op: spec.FetchSetBit, Field: "pending", Order: spec.Acquire},
+		{Name: "ClaimRelaxed", Op: spec.StoreFields, Set: claim, From: waits, Order: spec.Relaxed},
+		{Name: "UnlockRelease", Op: spec.StoreFields, Set: locked(0), Order: spec.Release},
+		{Name: "CondLoadAcquire32", Op: spec.CondLoad, Width: 32, Order: spec.Acquire},
+		{Name: "LockFast", Op: spec.LockFast, Order: spec.Acquire},
+		{Name: "UnlockFast", Op: spec.UnlockFast, Order: spec.Release},
+		{Name: "CPURelax", Op: spec.Relax},
+		{Name: "CycleCount", Op: spec.CycleCount},
+		{Name: "CurrentG", Op: spec.CurrentG},
+		{Name: "CurrentGoid", Op: spec.CurrentGoid},
+		{Name: "LockOwned", Op: spec.LockOwned, Order: spec.Acquire},
+		{Name: "UnlockOwned", Op: spec.UnlockOwned, Order: spec.Release},
+		{Name: "ReadLock", Op: spec.ReadLock, Order: spec.AcqRel},
+		{Name: "ReadUnlock", Op: spec.ReadUnlock, Order: spec.Release},
+		{Name: "WriteLock", Op: spec.WriteLock, Order: spec.AcqRel},
+		{Name: "WriteUnlock", Op: spec.WriteUnlock, Order: spec.Release},
 	}
+	for i, op := range slices.Sorted(maps.Keys(spec.Updates)) {
+		r := &spec.Row{Name: fmt.Sprint("Update", i), Op: op, Order: spec.AcqRel}
+		if op.OnField() {
+			r.Field = "tail"
+		} else {
+			r.Width = 8 << (i % 4)
+		}
+		rows = append(rows, r)
+	}
+	return rows
 }
 
 func testConfig() *Config {
-	return &Config{
+	c := &Config{
 		Pkg: "mylock",
-		Layout: &spec.Layout{
-			Name:    "wide",
-			Locked:  spec.Field{Name: "locked", Shift: 0, Bits: 8},
-			Pending: spec.Field{Name: "pending", Shift: 8, Bits: 1},
-			Tail:    spec.Field{Name: "tail", Shift: 9, Bits: 23},
-		},
-		Rows:  testRows(),
-		Archs: []Arch{{Name: "amd64", Variants: []string{"amd64"}}, {Name: "arm64", Variants: []string{"arm64+lse", "arm64+llsc"}}},
+		Words: []*spec.Word{{
+			Name: "Word", Layout: "wide", Bits: 32, Owner: true,
+			Fields: []spec.Field{{Name: "locked", Shift: 0, Bits: 8}, {Name: "pending", Shift: 8, Bits: 1}, {Name: "tail", Shift: 9, Bits: 23}},
+		}},
+		Archs: []*emit.Arch{{Name: "amd64", Variants: []string{"amd64"}}, {
+			Name: "arm64", Variants: []string{"arm64+lse", "arm64+llsc"}, BodiesTest: "// {{.Header}}\n\npackage {{.Pkg}}\n",
+		}},
 	}
+	var err error
+	if c.Rows, err = spec.Derive(testRows(), c.Words...); err != nil {
+		panic(err)
+	}
+	return c
 }
 
 // testFiles renders the tests alone.
@@ -120,7 +136,7 @@ func TestEveryRowIsTested(t *testing.T) {
 	torture := calls(t, files["ztorture_test.go"], "TestTorture")
 	bench := calls(t, files["zbench_test.go"], "Benchmark")
 	for _, r := range c.Rows {
-		shares := r.Order != spec.NoAccess
+		shares := r.Shares()
 		test := "Test" + r.Name
 		if shares {
 			test = "Fuzz" + r.Name
@@ -141,7 +157,7 @@ func TestEveryRowIsTested(t *testing.T) {
 // TestHeaders checks that every test file names its generator and the right package.
 func TestHeaders(t *testing.T) {
 	for name, src := range mustRender(t, testConfig()) {
-		if !bytes.HasPrefix(src, []byte("// "+emit.Header+"\n\n")) {
+		if !bytes.HasPrefix(src, []byte("// "+emit.Header("")+"\n\n")) {
 			t.Errorf("%s: does not start with the header", name)
 		}
 		if !bytes.Contains(src, []byte("\npackage mylock\n")) {
@@ -184,23 +200,8 @@ func TestErrors(t *testing.T) {
 		{"unknown operation", `row New: no fuzz test for operation swap-halves`, func(c *Config) {
 			c.Rows = append(c.Rows, &spec.Row{Name: "New", Op: "swap-halves"})
 		}},
-		{"load without store", `row LoadAcquire16: its torture test needs a row for operation store of 16 bits with a matching ordering`, func(c *Config) {
-			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "StoreRelease16" })
-		}},
-		{"store without load", `row StoreRelease16: its torture test needs a row for operation load of 16 bits with a matching ordering`, func(c *Config) {
-			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "LoadAcquire16" })
-		}},
 		{"variants without template", `architecture riscv64 has variants ["a" "b"] and no template that tests them all`, func(c *Config) {
-			c.Archs = append(c.Archs, Arch{Name: "riscv64", Variants: []string{"a", "b"}})
-		}},
-		{"readers without writers", `row ReadLock: its torture test needs a row for operation write-unlock`, func(c *Config) {
-			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "WriteUnlock" })
-		}},
-		{"writers without readers", `row WriteLock: its torture test needs a row for operation read-lock`, func(c *Config) {
-			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Op == spec.ReadLock || r.Op == spec.ReadUnlock })
-		}},
-		{"owner without compare-and-exchange", `row UnlockOwned: its torture test needs a row for operation cmpxchg of 64 bits with a matching ordering`, func(c *Config) {
-			c.Rows = slices.DeleteFunc(c.Rows, func(r *spec.Row) bool { return r.Name == "TryCmpxchgAcquire64" })
+			c.Archs = append(c.Archs, &emit.Arch{Name: "riscv64", Variants: []string{"a", "b"}})
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,8 +1,6 @@
 package golang
 
 import (
-	"fmt"
-
 	"github.com/dave/jennifer/jen"
 
 	"github.com/rqlock/rqlock/gen/spec"
@@ -12,7 +10,7 @@ import (
 // its rows must keep under any interleaving.
 func tortureTestFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
-	if err := c.eachRow(f, "torture test", torturers); err != nil {
+	if err := c.eachRow(f, "torture test", torturers, tortureUpdate, tortureAwait); err != nil {
 		return nil, err
 	}
 	return file("ztorture_test.go", f)
@@ -31,6 +29,7 @@ var torturers = map[spec.Op]perRow{
 	spec.LockFast:     tortureLockFast,
 	spec.UnlockFast:   tortureUnlockFast,
 	spec.Relax:        aloneOnly,
+	spec.Fence:        aloneOnly,
 	spec.CycleCount:   aloneOnly,
 	spec.CurrentG:     aloneOnly,
 	spec.CurrentGoid:  aloneOnly,
@@ -40,6 +39,9 @@ var torturers = map[spec.Op]perRow{
 	spec.ReadUnlock:   besideReadLock,
 	spec.WriteLock:    besideReadLock,
 	spec.WriteUnlock:  besideReadLock,
+
+	spec.CmpxchgOld:      tortureCmpxchg,
+	spec.CmpxchgFieldOld: tortureCmpxchgField,
 }
 
 // aloneOnly emits nothing, for operations that share no memory: their tests are in
@@ -67,17 +69,23 @@ func returning(result, expr jen.Code, params ...jen.Code) *jen.Statement {
 // doing is a function literal without result.
 func doing(body ...jen.Code) *jen.Statement { return jen.Func().Params().Block(body...) }
 
-// peer finds the row that the test of another row needs beside it.
-func (c *Config) peer(op spec.Op, width int, fits func(spec.Order) bool) (*spec.Row, error) {
+// peer finds the row that the test of another row needs beside it, or nil.
+func (c *Config) peer(op spec.Op, width int, fits func(spec.Order) bool) *spec.Row {
 	for _, r := range c.Rows {
 		if r.Op == op && r.Width == width && fits(r.Order) {
-			return r, nil
+			return r
 		}
 	}
-	if width == 0 {
-		return nil, fmt.Errorf("its torture test needs a row for operation %s", op)
+	return nil
+}
+
+// loadPeer returns the load beside which a row is tested, and its name: a row's, or if
+// there is none that of the test harness.
+func (c *Config) loadPeer(r *spec.Row, fits func(spec.Order) bool) (*jen.Statement, string) {
+	if row := c.peer(spec.Load, r.Width, fits); row != nil {
+		return jen.Id(row.Name), row.Name
 	}
-	return nil, fmt.Errorf("its torture test needs a row for operation %s of %d bits with a matching ordering", op, width)
+	return jen.Id("peek").Types(object(r)), ""
 }
 
 func anyOrder(spec.Order) bool   { return true }
@@ -85,14 +93,16 @@ func relaxed(o spec.Order) bool  { return !o.Acquires() && !o.Releases() }
 func acquires(o spec.Order) bool { return o.Acquires() }
 func releases(o spec.Order) bool { return o.Releases() }
 
-// tortureLoad emits nothing, because the store that matches the load has the test.
-func tortureLoad(c *Config, _ *jen.File, r *spec.Row) error {
+// tortureLoad tests a load with a store of the harness, unless a row's store has the test.
+func tortureLoad(c *Config, f *jen.File, r *spec.Row) error {
 	fits := relaxed
 	if r.Order.Acquires() {
 		fits = releases
 	}
-	_, err := c.peer(spec.Store, r.Width, fits)
-	return err
+	if c.peer(spec.Store, r.Width, fits) == nil {
+		c.storesAndLoads(f, r, jen.Id("poke").Types(object(r)), jen.Id(r.Name), r.Name, r.Order.Acquires())
+	}
+	return nil
 }
 
 // tortureStore tests a store with the load that matches it. An ordered pair also
@@ -102,27 +112,28 @@ func tortureStore(c *Config, f *jen.File, r *spec.Row) error {
 	if r.Order.Releases() {
 		fits = acquires
 	}
-	load, err := c.peer(spec.Load, r.Width, fits)
-	if err != nil {
-		return err
-	}
+	load, name := c.loadPeer(r, fits)
+	c.storesAndLoads(f, r, jen.Id(r.Name), load, r.Name+name, r.Order.Releases())
+	return nil
+}
+
+func (c *Config) storesAndLoads(f *jen.File, r *spec.Row, store, load *jen.Statement, name string, ordered bool) {
 	that := "adjacent cells keep what is stored in them, and nobody reads a part of a store."
-	body := []jen.Code{invariant("whole", jen.Id(r.Name), jen.Id(load.Name))}
-	if r.Order.Releases() {
+	body := []jen.Code{invariant("whole", store, load)}
+	if ordered {
 		that += " A turn that it hands on brings along what was written before."
 		turn := func() *jen.Statement { return address("turn").Index(jen.Lit(1)) }
 		body = append(body,
 			jen.Id("turn").Op(":=").Id("newCells").Types(object(r)).Call(jen.Lit(2)),
 			invariant("ring",
-				returning(jen.Bool(), jen.Id(load.Name).Call(turn()).Op("==").Add(object(r)).Call(jen.Id("me")), jen.Id("me").Int()),
-				jen.Func().Params(jen.Id("next").Int()).Block(jen.Id(r.Name).Call(turn(), object(r).Call(jen.Id("next")))),
+				returning(jen.Bool(), jen.Add(load).Call(turn()).Op("==").Add(object(r)).Call(jen.Id("me")), jen.Id("me").Int()),
+				jen.Func().Params(jen.Id("next").Int()).Block(jen.Add(store).Call(turn(), object(r).Call(jen.Id("next")))),
 			))
 	}
-	torture(f, r.Name+load.Name, that, body...)
-	return nil
+	torture(f, name, that, body...)
 }
 
-func ordered(r *spec.Row) jen.Code { return jen.Lit(r.Order == spec.AcqRel) }
+func ordered(r *spec.Row) jen.Code { return jen.Lit(r.Order.Acquires() && r.Order.Releases()) }
 
 func tortureXchg(_ *Config, f *jen.File, r *spec.Row) error {
 	torture(f, r.Name, "the tokens that workers exchange through adjacent cells are conserved.",
@@ -132,7 +143,7 @@ func tortureXchg(_ *Config, f *jen.File, r *spec.Row) error {
 
 func tortureXchgField(_ *Config, f *jen.File, r *spec.Row) error {
 	torture(f, r.Name, "the tokens that workers exchange through the "+r.Field+" are conserved while the other fields change.",
-		invariant("conserveField", constOf(r.Field, "Mask"), ordered(r), jen.Id(r.Name)))
+		invariant("conserveField", constOf(r, r.Field, "Mask"), ordered(r), jen.Id(r.Name)))
 	return nil
 }
 
@@ -141,15 +152,14 @@ func tortureCmpxchg(c *Config, f *jen.File, r *spec.Row) error {
 	locks := map[string]string{"uint32": "Uint32", "uint64": "Uint64"}[typ]
 	load := atomicFunc("Load" + locks)
 	if locks == "" { // sync/atomic has none of this size
-		row, err := c.peer(spec.Load, r.Width, anyOrder)
-		if err != nil {
-			return err
-		}
-		load = jen.Id(row.Name)
+		load, _ = c.loadPeer(r, anyOrder)
 	}
 	that := "each success counts once."
-	body := []jen.Code{invariant("count", load, jen.Id(r.Name))}
+	body := []jen.Code{invariant("count", load, casOf(r))}
 	cas := jen.Id(r.Name).Call
+	if r.Op == spec.CmpxchgOld {
+		cas = func(args ...jen.Code) *jen.Statement { return jen.Id(r.Name).Call(args...).Op("==").Add(args[1]) }
+	}
 	switch {
 	case relaxed(r.Order) || locks == "":
 	case r.Order.Acquires():
@@ -162,7 +172,7 @@ func tortureCmpxchg(c *Config, f *jen.File, r *spec.Row) error {
 		that += " A lock that is released by it excludes."
 		body = append(body, jen.Var().Id("lock").Id(typ), invariant("exclusive",
 			returning(jen.Bool(), atomicFunc("CompareAndSwap"+locks).Call(address("lock"), jen.Lit(0), jen.Lit(1))),
-			doing(cas(address("lock"), jen.Lit(1), jen.Lit(0))),
+			doing(jen.Id(r.Name).Call(address("lock"), jen.Lit(1), jen.Lit(0))),
 		))
 	}
 	torture(f, r.Name, that, body...)
@@ -171,37 +181,37 @@ func tortureCmpxchg(c *Config, f *jen.File, r *spec.Row) error {
 
 func tortureCmpxchgField(_ *Config, f *jen.File, r *spec.Row) error {
 	torture(f, r.Name, "each success counts once, and none fails because of the other fields.",
-		invariant("countField", constOf(r.Field, "Mask"), jen.Id(r.Name)))
+		invariant("countField", constOf(r, r.Field, "Mask"), casOf(r)))
 	return nil
 }
 
 func tortureFetchSetBit(_ *Config, f *jen.File, r *spec.Row) error {
-	bit := func() *jen.Statement { return constOf(r.Field, "Val") }
-	set := jen.Func().Params(jen.Id("val").Op("*").Uint32()).Block(jen.Id(r.Name).Call(jen.Id("val")))
+	bit := func() *jen.Statement { return constOf(r, r.Field, "Val") }
+	set := jen.Func().Params(jen.Id("val").Op("*").Id(r.On.Type())).Block(jen.Id(r.Name).Call(jen.Id("val")))
 	body := []jen.Code{invariant("overwrite", bit(), jen.Lit(0), bit(), set)}
 	that := "it changes nothing but the bit."
 	if r.Order.Acquires() {
 		that += " Only one worker finds the bit clear, and what was written before it was cleared."
-		body = append(body, jen.Var().Id("val").Uint32(), invariant("exclusive",
+		body = append(body, jen.Var().Id("val").Id(r.On.Type()), invariant("exclusive",
 			returning(jen.Bool(), jen.Id(r.Name).Call(address("val")).Op("&").Add(bit()).Op("==").Lit(0)),
-			doing(atomicFunc("AndUint32").Call(address("val"), jen.Op("^").Add(bit()))),
+			doing(onWord(r, "And").Call(address("val"), jen.Op("^").Add(bit()))),
 		))
 	}
 	torture(f, r.Name, that, body...)
 	return nil
 }
 
-func tortureStoreFields(c *Config, f *jen.File, r *spec.Row) error {
-	from := masksOf(r.Set)
+func tortureStoreFields(_ *Config, f *jen.File, r *spec.Row) error {
+	from := masksOf(r, r.Set)
 	if len(r.From) > 0 {
-		from = bitsOf(r.From)
+		from = bitsOf(r, r.From)
 	}
 	that := "it loses no change of the other fields."
-	body := []jen.Code{invariant("overwrite", masksOf(r.Set), from, bitsOf(r.Set), jen.Id(r.Name))}
-	if to, err := c.Layout.Stored(r.Set); err == nil && to.Value == 0 && r.Order.Releases() {
+	body := []jen.Code{invariant("overwrite", masksOf(r, r.Set), from, bitsOf(r, r.Set), jen.Id(r.Name))}
+	if to, err := r.On.Stored(r.Set); err == nil && to.Value == 0 && r.Order.Releases() {
 		that += " A lock that is released by it excludes."
-		body = append(body, jen.Var().Id("val").Uint32(), invariant("exclusive",
-			returning(jen.Bool(), atomicFunc("CompareAndSwapUint32").Call(address("val"), jen.Lit(0), masksOf(r.Set))),
+		body = append(body, jen.Var().Id("val").Id(r.On.Type()), invariant("exclusive",
+			returning(jen.Bool(), onWord(r, "CompareAndSwap").Call(address("val"), jen.Lit(0), masksOf(r, r.Set))),
 			doing(jen.Id(r.Name).Call(address("val"))),
 		))
 	}
@@ -242,7 +252,7 @@ func tortureLockFast(_ *Config, f *jen.File, r *spec.Row) error {
 				jen.If(jen.Id("w").Dot("Owner").Op("!=").Id("CurrentG").Call()).Block(
 					jen.Id("t").Dot("Errorf").Call(jen.Lit("the owner is %#x, want %#x"), jen.Id("w").Dot("Owner"), jen.Id("CurrentG").Call()),
 				),
-				atomicFunc("AndUint32").Call(wordField("Val"), jen.Op("^").Add(maskOf("locked"))),
+				atomicFunc("AndUint32").Call(wordField("Val"), jen.Op("^").Add(maskOf(r, "locked"))),
 			)))...)
 	return nil
 }
@@ -251,7 +261,7 @@ func tortureUnlockFast(_ *Config, f *jen.File, r *spec.Row) error {
 	torture(f, r.Name, "a lock that is released by it excludes, and that only the owner can release it.",
 		append(lockAndOwner(), invariant("exclusive",
 			jen.Func().Params().Bool().Block(
-				jen.If(jen.Op("!").Add(atomicFunc("CompareAndSwapUint32")).Call(wordField("Val"), jen.Lit(0), constOf("locked", "Val"))).Block(
+				jen.If(jen.Op("!").Add(atomicFunc("CompareAndSwapUint32")).Call(wordField("Val"), jen.Lit(0), constOf(r, "locked", "Val"))).Block(
 					jen.Return(jen.False()),
 				),
 				jen.If(jen.Id(r.Name).Call(address("w"))).Block(
@@ -283,9 +293,9 @@ func tortureLockOwned(_ *Config, f *jen.File, r *spec.Row) error {
 // tortureUnlockOwned acquires by a compare-and-exchange, as a waiter does that is at the
 // head of its queue.
 func tortureUnlockOwned(c *Config, f *jen.File, r *spec.Row) error {
-	cas, err := c.peer(spec.Cmpxchg, 64, acquires)
-	if err != nil {
-		return err
+	cas := atomicFunc("CompareAndSwapUint64")
+	if row := c.peer(spec.Cmpxchg, 64, acquires); row != nil {
+		cas = jen.Id(row.Name)
 	}
 	complain := func(what string) jen.Code { return jen.Id("t").Dot("Errorf").Call(jen.Lit(what)) }
 	torture(f, r.Name, "a lock that is released by it excludes, and that only the owner can release it.",
@@ -293,7 +303,7 @@ func tortureUnlockOwned(c *Config, f *jen.File, r *spec.Row) error {
 		invariant("exclusive",
 			jen.Func().Params().Bool().Block(
 				jen.If(jen.Id(r.Name).Call(address("w")).Op("!=").Id("NotOwner")).Block(complain("released by one who is not the owner")),
-				jen.Return(jen.Id(cas.Name).Call(jen.Id("ownerOf").Call(address("w")), jen.Lit(0), jen.Id("CurrentGoid").Call())),
+				jen.Return(cas.Call(jen.Id("ownerOf").Call(address("w")), jen.Lit(0), jen.Id("CurrentGoid").Call())),
 			),
 			doing(jen.If(jen.Id(r.Name).Call(address("w")).Op("!=").Id("Released")).Block(complain("not released by its owner"))),
 		))
@@ -309,9 +319,9 @@ func tortureReaders(c *Config, f *jen.File, _ *spec.Row) error {
 		field string // of the template's rwLock
 		op    spec.Op
 	}{{"readLock", spec.ReadLock}, {"readUnlock", spec.ReadUnlock}, {"writeLock", spec.WriteLock}, {"writeUnlock", spec.WriteUnlock}} {
-		row, err := c.peer(part.op, 0, anyOrder)
-		if err != nil {
-			return err
+		row := c.peer(part.op, 0, anyOrder)
+		if row == nil {
+			return nil // it takes all four to make a lock
 		}
 		name += row.Name
 		ops = append(ops, jen.Id(part.field).Op(":").Id(row.Name))
@@ -326,7 +336,4 @@ func tortureReaders(c *Config, f *jen.File, _ *spec.Row) error {
 }
 
 // besideReadLock emits nothing, because the row of ReadLock has the test.
-func besideReadLock(c *Config, _ *jen.File, _ *spec.Row) error {
-	_, err := c.peer(spec.ReadLock, 0, anyOrder)
-	return err
-}
+func besideReadLock(*Config, *jen.File, *spec.Row) error { return nil }

@@ -115,8 +115,8 @@ func get(t *testing.T, h http.Handler, path, contentType string) []byte {
 }
 
 const (
-	text  = "text/plain; charset=utf-8"
-	html  = "text/html; charset=utf-8"
+	textT = "text/plain; charset=utf-8"
+	htmlT = "text/html; charset=utf-8"
 	jsonT = "application/json"
 	dotT  = "text/vnd.graphviz; charset=utf-8"
 	prof  = "application/octet-stream"
@@ -127,7 +127,7 @@ func TestMuxes(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.Handle("/debug/rqlock/", Handler())
 	for name, h := range map[string]http.Handler{"default": http.DefaultServeMux, "own": mux, "alone": Handler()} {
-		page := string(get(t, h, "/debug/rqlock/", html))
+		page := string(get(t, h, "/debug/rqlock/", htmlT))
 		for _, p := range pages {
 			if !strings.Contains(page, `href="`+p.name+`"`) {
 				t.Errorf("%s: the index lacks %s", name, p.name)
@@ -155,7 +155,7 @@ func TestText(t *testing.T) {
 	l.SetName("Server.mu")
 	s.hold(l)
 	s.wait(l)
-	page := string(get(t, Handler(), "/debug/rqlock/text", text))
+	page := string(get(t, Handler(), "/debug/rqlock/text", textT))
 	for _, want := range []string{
 		`"Server.mu"`, "holdsOverAChannel", "waitsForIt", "[chan receive, holds Mutex", "rqhttp_test.go:", `label "request": "r<7>"`, "1 goroutines wait",
 	} {
@@ -235,7 +235,7 @@ func TestPileUp(t *testing.T) {
 			t.Fatalf("nobody is said to be held up: %v", g)
 		}
 	}
-	page := string(get(t, Handler(), "/debug/rqlock/text", text))
+	page := string(get(t, Handler(), "/debug/rqlock/text", textT))
 	m := regexp.MustCompile(`goroutine (\d+) \[waits to read, for RWMutex "cache" \(0x[0-9a-f]+\), which goroutine (\d+) waits to write, held by goroutine (\d+)`).FindStringSubmatch(page)
 	if m == nil || !strings.Contains(page, "goroutine "+m[2]+" [waits for RWMutex") || !strings.Contains(page, "goroutine "+m[3]+" [chan receive, reads RWMutex") {
 		t.Fatalf("the page does not say who holds whom up:\n%s", page)
@@ -258,7 +258,7 @@ func TestNames(t *testing.T) {
 		l.SetName(name)
 		s.hold(l)
 		s.wait(l)
-		page := string(get(t, Handler(), "/debug/rqlock/text", text))
+		page := string(get(t, Handler(), "/debug/rqlock/text", textT))
 		for _, r := range page {
 			if r < ' ' && r != '\n' && r != '\t' {
 				t.Fatalf("%.20q: the text has %q", name, r)

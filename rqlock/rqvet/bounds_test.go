@@ -11,8 +11,8 @@ import (
 	"github.com/rqlock/rqlock/rqlock/rqvet"
 )
 
-// TestBounds has code that would take minutes or gigabytes if the analyzer had no bounds. All of it
-// takes a few seconds.
+// TestBounds has code that would take minutes or gigabytes if the analyzer had no bounds. All of
+// it takes a few seconds.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	dir := module(t)

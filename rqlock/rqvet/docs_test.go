@@ -119,7 +119,7 @@ func module(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for name, replacer := range map[string]*strings.Replacer{
-		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root), "./stub", filepath.ToSlash(root)+"/rqlock/rqvet/testdata/stub"),
+		"go.mod": strings.NewReplacer("../../..", filepath.ToSlash(root)),
 		"go.sum": strings.NewReplacer(),
 	} {
 		text, err := os.ReadFile(filepath.Join("testdata", name))

@@ -195,9 +195,9 @@ func isTypeParameter(t types.Type) bool { _, ok := types.Unalias(t).(*types.Type
 // maxOrderSteps is how many edges are followed in search of cycles, per package.
 const maxOrderSteps = 1e7
 
-// pathBack finds the shortest chain of edges from where an edge leads to where it begins,
-// except edges under a lock that this edge is under, too: only one goroutine at a time holds it.
-// Two that read one lock do not wait for each other. It counts the edges that it follows in steps, and
+// pathBack finds the shortest chain of edges from where an edge leads to where it begins, except
+// edges under a lock that this edge is under, too: only one goroutine at a time holds it. Two that
+// read one lock do not wait for each other. It counts the edges that it follows in steps, and
 // finds nothing when there have been too many.
 func pathBack(graph map[class][]lockEdge, back lockEdge, steps *int) []lockEdge {
 	type place struct {

@@ -55,8 +55,8 @@ const (
 // value gets a name of its own instead.
 const maxSize = 16
 
-// maxPortable is how long a path may be to mean something to callers. A condition on what a caller has
-// made of its own parameters is longer for its caller, and so on.
+// maxPortable is how long a path may be to mean something to callers. A condition on what a caller
+// has made of its own parameters is longer for its caller, and so on.
 const maxPortable = 2 * maxSize
 
 // paths is a package's table of paths. Those that mean something in one function only are in a

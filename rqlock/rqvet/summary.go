@@ -378,9 +378,9 @@ func (c *checker) follow(fn *ssa.Function, nothingHeld bool) *summary {
 	return w.summary(exits)
 }
 
-// summarizeCallees follows what fn calls, and what its function literals call, before fn has states.
-// If they were followed when a state of fn comes to them, there would be the states of all functions
-// that lead to the last one at once.
+// summarizeCallees follows what fn calls, and what its function literals call, before fn has
+// states. If they were followed when a state of fn comes to them, there would be the states of all
+// functions that lead to the last one at once.
 func (c *checker) summarizeCallees(fn *ssa.Function) {
 	eachInstr(fn, func(instr ssa.Instruction) {
 		switch instr := instr.(type) {

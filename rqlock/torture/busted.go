@@ -123,7 +123,7 @@ func (b bustedCrossing) read(by func() error) error {
 func (b bustedCrossing) crosses(me uint64) bool {
 	crossings.mu.Lock()
 	defer crossings.mu.Unlock()
-	if waitsForOne(b.RWMutex, crossings.reads[me]) {
+	if waitsForOne(b.RWMutex, crossings.reads[me], map[uint64]bool{}) {
 		return true
 	}
 	crossings.waits[me] = b.RWMutex
@@ -131,10 +131,15 @@ func (b bustedCrossing) crosses(me uint64) bool {
 }
 
 // waitsForOne reports whether a reader of l waits for one of the locks, or for a lock a reader
-// of which does, and so on.
-func waitsForOne(l *rqlock.RWMutex, locks []*rqlock.RWMutex) bool {
+// of which does, and so on. The readers that were seen are not looked at again: they may wait
+// for one another.
+func waitsForOne(l *rqlock.RWMutex, locks []*rqlock.RWMutex, seen map[uint64]bool) bool {
 	for reader, next := range crossings.waits {
-		if slices.Contains(crossings.reads[reader], l) && (slices.Contains(locks, next) || waitsForOne(next, locks)) {
+		if seen[reader] || !slices.Contains(crossings.reads[reader], l) {
+			continue
+		}
+		seen[reader] = true
+		if slices.Contains(locks, next) || waitsForOne(next, locks, seen) {
 			return true
 		}
 	}

@@ -297,3 +297,22 @@ func TestWays(t *testing.T) {
 		t.Errorf("in %d of 300 cases nobody's wait has an end", endless)
 	}
 }
+
+// TestCrossingAmongOthers: what the broken lock looks for ends, also if readers wait for one
+// another.
+func TestCrossingAmongOthers(t *testing.T) {
+	var a, b, c rqlock.RWMutex
+	crossings.mu.Lock()
+	defer crossings.mu.Unlock()
+	defer clear(crossings.waits)
+	defer clear(crossings.reads)
+	crossings.reads[1], crossings.waits[1] = []*rqlock.RWMutex{&a}, &b
+	crossings.reads[2], crossings.waits[2] = []*rqlock.RWMutex{&b}, &a
+	if waitsForOne(&a, []*rqlock.RWMutex{&c}, map[uint64]bool{}) {
+		t.Error("nobody waits for c")
+	}
+	crossings.reads[3], crossings.waits[3] = []*rqlock.RWMutex{&b}, &c
+	if !waitsForOne(&a, []*rqlock.RWMutex{&c}, map[uint64]bool{}) {
+		t.Error("1 waits for b, which 3 reads, who waits for c")
+	}
+}

@@ -18,8 +18,6 @@ import (
 
 	"golang.org/x/tools/go/ast/astutil"
 	"golang.org/x/tools/go/packages"
-
-	"github.com/rqlock/rqlock/gen/emit"
 )
 
 // A copier makes one copy.
@@ -277,7 +275,7 @@ func (c *copier) rewrite(from *file) ([]byte, error) {
 	}
 	clause, rest, _ := strings.Cut(code.String(), "\n")
 	return format.Source(fmt.Appendf(nil, "// %s\n\n// This is %s as the explorer runs it.\n\n%s\n\n%s%s",
-		emit.Header, from.path(), clause, imports, rest))
+		header, from.path(), clause, imports, rest))
 }
 
 // unqualify makes references to other parts references to the copy: queue.Enter is Enter.
@@ -543,7 +541,7 @@ func inClause(n ast.Node) bool {
 // table renders the tables of sites and of statements that can be left out.
 func (c *copier) table() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\npackage %s\n\nimport %q\n\n", emit.Header, c.Name, twins+engine)
+	fmt.Fprintf(&b, "// %s\n\npackage %s\n\nimport %q\n\n", header, c.Name, twins+engine)
 	write := func(doc, name string, ps []position) {
 		fmt.Fprintf(&b, "// %s\nvar %s = []mc.SiteInfo{\n", doc, name)
 		for _, p := range ps {

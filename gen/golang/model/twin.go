@@ -11,6 +11,9 @@ import (
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
+// header is the first line of the model's files, which are of rqlock's own table.
+var header = emit.Header("gen/prims.go")
+
 // bodies has what each operation does in the explorer. If that takes several steps,
 // their names begin with the primitive's, as in LockFast/owner.
 var bodies = map[spec.Op]string{
@@ -150,7 +153,7 @@ var bodies = map[spec.Op]string{
 
 // Twin renders the twin of package asm. Each row is an access of the explorer with
 // the row's ordering.
-func Twin(rows []*spec.Row, l *spec.Layout) ([]byte, error) {
+func Twin(rows []*spec.Row, l *spec.Word) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `// %[1]s
 
@@ -245,15 +248,15 @@ func looked(w *Owned, open bool) {
 
 // The fields of the lock word, layout %[4]s.
 const (
-`, emit.Header, twins, engine, l.Name)
-	for _, f := range l.Fields() {
+`, header, twins, engine, l.Layout)
+	for _, f := range l.Fields {
 		name := strings.ToUpper(f.Name[:1]) + f.Name[1:]
-		fmt.Fprintf(&b, "%sShift, %sMask, %sVal = %d, %#x, %#x\n", name, name, name, f.Shift, f.Mask(), uint32(1)<<f.Shift)
+		fmt.Fprintf(&b, "%sShift, %sMask, %sVal = %d, %#x, %#x\n", name, name, name, f.Shift, f.Mask(), uint64(1)<<f.Shift)
 	}
-	fmt.Fprintf(&b, "TailMax = %d\n)\n\n", l.Tail.Mask()>>l.Tail.Shift)
+	fmt.Fprintf(&b, "TailMax = %d\n)\n\n", l.Get("tail").Mask()>>l.Get("tail").Shift)
 	b.WriteString("// at marks a step within a primitive.\nfunc at(site mc.Site, step uint64) mc.Site {\n\tmc.At(site, step)\n\treturn site\n}\n\n")
 	for _, r := range rows {
-		src, err := twin(r, l)
+		src, err := twin(r)
 		if err != nil {
 			return nil, err
 		}
@@ -262,21 +265,21 @@ const (
 	return format.Source(b.Bytes())
 }
 
-func twin(r *spec.Row, l *spec.Layout) (string, error) {
+func twin(r *spec.Row) (string, error) {
 	text, ok := bodies[r.Op]
 	if !ok {
 		return "", fmt.Errorf("row %s: operation %s has no body in the model", r.Name, r.Op)
 	}
-	var mask, bit uint32
+	var mask, bit uint64
 	switch r.Op {
 	case spec.XchgField, spec.CmpxchgField, spec.FetchSetBit:
-		f, err := l.Field(r.Field)
+		f, err := r.On.Field(r.Field)
 		if err != nil {
 			return "", err
 		}
-		mask, bit = f.Mask(), uint32(1)<<f.Shift
+		mask, bit = f.Mask(), uint64(1)<<f.Shift
 	case spec.StoreFields:
-		run, err := l.Stored(r.Set)
+		run, err := r.On.Stored(r.Set)
 		if err != nil {
 			return "", err
 		}

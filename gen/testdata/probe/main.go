@@ -207,8 +207,7 @@ func lockFast(w uint32) {
 	if !free {
 		check(l == mylock.Word{Val: w}, "LockFast writes though it fails")
 		l.Owner = math.MaxUint32 // nobody
-		before := l
-		check(!mylock.UnlockFast(&l) && l == before, "UnlockFast of another's lock")
+		check(!mylock.UnlockFast(&l) && l == mylock.Word{Val: w, Owner: math.MaxUint32}, "UnlockFast of another's lock")
 		return
 	}
 	check(l == mylock.Word{Val: w | mylock.LockedVal, Owner: mylock.CurrentG()}, "LockFast's words")

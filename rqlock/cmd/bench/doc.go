@@ -4,6 +4,7 @@
 //	rqbench      rqlock beside other locks: docs/bench
 //	containers   the containers beside other libraries: docs/bench/containers.md
 //	modelcost    locks on simulated cores: docs/model-cost.md
+//	browser      tests of the page /debug/rqlock/ in a real browser
 //
 // The commands run in this folder, and so do their tests:
 //

@@ -7,6 +7,7 @@
 //	rqtorture -lock busted               # this lock excludes nobody
 //	rqtorture -lock rqlock-rw -reads 95  # the reader-writer lock, with few writers
 //	rqtorture -fail-fast -duration 0     # until something fails
+//	rqtorture -http 127.0.0.1:6060       # and /debug/rqlock/ there shows it live
 //	go run -race ./rqlock/cmd/rqtorture  # and the race detector watches
 //	go run -tags purego ./rqlock/cmd/rqtorture -lock purego
 //
@@ -35,6 +36,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second interrupt is not caught
+	if err := o.serve(); err != nil {
+		fmt.Fprintln(os.Stderr, "rqtorture: -http:", err)
+		os.Exit(2)
+	}
 	ok := o.run(ctx)
 	if err := o.out.err; err != nil {
 		fmt.Fprintln(os.Stderr, "rqtorture: the result is lost:", err)

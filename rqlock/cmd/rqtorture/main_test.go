@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
@@ -164,6 +167,44 @@ func TestReaders(t *testing.T) {
 	}
 }
 
+// TestHTTP: the page shows who waits for the lock that is tortured.
+func TestHTTP(t *testing.T) {
+	cmd := command(t, "-http", "127.0.0.1:0", "-duration", "1m", "-seed", fmt.Sprint(seed.Of(t)))
+	errs, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	lines := bufio.NewScanner(errs)
+	if !lines.Scan() {
+		t.Fatal("it does not say where")
+	}
+	url, ok := strings.CutPrefix(lines.Text(), "rqtorture: ")
+	if !ok || !strings.HasSuffix(url, "/debug/rqlock/") {
+		t.Fatalf("it says %q", lines.Text())
+	}
+	page := ""
+	for start := time.Now(); time.Since(start) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+		answer, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page = string(text); strings.Contains(page, "torture.(*") && strings.Contains(page, "rqlock: deadlock: ") {
+			return
+		}
+	}
+	t.Errorf("the page does not show what happens:\n%s", page)
+}
+
 // TestLost: a result that cannot be written is no success.
 func TestLost(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
@@ -184,7 +225,7 @@ func TestLost(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"-lock", "spin"}, {"-no-such"}, {"-writers", "x"}, {"more"}, {"-duration", "-1s"}, {"-lock", "mutex", "-cycles", "1s"},
-		{"-lock"}, {"-lock="}, {"-writers", "9223372036854775807"}, {"help"},
+		{"-lock"}, {"-lock="}, {"-http", "256.0.0.1:1"}, {"-writers", "9223372036854775807"}, {"help"},
 	} {
 		out, errs, code := result(t, args...)
 		if code != 2 || out != "" || strings.Count(errs, "\n") != 1 || !strings.HasPrefix(errs, "rqtorture: ") {
@@ -200,7 +241,7 @@ func TestHelp(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, errs)
 	}
 	for _, want := range []string{"usage: rqtorture [flags]\n", "\n  busted ", "\n  rqlock-rw ", "\n  -reads int\n    \t", "\n  -crossings duration\n    \t", "\n  -stall-timeout duration\n    \t", "\n  -ends duration\n    \t", "\n  -storms duration\n    \t",
-		"\n  -chains duration\n    \t", "\n  -stops duration\n    \t", "\n  -lock name\n", "\n  -fail-fast\n    \t"} {
+		"\n  -chains duration\n    \t", "\n  -stops duration\n    \t", "\n  -lock name\n", "\n  -http address\n    \t", "\n  -fail-fast\n    \t"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q\n%s", want, out)
 		}

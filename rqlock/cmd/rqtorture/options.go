@@ -20,6 +20,7 @@ type options struct {
 	duration time.Duration
 	every    time.Duration
 	json     bool
+	http     string // address of the page, or ""
 }
 
 // parse returns nil if help was asked for, and printed.
@@ -37,6 +38,7 @@ func parse(args []string) (*options, error) {
 	fs.DurationVar(&o.duration, "duration", time.Minute, "length of the run (0 = until interrupted)")
 	fs.DurationVar(&o.every, "stat-interval", 15*time.Second, "time between two prints of statistics (0 = print them at the end only)")
 	fs.BoolVar(&o.json, "json", false, "print statistics as JSON, one object a line")
+	fs.StringVar(&o.http, "http", "", "`address` to serve /debug/rqlock/ at, where a browser shows the lock live, e.g. 127.0.0.1:6060 (empty = nowhere)")
 	p.Flags(fs)
 	if wantsHelp(args) {
 		help(fs)

@@ -19,6 +19,8 @@ type Attributes struct {
 	Name  string
 	Own   bool          // the lock has a stall timeout of its own
 	Stall time.Duration // which this is; 0 = never
+
+	HandedOver bool // a goroutine that did not hold it has unlocked it
 }
 
 // An entry has the attributes of one lock.

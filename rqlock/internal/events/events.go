@@ -1,4 +1,4 @@
-// Package events counts outcomes of acquisitions.
+// Package events counts outcomes of acquisitions, and tells of violations.
 package events
 
 import (
@@ -47,3 +47,7 @@ func Read() (sum [Number]uint64) {
 	}
 	return sum
 }
+
+// Violated is called with the error of each violation, if it is not nil, by the goroutine that
+// gets the error. It must take no lock of package rqlock.
+var Violated atomic.Pointer[func(error)]

@@ -79,10 +79,17 @@ func (l *Lock) tried(ok, claimed bool) bool {
 }
 
 func (l *Lock) tryRead(me readers.Reader) (ok, claimed bool) {
+	if l.HandedOver() {
+		return l.enterAny(me)
+	}
 	if s, held := me.Find(l.name()); held {
 		if l.countAgain(s) {
-			s.Deepen(+1) // past all who wait: they wait for me
-			return true, false
+			s.Again() // past all who wait: they wait for me
+			if s.Counted() || !l.HandedOver() {
+				return true, false
+			}
+			s.Deepen(-1) // a writer may have looked at the slot before
+			return l.enterAny(me)
 		}
 		me.Release(s)
 	}
@@ -104,8 +111,8 @@ func (l *Lock) enter(me readers.Reader, s readers.Slot) bool {
 
 // count counts a reader with its slot, if the gate is open.
 func (l *Lock) count(s readers.Slot) bool {
-	atomic.AddUint32(&l.Readers, 1) // sequentially consistent, as is the look at the owner [gate]
-	if !l.open() {
+	n := atomic.AddUint32(&l.Readers, 1) // sequentially consistent, as is the look at the owner [gate]
+	if n&handedOver != 0 || !l.open() {
 		l.subtract()
 		return false
 	}
@@ -123,7 +130,7 @@ func (l *Lock) countAgain(s readers.Slot) bool {
 	if !s.Counted() {
 		return l.inRows()
 	}
-	for n := atomic.LoadUint32(&l.Readers); n&^asm.RowsMask != 0; n = atomic.LoadUint32(&l.Readers) {
+	for n := atomic.LoadUint32(&l.Readers); n&^asm.RowsMask != 0 && n&handedOver == 0; n = atomic.LoadUint32(&l.Readers) {
 		if atomic.CompareAndSwapUint32(&l.Readers, n, n+1) {
 			return true
 		}
@@ -136,7 +143,7 @@ func (l *Lock) countAgain(s readers.Slot) bool {
 // happens only if there are no more slots than readers.
 func (l *Lock) moveToRows() {
 	n := atomic.LoadUint32(&l.Readers)
-	if readers.Count(l.name()) == int(n) && atomic.CompareAndSwapUint32(&l.Readers, n, n|asm.RowsMask) {
+	if n&handedOver == 0 && readers.Count(l.name()) == int(n) && atomic.CompareAndSwapUint32(&l.Readers, n, n|asm.RowsMask) {
 		readers.Hot(l.name())
 	}
 }
@@ -157,7 +164,7 @@ func (l *Lock) Reads(me readers.Reader) bool {
 	raceDisable()
 	defer raceEnable()
 	s, held := me.Find(l.name())
-	return held && !l.stale(s)
+	return held && !l.stale(s) && !l.HandedOver()
 }
 
 // stale reports whether a slot is certainly not of this lock, see countAgain.
@@ -182,10 +189,13 @@ func (l *Lock) leave(me readers.Reader) (held, overwritten bool) {
 	if !held {
 		return false, false
 	}
-	if s.Counted() {
+	switch {
+	case !s.Counted():
+		overwritten = !l.inRows() && !l.HandedOver()
+	case l.HandedOver():
+		l.change(-1) // the slot may be that of a lock which was here before, and nobody counted in this one
+	default:
 		overwritten = !l.subtract()
-	} else {
-		overwritten = !l.inRows()
 	}
 	if s.More() > 0 {
 		s.Deepen(-1)
@@ -216,6 +226,11 @@ func (l *Lock) WakeDrainer() {
 
 // add has a reader that is blocked hold l. The caller makes sure that nobody writes.
 func (l *Lock) add(r readers.Reader) {
+	if l.HandedOver() {
+		l.forget(r)
+		l.change(+1)
+		return
+	}
 	if s, held := r.Find(l.name()); held {
 		r.Release(s) // it is stale
 	}
@@ -260,6 +275,8 @@ func (l *Lock) Vacant(times int) bool {
 // vacant reports whether nobody reads. The caller is the owner.
 func (l *Lock) vacant() bool {
 	switch n := atomic.LoadUint32(&l.Readers); {
+	case n&handedOver != 0:
+		return l.vacantAny()
 	case n == 0:
 		raceAcquire(unsafe.Pointer(&l.Readers))
 		return true
@@ -317,6 +334,16 @@ func (l *Lock) Unlocked() {
 // Downgrade has the owner, me, read what it wrote, along with those who wait to.
 func (l *Lock) Downgrade(me readers.Reader) { l.release(&me) }
 
+// UnlockAny is Unlock for whoever calls it, in place of the owner. It fails if nobody writes.
+func (l *Lock) UnlockAny() bool {
+	if l.Draining() || l.open() {
+		return false
+	}
+	l.handOver()
+	l.release(nil)
+	return true
+}
+
 // GiveBack is Unlock for an owner that has waited in vain for readers. It reports whether
 // others came in.
 func (l *Lock) GiveBack() (granted bool) { return l.release(nil) }
@@ -334,7 +361,7 @@ func (l *Lock) release(owner *readers.Reader) (granted bool) {
 	for w := head; w != nil; w = after(w, head) {
 		l.add(w.Reader)
 	}
-	due := asm.UnlockOwned(&l.Owned) == asm.WakeDue // me -> 0; release: pairs with open, TryLock and Take [gate]
+	due := l.letGo()
 	l.wake(head)
 	mu.Unlock()
 	if due {
@@ -342,6 +369,15 @@ func (l *Lock) release(owner *readers.Reader) (granted bool) {
 	}
 	l.Settle() // some may have come meanwhile
 	return head != nil
+}
+
+// letGo releases the writers' lock, whoever owns it, and reports whether somebody may sleep.
+func (l *Lock) letGo() (wakeDue bool) {
+	if !l.HandedOver() {
+		return asm.UnlockOwned(&l.Owned) == asm.WakeDue // me -> 0; release: pairs with open, TryLock and Take [gate]
+	}
+	l.Owner.Store(0) // release: pairs with open, TryLock and Take [gate]
+	return true
 }
 
 // list returns the first of those who wait to read, or nil. If l is a copy, what it names is
@@ -562,7 +598,7 @@ func (l *Lock) Drain(w *waiter.Waiter) {
 // the slot that w waits for next, or nil if a reader is counted that has no slot further on.
 func (l *Lock) Drained(w *waiter.Waiter) (slot *uint64, drained bool) {
 	for {
-		if atomic.LoadUint32(&l.Readers) != 0 { // acquire: pairs with subtract [gate]
+		if n := atomic.LoadUint32(&l.Readers); n != 0 && n&handedOver == 0 { // acquire: pairs with subtract [gate]
 			if slot = w.Scan.Next(l.name()); slot != nil {
 				return slot, false
 			}
@@ -583,6 +619,12 @@ func (l *Lock) drained(w *waiter.Waiter) (again, drained bool) {
 		return true, false
 	}
 	n := atomic.LoadUint32(&l.Readers) // acquire: pairs with subtract [gate]
+	if n&handedOver != 0 {
+		if !l.vacantAny() {
+			return false, false
+		}
+		n = 0
+	}
 	if n&^asm.RowsMask != 0 {
 		return false, false
 	}
@@ -600,6 +642,10 @@ func (l *Lock) Draining() bool { return atomic.LoadUint32(&l.Drainer) != 0 }
 // Read reports whether somebody may hold l for reading. It is a hint.
 func (l *Lock) Read() bool {
 	n := atomic.LoadUint32(&l.Readers)
+	if n&handedOver != 0 {
+		readLocks, _ := l.sum()
+		return readLocks > 0
+	}
 	if n == asm.RowsMask {
 		some, _ := readers.Any(l.name())
 		return some
@@ -609,7 +655,7 @@ func (l *Lock) Read() bool {
 
 // EachReader calls f for those who hold l for reading, once for each, until it returns false.
 func (l *Lock) EachReader(f func(id uint64) bool) {
-	if atomic.LoadUint32(&l.Readers) == 0 {
+	if n := atomic.LoadUint32(&l.Readers); n == 0 || n&handedOver != 0 {
 		return
 	}
 	seen := map[uint64]bool{} // one that reads again may have another slot

@@ -277,10 +277,18 @@ func (p *program) checkTimeout(me int, a acquisition, err *lock.TimeoutError) {
 		return
 	}
 	for i, at := range ghost.lock {
-		if at == a.lock+1 && ghost.queued[i] && ghost.bounded[i] && mc.Clock()-max(ghost.waitBegan[i], ghost.grantedAt[a.lock]) >= 2*int64(lock.StallTimeout) {
+		if at == a.lock+1 && ghost.queued[i] && ghost.bounded[i] && mc.Clock()-max(ghost.waitBegan[i], ghost.grantedAt[a.lock]) > p.toldWithin() {
 			mc.Fail("has let T%d wait, though the lock has stalled", i)
 		}
 	}
+}
+
+// toldWithin returns how long after the last grant a head with a long limit has told those
+// behind it at the latest. A head that sleeps notes a grant when it wakes, one timeout later,
+// and the next timeout begins then. Whenever the clock ticks of itself, the head may stand
+// still for a timeout, and then counts the last quarter again.
+func (p *program) toldWithin() int64 {
+	return int64(lock.StallTimeout)*int64(2+p.ticks) + int64(lock.StallTimeout)/4
 }
 
 // endAcquisition clears what is not needed any more, so that it makes no states.

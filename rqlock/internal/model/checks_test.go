@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rqlock/rqlock/rqlock/internal/model/lock"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
@@ -32,7 +33,7 @@ func TestChecks(t *testing.T) {
 		{"records at the end", "queue.go: unlink without free(w)", "2x1", mc.SC, "is not free"},
 		{"edges at the end", "slowpath.go: awaitLock without waitgraph.End(w)", "2x1", mc.SC, "still has an edge"},
 		{"records in use", "slowpath.go: acquireSlow without if err := l.awaitHead(w, lim); err != nil", "two cycles in a queue", mc.SC, "is not in use"},
-		{"AA", "slowpath.go: acquireSlow without if l.owner() == me", "AA", mc.SC, "is told of a deadlock of 1"},
+		{"AA", "slowpath.go: acquireSlow without if l.owner() == me && claims(&l.word, waiter.ForMutex, lim)", "AA", mc.SC, "is told of a deadlock of 1"},
 		{"cycles", "slowpath.go: acquireSlow without if err := l.deadlock(w); err != nil", "ABBA", mc.SC, "times out"},
 		{"cycles, weakly ordered", needed[0], "ABBA", mc.RA, "times out"},
 		{"one victim", "waitgraph.go: victim without last = i", "ABBA", mc.SC, "victims of"},
@@ -104,6 +105,45 @@ func TestBarging(t *testing.T) {
 			got = r.Failure.Message
 		}
 		if (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestTold: a head with a long limit may give up before it knows of the stall. "Repeated" is
+// what "stall/patient, passed" comes to if a thread passes the head just after that has looked
+// at the owner: the head notes the grant only when it wakes.
+func TestTold(t *testing.T) {
+	const timeout = int64(lock.StallTimeout)
+	p := &program{aborts: true, ticks: 1}
+	for _, test := range []struct {
+		name   string
+		waited int64
+		want   string
+	}{
+		{"repeated", 2 * timeout, ""},
+		{"repeated, and the head stood still", 3*timeout + timeout/4, ""},
+		{"too late", 3*timeout + timeout/4 + 1, "T1: has let T0 wait, though the lock has stalled"},
+	} {
+		a := acquisition{lock: 0, call: lockPatient}
+		c := &mc.Program{
+			Name: test.name, Declare: declare, Setup: p.reset,
+			Threads: []func(){
+				func() { mc.Block(0, "nothing", func() bool { return true }) },
+				func() {
+					mc.Sleep(0, int64(limits[a.call]))
+					ghost.lock[0], ghost.queued[0], ghost.bounded[0] = 1, true, true
+					ghost.waitBegan[0] = mc.Clock() - test.waited
+					p.checkTimeout(1, a, &lock.TimeoutError{})
+				},
+			},
+		}
+		r := mc.World{Ticks: []int64{timeout}, TickWhenIdle: true}.Run(c, mc.Exhaustive())
+		got := ""
+		if r.Failure != nil {
+			got = r.Failure.Message
+		}
+		if got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}

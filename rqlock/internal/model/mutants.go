@@ -94,13 +94,14 @@ var needed = []string{
 
 // shownBy has the programs that show mutants which few executions of others do.
 var shownBy = map[string]string{
-	"slowpath.go: awaitLock without w.Head.Inherit(w.Since.Load())":                   "stall/inherited",
-	"stall.go: Inherit without if late := since - h.quiet; late > 0":                  "stall/inherited",
-	"stall.go: Inherit without h.quiet, h.steps = since, max(h.steps-late, 0)":        "stall/inherited",
-	"stall.go: Look without h.owner = owner":                                          "stall/passed",
-	"stall.go: Look without h.grant()":                                                "no stall/try",
-	"waitgraph.go: Cycles without if i := changed(cycle); i >= 0":                     "flicker",
-	"stall.go: Look without if owner := l.Owner.Load(); h.Closed && owner != h.owner": "no stall/try",
+	"slowpath.go: awaitLock without w.Head.Inherit(w.Since.Load())":                             "stall/inherited",
+	"stall.go: Inherit without if late := since - h.quiet; late > 0":                            "stall/inherited",
+	"stall.go: Inherit without h.quiet, h.steps = since, max(h.steps-late, 0)":                  "stall/inherited",
+	"stall.go: Look without h.owner = owner":                                                    "stall/passed",
+	"stall.go: Look without h.grant()":                                                          "no stall/try",
+	"waitgraph.go: Cycles without if i := changed(cycle); i >= 0":                               "flicker",
+	"waitgraph.go: changed without if next := (i + 1) % len(path); !path[i].heldBy(path[next])": "flicker/moved on",
+	"stall.go: Look without if owner := l.Owner.Load(); h.Closed && owner != h.owner":           "no stall/try",
 }
 
 // mutants lists all mutants that must die.

@@ -62,7 +62,7 @@ const (
 )
 
 // limits has LockTimeout's.
-var limits = map[call]time.Duration{lockBrief: wait.Barging, lockTimeout: lock.StallTimeout / 2, lockPatient: 3 * lock.StallTimeout}
+var limits = map[call]time.Duration{lockBrief: wait.Barging, lockTimeout: lock.StallTimeout / 2, lockPatient: 5 * lock.StallTimeout}
 
 const maxLocks, maxThreads = 4, 6
 

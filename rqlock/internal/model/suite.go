@@ -28,6 +28,8 @@ var (
 	graphOnly = []string{"New", "Free", "Enter", "Leave", "Close", "Open", "Look", "reached", "Sleep", "Wake", "spin"}
 	// walkOnly is graphOnly with the table of edges as one step.
 	walkOnly = append([]string{"Insert", "Remove", "Lookup"}, graphOnly...)
+	// findOnly leaves the steps of the walks alone.
+	findOnly = append([]string{"Begin", "End", "Convict", "awaitHead", "awaitLock", "unlockFused"}, walkOnly...)
 )
 
 // An entry is a program, with the tier from which on each memory explores it whole. In the
@@ -121,6 +123,7 @@ var suite = []entry{
 	{program{name: "ABBA", threads: []script{{nested(0, 1)}, {nested(1, 0)}}}, nil, usual, small, full},
 	{program{name: "ABBA twice", noRaces: true, threads: []script{times(2, nested(0, 1)), times(2, nested(1, 0))}}, graphOnly, long, long, long},
 	{program{name: "flicker", threads: []script{{nested(0, 1)}, {nested(1, 0), lockOnce(1), lockOnce(0)}}}, walkOnly, full, full, long},
+	{program{name: "flicker/moved on", noRaces: true, threads: []script{{nested(0, 2), lockOnce(1)}, {nested(1, 0)}, {lockOnce(2)}}}, findOnly, full, long, long},
 	{program{name: "ABC", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 2)}, {nested(2, 0)}}}, walkOnly, long, long, long},
 	{program{name: "ABBA and a bystander", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 0)}, times(1, lockOnce(0))}}, walkOnly, long, long, long},
 	{program{name: "two cycles in a queue", noRaces: true, threads: []script{{nested(0, 1)}, {nested(1, 0)}, {nested(2, 0)}, {nested(0, 2)}}}, walkOnly, long, long, long},
@@ -152,6 +155,7 @@ var suite = []entry{
 	{program{name: "stall/queue", noRaces: true, aborts: true, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},
 	{program{name: "stall/patient", noRaces: true, aborts: true, ticks: 1, threads: []script{keeps, {with(lockPatient, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
 	{program{name: "stall/patient, two behind", noRaces: true, aborts: true, ticks: 1, threads: []script{keeps, {with(lockPatient, 0)}, times(1, lockOnce(0)), times(1, lockOnce(0))}}, stallOnly, long, long, long},
+	{program{name: "stall/patient, passed", noRaces: true, aborts: true, ticks: 1, threads: []script{keeps, {with(lockPatient, 0)}, times(2, lockOnce(0))}}, stallOnly, long, long, long},
 	{program{name: "stall/passed", noRaces: true, aborts: true, ticks: 1, threads: []script{times(1, lockOnce(0)), times(1, lockOnce(0)), {round{acquires: []acquisition{{0, tryLock}}, forever: true}}}}, stallOnly, full, long, long},
 	{program{name: "stall/inherited", noRaces: true, aborts: true, ticks: 2, threads: []script{keeps, {with(lockTimeout, 0)}, times(1, lockOnce(0))}}, stallOnly, full, long, long},
 	{program{name: "stall/one record", noRaces: true, aborts: true, records: 1, ticks: 2, threads: []script{keeps, times(1, lockOnce(0)), times(1, lockOnce(0))}}, queueOnly, long, long, long},

@@ -11,7 +11,8 @@ type Limit struct {
 	deadline time.Time       // zero = none
 	ctx      context.Context // nil = none
 	done     <-chan struct{} // of ctx
-	dated    bool            // ctx has a deadline
+	dated    bool            // ctx has a deadline, or the wait lasts as long as it must
+	blind    bool            // no deadlock ends the wait
 }
 
 // Within returns the limit of a wait that lasts for d from now on.

@@ -22,12 +22,14 @@ type Parker struct {
 	token  atomic.Pointer[token]  // nil until somebody waits outside of all bubbles
 	inside atomic.Pointer[inside] // of a wait in a bubble
 	timer  *time.Timer            // bounds a wait; made when first needed
+	blind  bool                   // see Limit.Blind
 }
 
 type token struct{ c chan struct{} }
 
 // Begin prepares a wait with this limit. It must come before anybody is told whom to wake.
 func (p *Parker) Begin(bubble bool, lim *Limit) {
+	p.blind = lim.Blind()
 	if bubble {
 		bubbles.Add(1)
 		p.inside.Store(newInside(lim))

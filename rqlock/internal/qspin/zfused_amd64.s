@@ -17,11 +17,11 @@ TEXT ·lockFused(SB), NOSPLIT, $0-8
 	// XCHG with memory is atomic without a LOCK prefix.
 	XCHGB CL, (AX)
 	TESTB CL, CL
-	JNE   held
+	JNE held
 	TESTB $0xff, 1(AX)
-	JNE   closed
-	MOVQ  (TLS), CX
-	MOVQ  CX, 8(AX)
+	JNE closed
+	MOVQ (TLS), CX
+	MOVQ CX, 8(AX)
 	RET
 
 closed:

@@ -14,13 +14,13 @@ TEXT ·lockFused(SB), NOSPLIT, $0-8
 	// t,p,l -> t,p,1
 #ifndef GOARM64_LSE
 	MOVBU ·hasLSE+0(SB), R2
-	CBZW  R2, llsc
+	CBZW R2, llsc
 #endif
 	SWPAB R1, (R0), R1
 	CBNZW R1, held
 	MOVBU 1(R0), R1
 	CBNZW R1, closed
-	MOVD  g, 8(R0)
+	MOVD g, 8(R0)
 	RET
 
 closed:
@@ -36,12 +36,12 @@ held:
 llsc:
 retry:
 	LDAXRB (R0), R2
-	CBNZW  R2, miss
-	STXRB  R1, (R0), R3
-	CBNZW  R3, retry
-	MOVBU  1(R0), R1
-	CBNZW  R1, closed_llsc
-	MOVD   g, 8(R0)
+	CBNZW R2, miss
+	STXRB R1, (R0), R3
+	CBNZW R3, retry
+	MOVBU 1(R0), R1
+	CBNZW R1, closed_llsc
+	MOVD g, 8(R0)
 	RET
 
 closed_llsc:
@@ -49,7 +49,7 @@ closed_llsc:
 	// A waiter has closed the lock, so give it back.
 	// The store releases, because the next owner must find the last owner's section.
 	STLRB ZR, (R0)
-	JMP   ·lockContended(SB)
+	JMP ·lockContended(SB)
 
 miss:
 	// Drop the reservation, so that no later exclusive store succeeds by it.

@@ -167,6 +167,12 @@ func (s Slot) More() uint32 { return asm.LoadRelaxed32(&s.row.More[s.index]) &^ 
 // Deepen changes that. Only the reader itself may call it.
 func (s Slot) Deepen(by int32) { s.change(uint32(by)) }
 
+// Again deepens by one. What the caller looks at later, it looks at after all can see that.
+func (s Slot) Again() {
+	s.change(+1)
+	atomic.AddUint32(&s.row.More[s.index], 0) // sequentially consistent: after the store
+}
+
 // change changes what nobody else does.
 func (s Slot) change(by uint32) {
 	m := asm.LoadRelaxed32(&s.row.More[s.index]) + by

@@ -215,7 +215,7 @@ func ours(pkg string) bool {
 // no checkout.
 func testInstall(t *testing.T, p *publisher) {
 	u := p.user("installer", locking)
-	for _, cmd := range []string{"rqlock/cmd/rqvet", "rqlock/cmd/rqtorture", "gen"} {
+	for _, cmd := range []string{"rqlock/cmd/rqvet", "rqlock/cmd/rqtorture", "rqlock/cmd/rqswap", "gen"} {
 		u.run("go", "install", path+"/"+cmd+"@"+version)
 	}
 	u.run("go", "get", path+"@"+version)
@@ -228,6 +228,7 @@ func testInstall(t *testing.T, p *publisher) {
 	}{
 		{"rqvet", []string{"./..."}, "Lock is ignored", true},
 		{"go", []string{"vet", "-vettool=" + u.installed("rqvet"), "./..."}, "Lock is ignored", true},
+		{"rqswap", []string{"-undo", "-n", "."}, "0 of 1 files would be changed", false},
 		{"rqtorture", []string{"-duration", "200ms"}, "End of test: SUCCESS", false},
 		{"gen", []string{"-list"}, "LockFast", false},
 	} {

@@ -15,7 +15,7 @@ import (
 const maxFrames = 32
 
 // hidden are the calls of rqlock itself that a stack may begin with.
-const hidden = 12
+const hidden = 16
 
 // calls are return addresses, of the innermost call first.
 type calls [maxFrames + hidden]uintptr
@@ -217,13 +217,14 @@ func resolve(pcs []uintptr) []runtime.Frame {
 // library is the path of package rqlock.
 var library = strings.TrimSuffix(reflect.TypeFor[Stack]().PkgPath(), "/internal/report")
 
-// internalCall tells an unexported function of package rqlock, and all of its internal
-// packages.
+// internalCall tells an unexported function of package rqlock, or of package rqlock/sync, and all
+// of the internal packages.
 func internalCall(function string) bool {
 	name, own := strings.CutPrefix(function, library)
 	if !own || strings.HasPrefix(name, "/internal/") {
 		return own
 	}
+	name = strings.TrimPrefix(name, "/sync")
 	last := name[strings.LastIndexByte(name, '.')+1:]
 	return name[0] == '.' && last != "" && !('A' <= last[0] && last[0] <= 'Z')
 }

@@ -97,16 +97,16 @@ func (s Step) owner() (next Step, holds, ok bool) {
 		return Step{}, false, false
 	}
 	next, ok = stepOf(w)
-	return next, next.Lock != s.Lock || s.Kind == waiter.ForMutex, ok && next.ID == id
+	return next, next.Lock != s.Lock || s.Kind == waiter.ForMutex, ok && next.ID == id && !HandedOver(s.Lock, s.Kind)
 }
 
 // heldBy reports whether next's goroutine holds the lock of s, which it cannot let go while
 // it waits.
 func (s Step) heldBy(next Step) bool {
 	if s.Lock.Owner.Load() == next.ID {
-		return next.Lock != s.Lock || s.Kind == waiter.ForMutex
+		return (next.Lock != s.Lock || s.Kind == waiter.ForMutex) && !HandedOver(s.Lock, s.Kind)
 	}
-	return s.Kind == waiter.ForWriting && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
+	return s.Kind == waiter.ForWriting && !HandedOver(s.Lock, s.Kind) && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
 
 // name is what package readers knows the lock by.
@@ -150,7 +150,7 @@ func (k *walk) enter(s Step) {
 	if next, holds, ok := s.owner(); ok && (holds || k.past && s.Kind == waiter.ForReading) {
 		k.next = append(k.next, next)
 	}
-	if s.Kind == waiter.ForWriting {
+	if s.Kind == waiter.ForWriting && !HandedOver(s.Lock, s.Kind) {
 		k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
 		for _, index := range k.blocked {
 			if next, ok := stepOf(waiter.At(index)); ok {
@@ -252,7 +252,7 @@ func (s Step) alone() bool {
 	if _, _, ok := s.owner(); ok {
 		return false
 	}
-	return s.Kind != waiter.ForWriting || !readers.IsBlocked(name(s.Lock), 0)
+	return s.Kind != waiter.ForWriting || HandedOver(s.Lock, s.Kind) || !readers.IsBlocked(name(s.Lock), 0)
 }
 
 // dissolve has a reader of the path in that waits for a writer which waits for readers. If

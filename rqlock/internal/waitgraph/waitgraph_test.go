@@ -245,6 +245,44 @@ func TestLongCycle(t *testing.T) {
 	t.Errorf("a cycle of 10,000 takes at least %.1f times as long as one of 1,000", best)
 }
 
+// TestSpare: a walk that is not in use names no lock, which may be garbage by then, and the
+// next one finds what there is, also when the numbers of its rounds begin anew.
+func TestSpare(t *testing.T) {
+	r := newRing(t, 50)
+	for i := range r.locks {
+		r.begin(i)
+	}
+	last := len(r.locks) - 1
+	find := func() {
+		t.Helper()
+		if cycle := cycleOf(r.records[last], r.next(last)); len(cycle) != len(r.locks) {
+			t.Errorf("found a cycle of %d, want %d", len(cycle), len(r.locks))
+		}
+	}
+	spare.walks = nil
+	find()
+	if len(spare.walks) != 1 {
+		t.Fatalf("%d walks are kept", len(spare.walks))
+	}
+	k := spare.walks[0]
+	if k.start.Lock != nil {
+		t.Error("the start of a spare walk names a lock")
+	}
+	for i, b := range k.path[:cap(k.path)] {
+		if b.Lock != nil {
+			t.Errorf("step %d of a spare walk's path names a lock", i)
+		}
+	}
+	for i, s := range k.next[:cap(k.next)] {
+		if s.Lock != nil {
+			t.Errorf("step %d that a spare walk had to go names a lock", i)
+		}
+	}
+	clear(k.seen)
+	k.round = ^uint32(0)
+	find()
+}
+
 // TestReaders: the same cycles are found through locks that are held for reading, by the
 // writers that wait for their readers (R4).
 func TestReaders(t *testing.T) {

@@ -16,6 +16,7 @@ type Limit struct {
 	ctx      context.Context
 	done     <-chan struct{}
 	dated    bool
+	blind    bool
 }
 
 func Within(d time.Duration) Limit {

@@ -7,15 +7,15 @@ import "github.com/rqlock/rqlock/rqlock/internal/model/mc"
 // Sources has the files that were copied, and the SHA-256 of each.
 var Sources = map[string]string{
 	"rqlock/mutex.go":                        "7e875a8fd68c104e908fd50b50e1553144eb47dd0bb04de0c3aab1f59e120cb8",
-	"rqlock/slowpath.go":                     "763e2046b00f4fa531213542db11b52346d1ae24bb352df7d500a8e78d7772ad",
+	"rqlock/slowpath.go":                     "e935d03e0848df98c402d18e8e0ce2f36034442223ea9a8975dd9c53800277ce",
 	"rqlock/fused.go":                        "1afc4ff1d2e77a291fc23e8eb7d1302f3056544e6cec9658bba3b5219d77f5be",
 	"rqlock/zfused_go.go":                    "b3e37ad9fe1e058646a135353391c7aeed729c4e2577b909279a920bbbdc42cb",
 	"rqlock/internal/waiter/waiter.go":       "792c3ba315f09455c16de7c084ed5769d7a34fbb68ee4fbc66cda63a6e0549e2",
 	"rqlock/internal/waiter/table.go":        "79623a72d30197d504fe49fb851ae921d310ba42cd86841a896088f91dbf4b9f",
 	"rqlock/internal/queue/queue.go":         "e41ce9c767cfffa70a8bce02c43868731dc19c23cf8741bbb1e1a56cbf5d99a3",
-	"rqlock/internal/waitgraph/waitgraph.go": "9cb5ff81494646106d5c0a570a3982e3b6f4bf5eddda2e013471db74411e86c0",
+	"rqlock/internal/waitgraph/waitgraph.go": "06eb3f20ed8b26648f78c733b2452929526cd6f288802daa998eae6ce4329f7f",
 	"rqlock/internal/stall/stall.go":         "fcc7ba13bad0e9872832acc46d18b6f49fdfdec6018be075c9a06bb007587cd6",
-	"rqlock/internal/park/limit.go":          "9dd9bdb96827e0fb471d67b0847ecaec6b896f7a776be07076180feace1f7616",
+	"rqlock/internal/park/limit.go":          "981cc7866b7138ed0f4c82068a3af55ef8927144011d0df1a0911c80333b55e8",
 }
 
 // The numbers of the first of Sites and the first of Drops.
@@ -227,11 +227,11 @@ var Sites = []mc.SiteInfo{
 	{File: "waitgraph.go", Line: 303, Func: "Convict", Text: "w.Signal()"},
 	{File: "waitgraph.go", Line: 311, Func: "Convicted", Text: "w.Verdict.Load()"},
 	{File: "stall.go", Line: 45, Func: "Look", Text: "l.Owner.Load()"},
-	{File: "limit.go", Line: 64, Func: "Reached", Text: "isClosed(lim.done)"},
-	{File: "limit.go", Line: 85, Func: "Park", Text: "p.Wait()"},
-	{File: "limit.go", Line: 88, Func: "Park", Text: "p.WaitFor(lim.remaining(), lim.done)"},
-	{File: "limit.go", Line: 98, Func: "Sleep", Text: "p.WaitFor(d, nil)"},
-	{File: "limit.go", Line: 100, Func: "Sleep", Text: "p.WaitFor(min(d, max(lim.remaining(), 0)), lim.done)"},
+	{File: "limit.go", Line: 65, Func: "Reached", Text: "isClosed(lim.done)"},
+	{File: "limit.go", Line: 86, Func: "Park", Text: "p.Wait()"},
+	{File: "limit.go", Line: 89, Func: "Park", Text: "p.WaitFor(lim.remaining(), lim.done)"},
+	{File: "limit.go", Line: 99, Func: "Sleep", Text: "p.WaitFor(d, nil)"},
+	{File: "limit.go", Line: 101, Func: "Sleep", Text: "p.WaitFor(min(d, max(lim.remaining(), 0)), lim.done)"},
 }
 
 // Drops are the statements and branches that a mutant leaves out, by number.
@@ -243,7 +243,7 @@ var Drops = []mc.SiteInfo{
 	{File: "slowpath.go", Line: 29, Func: "conclude", Text: "cancelled.cause = errNoCause"},
 	{File: "slowpath.go", Line: 28, Func: "conclude", Text: "if cancelled.cause = lim.Cause(); cancelled.cause == nil { ..."},
 	{File: "slowpath.go", Line: 31, Func: "conclude", Text: "if err != nil { ..."},
-	{File: "slowpath.go", Line: 39, Func: "acquireSlow", Text: "if l.owner() == me { ..."},
+	{File: "slowpath.go", Line: 39, Func: "acquireSlow", Text: "if l.owner() == me && claims(&l.word, waiter.ForMutex, lim) { ..."},
 	{File: "slowpath.go", Line: 42, Func: "acquireSlow", Text: "if l.spin() { ..."},
 	{File: "slowpath.go", Line: 46, Func: "acquireSlow", Text: "if err := l.reached(lim); err != nil { ..."},
 	{File: "slowpath.go", Line: 52, Func: "acquireSlow", Text: "if w, err = l.awaitRecord(lim); w == nil { ..."},
@@ -417,7 +417,7 @@ var Drops = []mc.SiteInfo{
 	{File: "waitgraph.go", Line: 154, Func: "enter", Text: "k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))"},
 	{File: "waitgraph.go", Line: 157, Func: "enter", Text: "k.next = append(k.next, next)"},
 	{File: "waitgraph.go", Line: 156, Func: "enter", Text: "if next, ok := stepOf(waiter.At(index)); ok { ..."},
-	{File: "waitgraph.go", Line: 153, Func: "enter", Text: "if s.Kind == waiter.ForWriting { ..."},
+	{File: "waitgraph.go", Line: 153, Func: "enter", Text: "if s.Kind == waiter.ForWriting && !HandedOver(s.Lock, s.Kind) { ..."},
 	{File: "waitgraph.go", Line: 161, Func: "enter", Text: "k.longest = max(k.longest, len(k.path), len(k.next))"},
 	{File: "waitgraph.go", Line: 166, Func: "find", Text: "k.past = past"},
 	{File: "waitgraph.go", Line: 167, Func: "find", Text: "k.path, k.next = k.path[:0], k.next[:0]"},
@@ -467,10 +467,10 @@ var Drops = []mc.SiteInfo{
 	{File: "stall.go", Line: 84, Func: "Again", Text: "h.steps = 0"},
 	{File: "stall.go", Line: 89, Func: "count", Text: "if left := timeout - timeout/4 - (now - h.quiet); left > 0 { ..."},
 	{File: "stall.go", Line: 93, Func: "count", Text: "h.steps += min(length, step)"},
-	{File: "limit.go", Line: 44, Func: "remaining", Text: "if lim.deadline.IsZero() { ..."},
-	{File: "limit.go", Line: 85, Func: "Park", Text: "p.Wait()"},
-	{File: "limit.go", Line: 84, Func: "Park", Text: "if lim == nil { ..."},
-	{File: "limit.go", Line: 88, Func: "Park", Text: "p.WaitFor(lim.remaining(), lim.done)"},
-	{File: "limit.go", Line: 98, Func: "Sleep", Text: "p.WaitFor(d, nil)"},
-	{File: "limit.go", Line: 100, Func: "Sleep", Text: "p.WaitFor(min(d, max(lim.remaining(), 0)), lim.done)"},
+	{File: "limit.go", Line: 45, Func: "remaining", Text: "if lim.deadline.IsZero() { ..."},
+	{File: "limit.go", Line: 86, Func: "Park", Text: "p.Wait()"},
+	{File: "limit.go", Line: 85, Func: "Park", Text: "if lim == nil { ..."},
+	{File: "limit.go", Line: 89, Func: "Park", Text: "p.WaitFor(lim.remaining(), lim.done)"},
+	{File: "limit.go", Line: 99, Func: "Sleep", Text: "p.WaitFor(d, nil)"},
+	{File: "limit.go", Line: 101, Func: "Sleep", Text: "p.WaitFor(min(d, max(lim.remaining(), 0)), lim.done)"},
 }

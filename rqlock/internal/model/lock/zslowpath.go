@@ -38,7 +38,7 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *Limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
 	me := asm.CurrentGoid()
-	if mc.Keep(8) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me) {
+	if mc.Keep(8) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me && claims(&l.word, ForMutex, lim)) {
 		return l.failSelf()
 	}
 	if mc.Keep(9) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
@@ -145,7 +145,7 @@ func findDeadlock(_ mc.Site, w *Waiter, word *asm.Owned) error {
 		err := newDeadlock(cycles[i])
 		victim := cycles[i][0]
 		if mc.Keep(27) && (victim.Waiter == w) {
-			return failDeadlock(err)
+			return closes(w, err)
 		}
 		if mc.Keep(28) {
 			Convict(mc.Mark(34, hashWaiterPtr(w), hashCycles(cycles), uint64(i), hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})

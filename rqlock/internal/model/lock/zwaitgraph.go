@@ -116,16 +116,16 @@ func (s Step) owner(_ mc.Site) (next Step, holds, ok bool) {
 	if mc.Keep(169) {
 		next, ok = stepOf(mc.Mark(179, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
 	}
-	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id
+	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id && !HandedOver(s.Lock, s.Kind)
 }
 
 func (s Step) heldBy(_ mc.Site, next Step) bool {
 	mc.Enter(179)
 	defer mc.Leave()
 	if mc.Keep(170) && (s.Lock.Owner.Load(mc.Mark(180, hashStep(s), hashStep(next))) == next.ID) {
-		return next.Lock != s.Lock || s.Kind == ForMutex
+		return (next.Lock != s.Lock || s.Kind == ForMutex) && !HandedOver(s.Lock, s.Kind)
 	}
-	return s.Kind == ForWriting && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
+	return s.Kind == ForWriting && !HandedOver(s.Lock, s.Kind) && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
 
 func name(l *asm.Owned) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
@@ -176,7 +176,7 @@ func (k *walk) enter(_ mc.Site, s Step) {
 			k.next = append(k.next, next)
 		}
 	}
-	if mc.Keep(182) && (s.Kind == ForWriting) {
+	if mc.Keep(182) && (s.Kind == ForWriting && !HandedOver(s.Lock, s.Kind)) {
 		if mc.Keep(179) {
 			k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
 		}
@@ -303,7 +303,7 @@ func (s Step) alone(_ mc.Site) bool {
 	if _, _, ok := s.owner(mc.Mark(196, hashStep(s))); mc.Keep(203) && (ok) {
 		return false
 	}
-	return s.Kind != ForWriting || !readers.IsBlocked(name(s.Lock), 0)
+	return s.Kind != ForWriting || HandedOver(s.Lock, s.Kind) || !readers.IsBlocked(name(s.Lock), 0)
 }
 
 func (k *walk) dissolve(path []branch) bool {

@@ -33,6 +33,7 @@ type machine struct {
 	idleTicks int // ticks of TickWhenIdle
 	aborting  bool
 	failure   string
+	leftOut   int   // how often World.Drop was left out since the last step
 	truncated int64 // see Result.Truncated
 	races     races
 
@@ -97,7 +98,7 @@ func (m *machine) close() {
 func (m *machine) begin() {
 	cur = m
 	m.gen++
-	m.steps, m.last, m.remaining = 0, -1, nil
+	m.steps, m.last, m.remaining, m.leftOut = 0, -1, nil, 0
 	m.now, m.ticks, m.idleTicks = 0, 0, 0
 	m.failure = ""
 	m.touched = m.touched[:0]
@@ -158,8 +159,18 @@ func Dropped(id int32) bool {
 	if cur.Reached != nil && cur.self != nil {
 		cur.Reached[id] = true
 	}
-	return id != 0 && cur.Drop == id && cur.self != nil
+	if id == 0 || cur.Drop != id || cur.self == nil {
+		return false
+	}
+	if cur.leftOut++; cur.leftOut > maxLeftOut {
+		cur.failNow("no progress: T%d goes round and makes no step", cur.self.id)
+	}
+	return true
 }
+
+// maxLeftOut is how often a thread may leave out a statement between two steps. Without it a
+// loop may have no end, and no step at which another thread could run.
+const maxLeftOut = 10_000
 
 // order returns the order that an access has in this world.
 func (m *machine) order(site Site, prim string, o Order) Order {

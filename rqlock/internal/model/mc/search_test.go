@@ -110,6 +110,22 @@ func TestDrop(t *testing.T) {
 	}
 }
 
+// TestDropEndsLoop: a loop that has no end without a statement, and makes no step, fails.
+func TestDropEndsLoop(t *testing.T) {
+	p := testProgram("loop", func() {
+		storeCell(x, 1, rlx)
+		for i := 0; i < 3; {
+			if !Dropped(7) {
+				i++
+			}
+		}
+		storeCell(y, 1, rlx)
+	})
+	for _, s := range []Strategy{Exhaustive(), Stateless(), Walk(1), PCT(1, 3)} {
+		checkRun(t, World{Drop: 7}, p, s, "no progress: T0 goes round and makes no step")
+	}
+}
+
 // withFunctions registers sites of the toys' two functions.
 func withFunctions(t *testing.T) {
 	old := sites

@@ -124,7 +124,7 @@ func (t *thread) point() {
 	if t.m.over() {
 		panic(abandoned{})
 	}
-	t.inside = t.atomicFrom > 0
+	t.inside, t.m.leftOut = t.atomicFrom > 0, 0
 }
 
 // alternatives counts the alternatives of the pending operation. 0 means that the thread

@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,7 +16,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/rqlock/rqlock/gen/emit"
-	"github.com/rqlock/rqlock/gen/golang/model"
 )
 
 // A change is a file that is not as it would be generated now.
@@ -25,26 +25,27 @@ type change struct {
 }
 
 // changes renders everything and compares it with the files on disk. Those include
-// generated files that are not generated any more.
-func (o *options) changes() ([]change, error) {
-	if err := o.checkDirs(); err != nil {
+// generated files that are not generated any more. Whether lines end in CRLF, as Git may
+// check them out, makes no difference.
+func (t Table) changes() ([]change, error) {
+	if err := t.checkDir(); err != nil {
 		return nil, err
 	}
-	files, err := o.renderAll()
+	files, err := t.render()
 	if err != nil {
 		return nil, err
 	}
-	old, err := o.existing(files)
+	old, err := t.existing(files)
 	if err != nil {
 		return nil, err
 	}
 	var cs []change
-	for _, path := range slices.Sorted(maps.Keys(files)) {
+	for _, path := range sorted(files) {
 		if was, ok := old[path]; !ok || !bytes.Equal(was, files[path]) {
 			cs = append(cs, change{path, was, files[path]})
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(old)) {
+	for _, path := range sorted(old) {
 		if _, ok := files[path]; !ok {
 			cs = append(cs, change{path, old[path], nil})
 		}
@@ -52,30 +53,29 @@ func (o *options) changes() ([]change, error) {
 	return cs, nil
 }
 
-// existing reads the generated files in the output directories. A file of the same
-// name as a generated one that was not generated is an error.
-func (o *options) existing(files tree) (tree, error) {
-	old := tree{}
-	pkg, page := o.dirs()
-	dirs := slices.Compact([]string{pkg, page})
-	if o.out == "" {
-		dirs = append(dirs, ownLock, ownBaseline, ownTwins+"asm")
-		for _, s := range model.Sources {
-			dirs = append(dirs, ownTwins+s.Name)
-		}
+// existing reads the generated files in the directories of the given ones. A file of the
+// same name as one of these that was not generated is an error.
+func (t Table) existing(files map[string][]byte) (map[string][]byte, error) {
+	old := map[string][]byte{}
+	dirs := map[string]bool{}
+	for path := range files {
+		dirs[filepath.Dir(path)] = true
 	}
-	for _, dir := range dirs {
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
 		paths, err := filepath.Glob(filepath.Join(escapeGlob(dir), "z*"))
 		if err != nil {
 			return nil, err
 		}
 		for _, path := range paths {
+			if !t.names(filepath.Base(path)) {
+				continue // another table's
+			}
 			src, err := os.ReadFile(path)
-			generated := err == nil && bytes.Contains(firstLine(src), []byte(emit.Header))
+			generated := err == nil && emit.Generated(string(firstLine(src)))
 			_, wanted := files[path]
 			switch {
 			case generated:
-				old[path] = src
+				old[path] = bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
 			case wanted && err != nil:
 				return nil, fmt.Errorf("%s is in the way: %w", path, pathless(err))
 			case wanted:
@@ -84,6 +84,14 @@ func (o *options) existing(files tree) (tree, error) {
 		}
 	}
 	return old, nil
+}
+
+// names reports whether a file may be one of the table's, by its name.
+func (t Table) names(base string) bool {
+	if t.Prefix != "" {
+		return strings.HasPrefix(base, "z_"+t.Prefix+"_")
+	}
+	return !strings.HasPrefix(base, "z_")
 }
 
 func escapeGlob(s string) string {
@@ -104,8 +112,8 @@ func pathless(err error) error {
 }
 
 // write brings the files on disk up to date: all of them, or none.
-func write(o *options, stdout io.Writer) (err error) {
-	cs, err := o.changes()
+func write(t Table, stdout io.Writer) (err error) {
+	cs, err := t.changes()
 	if err != nil {
 		return err
 	}
@@ -135,15 +143,14 @@ func write(o *options, stdout io.Writer) (err error) {
 			return err
 		}
 	}
-	if o.out != "" {
-		fmt.Fprintf(stdout, "gen: package %s in %s: %s\n", o.pkg, o.out, o.summary(cs))
+	if t.More == nil {
+		fmt.Fprintf(stdout, "gen: package %s in %s: %s\n", t.name(), t.dir(), t.summary(cs)+t.requireSys())
 	}
 	return nil
 }
 
-// summary says how many files have changed, and of a new package what its module
-// needs.
-func (o *options) summary(cs []change) string {
+// summary says how many files have changed.
+func (t Table) summary(cs []change) string {
 	switch len(cs) {
 	case 0:
 		return "nothing to change"
@@ -151,11 +158,30 @@ func (o *options) summary(cs []change) string {
 		return "1 file changed"
 	}
 	text := fmt.Sprintf("%d files changed", len(cs))
-	imports := func(a arch) bool { return len(a.Flags) > 0 }
-	if i := slices.IndexFunc(o.arches, imports); i >= 0 && cs[0].old == nil {
-		text += "; on " + o.arches[i].Backend.Arch + " the package imports golang.org/x/sys/cpu, so run go mod tidy"
-	}
 	return text
+}
+
+// sys is what the package imports where the assembly must know the machine, in the version
+// that rqlock requires: a newer one may require a newer Go.
+const sys = "golang.org/x/sys@v0.39.0"
+
+// requireSys lets the module of the package require what the package imports, if it does
+// not yet. It returns what is left to do.
+func (t Table) requireSys() string {
+	if !slices.ContainsFunc(t.archs(), func(a *Arch) bool { return len(a.Flags) > 0 }) {
+		return ""
+	}
+	mod := t.goMod()
+	if module, _, _ := strings.Cut(sys, "@"); bytes.Contains(mod, []byte(module)) {
+		return ""
+	}
+	get := exec.Command("go", "get", sys)
+	get.Dir = t.dir()
+	get.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+	if mod == nil || get.Run() != nil {
+		return "; it imports golang.org/x/sys/cpu on some machines, so run go get " + sys
+	}
+	return "; its module requires golang.org/x/sys now"
 }
 
 // writeTemp writes a file's new contents beside it.
@@ -172,8 +198,8 @@ func writeTemp(c change) (path string, err error) {
 }
 
 // check fails if any generated file is stale.
-func check(o *options, _ io.Writer) error {
-	cs, err := o.changes()
+func check(t Table, _ io.Writer) error {
+	cs, err := t.changes()
 	if err != nil || len(cs) == 0 {
 		return err
 	}
@@ -181,12 +207,12 @@ func check(o *options, _ io.Writer) error {
 	for _, c := range cs {
 		paths = append(paths, c.path)
 	}
-	return fmt.Errorf("stale, run go generate ./... or gen without -check: %s", strings.Join(paths, " "))
+	return fmt.Errorf("stale, run go generate ./... or this without -check: %s", strings.Join(paths, " "))
 }
 
 // diff prints what write would change.
-func diff(o *options, stdout io.Writer) error {
-	cs, err := o.changes()
+func diff(t Table, stdout io.Writer) error {
+	cs, err := t.changes()
 	if err != nil {
 		return err
 	}
@@ -200,6 +226,17 @@ func diff(o *options, stdout io.Writer) error {
 		}
 		if _, err := io.WriteString(stdout, udiff.Unified(from, to, string(c.old), string(c.new))); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// goMod returns the go.mod of the package's module, or nil.
+func (t Table) goMod() []byte {
+	dir, err := resolve(t.dir())
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if mod, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil || dir == filepath.Dir(dir) {
+			return mod
 		}
 	}
 	return nil

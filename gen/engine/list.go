@@ -1,4 +1,4 @@
-package main
+package engine
 
 import (
 	"fmt"
@@ -20,27 +20,28 @@ type entry struct {
 // A code is a row's instruction sequence on one architecture.
 type code struct {
 	Arch     string
-	Variant  string // "", "LSE" or "LL/SC"
+	Variant  string // the kind of machine ("" = all)
 	Sequence string
 	Inlined  bool // Sequence names a function of sync/atomic
 }
 
 // list prints the table.
-func list(o *options, w io.Writer) error {
-	if err := spec.Validate(prims, o.layout); err != nil {
+func list(t Table, w io.Writer) error {
+	rows, err := t.Derived()
+	if err != nil {
 		return err
 	}
 	listings := map[string]emit.Listing{}
-	for _, a := range o.arches {
-		_, listing, err := a.Assemble(prims, o.layout)
+	for _, a := range t.archs() {
+		_, listing, err := a.Assemble(rows, t.Source)
 		if err != nil {
 			return err
 		}
-		listings[a.Backend.Arch] = listing
+		listings[a.Name] = listing
 	}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tw, "NAME\tORDERING\tOPERATION\tARCH\tINSTRUCTIONS")
-	for _, e := range o.entries(prims, listings) {
+	for _, e := range t.entries(rows, listings) {
 		head := []string{e.Name, string(e.Order), strings.TrimSpace(string(e.Op) + " " + e.Object)}
 		for _, c := range e.Code {
 			arch := strings.TrimSpace(c.Arch + " " + c.Variant)
@@ -51,17 +52,17 @@ func list(o *options, w io.Writer) error {
 	return tw.Flush()
 }
 
-func (o *options) entries(rows []*spec.Row, listings map[string]emit.Listing) []entry {
+func (t Table) entries(rows []*spec.Row, listings map[string]emit.Listing) []entry {
 	var es []entry
 	for _, r := range rows {
 		e := entry{Row: r, Object: object(r)}
-		for _, a := range o.arches {
-			arch := a.Backend.Arch
+		for _, a := range t.archs() {
+			arch := a.Name
 			if r.InlineOn(arch) {
 				e.Code = append(e.Code, code{Arch: arch, Sequence: "inlined sync/atomic." + r.Atomic, Inlined: true})
 				continue
 			}
-			e.Code = append(e.Code, variants(arch, listings[arch][r.Impl()])...)
+			e.Code = append(e.Code, bodies(a, listings[arch][r.Impl()])...)
 		}
 		es = append(es, e)
 	}
@@ -85,35 +86,16 @@ func object(r *spec.Row) string {
 	return ""
 }
 
-// variants splits a sequence at its preprocessor directives, if an architecture has
-// two bodies that they separate.
-func variants(arch string, seq []string) []code {
-	var parts [][]string
-	part := []string{}
-	for _, op := range seq {
-		if strings.HasPrefix(op, "#") {
-			parts = append(parts, part)
-			part = nil
-			continue
+// bodies returns a sequence for each kind of machine.
+func bodies(a *Arch, opcodes []string) []code {
+	if a.Bodies != nil {
+		if each := a.Bodies(opcodes); each != nil {
+			var all []code
+			for _, b := range each {
+				all = append(all, code{Arch: a.Name, Variant: b.Name, Sequence: strings.Join(b.Opcodes, " ")})
+			}
+			return all
 		}
-		part = append(part, op)
 	}
-	parts = append(parts, part)
-	if len(parts) < 4 {
-		return []code{{Arch: arch, Sequence: strings.Join(seq, " ")}}
-	}
-	// common, dispatch, LSE body, LL/SC body
-	common := parts[0]
-	return []code{
-		{Arch: arch, Variant: "LSE", Sequence: strings.Join(append(append([]string{}, common...), parts[2]...), " ")},
-		{Arch: arch, Variant: "LL/SC", Sequence: strings.Join(append(append([]string{}, common...), parts[3]...), " ")},
-	}
-}
-
-func names(arches []arch) []string {
-	var ns []string
-	for _, a := range arches {
-		ns = append(ns, a.Backend.Arch)
-	}
-	return ns
+	return []code{{Arch: a.Name, Sequence: strings.Join(opcodes, " ")}}
 }

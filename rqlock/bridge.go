@@ -1,0 +1,36 @@
+package rqlock
+
+import (
+	"unsafe"
+
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/bridge"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
+)
+
+// The locks of package rqlock/sync have the words of these, and use their slow paths.
+func init() {
+	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return (*Mutex)(unsafe.Pointer(l)).acquireSlow(lim) }      //rqvet:ignore badlock the locks have the same words
+	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).acquireSlow(lim) } //rqvet:ignore badlock the locks have the same words
+	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).readSlow(lim) }    //rqvet:ignore badlock the locks have the same words
+	bridge.Report = reportViolation
+	bridge.Same = func(a, b error) bool {
+		d, ok := a.(*DeadlockError)
+		e, ok2 := b.(*DeadlockError)
+		return ok && ok2 && d.same(e)
+	}
+}
+
+// same reports whether e and d are of one deadlock, though its victim has tried again meanwhile.
+func (e *DeadlockError) same(d *DeadlockError) bool {
+	if len(e.Cycle) != len(d.Cycle) {
+		return false
+	}
+	for i := range e.Cycle {
+		a, b := &e.Cycle[i], &d.Cycle[i]
+		if a.Goroutine != b.Goroutine || a.Lock.Addr != b.Lock.Addr || i > 0 && a.epoch != b.epoch {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,23 @@
+// Package bridge is what package rqlock does for package rqlock/sync, whose locks are the same
+// but for their signatures, and what rqlock's users need not see. Package rqlock sets it when it
+// is initialised.
+package bridge
+
+import (
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/park"
+)
+
+// These acquire a lock where its fast path has failed. What they return has not been reported.
+var (
+	Lock  func(l *asm.Owned, lim *park.Limit) error   // a Mutex
+	WLock func(l *asm.RWOwned, lim *park.Limit) error // an RWMutex for writing
+	RLock func(l *asm.RWOwned, lim *park.Limit) error // an RWMutex for reading
+)
+
+// Report tells rqlock.OnViolation's function of an error.
+var Report func(err error)
+
+// Same reports whether two errors are of one deadlock: the caller of both waits for the same lock,
+// and all others of the cycle are in the same wait.
+var Same func(a, b error) bool

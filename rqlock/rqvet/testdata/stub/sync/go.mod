@@ -1,3 +1,0 @@
-module github.com/rqlock/rqlock/rqlock/sync
-
-go 1.25.0
