@@ -88,7 +88,7 @@ func rlockContended(l *RWMutex) {
 	if !l.TryRLock() {
 		rlockSlow(l)
 	}
-} //rqvet:ignore leak it locks for RLock
+}
 
 // rlockClaimed goes on where the fast path of RLock has failed after it had claimed a slot.
 func rlockClaimed(l *RWMutex) {
