@@ -10,9 +10,9 @@ import (
 
 // The locks of package rqlock/sync have the words of these, and use their slow paths.
 func init() {
-	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return (*Mutex)(unsafe.Pointer(l)).acquireSlow(lim) }
-	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).acquireSlow(lim) }
-	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).readSlow(lim) }
+	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return mutexOf(l).acquireSlow(lim) }
+	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).acquireSlow(lim) }
+	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).readSlow(lim) }
 	bridge.Report = reportViolation
 	bridge.Same = func(a, b error) bool {
 		d, ok := a.(*DeadlockError)
@@ -20,6 +20,10 @@ func init() {
 		return ok && ok2 && d.same(e)
 	}
 }
+
+func mutexOf(l *asm.Owned) *Mutex { return (*Mutex)(unsafe.Pointer(l)) } //rqvet:ignore badlock a Mutex is its word
+
+func rwMutexOf(l *asm.RWOwned) *RWMutex { return (*RWMutex)(unsafe.Pointer(l)) } //rqvet:ignore badlock an RWMutex is its word
 
 // same reports whether e and d are of one deadlock, though its victim has tried again meanwhile.
 func (e *DeadlockError) same(d *DeadlockError) bool {

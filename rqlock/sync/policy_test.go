@@ -48,7 +48,7 @@ func twice() {
 	var m Mutex
 	m.Lock()
 	defer m.Unlock()
-	m.Lock()
+	m.Lock() //rqvet:ignore selfdeadlock it is what the test is about
 }
 
 // deadlocks are what a goroutine can do wrong alone.
@@ -180,7 +180,7 @@ func TestReportWaits(t *testing.T) {
 		go func() {
 			defer close(done)
 			lock.Lock()
-			pass(lock)
+			pass(lock) //rqvet:ignore selfdeadlock it is what the test is about
 		}()
 		eventually(t, "it is not reported", func() bool { return l.count("rqlock/sync: deadlock") == before+1 })
 		var wait uint64
@@ -243,16 +243,16 @@ func init() {
 		fmt.Println("went on")
 	}
 	for name, f := range map[string]func(){
-		"unlock Mutex": func() { new(Mutex).Unlock() },
+		"unlock Mutex": func() { new(Mutex).Unlock() }, //rqvet:ignore unheld it is what the test is about
 		"unlock Mutex twice": func() {
 			var m Mutex
 			pass(&m)
 			m.Unlock()
 		},
-		"unlock RWMutex":   func() { new(RWMutex).Unlock() },
-		"unlock a reader":  func() { l := new(RWMutex); l.RLock(); l.Unlock() },
-		"runlock RWMutex":  func() { new(RWMutex).RUnlock() },
-		"runlock a writer": func() { l := new(RWMutex); l.Lock(); l.RUnlock() },
+		"unlock RWMutex":   func() { new(RWMutex).Unlock() },                    //rqvet:ignore unheld it is what the test is about
+		"unlock a reader":  func() { l := new(RWMutex); l.RLock(); l.Unlock() }, //rqvet:ignore wrongunlock it is what the test is about
+		"runlock RWMutex":  func() { new(RWMutex).RUnlock() },                   //rqvet:ignore unheld it is what the test is about
+		"runlock a writer": func() { l := new(RWMutex); l.Lock(); l.RUnlock() }, //rqvet:ignore wrongunlock it is what the test is about
 		"runlock too often": func() {
 			l := new(RWMutex)
 			for range 2 {
@@ -277,7 +277,7 @@ func init() {
 				os.Exit(7)
 			}()
 			h.mu.Lock()
-			h.mu.Lock()
+			h.mu.Lock() //rqvet:ignore selfdeadlock it is what the test is about
 		}
 	}
 }
