@@ -1,5 +1,5 @@
-// Adopt has modules that nobody here wrote adopt package rqlock/sync, in temporary copies, and runs
-// their own tests before and after:
+// Adopt has modules that nobody here wrote adopt package rqlock/sync, in temporary copies, and
+// runs their own tests before and after:
 //
 //	go run -C rqlock/cmd/bench ./adopt -o ../../../docs/adopt.md
 //

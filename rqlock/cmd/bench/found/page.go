@@ -127,7 +127,8 @@ programs go on after the report.
 
 Where a lock is held over something that is no lock, nobody can know that it is a deadlock:
 somebody else might send, or be done. There the report shows where the holder is blocked. A reader
-that reads again, or holds up the writer that it waits behind, is let in past it: such a program goes on.
+that reads again, or holds up the writer that it waits behind, is let in past it: such a program
+goes on.
 
 ## What it says
 `)
