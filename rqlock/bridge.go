@@ -21,6 +21,10 @@ func init() {
 	}
 }
 
+func mutexOf(l *asm.Owned) *Mutex { return (*Mutex)(unsafe.Pointer(l)) } //rqvet:ignore badlock a Mutex is its word
+
+func rwMutexOf(l *asm.RWOwned) *RWMutex { return (*RWMutex)(unsafe.Pointer(l)) } //rqvet:ignore badlock an RWMutex is its word
+
 // same reports whether e and d are of one deadlock, though its victim has tried again meanwhile.
 func (e *DeadlockError) same(d *DeadlockError) bool {
 	if len(e.Cycle) != len(d.Cycle) {

@@ -85,7 +85,7 @@ func wunlockForeign(l *RWMutex) {
 
 // rlockContended goes on where the fast path of RLock has failed.
 func rlockContended(l *RWMutex) {
-	if !l.TryRLock() {
+	if !l.gate().TryRead(readers.Here()) {
 		rlockSlow(l)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 func main() {
@@ -23,7 +24,7 @@ func main() {
 	only := flag.String("only", "", "names of modules, separated by commas (default: all)")
 	runs := flag.Int("runs", 3, "how often the tests run, before and after")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := adopt(ctx, *out, *only, *runs); err != nil {
 		fmt.Fprintln(os.Stderr, "adopt:", err)
