@@ -10,9 +10,9 @@ import (
 
 // The locks of package rqlock/sync have the words of these, and use their slow paths.
 func init() {
-	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return (*Mutex)(unsafe.Pointer(l)).acquireSlow(lim) }      //rqvet:ignore badlock the locks have the same words
-	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).acquireSlow(lim) } //rqvet:ignore badlock the locks have the same words
-	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return (*RWMutex)(unsafe.Pointer(l)).readSlow(lim) }    //rqvet:ignore badlock the locks have the same words
+	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return mutexOf(l).acquireSlow(lim) }
+	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).acquireSlow(lim) }
+	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).readSlow(lim) }
 	bridge.Report = reportViolation
 	bridge.Same = func(a, b error) bool {
 		d, ok := a.(*DeadlockError)
