@@ -21,6 +21,7 @@ func TestGoSuite(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds another test")
 	}
+	startsItself(t)
 	src := filepath.Join(goroot(t), "src", "sync")
 	here, err := os.Getwd()
 	if err != nil {

@@ -31,6 +31,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// canStart returns nil if this program can start itself, which an emulator may not allow.
+var canStart = OnceValue(func() error { return exec.Command(os.Args[0], "-test.list=^$").Run() })
+
+// startsItself skips a test that runs programs where none can be run.
+func startsItself(t *testing.T) {
+	t.Helper()
+	if err := canStart(); err != nil {
+		t.Skipf("cannot start this program again: %v", err)
+	}
+}
+
 // A result is what became of a program.
 type result struct {
 	out  string
@@ -41,6 +52,7 @@ type result struct {
 // run runs a program with these settings of the environment, for so long at most.
 func run(t *testing.T, name string, limit time.Duration, env ...string) result {
 	t.Helper()
+	startsItself(t)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
