@@ -93,7 +93,11 @@ func TestQuota(t *testing.T) {
 	if testing.Short() {
 		t.Skip("lasts for some seconds")
 	}
-	for range 3 {
+	const enough = 24 // windows of 10 ms for 180 ms of computing, unless the machine has other work
+	for good, tries := 0, 0; good < 3; tries++ {
+		if tries == 20 {
+			t.Skip("the machine has other work")
+		}
 		cmd := exec.Command(os.Args[0], "-test.run=^TestQuota$", "-test.v")
 		cmd.Env = append(os.Environ(), quotaEnv+"=1")
 		stdout, err := cmd.StdoutPipe()
@@ -112,14 +116,19 @@ func TestQuota(t *testing.T) {
 			all, _ := io.ReadAll(out)
 			rest <- all
 		}()
-		for over := false; !over; {
+		windows := 0
+		for over := false; !over; windows++ {
 			cmd.Process.Signal(syscall.SIGSTOP)
 			time.Sleep(90 * time.Millisecond)
 			cmd.Process.Signal(syscall.SIGCONT)
 			select {
 			case said := <-rest:
-				if err := cmd.Wait(); err != nil {
-					t.Errorf("%v:\n%s", err, said)
+				err := cmd.Wait()
+				if err != nil && windows <= enough {
+					t.Fatalf("%v:\n%s", err, said)
+				}
+				if err == nil {
+					good++
 				}
 				over = true
 			case <-time.After(10 * time.Millisecond):
