@@ -84,8 +84,8 @@ func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
 	if waits < uint64(workers*rounds/4) {
 		t.Fatalf("only %d waits among %d acquisitions", waits, workers*rounds)
 	}
-	// The runtime and join allocate some, and so does a record's first sleep. One allocation a wait
-	// is twice as many.
+	// The runtime and join allocate some, and so does a record's first sleep. One allocation a
+	// wait is twice as many.
 	if n := after.Mallocs - before.Mallocs; n > waits/2+50 {
 		t.Errorf("%d allocations in %d waits", n, waits)
 	} else {
