@@ -61,10 +61,11 @@ func main() {
 }
 `
 
+// In parts, since go generate reads this file, too.
 const userLock = `// Package ticket has a ticket lock.
 package ticket
 
-//go:generate go run -C _gen .
+//go:` + `generate go run -C _gen .
 
 // Lock waits until the caller is served.
 func (t *Ticket) Lock() {
