@@ -96,7 +96,7 @@ func TestQuota(t *testing.T) {
 	const enough = 24 // windows of 10 ms for 180 ms of computing, unless the machine has other work
 	for good, tries := 0, 0; good < 3; tries++ {
 		if tries == 20 {
-			t.Skip("the machine has other work")
+			t.Fatalf("%d of 3 runs ended without a stall, and the others ran for too little of their time", good)
 		}
 		cmd := exec.Command(os.Args[0], "-test.run=^TestQuota$", "-test.v")
 		cmd.Env = append(os.Environ(), quotaEnv+"=1")
