@@ -2,11 +2,20 @@
 // on the 8- and 16-bit fields of a lock word, release stores that cost a plain store,
 // wait loops with a bound, and whole fast paths in one call.
 //
-// Its functions are generated for amd64 and arm64 from one table. A portable twin
-// serves every other architecture, builds with the tag purego, and versions of Go that
-// are newer than those tested. It uses sync/atomic. The semantics are the same in every
-// build; [Variant] says which one runs. The reference page is docs/zprimitives.md. The
-// examples are small locks.
+// It is for whoever writes a lock. Programs that need a lock use package rqlock or package
+// sync. The examples here are small locks.
+//
+//	var w asm.Word // a lock word and its owner
+//	if asm.LockFast(&w) {
+//		// The calling goroutine holds the lock.
+//		asm.UnlockFast(&w)
+//	}
+//
+// The functions are generated from one table, as assembly for amd64, arm64 and riscv64. A
+// portable twin on sync/atomic takes the assembly's place on every other architecture, with
+// the build tag purego, and with a Go that is newer than those tested. The semantics are the
+// same in every build. [Variant] says which one runs. The reference page is
+// docs/zprimitives.md. Package gen/engine generates such functions from a table of yours.
 //
 // # The lock word
 //
@@ -14,10 +23,14 @@
 // lock. Pending says that a waiter has closed the lock: it is the next owner, whoever
 // else comes. Tail names the last waiter of a queue. A state is written
 // (tail,pending,locked): 0,0,0 is free, and 0,0,1 is owned while nobody waits. The
-// constants have the fields' masks. A [Word] is a lock word with its owner, for locks
-// that [LockFast] acquires. An [Owned] has no such word: there the owner's id is the
-// lock, for [LockOwned]. An [RWOwned] is the same for readers and writers: [ReadLock] puts
-// a reader into a slot of its goroutine's row, in a [ReaderTable].
+// constants have the fields' masks.
+//
+// Three types have more than a lock word, or something else:
+//
+//   - A [Word] is a lock word and its owner, for [LockFast].
+//   - An [Owned] has no lock word. The id of its owner is the lock, for [LockOwned].
+//   - An [RWOwned] is the same for readers and writers. [ReadLock] puts a reader into a slot of
+//     its goroutine's row, in a [ReaderTable].
 //
 // # Ordering
 //
@@ -39,6 +52,7 @@
 // access that they do not order is a data race. The 8- and 16-bit functions of the
 // portable twin access the whole 32-bit word around their operand atomically.
 //
-// The package has no policy, does not know the time, and never blocks. It depends on
-// golang.org/x/sys/cpu, on arm64 only.
+// The package has no policy, does not know the time, and never blocks. It imports
+// golang.org/x/sys on arm64 and riscv64, to know the processor, and nothing elsewhere but
+// Go's own packages.
 package asm

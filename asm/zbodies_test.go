@@ -24,8 +24,9 @@ func TestVariant(t *testing.T) {
 
 // A body is one of the instruction sequences that a primitive has in this build.
 type body struct {
-	name string
-	use  func() (restore func()) // makes the primitives use this body
+	name   string
+	use    func() (restore func()) // makes the primitives use this body
+	sleeps bool                    // in a wait that is long enough
 }
 
 // eachBody calls f for each body while the primitives use it.

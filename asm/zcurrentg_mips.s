@@ -5,9 +5,9 @@
 #include "textflag.h"
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
-// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
-// nobody may dereference it.
+// under the build tag purego a multiple of the goroutine's id. The word is even, so that its user
+// may take the lowest bit for a mark. The runtime uses the word again once the goroutine has
+// ended, and nobody may dereference it.
 // 
 // Needed by a lock whose owner is a goroutine that does not end while it holds the lock.
 //

@@ -72,16 +72,16 @@ func differAt[W unsigned](t *testing.T, before W, around uint64, do ops[W]) {
 	}
 }
 
-// lockWords is a Word with its neighbours.
-type lockWords struct {
+// between is a word with its neighbours.
+type between[W any] struct {
 	below uintptr
-	Word
+	word  W
 	above uintptr
 }
 
-// newLock returns a lock in the given state; bits of around fill the rest.
-func newLock(val uint32, owner uintptr, around uint64) lockWords {
-	return lockWords{uintptr(around), Word{Val: val, Aux: uint32(around), Owner: owner}, uintptr(^around)}
+// amid surrounds a word with bits of around.
+func amid[W any](around uint64, word W) between[W] {
+	return between[W]{uintptr(around), word, uintptr(^around)}
 }
 
 // addInputs gives a fuzz test inputs of the given number of arguments, in which

@@ -67,13 +67,13 @@ type Owned struct {
 const ClosedMask uint32 = 1 << 31
 
 // RWOwned is the state of a reader-writer lock that knows its readers, for ReadLock, ReadUnlock,
-// WriteLock and WriteUnlock. They leave Tail and Admitted to their caller.
+// WriteLock and WriteUnlock. They leave Tail and Balance to their caller.
 type RWOwned struct {
-	Owned           // whose owner writes, or waits until the readers have left
-	Readers  uint32 // RowsMask, and the number of readers that are counted
-	First    uint32 // the first of the readers that wait, or 0
-	Drainer  uint32 // the owner, if it sleeps until its readers have left, or 0
-	Admitted uint32
+	Owned          // whose owner writes, or waits until the readers have left
+	Readers uint32 // RowsMask, and the number of readers that are counted
+	First   uint32 // the first of the readers that wait, or 0
+	Drainer uint32 // the owner, if it sleeps until its readers have left, or 0
+	Balance uint32 // read locks begun without a slot, less those ended without one, as an int32
 }
 
 // RowsMask in the field Readers says that readers need not be counted, as they are found in rows.

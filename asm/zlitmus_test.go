@@ -104,14 +104,15 @@ func TestLitmus(t *testing.T) {
 // patient is how many times as long as others a shape is run whose outcome may happen.
 const patient = 20
 
-// excused reports whether the outcome of the control happens.
+// excused reports whether the outcome of the control happens. That is rare on a loaded machine, so
+// the control runs for longer than a shape.
 func (s *shape) excused(t *testing.T) bool {
 	if s.control == nil {
 		return false
 	}
 	var n counts
-	for try := 0; n.hits == 0 && try < patient; try++ {
-		s.control.run(runTime(t), &n)
+	for start := time.Now(); n.hits == 0 && time.Since(start) < patience(t); {
+		s.control.run(0, &n)
 	}
 	t.Logf("that of %s happened in %d of %d rounds: %s", s.control.name, n.hits, n.rounds, s.control.why)
 	return n.hits > 0
@@ -347,6 +348,29 @@ func storeBuffering() []shape {
 	}
 }
 
+// storesThenLoads returns a shape of sync/atomic whose outcome no arm64 machine has, since a
+// load by LDAR does not pass a store by STLR. QEMU translates the two for amd64 with a fence
+// before the store and one after the load, and none in between. Other architectures need no
+// such excuse, and have nil.
+func storesThenLoads() *shape {
+	if runtime.GOARCH != "arm64" {
+		return nil
+	}
+	return &shape{
+		name: "sync/atomic",
+		why:  "it is sequentially consistent, which QEMU 7 to 10 on amd64 do not keep for LDAR after STLR",
+		left: func(l *litmus) {
+			atomic.StoreUint32(&l.w.Val, 1)
+			l.left.first = atomic.LoadUint32(&l.y)
+		},
+		right: func(l *litmus) {
+			atomic.StoreUint32(&l.y, 1)
+			l.right.first = atomic.LoadUint32(&l.w.Val)
+		},
+		outcome: func(l *litmus) bool { return l.left.first == 0 && l.right.first == 0 },
+	}
+}
+
 // drain is longer than a store stays in a store buffer. It is how long the sleeper of a
 // lock waits before its second look.
 const drain = 50 * time.Microsecond
@@ -373,7 +397,7 @@ func ownerAndSleeper() []shape {
 		}
 		return shape{
 			name:    "SB/" + name,
-			why:     "on amd64 the store may still be in the store buffer at the first look, and is not " + drain.String() + " later; on arm64 the look is LDAR after STLR, and does not pass it",
+			why:     "on amd64 the store may still be in the store buffer at the first look, and is not " + drain.String() + " later; on arm64 the look is LDAR after STLR, and does not pass it; on riscv64 there is a full fence before the look",
 			allowed: func(body string) bool { return body == "amd64" },
 			init:    init,
 			left: func(l *litmus) {
@@ -390,19 +414,7 @@ func ownerAndSleeper() []shape {
 				StoreRelease32(&l.right.done, 1)
 			},
 			outcome: func(l *litmus) bool { return l.left.first == Released && l.right.first != 0 },
-			control: &shape{
-				name: "sync/atomic",
-				why:  "it is sequentially consistent, which QEMU 7 does not keep for LDAR after STLR",
-				left: func(l *litmus) {
-					atomic.StoreUint32(&l.w.Val, 1)
-					l.left.first = atomic.LoadUint32(&l.y)
-				},
-				right: func(l *litmus) {
-					atomic.StoreUint32(&l.y, 1)
-					l.right.first = atomic.LoadUint32(&l.w.Val)
-				},
-				outcome: func(l *litmus) bool { return l.left.first == 0 && l.right.first == 0 },
-			},
+			control: storesThenLoads(),
 			lasting: func(l *litmus) bool { return l.left.first == Released && l.right.second != 0 },
 		}
 	}

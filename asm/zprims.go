@@ -244,7 +244,8 @@ func LockOwned(w *Owned) (ok bool) {
 // w.Owner again once that store is visible, which takes less than 50 us.
 //
 // Ordering: release. The section's accesses must be done before another goroutine can find the
-// lock free. On arm64 the look acquires, which keeps it after the store.
+// lock free. On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps
+// it after the store.
 // Pairs with: LockOwned, TryCmpxchgAcquire64.
 func UnlockOwned(w *Owned) (rest uint32) {
 	if raceEnabled && raceOwnsID(&w.Owner) {
@@ -279,7 +280,8 @@ func ReadLock(w *RWOwned, t *ReaderTable) (rest uint32) {
 // visible, which takes less than 50 us.
 //
 // Ordering: release. The section's accesses must be done before an owner can find the slot free.
-// On arm64 the look acquires, which keeps it after the stores.
+// On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps it after
+// the stores.
 // Pairs with: an acquire load of the slot, by the owner that waits for its readers.
 func ReadUnlock(w *RWOwned, t *ReaderTable) (rest uint32) {
 	if raceEnabled && raceReads(w, t) {
@@ -397,7 +399,11 @@ func LoadAcquire16(p *uint16) (v uint16) {
 // Pairs with: a release of the same object. It may pass an earlier release of another object: an
 // algorithm that publishes and then looks must publish by an AcqRel exchange.
 func LoadAcquire32(p *uint32) (v uint32) {
-	return loadAcquire32(p)
+	v = loadAcquire32(p)
+	if raceEnabled {
+		raceAcquireWord(unsafe.Pointer(p))
+	}
+	return v
 }
 
 // LoadAcquire64 loads *p in one access.
@@ -563,11 +569,12 @@ func Xchg32AcqRel(p *uint32, new uint32) (old uint32) {
 
 // CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded. The caller tests that value to learn whether the condition held. One spin is one
-// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
-// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
-// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
-// cache line is written, or with the first timer event after 20 us; there is one at least every
-// 100 us.
+// PAUSE on amd64 and riscv64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk
+// spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux,
+// if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the
+// word's cache line is written, or with the first timer event after 20 us; there is one at least
+// every 100 us. On riscv64 with Zawrs it sleeps in WRS.STO, which ends when the line is written or
+// the machine ends it.
 //
 // Ordering: relaxed. It orders nothing. Another access of the algorithm must, such as the exchange
 // by which the caller then acquires the lock.
@@ -606,11 +613,12 @@ func condLoadRelaxed32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 
 // CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded. The caller tests that value to learn whether the condition held. One spin is one
-// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
-// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
-// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
-// cache line is written, or with the first timer event after 20 us; there is one at least every
-// 100 us.
+// PAUSE on amd64 and riscv64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk
+// spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux,
+// if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the
+// word's cache line is written, or with the first timer event after 20 us; there is one at least
+// every 100 us. On riscv64 with Zawrs it sleeps in WRS.STO, which ends when the line is written or
+// the machine ends it.
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
@@ -649,17 +657,17 @@ func condLoadAcquire32Chunk(p *uint32, mask, want, spins uint32) (v uint32) {
 	return v
 }
 
-// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on
-// arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the
-// loop also calls a Go function that checks the stack, such as runtime.Gosched or
+// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64 and riscv64, YIELD
+// and ISB on arm64, and nothing in the portable build. The scheduler can preempt a loop around it
+// only if the loop also calls a Go function that checks the stack, such as runtime.Gosched or
 // CondLoadRelaxed32.
 func CPURelax() {
 	cpuRelax()
 }
 
 // CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64,
-// and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It
-// does not serialise, and the caller has to find out the counter's rate.
+// time on riscv64, and nanoseconds of the monotonic clock in the portable build. It measures short
+// intervals. It does not serialise, and the caller has to find out the counter's rate.
 //
 // Needed by a lock that measures its waits and sections, for a fraction of what time.Now costs.
 func CycleCount() (ticks uint64) {
@@ -675,9 +683,9 @@ func CurrentGoid() (id uint64) {
 }
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
-// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
-// nobody may dereference it.
+// under the build tag purego a multiple of the goroutine's id. The word is even, so that its user
+// may take the lowest bit for a mark. The runtime uses the word again once the goroutine has
+// ended, and nobody may dereference it.
 //
 // Needed by a lock whose owner is a goroutine that does not end while it holds the lock.
 func CurrentG() (gp uintptr) {
@@ -685,7 +693,8 @@ func CurrentG() (gp uintptr) {
 }
 
 // Variant returns the name of the implementation that this build uses on this machine: "amd64",
-// "arm64+lse", "arm64+llsc" or "portable".
+// "arm64+lse", "arm64+llsc", "riscv64+zabha", "riscv64+zacas", "riscv64+zawrs", "riscv64+base" or
+// "portable".
 func Variant() string {
 	return variant()
 }

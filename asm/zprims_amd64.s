@@ -297,7 +297,8 @@ held:
 // w.Owner again once that store is visible, which takes less than 50 us.
 //
 // Ordering: release. The section's accesses must be done before another goroutine can find the
-// lock free. On arm64 the look acquires, which keeps it after the store.
+// lock free. On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps
+// it after the store.
 // Pairs with: LockOwned, TryCmpxchgAcquire64.
 //
 // func unlockOwned(w *Owned) (rest uint32)
@@ -389,7 +390,8 @@ claimed:
 // visible, which takes less than 50 us.
 //
 // Ordering: release. The section's accesses must be done before an owner can find the slot free.
-// On arm64 the look acquires, which keeps it after the stores.
+// On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps it after
+// the stores.
 // Pairs with: an acquire load of the slot, by the owner that waits for its readers.
 //
 // func readUnlock(w *RWOwned, t *ReaderTable) (rest uint32)
@@ -758,11 +760,12 @@ TEXT ·xchg16AcqRel(SB), NOSPLIT, $0-18
 
 // CondLoadRelaxed32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded. The caller tests that value to learn whether the condition held. One spin is one
-// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
-// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
-// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
-// cache line is written, or with the first timer event after 20 us; there is one at least every
-// 100 us.
+// PAUSE on amd64 and riscv64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk
+// spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux,
+// if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the
+// word's cache line is written, or with the first timer event after 20 us; there is one at least
+// every 100 us. On riscv64 with Zawrs it sleeps in WRS.STO, which ends when the line is written or
+// the machine ends it.
 //
 // Ordering: relaxed. It orders nothing. Another access of the algorithm must, such as the exchange
 // by which the caller then acquires the lock.
@@ -794,11 +797,12 @@ done:
 
 // CondLoadAcquire32 loads *p until *p&mask == want, at most spins+2 times, and returns the last
 // value loaded. The caller tests that value to learn whether the condition held. One spin is one
-// PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the
-// loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the
-// timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's
-// cache line is written, or with the first timer event after 20 us; there is one at least every
-// 100 us.
+// PAUSE on amd64 and riscv64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk
+// spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux,
+// if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the
+// word's cache line is written, or with the first timer event after 20 us; there is one at least
+// every 100 us. On riscv64 with Zawrs it sleeps in WRS.STO, which ends when the line is written or
+// the machine ends it.
 //
 // Ordering: acquire. What the caller does once the condition holds must come after what made it
 // hold.
@@ -827,9 +831,9 @@ done:
 	MOVL SI, v+24(FP)
 	RET
 
-// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on
-// arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the
-// loop also calls a Go function that checks the stack, such as runtime.Gosched or
+// CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64 and riscv64, YIELD
+// and ISB on arm64, and nothing in the portable build. The scheduler can preempt a loop around it
+// only if the loop also calls a Go function that checks the stack, such as runtime.Gosched or
 // CondLoadRelaxed32.
 //
 // func cpuRelax()
@@ -838,8 +842,8 @@ TEXT ·cpuRelax(SB), NOSPLIT, $0
 	RET
 
 // CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64,
-// and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It
-// does not serialise, and the caller has to find out the counter's rate.
+// time on riscv64, and nanoseconds of the monotonic clock in the portable build. It measures short
+// intervals. It does not serialise, and the caller has to find out the counter's rate.
 //
 // Needed by a lock that measures its waits and sections, for a fraction of what time.Now costs.
 //
@@ -865,9 +869,9 @@ TEXT ·currentGoid(SB), NOSPLIT, $0-8
 	RET
 
 // CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or
-// under the build tag purego twice the goroutine's id. The word is even, so that its user may take
-// the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and
-// nobody may dereference it.
+// under the build tag purego a multiple of the goroutine's id. The word is even, so that its user
+// may take the lowest bit for a mark. The runtime uses the word again once the goroutine has
+// ended, and nobody may dereference it.
 //
 // Needed by a lock whose owner is a goroutine that does not end while it holds the lock.
 //

@@ -4,7 +4,7 @@ package asm
 
 import "testing"
 
-var knownVariants = []string{"amd64", "arm64+lse", "arm64+llsc", "portable"}
+var knownVariants = []string{"amd64", "arm64+lse", "arm64+llsc", "riscv64+zabha", "riscv64+zacas", "riscv64+zawrs", "riscv64+base", "portable"}
 
 // TestConstants compares the constants with the table.
 func TestConstants(t *testing.T) {
@@ -38,7 +38,7 @@ func TestConstants(t *testing.T) {
 func FuzzTryCmpxchgRelaxed32(f *testing.F) {
 	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
-		for _, old := range []uint64{old, before} {
+		for _, old := range []uint64{old, before, before ^ 1<<0, before ^ 1<<31} {
 			differAt(t, uint32(before), around, ops[uint32]{
 				oracle: func(p *uint32) any {
 					if *p != uint32(old) {
@@ -62,7 +62,7 @@ func FuzzTryCmpxchgRelaxed32(f *testing.F) {
 func FuzzTryCmpxchgAcquire32(f *testing.F) {
 	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
-		for _, old := range []uint64{old, before} {
+		for _, old := range []uint64{old, before, before ^ 1<<0, before ^ 1<<31} {
 			differAt(t, uint32(before), around, ops[uint32]{
 				oracle: func(p *uint32) any {
 					if *p != uint32(old) {
@@ -86,7 +86,7 @@ func FuzzTryCmpxchgAcquire32(f *testing.F) {
 func FuzzTryCmpxchgRelease32(f *testing.F) {
 	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
-		for _, old := range []uint64{old, before} {
+		for _, old := range []uint64{old, before, before ^ 1<<0, before ^ 1<<31} {
 			differAt(t, uint32(before), around, ops[uint32]{
 				oracle: func(p *uint32) any {
 					if *p != uint32(old) {
@@ -110,7 +110,7 @@ func FuzzTryCmpxchgRelease32(f *testing.F) {
 func FuzzTryCmpxchgAcquire64(f *testing.F) {
 	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
-		for _, old := range []uint64{old, before} {
+		for _, old := range []uint64{old, before, before ^ 1<<0, before ^ 1<<63} {
 			differAt(t, before, around, ops[uint64]{
 				oracle: func(p *uint64) any {
 					if *p != old {
@@ -154,7 +154,7 @@ func FuzzXchgTailAcqRel(f *testing.F) {
 func FuzzTryCmpxchgTailRelaxed(f *testing.F) {
 	addInputs(f, 4)
 	f.Fuzz(func(t *testing.T, before, around, old, new uint64) {
-		for _, old := range []uint64{old, before} {
+		for _, old := range []uint64{old, before, before ^ 1<<16, before ^ 1<<31} {
 			differAt(t, uint32(before), around, ops[uint32]{
 				oracle: func(val *uint32) any {
 					if *val&TailMask != uint32(old)&TailMask {
@@ -307,19 +307,20 @@ func FuzzLockFast(f *testing.F) {
 	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
 		for _, val := range []uint32{0, LockedVal, uint32(word) &^ (LockedMask &^ LockedVal)} {
 			for _, owner := range []uintptr{0, CurrentG(), uintptr(foreign)} {
-				differ(t, newLock(val, owner, around), ops[lockWords]{
-					oracle: func(l *lockWords) any {
-						if l.Val&(LockedMask|PendingMask) != 0 {
+				differ(t, amid(around, Word{Val: val, Aux: uint32(around), Owner: owner}), ops[between[Word]]{
+					oracle: func(m *between[Word]) any {
+						w := &m.word
+						if w.Val&(LockedMask|PendingMask) != 0 {
 							return false
 						}
-						l.Val, l.Owner = l.Val|LockedVal, CurrentG()
+						w.Val, w.Owner = w.Val|LockedVal, CurrentG()
 						return true
 					},
-					portable: func(l *lockWords) any {
-						return lockFastPortable(&l.Word)
+					portable: func(m *between[Word]) any {
+						return lockFastPortable(&m.word)
 					},
-					public: func(l *lockWords) any {
-						return LockFast(&l.Word)
+					public: func(m *between[Word]) any {
+						return LockFast(&m.word)
 					},
 				})
 			}
@@ -333,19 +334,20 @@ func FuzzUnlockFast(f *testing.F) {
 	f.Fuzz(func(t *testing.T, word, foreign, around uint64) {
 		for _, val := range []uint32{0, LockedVal, uint32(word) &^ (LockedMask &^ LockedVal)} {
 			for _, owner := range []uintptr{0, CurrentG(), uintptr(foreign)} {
-				differ(t, newLock(val, owner, around), ops[lockWords]{
-					oracle: func(l *lockWords) any {
-						if l.Owner != CurrentG() {
+				differ(t, amid(around, Word{Val: val, Aux: uint32(around), Owner: owner}), ops[between[Word]]{
+					oracle: func(m *between[Word]) any {
+						w := &m.word
+						if w.Owner != CurrentG() {
 							return false
 						}
-						l.Val, l.Owner = l.Val&^LockedMask, 0
+						w.Val, w.Owner = w.Val&^LockedMask, 0
 						return true
 					},
-					portable: func(l *lockWords) any {
-						return unlockFastPortable(&l.Word)
+					portable: func(m *between[Word]) any {
+						return unlockFastPortable(&m.word)
 					},
-					public: func(l *lockWords) any {
-						return UnlockFast(&l.Word)
+					public: func(m *between[Word]) any {
+						return UnlockFast(&m.word)
 					},
 				})
 			}

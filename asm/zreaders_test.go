@@ -3,6 +3,7 @@
 package asm
 
 import (
+	"math/bits"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -58,19 +59,45 @@ func TestReaderRow(t *testing.T) {
 	}
 }
 
+// TestRowsSpread checks that goroutines which live at once have many rows between them, also if
+// they began one after the other.
+func TestRowsSpread(t *testing.T) {
+	if bits.UintSize == 32 {
+		t.Skip("the word of a goroutine may be too small for that")
+	}
+	const n = 64
+	table, seen := newTable(n), make(chan *ReaderRow)
+	var live sync.WaitGroup
+	live.Add(1)
+	for range n {
+		go func() {
+			seen <- table.Row(CurrentG())
+			live.Wait()
+		}()
+	}
+	rows := map[*ReaderRow]bool{}
+	for range n {
+		rows[<-seen] = true
+	}
+	live.Done()
+	if len(rows) < n/4 {
+		t.Errorf("%d goroutines have %d rows", n, len(rows))
+	}
+}
+
 // lockHere stands for the address of the lock in the slots of a readersState.
 const lockHere = 1
 
 // A readersState is what an RWOwned and a row hold, with the lock's neighbours.
 type readersState struct {
-	below                                            uint64
-	owner                                            uint64
-	tail, sleeper, readers, first, drainer, admitted uint32
-	above                                            uint64
-	lock, id                                         [3]uint64
-	more                                             [3]uint32
-	state                                            uint32
-	others                                           uint64 // the first word of all other rows
+	below                                           uint64
+	owner                                           uint64
+	tail, sleeper, readers, first, drainer, balance uint32
+	above                                           uint64
+	lock, id                                        [3]uint64
+	more                                            [3]uint32
+	state                                           uint32
+	others                                          uint64 // the first word of all other rows
 }
 
 // eachReadersState calls do for states in which each word that matters is free, or the
@@ -109,7 +136,7 @@ func (s *readersState) with(op func(w *RWOwned, t *ReaderTable) uint32) any {
 	m.below, m.above = s.below, s.above
 	m.w.Owner.Store(s.owner)
 	m.w.Tail, m.w.Sleeper = s.tail, s.sleeper
-	m.w.Readers, m.w.First, m.w.Drainer, m.w.Admitted = s.readers, s.first, s.drainer, s.admitted
+	m.w.Readers, m.w.First, m.w.Drainer, m.w.Balance = s.readers, s.first, s.drainer, s.balance
 	table := newTable(4)
 	mine := table.Row(CurrentG())
 	for i := range rowsOf(table) {
@@ -122,7 +149,7 @@ func (s *readersState) with(op func(w *RWOwned, t *ReaderTable) uint32) any {
 	rename(&mine.Lock, here, lockHere)
 	s.below, s.above = m.below, m.above
 	s.owner, s.tail, s.sleeper = m.w.Owner.Load(), m.w.Tail, m.w.Sleeper
-	s.readers, s.first, s.drainer, s.admitted = m.w.Readers, m.w.First, m.w.Drainer, m.w.Admitted
+	s.readers, s.first, s.drainer, s.balance = m.w.Readers, m.w.First, m.w.Drainer, m.w.Balance
 	s.lock, s.id, s.more, s.state = mine.Lock, mine.ID, mine.More, mine.State
 	for i := range rowsOf(table) {
 		if row := &rowsOf(table)[i]; row != mine && *row != (ReaderRow{Lock: [3]uint64{s.others}}) {

@@ -10,15 +10,15 @@ import "runtime"
 // machine, LSE and WFE where it has them.
 func bodies() []body {
 	all := []body{
-		{"llsc", func() func() { return use(false, false) }},
+		{name: "llsc", use: func() func() { return use(false, false) }},
 	}
 	if hasLSE {
-		all = append(all, body{"lse", func() func() { return use(true, false) }})
+		all = append(all, body{name: "lse", use: func() func() { return use(true, false) }})
 	}
 	if hasEventStream || runtime.GOOS == "linux" {
 		// Linux has the event stream unless it was told otherwise. Emulators do not
 		// announce it, but their WFE does not sleep.
-		all = append(all, body{"wfe", func() func() { return use(hasLSE, true) }})
+		all = append(all, body{name: "wfe", use: func() func() { return use(hasLSE, true) }, sleeps: true})
 	}
 	return all
 }

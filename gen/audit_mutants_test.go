@@ -7,15 +7,15 @@ import "github.com/rqlock/rqlock/gen/audit"
 var mutants = []mutant{
 	// amd64: LOCK, and XCHG, which is locked without.
 	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "MOVW", audit.RuleAccess},
-	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "XADDW", audit.RuleLock},
+	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "XADDW", audit.RuleAtomic},
 	{"amd64", "narrow", "XchgTailAcqRel", "XCHGW", "LOCK\nXADDW", audit.RuleAccess},
-	{"amd64", "narrow", "TryCmpxchgTailRelaxed", "LOCK\n", "", audit.RuleLock},
-	{"amd64", "narrow", "FetchSetPendingAcquire", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "narrow", "TryCmpxchgTailRelaxed", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "narrow", "FetchSetPendingAcquire", "LOCK\n", "", audit.RuleAtomic},
 	{"amd64", "narrow", "LockFast", "XCHGB CL, (AX)", "MOVBLZX (AX), DX\nMOVB CL, (AX)\nMOVL DX, CX", audit.RuleValue},
-	{"amd64", "wide", "XchgTailAcqRel", "LOCK\n", "", audit.RuleLock},
-	{"amd64", "wide", "TryCmpxchgTailRelaxed", "LOCK\n", "", audit.RuleLock},
-	{"amd64", "wide", "ClearPendingRelaxed", "LOCK\n", "", audit.RuleLock},
-	{"amd64", "wide", "ClearPendingSetLockedRelaxed", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "wide", "XchgTailAcqRel", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "wide", "TryCmpxchgTailRelaxed", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "wide", "ClearPendingRelaxed", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "wide", "ClearPendingSetLockedRelaxed", "LOCK\n", "", audit.RuleAtomic},
 	{"amd64", "narrow", "UnlockRelease", "MOVB $0x00", "LOCK\nMOVB $0x00", audit.RuleInstruction},
 	{"amd64", "narrow", "Xchg8AcqRel", "XCHGB CL, (AX)", "MOVB (AX), CL", audit.RuleAccess},
 
@@ -54,6 +54,37 @@ var mutants = []mutant{
 	{"amd64", "narrow", "StoreRelease32", "MOVL CX, (AX)", "XCHGL CX, (AX)", audit.RuleAccess},
 	{"amd64", "narrow", "SetLockedRelaxed", "MOVB $0x01", "MOVB $0x00", audit.RuleValue},
 
+	// amd64: the counter is in two registers.
+	{"amd64", "narrow", "CycleCount", "SHLQ $0x20, DX", "SHLQ $0x21, DX", audit.RuleMissing},
+	{"amd64", "narrow", "CycleCount", "ORQ DX, AX\n", "", audit.RuleMissing},
+
+	// amd64: what branches ask.
+	{"amd64", "narrow", "LockFast", "TESTB CL, CL", "TESTB AL, CL", audit.RuleCondition},
+	{"amd64", "narrow", "LockFast", "TESTB $0xff, 1(AX)", "TESTB $0xfe, 1(AX)", audit.RuleCondition},
+	{"amd64", "narrow", "LockFast", "JNE closed", "JLT closed", audit.RuleCondition},
+	{"amd64", "wide", "LockFast", "TESTB $0x01, 1(AX)", "TESTB $0x02, 1(AX)", audit.RuleCondition}, // a bit of the tail
+	{"amd64", "narrow", "UnlockFast", "CMPQ CX, 8(AX)", "CMPQ AX, 8(AX)", audit.RuleCondition},
+	{"amd64", "narrow", "UnlockFast", "JNE foreign", "JHI foreign", audit.RuleCondition},
+	{"amd64", "narrow", "LockOwned", "TESTB $0x80, 15(CX)", "TESTB $0xc0, 15(CX)", audit.RuleCondition},
+	{"amd64", "narrow", "LockOwned", "JNE held\nXORL", "JEQ held\nXORL", audit.RuleCondition},
+	{"amd64", "narrow", "UnlockOwned", "JNE wake", "JNE foreign", audit.RuleCondition},
+	{"amd64", "narrow", "UnlockOwned", "MOVL $0x00000001, rest", "MOVL $0x00000000, rest", audit.RuleCondition},
+	{"amd64", "narrow", "ReadLock", "JGE claimed", "JLT claimed", audit.RuleCondition},
+	{"amd64", "narrow", "ReadUnlock", "CMPQ AX, (BX)", "CMPQ CX, (BX)", audit.RuleCondition},
+	{"amd64", "narrow", "WriteLock", "JNE readers", "JNE held", audit.RuleCondition},
+	{"amd64", "narrow", "WriteUnlock", "JNE wake\nMOVL", "JNE foreign\nMOVL", audit.RuleCondition}, // the second look
+	{"amd64", "narrow", "WriteUnlock", "CMPL 20(AX), $0x00\nJNE wake\n", "CMPL 20(AX), $0x00\n", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadAcquire32", "ANDL CX, DI", "ANDL DX, DI", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadAcquire32", "ANDL CX, DI\n", "", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadAcquire32", "CMPL DI, DX", "CMPW DI, DX", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadAcquire32", "JEQ done", "JCC done", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadAcquire32", "JEQ done\n", "", audit.RuleCondition},
+	{"amd64", "wide", "XchgTailAcqRel", "JNE again", "JLT again", audit.RuleRetry},
+	{"amd64", "narrow", "CondLoadAcquire32", "MOVL SI, v", "MOVL DX, v", audit.RuleValue},
+	{"amd64", "narrow", "CondLoadRelaxed32", "SUBL $0x01, BX", "SUBL $0x02, BX", audit.RuleCondition},
+	{"amd64", "narrow", "CondLoadRelaxed32", "again:", "SHRL $1, BX\nagain:", audit.RuleCondition}, // half the budget
+	{"amd64", "narrow", "CondLoadRelaxed32", "JCS done", "JLS done", audit.RuleCondition},          // one spin fewer
+
 	// amd64: sequences.
 	{"amd64", "narrow", "FetchSetPendingAcquire", "LOCK\n", "MOVL (AX), DX\nLOCK\n", audit.RuleSequence},
 	{"amd64", "narrow", "FetchSetPendingAcquire", "MOVL (AX), AX\n", "", audit.RuleMissing},
@@ -74,7 +105,7 @@ var mutants = []mutant{
 	{"amd64", "wide", "TryCmpxchgTailRelaxed", "JNE again\n", "", audit.RuleRetry},
 
 	// amd64: a lock whose owner word is the lock.
-	{"amd64", "narrow", "LockOwned", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "narrow", "LockOwned", "LOCK\n", "", audit.RuleAtomic},
 	{"amd64", "narrow", "LockOwned", "LOCK\nCMPXCHGQ DX, (CX)", "MOVQ DX, (CX)", audit.RuleAccess},
 	{"amd64", "narrow", "LockOwned", "CMPXCHGQ", "CMPXCHGL", audit.RuleWidth},
 	{"amd64", "narrow", "LockOwned", "CMPXCHGQ DX, (CX)", "CMPXCHGQ DX, 8(CX)", audit.RuleOffset},
@@ -103,7 +134,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "UnlockOwned", "MOVQ 152(CX), CX\n", "", audit.RuleMissing}, // compares with the g
 
 	// amd64: a reader-writer lock whose readers have slots.
-	{"amd64", "narrow", "ReadLock", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "narrow", "ReadLock", "LOCK\n", "", audit.RuleAtomic},
 	{"amd64", "narrow", "ReadLock", "LOCK\nCMPXCHGQ CX, (DX)", "MOVQ CX, (DX)", audit.RuleOffset},
 	{"amd64", "narrow", "ReadLock", "CMPXCHGQ CX, (DX)", "CMPXCHGL CX, (DX)", audit.RuleWidth},
 	{"amd64", "narrow", "ReadLock", "CMPXCHGQ CX, (DX)", "CMPXCHGQ CX, 8(DX)", audit.RuleOffset},
@@ -125,7 +156,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "ReadLock", "ANDQ 8(AX), DX", "ANDQ (AX), DX", audit.RuleAddress},
 	{"amd64", "narrow", "ReadLock", "ANDQ 8(AX), DX", "ANDL 8(AX), DX", audit.RuleWidth},
 	{"amd64", "narrow", "ReadLock", "ADDQ (AX), DX", "ADDQ 8(AX), DX", audit.RuleAddress},
-	{"amd64", "narrow", "ReadLock", "ADDQ (AX), DX", "ADDQ DX, (AX)", audit.RuleLock},
+	{"amd64", "narrow", "ReadLock", "ADDQ (AX), DX", "ADDQ DX, (AX)", audit.RuleAtomic},
 	{"amd64", "narrow", "ReadLock", "CMPQ (CX), $0x00\nJNE claimed\n", "", audit.RuleSequence},
 	{"amd64", "narrow", "ReadLock", "CMPQ (CX), $0x00", "CMPL (CX), $0x00", audit.RuleOffset},
 	{"amd64", "narrow", "ReadLock", "CMPQ (CX), $0x00", "CMPQ 8(CX), $0x00", audit.RuleOffset},
@@ -151,7 +182,7 @@ var mutants = []mutant{
 	{"amd64", "narrow", "ReadUnlock", "CMPL 24(AX)", "CMPL 20(AX)", audit.RuleOffset},
 	{"amd64", "narrow", "ReadUnlock", "CMPL 24(AX)", "CMPB 24(AX)", audit.RuleWidth},
 	{"amd64", "narrow", "ReadUnlock", "MOVQ $0x00000000, (BX)\nCMPL 24(AX), $0x00\nJNE wake", "CMPL 24(AX), $0x00\nJNE wake\nMOVQ $0x00000000, (BX)", audit.RuleSequence},
-	{"amd64", "narrow", "WriteLock", "LOCK\n", "", audit.RuleLock},
+	{"amd64", "narrow", "WriteLock", "LOCK\n", "", audit.RuleAtomic},
 	{"amd64", "narrow", "WriteLock", "CMPXCHGQ", "CMPXCHGL", audit.RuleWidth},
 	{"amd64", "narrow", "WriteLock", "XORL AX, AX\n", "", audit.RuleValue},
 	{"amd64", "narrow", "WriteLock", "MOVQ 152(AX), DX", "MOVQ AX, DX", audit.RuleValue},
@@ -447,21 +478,55 @@ var mutants = []mutant{
 	{"arm64", "narrow", "CurrentGoid", "152(g)", "160(g)", audit.RuleAddress},
 	{"arm64", "narrow", "CurrentGoid", "MOVD 152(g)", "MOVD g", audit.RuleMissing},
 
+	// arm64: what branches ask.
+	{"arm64", "narrow", "UnlockFast", "CMP g, R1", "CMPW g, R1", audit.RuleCondition},
+	{"arm64", "narrow", "UnlockFast", "BNE foreign", "BHI foreign", audit.RuleCondition},
+	{"arm64", "narrow", "LockFast", "CBNZW R1, closed", "TBNZ $1, R1, closed", audit.RuleCondition},
+	{"arm64", "wide", "LockFast", "TSTW $0x00000001", "TSTW $0x00000002", audit.RuleCondition},
+	{"arm64", "narrow", "LockOwned", "TBNZ $0x07", "TBNZ $0x06", audit.RuleCondition},
+	{"arm64", "narrow", "LockOwned", "CBNZ R2, held", "CBNZW R2, held", audit.RuleCondition},
+	{"arm64", "narrow", "ReadLock", "TBZ $0x1f", "TBZ $0x1e", audit.RuleCondition},
+	{"arm64", "narrow", "ReadLock", "TBZ $0x1f", "TBNZ $0x1f", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "BLO poll", "BLO relax", audit.RuleLoop}, // one spin more
+	{"arm64", "narrow", "CondLoadAcquire32", "JMP sleep\n", "", audit.RuleLoop},       // it sleeps once
+	{"arm64", "wide", "XchgTailAcqRel", "MOVD R6, R3\nBNE again", "MOVD R6, R3\nBLT again", audit.RuleRetry},
+	{"arm64", "wide", "XchgTailAcqRel", "MOVD R6, R3\n", "", audit.RuleRetry},                   // tries for ever what it found first
+	{"arm64", "narrow", "LockFast", "MOVB ZR, ok+8(FP)\nRET\nmiss:", "miss:", audit.RuleWindow}, // CLREX without a reservation
+	{"arm64", "narrow", "ReadLock", "MOVW ZR, rest", "MOVW R0, rest", audit.RuleCondition},
+	{"arm64", "narrow", "ReadUnlock", "CMP R0, R3", "CMPW R0, R3", audit.RuleCondition},
+	{"arm64", "narrow", "WriteUnlock", "CBNZW R0, wake", "CBNZW R0, foreign", audit.RuleCondition},
+	{"arm64 v8.1", "narrow", "LockOwned", "CBNZ R2, held", "CBZ R2, held", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "CMPW $0x0200, R3\nBLO poll", "B poll", audit.RuleControl}, // it never sleeps
+	{"arm64", "narrow", "CondLoadAcquire32", "$0x0200, R3", "$0x0201, R3", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "BLO poll", "BHS poll", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "BHS awake", "BLO awake", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "SUB R3, R7, R7", "SUB R7, R3, R7", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "MOVD $0xc350, R6", "MOVD $0x61a8, R6", audit.RuleCondition}, // twice as long
+	{"arm64", "narrow", "CondLoadAcquire32", "MRS CNTFRQ_EL0, R8", "MRS CNTVCT_EL0, R8", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "CMPW R2, R7\nBEQ awake", "CMPW R2, R6\nBEQ awake", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadAcquire32", "BEQ awake\n", "", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadRelaxed32", "ISB $0x0f\nMOVWU (R0), R6\n", "ISB $0x0f\n", audit.RuleLoop},
+	{"arm64", "narrow", "CondLoadRelaxed32", "ISB $0x0f\nMOVWU (R0), R6\n", "ISB $0x0f\nMOVWU (R0), R7\n", audit.RuleValue},
+	{"arm64", "narrow", "CondLoadRelaxed32", "SUBSW $0x01, R3, R3", "SUBSW $0x02, R3, R3", audit.RuleCondition},
+	{"arm64", "narrow", "CondLoadRelaxed32", "BHS relax", "BHI relax", audit.RuleCondition}, // one spin fewer
+
 	// arm64: waiting, counter, g.
 	{"arm64", "narrow", "CondLoadAcquire32", "YIELD\n", "", audit.RuleLoop},
 	{"arm64", "narrow", "CondLoadRelaxed32", "ISB $0x0f\n", "", audit.RuleLoop},
 	{"arm64", "narrow", "CondLoadAcquire32", "WFE\n", "", audit.RuleLoop},
-	{"arm64", "narrow", "CondLoadAcquire32", "CBZW R7, poll\n", "", audit.RuleEventStream},
-	{"arm64", "narrow", "CondLoadAcquire32", "CBZW R7, poll", "CBNZW R7, poll", audit.RuleEventStream},
-	{"arm64", "narrow", "CondLoadAcquire32", "·hasEventStream", "·hasLSE", audit.RuleEventStream},
-	{"arm64 v8.1", "narrow", "CondLoadAcquire32", "CBZW R7, poll\n", "", audit.RuleEventStream},
+	{"arm64", "narrow", "CondLoadAcquire32", "CBZW R7, poll\n", "", audit.RuleSleep},
+	{"arm64", "narrow", "CondLoadAcquire32", "CBZW R7, poll", "CBNZW R7, poll", audit.RuleSleep},
+	{"arm64", "narrow", "CondLoadAcquire32", "·hasEventStream", "·hasLSE", audit.RuleSleep},
+	{"arm64 v8.1", "narrow", "CondLoadAcquire32", "CBZW R7, poll\n", "", audit.RuleSleep},
 	{"arm64", "narrow", "CPURelax", "YIELD\n", "", audit.RuleMissing},
 	{"arm64", "narrow", "CPURelax", "ISB $0x0f\n", "", audit.RuleMissing},
-	{"arm64", "narrow", "CPURelax", "YIELD", "YIELD\nWFE", audit.RuleEventStream},
-	{"arm64", "narrow", "CPURelax", "YIELD", "MOVBU ·hasEventStream(SB), R0\nCBZW R0, out\nWFE\nout:\nYIELD", audit.RuleEventStream},
+	{"arm64", "narrow", "CPURelax", "YIELD", "YIELD\nWFE", audit.RuleSleep},
+	{"arm64", "narrow", "CPURelax", "YIELD", "MOVBU ·hasEventStream(SB), R0\nCBZW R0, out\nWFE\nout:\nYIELD", audit.RuleSleep},
 	{"arm64", "narrow", "CPURelax", "YIELD", "YIELD\nDMB $0xb", audit.RuleFence},
 	{"arm64", "narrow", "CycleCount", "MRS CNTVCT_EL0, R0", "MOVD ZR, R0", audit.RuleMissing},
 	{"arm64", "narrow", "CurrentG", "MOVD g", "MOVD R0", audit.RuleMissing},
+
+	{"arm64", "narrow", "lsePath", "MOVB ZR, lse", "MOVB R0, lse", audit.RuleValue},
 
 	// arm64: what is forbidden in every primitive.
 	{"arm64", "narrow", "UnlockRelease", "MOVD val+0(FP), R0", "MOVD $val+0(FP), R0", audit.RuleAddress},
@@ -481,4 +546,57 @@ var mutants = []mutant{
 	{"arm64", "narrow", "StoreRelease64", "", "*p = v", audit.RuleOrdering},
 	{"arm64", "narrow", "TryCmpxchgAcquire32", "", "if *p != old {\nreturn false\n}\n*p = new\nreturn true", audit.RuleAccess},
 	{"arm64 v8.1", "narrow", "Xchg32AcqRel", "", "old, *p = *p, new\nreturn old", audit.RuleAccess},
+
+	// Families: an operation that no other row has, on each architecture.
+	{"amd64", "families", "Inc16", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "families", "Inc16", "ADDW", "ADDL", audit.RuleWidth},
+	{"amd64", "families", "FetchSub64", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "families", "FetchSub64", "LOCK\nXADDQ CX, (AX)", "XCHGQ CX, (AX)", audit.RuleAccess},
+	{"amd64", "families", "FetchXor32", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "families", "FetchXor32", "JNE again\n", "", audit.RuleRetry},
+	{"amd64", "families", "AddMiddle", "CMPXCHGL", "CMPXCHGW", audit.RuleWidth},
+	{"amd64", "families", "AddMiddle", "JNE again\n", "", audit.RuleRetry},
+	{"amd64", "families", "Replace8", "CMPXCHGB DL, (CX)", "CMPXCHGB DL, 1(CX)", audit.RuleOffset},
+	{"amd64", "families", "ReplaceMiddle", "JNE again\n", "", audit.RuleRetry},
+	{"amd64", "families", "Below64", "PAUSE\n", "", audit.RuleLoop},
+	{"amd64", "families", "Below64", "MOVQ (AX), BX", "MOVL (AX), BX", audit.RuleWidth},
+	{"amd64", "families", "Take32", "PAUSE\n", "", audit.RuleLoop},
+	{"amd64", "families", "Take32", "LOCK\n", "", audit.RuleAtomic},
+	{"amd64", "families", "Take32", "LOCK\nCMPXCHGL BX, (CX)", "MOVL BX, (CX)", audit.RuleAccess},
+	{"amd64", "families", "Take32", "CMPXCHGL BX, (CX)\nJNE again", "CMPXCHGL BX, (CX)", audit.RuleRetry},
+	{"amd64", "families", "Give64", "CMPXCHGQ", "CMPXCHGL", audit.RuleWidth},
+	{"amd64", "families", "Give64", "MOVQ (CX), AX", "MOVQ 8(CX), AX", audit.RuleOffset},
+	{"amd64", "families", "Publish64", "", "*p = v", audit.RuleAccess},
+	{"amd64", "families", "Full", "LOCK\nADDL $0x00, -8(SP)\n", "", audit.RuleMissing},
+	{"amd64", "families", "Full", "LOCK\nADDL $0x00, -8(SP)", "SFENCE", audit.RuleOrdering},
+	{"amd64", "families", "Full", "LOCK\nADDL $0x00, -8(SP)", "LFENCE", audit.RuleOrdering},
+	{"arm64", "families", "Inc16", "LDADDLH R1, (R0), ZR", "LDADDH R1, (R0), R1", audit.RuleOrdering},
+	{"arm64", "families", "Inc16", "STLXRH", "STXRH", audit.RuleOrdering},
+	{"arm64", "families", "FetchSub64", "LDADDALD", "LDADDAD", audit.RuleOrdering},
+	{"arm64", "families", "FetchSub64", "CBNZW R3, retry\n", "", audit.RuleWindow},
+	{"arm64", "families", "FetchXor32", "LDEORAW R1, (R0), R0", "LDEORAW R1, (R0), ZR", audit.RuleOrdering},
+	{"arm64", "families", "FetchXor32", "LDAXRW", "LDXRW", audit.RuleOrdering},
+	{"arm64", "families", "AddMiddle", "BNE again\n", "", audit.RuleRetry},
+	{"arm64", "families", "AddMiddle", "CASALW", "CASLW", audit.RuleOrdering},
+	{"arm64", "families", "Replace8", "CLREX\n", "", audit.RuleWindow},
+	{"arm64", "families", "Replace8", "CASALB", "CASALH", audit.RuleWidth},
+	{"arm64", "families", "ReplaceMiddle", "CLREX\n", "", audit.RuleWindow},
+	{"arm64", "families", "ReplaceMiddle", "CASLW", "CASW", audit.RuleOrdering},
+	{"arm64", "families", "Below64", "CBZW R6, poll\n", "", audit.RuleSleep},
+	{"arm64", "families", "Below64", "YIELD\n", "", audit.RuleLoop},
+	{"arm64", "families", "Take32", "CASAW", "CASW", audit.RuleOrdering},
+	{"arm64", "families", "Take32", "LDAXRW", "LDXRW", audit.RuleOrdering},
+	{"arm64", "families", "Take32", "BNE poll\n", "", audit.RuleRetry},
+	{"arm64", "families", "Take32", "CBNZW R8, retry\n", "", audit.RuleWindow},
+	{"arm64", "families", "Take32", "late:\nCLREX\n", "late:\n", audit.RuleWindow},
+	{"arm64", "families", "Take32", "ISB $0x0f\n", "", audit.RuleLoop},
+	{"arm64", "families", "Take32", "CBZW R7, llsc\n", "", audit.RuleDispatch},
+	{"arm64", "families", "Give64", "STLXR R8, (R0), R10", "STXR R8, (R0), R10", audit.RuleOrdering},
+	{"arm64", "families", "Give64", "CASALD", "CASALW", audit.RuleWidth},
+	{"arm64 v8.1", "families", "Give64", "CASALD", "CASAD", audit.RuleOrdering},
+	{"arm64", "families", "Publish64", "", "*p = v", audit.RuleOrdering},
+	{"arm64", "families", "Full", "DMB $0x0b\n", "", audit.RuleMissing},
+	{"arm64", "families", "Full", "DMB $0x0b", "DMB $0x09", audit.RuleOrdering},
+	{"arm64", "families", "Full", "DMB $0x0b", "DMB $0x0a", audit.RuleOrdering},
+	{"arm64", "families", "Half", "DMB $0x09\n", "", audit.RuleMissing},
 }

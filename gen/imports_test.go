@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rqlock/rqlock/gen/engine"
 )
 
 const module = "github.com/rqlock/rqlock"
@@ -18,21 +20,34 @@ var arrows = map[string][]string{
 	"templates": nil,
 
 	// The generator.
-	"gen":              {"gen/emit", "gen/engine", "gen/golang", "gen/golang/model", "gen/spec", "templates"},
-	"gen/engine":       {"gen/amd64", "gen/arm64", "gen/emit", "gen/golang", "gen/spec", "templates"},
-	"gen/spec":         nil,
-	"gen/emit":         {"gen/spec"},
-	"gen/amd64":        {"gen/emit", "gen/spec"},
-	"gen/arm64":        {"gen/emit", "gen/spec"},
-	"gen/golang":       {"gen/emit", "gen/spec", "templates"},
-	"gen/golang/model": {"gen/emit", "gen/spec"},
-	"gen/audit":        {"gen/spec"},
+	"gen":                {"gen/audit", "gen/emit", "gen/engine", "gen/gallery", "gen/golang", "gen/golang/model", "gen/mutate", "gen/spec", "templates"},
+	"gen/engine":         {"gen/emit", "gen/golang", "gen/spec", "templates"},
+	"gen/spec":           nil,
+	"gen/emit":           {"gen/machine", "gen/spec"},
+	"gen/machine":        nil,
+	"gen/machine/golden": {"gen/machine"},
+	"gen/golang":         {"gen/emit", "gen/spec", "templates"},
+	"gen/golang/model":   {"gen/emit", "gen/spec"},
+	"gen/audit":          {"gen/machine", "gen/spec"},
+	"gen/mutate":         nil,
+
+	// The gallery: its tables, and the locks, which are generated.
+	"gen/gallery": {"gen/engine"},
+	"gen/gallery/internal/torture": {
+		"gen/gallery/ticket", "gen/gallery/mcs", "gen/gallery/clh", "gen/gallery/seqlock", "gen/gallery/rwlock", "gen/gallery/deque",
+	},
+	"gen/gallery/ticket":  nil,
+	"gen/gallery/mcs":     nil,
+	"gen/gallery/clh":     nil,
+	"gen/gallery/seqlock": nil,
+	"gen/gallery/rwlock":  nil,
+	"gen/gallery/deque":   nil,
 
 	// The lock.
 	"rqlock":                     append(rooms, "rqlock/internal/bridge", "rqlock/internal/proc"),
-	"rqlock/internal/bridge":     {"asm", "rqlock/internal/park"},
+	"rqlock/internal/bridge":     {"asm", "rqlock/internal/park", "rqlock/internal/waiter"},
 	"rqlock/internal/clock":      nil,
-	"rqlock/internal/readers":    {"asm"},
+	"rqlock/internal/readers":    {"asm", "rqlock/internal/clock", "rqlock/internal/wait"},
 	"rqlock/internal/gate":       {"asm", "rqlock/internal/events", "rqlock/internal/queue", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/queue":      {"asm", "rqlock/internal/events", "rqlock/internal/park", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
 	"rqlock/internal/waitgraph":  {"asm", "rqlock/internal/attributes", "rqlock/internal/clock", "rqlock/internal/delays", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/readers", "rqlock/internal/stall", "rqlock/internal/wait", "rqlock/internal/waiter"},
@@ -51,15 +66,15 @@ var arrows = map[string][]string{
 	// The lock with the signatures of Go's package sync.
 	"rqlock/sync": {
 		"asm", "rqlock/internal/attributes", "rqlock/internal/bridge", "rqlock/internal/gate", "rqlock/internal/park", "rqlock/internal/queue", "rqlock/internal/readers",
-		"rqlock/internal/verdict", "rqlock/internal/wait",
+		"rqlock/internal/verdict", "rqlock/internal/wait", "rqlock/internal/waiter",
 	},
 	"rqlock/sync/policy":      {"rqlock/internal/verdict"},
-	"rqlock/internal/verdict": {"asm", "rqlock", "rqlock/internal/bridge", "rqlock/internal/clock", "rqlock/internal/park"},
+	"rqlock/internal/verdict": {"asm", "rqlock", "rqlock/internal/bridge", "rqlock/internal/clock", "rqlock/internal/events", "rqlock/internal/park"},
 
-	// The containers import the lock, never asm.
+	// The containers import the lock, never asm. They have words for what takes part in races.
 	"rqlock/freelist":       {"rqlock", "rqlock/internal/attributes", "rqlock/internal/capacity", "rqlock/internal/proc"},
 	"rqlock/hashtab":        {"rqlock", "rqlock/freelist", "rqlock/internal/attributes", "rqlock/internal/proc", "rqlock/internal/words"},
-	"rqlock/internal/words": nil,
+	"rqlock/internal/words": {"asm"},
 	"rqlock/localstorage":   {"rqlock", "rqlock/internal/capacity"},
 	"rqlock/lpmtrie":        {"rqlock", "rqlock/internal/capacity"},
 	"rqlock/queuestack":     {"rqlock", "rqlock/internal/capacity"},
@@ -74,7 +89,7 @@ var arrows = map[string][]string{
 	"rqlock/examples/webserver": {"rqlock", "rqlock/rqhttp"},
 
 	// What tests a lock, or a program that uses one.
-	"rqlock/torture":           {"rqlock", "rqlock/internal/qspin"},
+	"rqlock/torture":           {"asm", "rqlock", "rqlock/internal/gate", "rqlock/internal/qspin", "rqlock/internal/queue"},
 	"rqlock/cmd/rqtorture":     {"rqlock/rqhttp", "rqlock/torture", "rqlock/internal/progress"},
 	"rqlock/internal/progress": nil,
 	"rqlock/cmd/rqswap":        nil,
@@ -91,8 +106,6 @@ var arrows = map[string][]string{
 	"rqlock/internal/model/atomic":  {modelDir + "mc"},
 	"rqlock/internal/model/context": {modelDir + "mc"},
 	"rqlock/internal/model/events":  {modelDir + "mc", "rqlock/internal/events"},
-	"rqlock/internal/model/gate":    {modelDir + "asm"},
-	"rqlock/internal/model/readers": nil,
 	"rqlock/internal/model/report":  {modelDir + "mc"},
 	"rqlock/internal/model/park":    {modelDir + "context", modelDir + "mc", modelDir + "wait"},
 	"rqlock/internal/model/runtime": {modelDir + "mc"},
@@ -101,6 +114,25 @@ var arrows = map[string][]string{
 	"rqlock/internal/model/wait":    {modelDir + "mc", "rqlock/internal/wait"},
 	"rqlock/internal/model/lock":    twins,
 	"rqlock/internal/model/qspin":   twins,
+
+	"rqlock/internal/model/gallery":         nil,
+	"rqlock/internal/model/gallery/ticket":  twins,
+	"rqlock/internal/model/gallery/mcs":     twins,
+	"rqlock/internal/model/gallery/clh":     twins,
+	"rqlock/internal/model/gallery/seqlock": twins,
+	"rqlock/internal/model/gallery/rwlock":  twins,
+	"rqlock/internal/model/gallery/deque":   twins,
+}
+
+// Each architecture has a folder, and its decoder one in that.
+func init() {
+	for _, a := range engine.Archs() {
+		folder := "gen/" + a.Name
+		arrows["gen/engine"] = append(arrows["gen/engine"], folder)
+		arrows[folder] = []string{folder + "/decode", "gen/emit", "gen/spec"}
+		arrows[folder+"/decode"] = []string{"gen/machine"}
+		testArrows[folder+"/decode"] = []string{"gen/machine/golden"}
+	}
 }
 
 // rooms are the packages that a lock is made of.
@@ -120,11 +152,19 @@ var twins = []string{
 // the package itself and what it may import. All tests may import seeds.
 var testArrows = map[string][]string{
 	"rqlock/internal/goid": {"asm"},
-	"rqlock/rqhttp":        {"rqlock/internal/goid"},
-	"gen/engine":           {"gen/audit"},
-	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/spec"},
-	"rqlock/sync":          {"rqlock", "rqlock/internal/clock", "rqlock/internal/waiter", "rqlock/sync/policy"},
-	"rqlock":               {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
+	"rqlock/rqhttp":        {"rqlock/internal/goid", "rqlock/sync"},
+	"gen/engine":           {"gen/audit", "gen/machine"},
+	"gen":                  {"gen/audit", "gen/golang", "gen/emit", "gen/machine", "gen/spec"},
+	"gen/gallery":          {"gen/gallery/internal/torture"},
+	"rqlock/internal/model/gallery": {
+		modelDir + "gallery/ticket", modelDir + "gallery/mcs", modelDir + "gallery/clh",
+		modelDir + "gallery/seqlock", modelDir + "gallery/rwlock", modelDir + "gallery/deque", modelDir + "mc",
+	},
+	"rqlock/sync":        {"rqlock", "rqlock/internal/clock", "rqlock/internal/stall", "rqlock/sync/policy"},
+	"rqlock/torture":     {"rqlock/internal/goid"},
+	"rqlock/ringbuf":     {"asm", "rqlock/internal/goid"},
+	"rqlock/sync/policy": {"rqlock/sync"},
+	"rqlock":             {"rqlock/freelist", "rqlock/hashtab", "rqlock/localstorage", "rqlock/lpmtrie", "rqlock/queuestack", "rqlock/ringbuf"},
 }
 
 const seeds = "rqlock/internal/seed"
@@ -142,7 +182,7 @@ var keepers = map[string][]string{
 	"golang.org/x/mod":                           {"rqlock/internal/release"},
 	"github.com/VictoriaMetrics/metrics":         {"rqlock/metrics"},
 	"github.com/google/pprof":                    {"rqlock/rqhttp"},
-	"golang.org/x/sys":                           {"asm", "rqlock/cmd/rqtorture"},
+	"golang.org/x/sys":                           {"asm", "gen/gallery", "rqlock/cmd/rqtorture"},
 }
 
 // TestImports lists every package of the module on every architecture with assembly,

@@ -124,7 +124,7 @@ var prims = []engine.Row{
 	{
 		Name: "UnlockOwned", Op: engine.UnlockOwned, Order: engine.Release,
 		Does:  "UnlockOwned releases the lock if w.Owner is the current goroutine, by one store, and then looks at w.Sleeper. It returns Released, or WakeDue if w.Sleeper was not 0, or NotOwner if the current goroutine is not the owner: then it changes nothing. On amd64 the look may come before other processors see the store. A waiter that has set w.Sleeper and sleeps must therefore look at w.Owner again once that store is visible, which takes less than 50 us.",
-		Why:   "The section's accesses must be done before another goroutine can find the lock free. On arm64 the look acquires, which keeps it after the store.",
+		Why:   "The section's accesses must be done before another goroutine can find the lock free. On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps it after the store.",
 		Pairs: "LockOwned, TryCmpxchgAcquire64.",
 	},
 
@@ -138,7 +138,7 @@ var prims = []engine.Row{
 	{
 		Name: "ReadUnlock", Op: engine.ReadUnlock, Order: engine.Release,
 		Does:  "ReadUnlock ends what ReadLock began, if the first slot of the goroutine's row has w and CurrentGoid: it clears the slot by two stores, the id first, and then looks at w.Drainer. It returns Released, or WakeDue if w.Drainer was not 0, or NotOwner if the slot has something else: then it changes nothing. On amd64 the look may come before other processors see the stores. An owner that has set w.Drainer and sleeps must therefore look at the slot again once they are visible, which takes less than 50 us.",
-		Why:   "The section's accesses must be done before an owner can find the slot free. On arm64 the look acquires, which keeps it after the stores.",
+		Why:   "The section's accesses must be done before an owner can find the slot free. On arm64 the look acquires, and on riscv64 it has a full fence before it, which keeps it after the stores.",
 		Pairs: "an acquire load of the slot, by the owner that waits for its readers.",
 	},
 	{
@@ -192,13 +192,13 @@ var prims = []engine.Row{
 	},
 	{
 		Name: "CPURelax", Op: engine.Relax, Order: engine.NoAccess,
-		Does: "CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64, YIELD and ISB on arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the loop also calls a Go function that checks the stack, such as runtime.Gosched or CondLoadRelaxed32.",
+		Does: "CPURelax tells the core that the caller waits in a loop. It is PAUSE on amd64 and riscv64, YIELD and ISB on arm64, and nothing in the portable build. The scheduler can preempt a loop around it only if the loop also calls a Go function that checks the stack, such as runtime.Gosched or CondLoadRelaxed32.",
 	},
 
 	// The goroutine and the time.
 	{
 		Name: "CycleCount", Op: engine.CycleCount, Order: engine.NoAccess,
-		Does: "CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64, and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It does not serialise, and the caller has to find out the counter's rate.",
+		Does: "CycleCount returns the machine's free-running counter, in ticks: TSC on amd64, CNTVCT on arm64, time on riscv64, and nanoseconds of the monotonic clock in the portable build. It measures short intervals. It does not serialise, and the caller has to find out the counter's rate.",
 		For:  "a lock that measures its waits and sections, for a fraction of what time.Now costs.",
 	},
 	{
@@ -207,13 +207,13 @@ var prims = []engine.Row{
 	},
 	{
 		Name: "CurrentG", Op: engine.CurrentG, Order: engine.NoAccess,
-		Does: "CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or under the build tag purego twice the goroutine's id. The word is even, so that its user may take the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and nobody may dereference it.",
+		Does: "CurrentG returns a word that no other live goroutine has: the address of the runtime's g, or under the build tag purego a multiple of the goroutine's id. The word is even, so that its user may take the lowest bit for a mark. The runtime uses the word again once the goroutine has ended, and nobody may dereference it.",
 		For:  "a lock whose owner is a goroutine that does not end while it holds the lock.",
 	},
 }
 
 // condLoadBound is what both conditional loads say about time.
-const condLoadBound = "One spin is one PAUSE on amd64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's cache line is written, or with the first timer event after 20 us; there is one at least every 100 us."
+const condLoadBound = "One spin is one PAUSE on amd64 and riscv64, and one YIELD and ISB on arm64; it takes 5 to 70 ns. After SpinChunk spins the loop returns to Go, where the scheduler can preempt the caller. On arm64 under Linux, if the timer has an event stream, a whole chunk sleeps in WFE instead. The sleep ends when the word's cache line is written, or with the first timer event after 20 us; there is one at least every 100 us. On riscv64 with Zawrs it sleeps in WRS.STO, which ends when the line is written or the machine ends it."
 
 func loadRow(name string, width int, order engine.Order, who string) engine.Row {
 	r := engine.Row{

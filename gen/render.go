@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/rqlock/rqlock/gen/engine"
+	"github.com/rqlock/rqlock/gen/gallery"
 	"github.com/rqlock/rqlock/gen/golang/model"
 )
 
@@ -20,7 +21,9 @@ const (
 	ownSync     = "rqlock/sync"            // the lock with the signatures of Go's package sync
 	ownBaseline = "rqlock/internal/qspin"  // the lock without resilience
 	ownTwins    = "rqlock/internal/model/" // what the explorer runs
+	ownGallery  = "gen/gallery"            // where each lock of the gallery has a directory
 	page        = "zprimitives.md"         // the reference page
+	ownOps      = "gen/engine/zops.go"     // the constants of the engine's users
 )
 
 // own is the table of rqlock's own repository.
@@ -38,7 +41,14 @@ func own() engine.Table {
 			return err
 		}
 		files[filepath.Join(ownDocs, familiesPage)] = families
-		return renderModel(t, files)
+		if files[filepath.FromSlash(ownOps)], err = renderOps(t); err != nil {
+			return err
+		}
+		locks, err := renderGallery(files)
+		if err != nil {
+			return err
+		}
+		return renderModel(t, files, locks)
 	}
 	return t
 }
@@ -50,9 +60,30 @@ func add(to map[string][]byte, dir string, files map[string][]byte) {
 	}
 }
 
+// renderGallery makes the packages of the gallery, and returns what the explorer runs.
+func renderGallery(files map[string][]byte) (locks []model.Lock, err error) {
+	for _, t := range gallery.Tables() {
+		t.Dir = filepath.Join(ownGallery, t.Package)
+		rendered, err := t.Files()
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, rendered)
+		rows, err := t.Derived()
+		if err != nil {
+			return nil, err
+		}
+		locks = append(locks, model.Lock{
+			Dir: ownGallery + "/" + t.Package, Name: t.Package, Table: t.Source, Copy: "gallery/" + t.Package,
+			Words: t.Words, Rows: rows, Shared: []string{"Lock", "Waiter"},
+		})
+	}
+	return locks, nil
+}
+
 // renderModel makes what the explorer runs, from the other generated files and
-// the sources of the lock.
-func renderModel(t engine.Table, files map[string][]byte) error {
+// the sources of the locks.
+func renderModel(t engine.Table, files map[string][]byte, locks []model.Lock) error {
 	rows, err := t.Derived()
 	if err != nil {
 		return err
@@ -62,7 +93,7 @@ func renderModel(t engine.Table, files map[string][]byte) error {
 		return err
 	}
 	add(files, ownTwins+"asm", map[string][]byte{"zasm.go": twin})
-	copies, err := model.Copy(".", maps.Clone(files))
+	copies, err := model.Copy(".", maps.Clone(files), locks)
 	if err != nil {
 		return err
 	}

@@ -137,25 +137,27 @@ func testAbandonRace(t *testing.T, n int) {
 	l := newLock(t)
 	var quits atomic.Int64
 	g := &counted{l: l}
-	crew(t, n, func(w *hand) {
-		for w.running() {
-			var err error
-			if w.id%3 == 0 {
-				err = l.Lock() // has no reason to fail
-			} else {
-				err = quitSoon(l, w)
-				if err != nil {
-					quits.Add(1)
-					continue
+	playUntil(func() bool { return g.entered > 0 && quits.Load() > 0 }, func() {
+		crew(t, n, func(w *hand) {
+			for w.running() {
+				var err error
+				if w.id%3 == 0 {
+					err = l.Lock() // has no reason to fail
+				} else {
+					err = quitSoon(l, w)
+					if err != nil {
+						quits.Add(1)
+						continue
+					}
 				}
+				if err != nil {
+					t.Errorf("worker %d of %d: %+v", w.id, n, err)
+					return
+				}
+				g.section(t, w)
+				l.Unlock()
 			}
-			if err != nil {
-				t.Errorf("worker %d of %d: %+v", w.id, n, err)
-				return
-			}
-			g.section(t, w)
-			l.Unlock()
-		}
+		})
 	})
 	if int64(g.entered) != g.want.Load() || g.entered == 0 || quits.Load() == 0 {
 		t.Errorf("%d sections, want %d, and %d gave up", g.entered, g.want.Load(), quits.Load())

@@ -51,6 +51,23 @@ func TestAllocsContended(t *testing.T) {
 }
 
 func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
+	// The runtime and join allocate some, and so does a record's first sleep. On a slow machine
+	// more records sleep, but the first time is over for all of them in the end.
+	for tries := 1; ; tries++ {
+		n, waits := allocsContended(t, lock)
+		if n <= waits/10+50 {
+			t.Logf("%d allocations in %d waits", n, waits)
+			return
+		}
+		if t.Failed() || tries == 20 {
+			t.Fatalf("%d allocations in %d waits", n, waits)
+		}
+	}
+}
+
+// allocsContended returns how much is allocated by goroutines that all want one lock, in how many
+// waits.
+func allocsContended(t *testing.T, lock func(*Mutex) error) (allocs, waits uint64) {
 	workers, rounds := 16, briefly(40, 25)
 	l := newLock(t)
 	var wg, warm sync.WaitGroup
@@ -80,14 +97,9 @@ func testAllocsContended(t *testing.T, lock func(*Mutex) error) {
 	join(t, &wg)
 	runtime.ReadMemStats(&after)
 	e := since(events)
-	waits := e.Queued + e.Unqueued
+	waits = e.Queued + e.Unqueued
 	if waits < uint64(workers*rounds/4) {
 		t.Fatalf("only %d waits among %d acquisitions", waits, workers*rounds)
 	}
-	// The runtime and join allocate some, and so does a record's first sleep.
-	if n := after.Mallocs - before.Mallocs; n > waits/10+50 {
-		t.Errorf("%d allocations in %d waits", n, waits)
-	} else {
-		t.Logf("%d allocations in %d waits", n, waits)
-	}
+	return after.Mallocs - before.Mallocs, waits
 }

@@ -12,6 +12,7 @@ import (
 func init() {
 	bridge.Lock = func(l *asm.Owned, lim *park.Limit) error { return mutexOf(l).acquireSlow(lim) }
 	bridge.WLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).acquireSlow(lim) }
+	bridge.Drain = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).drainSlow(lim) }
 	bridge.RLock = func(l *asm.RWOwned, lim *park.Limit) error { return rwMutexOf(l).readSlow(lim) }
 	bridge.Report = reportViolation
 	bridge.Same = func(a, b error) bool {

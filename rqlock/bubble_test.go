@@ -3,6 +3,7 @@ package rqlock
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -158,6 +159,61 @@ func TestBubbleLimits(t *testing.T) {
 	if took := time.Since(begun); took > patience {
 		t.Errorf("an hour of the bubble took %v", took)
 	}
+}
+
+// TestRWBubbleLimits: limits of an RWMutex pass on the clock of the bubble, too. Who waits so is
+// in no queue (G15).
+func TestRWBubbleLimits(t *testing.T) {
+	l := newRW(t)
+	before := ReadEvents()
+	synctest.Test(t, func(t *testing.T) {
+		must(t, l.Lock())
+		var wg sync.WaitGroup
+		for _, lock := range []func(time.Duration) error{l.LockTimeout, l.RLockTimeout} {
+			wg.Go(func() {
+				const d = time.Hour
+				start := time.Now()
+				err := lock(d)
+				if took := time.Since(start); err == nil || nilIf(err, ErrTimeout) != nil || took < d || took > d+d/1000 {
+					t.Errorf("%v after %v, want a timeout after %v", err, took, d)
+				}
+			})
+		}
+		wg.Wait()
+		l.Unlock()
+	})
+	if e := since(before); e.Unqueued != 2 || e.Queued != 0 {
+		t.Errorf("counted %+v, want two that were in no queue", e)
+	}
+}
+
+// TestRWBubbleCycle: a reader with a limit, which is in no queue, finds the deadlock that its wait
+// closes, at once (R4, G15).
+func TestRWBubbleCycle(t *testing.T) {
+	mine, other := newRW(t), newRW(t)
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		must(t, mine.Lock())
+		ids, waited := make(chan uint64), make(chan error)
+		go func() {
+			must(t, other.Lock())
+			defer other.Unlock()
+			ids <- asm.CurrentGoid()
+			err := mine.RLock()
+			if err == nil {
+				mine.RUnlock()
+			}
+			waited <- err
+		}()
+		for id := <-ids; waiter.Lookup(id) == nil || waiter.Lookup(id).Edge.Lock.Load() == nil; {
+			runtime.Gosched() // the bubble's clock stands while it waits without a limit
+		}
+		if err := other.RLockTimeout(time.Hour); !errors.Is(err, ErrDeadlock) || time.Since(start) > time.Hour/1000 {
+			t.Errorf("got %v after %v, want a deadlock", err, time.Since(start))
+		}
+		mine.Unlock()
+		must(t, <-waited)
+	})
 }
 
 // TestBubbleForeignHolder: with a holder outside the limit may pass early, and that is all

@@ -138,7 +138,6 @@ func (l *Mutex) failSelf() error { return failSelf(&l.word, waiter.ForMutex, fal
 
 // failSelf is for the calling goroutine, which holds the lock, and reads it if reads.
 func failSelf(l *asm.Owned, kind waiter.Kind, reads bool) error {
-	events.Count(events.SelfDeadlock)
 	e := new(struct { // one allocation
 		DeadlockError
 		cycle   [1]Wait
@@ -163,11 +162,6 @@ func closes(w *waiter.Waiter, err error) error {
 	if w.Blind() {
 		return nil
 	}
-	return failDeadlock(err)
-}
-
-func failDeadlock(err error) error {
-	events.Count(events.CycleDeadlock)
 	return err
 }
 

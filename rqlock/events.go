@@ -18,6 +18,11 @@ type Events struct {
 	Rescued       uint64 // slept beside a free lock until the watchdog came: should be 0
 	Unreported    uint64 // violations that OnViolation's function was not told of
 	Admitted      uint64 // readers let in past a writer that waited, as a cycle would have closed
+
+	// Of package rqlock/sync, which confirms a deadlock before it does anything. SelfDeadlock and
+	// CycleDeadlock count only those that were confirmed.
+	Confirmed uint64 // nobody unlocked meanwhile: what the policy says was done
+	Withdrawn uint64 // somebody unlocked meanwhile, and the wait ended as any
 }
 
 // ReadEvents returns the counters. Those of concurrent acquisitions may be
@@ -29,5 +34,6 @@ func ReadEvents() Events {
 		SelfDeadlock: n[events.SelfDeadlock], CycleDeadlock: n[events.CycleDeadlock], Stall: n[events.Stall],
 		Deadline: n[events.Deadline], Cancelled: n[events.Cancelled],
 		Rescued: n[events.Rescued], Unreported: n[events.Unreported], Admitted: n[events.Admitted],
+		Confirmed: n[events.Confirmed], Withdrawn: n[events.Withdrawn],
 	}
 }

@@ -61,6 +61,35 @@ func TestEvents(t *testing.T) {
 	holder.unlock(l)
 }
 
+// TestRWEventsOfWaits: what happens to those who wait for an RWMutex is counted.
+func TestRWEventsOfWaits(t *testing.T) {
+	setStallTimeout(t, never)
+	l := newRW(t)
+	a := newActors(t, 2)
+	a[0].write(l)
+	before := ReadEvents()
+	a[1].start(l.RLock)
+	await(t, "the reader to park", func() bool { return since(before).Parked != 0 })
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, lock := range []func() error{
+		func() error { return l.LockTimeout(0) }, func() error { return l.RLockTimeout(0) },
+		func() error { return l.LockContext(cancelled) }, func() error { return l.RLockContext(cancelled) },
+	} {
+		if lock() == nil {
+			t.Fatal("acquired a lock that another one has")
+		}
+	}
+	e := since(before)
+	e.Parked = 0 // may come more than once
+	if want := (Events{Queued: 1, Deadline: 2, Cancelled: 2}); e != want {
+		t.Errorf("counted %+v, want %+v", e, want)
+	}
+	a[0].unwrite(l)
+	must(t, a[1].result())
+	a[1].unread(l)
+}
+
 // TestEventsOfWaits: what happens on the way to the lock is counted, too.
 func TestEventsOfWaits(t *testing.T) {
 	setStallTimeout(t, never)

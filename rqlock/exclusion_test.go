@@ -47,6 +47,15 @@ func crew(t *testing.T, n int, body func(w *hand)) {
 	join(t, &wg)
 }
 
+// playUntil plays rounds until they have had all that the test is to see. What happens in a round
+// is left to chance, and how often to the machine, so it is patience that bounds them.
+func playUntil(enough func() bool, round func()) {
+	begun := time.Now()
+	for round(); !enough() && time.Since(begun) < patience; {
+		round()
+	}
+}
+
 // counted is a lock and what it guards: plain counters that are equal outside
 // of sections only.
 type counted struct {
@@ -116,15 +125,22 @@ func testExclusion(t *testing.T) {
 		all[i].l = &locks[i]
 	}
 	before := ReadEvents()
-	// A machine that has other work may take longer to have had all failures.
 	allFailures := func() bool { e := since(before); return e.SelfDeadlock > 0 && e.Cancelled > 0 }
-	for n := 0; n == 0 || n < briefly(100, 3) && !allFailures(); n++ {
+	allEntered := func() bool {
+		for i := range all {
+			if all[i].entered == 0 {
+				return false
+			}
+		}
+		return true
+	}
+	playUntil(func() bool { return allEntered() && (testing.Short() || allFailures()) }, func() {
 		crew(t, 12, func(w *hand) {
 			for w.running() {
 				nest(t, w, all, 3)
 			}
 		})
-	}
+	})
 	cross(t, &locks[0], &locks[1])
 	for i := range all {
 		if g := &all[i]; int64(g.entered) != g.want.Load() || g.entered != g.left || g.entered == 0 {

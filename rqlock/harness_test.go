@@ -129,6 +129,8 @@ func since(before Events) Events {
 		Rescued:       now.Rescued - before.Rescued,
 		Unreported:    now.Unreported - before.Unreported,
 		Admitted:      now.Admitted - before.Admitted,
+		Confirmed:     now.Confirmed - before.Confirmed,
+		Withdrawn:     now.Withdrawn - before.Withdrawn,
 	}
 }
 

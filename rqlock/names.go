@@ -3,14 +3,17 @@ package rqlock
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/bridge"
 )
 
-// SetNames names every lock in *v, at any depth of fields and arrays, by the field that it is:
-// "Server.mu", "Server.shards[3].mu". It does not follow pointers, slices, maps and interfaces.
-// It panics if v is no pointer to a value of a type that has a lock. See [Mutex.SetName].
+// SetNames names every lock in *v, also those of package rqlock/sync, at any depth of fields and
+// arrays, by the field that it is: "Server.mu", "Server.shards[3].mu". It does not follow
+// pointers, slices, maps and interfaces. It panics if v is no pointer to a value of a type that
+// has a lock. See [Mutex.SetName].
 func SetNames(v any) {
 	p := reflect.ValueOf(v)
 	if p.Kind() != reflect.Pointer || p.IsNil() {
@@ -27,15 +30,15 @@ func SetNames(v any) {
 	setNames(p.UnsafePointer(), t, name)
 }
 
-var (
-	mutexType   = reflect.TypeFor[Mutex]()
-	rwMutexType = reflect.TypeFor[RWMutex]()
-)
+// isLock reports whether t is a type of locks. All of them begin with their word.
+func isLock(t reflect.Type) bool {
+	return t == reflect.TypeFor[Mutex]() || t == reflect.TypeFor[RWMutex]() || slices.Contains(bridge.Types, t)
+}
 
 func setNames(at unsafe.Pointer, t reflect.Type, name string) {
 	switch {
-	case t == mutexType || t == rwMutexType:
-		setName((*asm.Owned)(at), name) // what both begin with
+	case isLock(t):
+		setName((*asm.Owned)(at), name)
 	case !hasLock(t):
 	case t.Kind() == reflect.Struct:
 		for i := range t.NumField() {
@@ -52,7 +55,7 @@ func setNames(at unsafe.Pointer, t reflect.Type, name string) {
 // hasLock reports whether setNames would find something in a value of type t.
 func hasLock(t reflect.Type) bool {
 	switch {
-	case t == mutexType || t == rwMutexType:
+	case isLock(t):
 		return true
 	case t.Kind() == reflect.Array:
 		return t.Len() > 0 && hasLock(t.Elem())

@@ -46,12 +46,3 @@ func (e *OrderError) Format(s fmt.State, verb rune) {
 		writeStack(s, o.Then)
 	}
 }
-
-// taking says how a lock is taken.
-type taking uint8
-
-const (
-	takesMutex taking = iota
-	takesToWrite
-	takesToRead
-)

@@ -47,6 +47,24 @@ func TestSpun(t *testing.T) {
 	}
 }
 
+// TestRWSpun: of a free RWMutex, a reader that comes to the slow path takes it past the queue. A
+// writer that finds no owner has found readers, for whom it waits in the queue. Both are counted.
+func TestRWSpun(t *testing.T) {
+	l := newRW(t)
+	want := Events{Spun: 1}
+	if wait.Tries() == 1 { // on one processor nobody spins
+		want = Events{Queued: 1}
+	}
+	if e := eventsOf(func() { must(t, l.rlockSlow(nil)) }); e != want {
+		t.Errorf("a reader counted %+v, want %+v", e, want)
+	}
+	l.RUnlock()
+	if e := eventsOf(func() { must(t, l.lockSlow(nil)) }); e != (Events{Queued: 1}) {
+		t.Errorf("a writer counted %+v, want one that queued", e)
+	}
+	l.Unlock()
+}
+
 // TestNoWait: an acquisition that may not wait does not queue.
 func TestNoWait(t *testing.T) {
 	l := newLock(t)

@@ -77,11 +77,14 @@ func TestStallReport(t *testing.T) {
 		t.Errorf("got %+v, %d waiters", e.Wait, e.Waiters)
 	}
 
-	// The next one comes too soon after that to look again, and says so.
-	again := l.LockTimeout(time.Millisecond)
-	if text := fmt.Sprintf("%+v", again); !errors.As(again, &e) || e.Wait.Holders[0].State != "" || !strings.Contains(text, "[state not looked up, holds Mutex") {
-		t.Errorf("got %s", text)
-	}
+	// The next one comes too soon after that to look again, and says so. On a busy machine it may
+	// come later.
+	await(t, "a report without a new look", func() bool {
+		goid.Fresh()
+		l.LockTimeout(0) //rqvet:ignore ignorederr it looks
+		again := l.LockTimeout(time.Millisecond)
+		return errors.As(again, &e) && e.Wait.Holders[0].State == "" && strings.Contains(fmt.Sprintf("%+v", again), "[state not looked up, holds Mutex")
+	})
 }
 
 // TestWaiters: a report says how many wait.

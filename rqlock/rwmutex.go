@@ -9,6 +9,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // An RWMutex is a reader-writer lock whose acquisition may fail instead of hanging the
@@ -37,7 +38,7 @@ type Locker interface {
 //
 // A nil result orders the section after all before it.
 func (l *RWMutex) Lock() error {
-	return l.took(takesToWrite, wlockFused(l)) // 0 -> me; acquire [gate]
+	return l.took(waiter.ForWriting, wlockFused(l)) // 0 -> me; acquire [gate]
 }
 
 // wlockContended goes on where the fast path of Lock has failed.
@@ -46,34 +47,48 @@ func wlockContended(l *RWMutex) error { return l.lockSlow(nil) }
 // wlockReaders goes on where the fast path of Lock has made the caller the owner, and there
 // may be readers.
 func wlockReaders(l *RWMutex) error {
-	g := l.gate()
-	if g.Vacant(1) || !g.Reads(readers.Here()) && g.Vacant(wait.Tries()) {
+	if l.gate().Unread() {
 		return nil
 	}
-	g.Unlock()
-	return l.lockSlow(nil)
+	return wlockRead(l)
+}
+
+// wlockRead goes on where a short look has found that there may be readers.
+func wlockRead(l *RWMutex) error {
+	g := l.gate()
+	if g.Vacant(1) {
+		return nil
+	}
+	if g.Reads(readers.Here()) {
+		g.GiveBack()
+		return l.lockSlow(nil)
+	}
+	if !g.Crowded() && g.Vacant(wait.Tries()) {
+		return nil
+	}
+	return conclude(l.drainSlow(nil), nil)
 }
 
 // TryLock acquires l for writing if nobody holds it or is promised it, and reports whether it
 // did. It never waits.
-func (l *RWMutex) TryLock() bool { return l.tried(takesToWrite, l.gate().TryLock()) }
+func (l *RWMutex) TryLock() bool { return l.tried(waiter.ForWriting, l.gate().TryLock()) }
 
 // LockTimeout is Lock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) LockTimeout(d time.Duration) error {
 	if l.gate().TryLock() {
-		return l.took(takesToWrite, nil)
+		return l.took(waiter.ForWriting, nil)
 	}
 	lim := park.Within(d)
-	return l.took(takesToWrite, l.lockSlow(&lim))
+	return l.took(waiter.ForWriting, l.lockSlow(&lim))
 }
 
 // LockContext is Lock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) LockContext(ctx context.Context) error {
 	if l.gate().TryLock() {
-		return l.took(takesToWrite, nil)
+		return l.took(waiter.ForWriting, nil)
 	}
 	lim := park.Until(ctx)
-	return l.took(takesToWrite, l.lockSlow(&lim))
+	return l.took(waiter.ForWriting, l.lockSlow(&lim))
 }
 
 // Unlock ends what Lock began. It has those readers in that waited meanwhile, before the next
@@ -98,7 +113,7 @@ func wunlockForeign(l *RWMutex) { l.badUnlock(asm.CurrentGoid()) }
 //
 // A nil result orders the section after those of all writers before it.
 func (l *RWMutex) RLock() error {
-	return l.took(takesToRead, rlockFused(l)) // acquire [gate]
+	return l.took(waiter.ForReading, rlockFused(l)) // acquire [gate]
 }
 
 // rlockContended goes on where the fast path of RLock has failed. It is no slow path yet: a
@@ -120,24 +135,26 @@ func rlockClaimed(l *RWMutex) error {
 
 // TryRLock acquires l for reading if nobody holds it for writing or waits to, or the caller
 // reads already, and reports whether it did. It never waits.
-func (l *RWMutex) TryRLock() bool { return l.tried(takesToRead, l.gate().TryRead(readers.Here())) }
+func (l *RWMutex) TryRLock() bool {
+	return l.tried(waiter.ForReading, l.gate().TryRead(readers.Here()))
+}
 
 // RLockTimeout is RLock with a limit in place of the stall timeout, as [Mutex.LockTimeout].
 func (l *RWMutex) RLockTimeout(d time.Duration) error {
 	if l.gate().TryRead(readers.Here()) {
-		return l.took(takesToRead, nil)
+		return l.took(waiter.ForReading, nil)
 	}
 	lim := park.Within(d)
-	return l.took(takesToRead, l.rlockSlow(&lim))
+	return l.took(waiter.ForReading, l.rlockSlow(&lim))
 }
 
 // RLockContext is RLock that also gives up when ctx is done, as [Mutex.LockContext].
 func (l *RWMutex) RLockContext(ctx context.Context) error {
 	if l.gate().TryRead(readers.Here()) {
-		return l.took(takesToRead, nil)
+		return l.took(waiter.ForReading, nil)
 	}
 	lim := park.Until(ctx)
-	return l.took(takesToRead, l.rlockSlow(&lim))
+	return l.took(waiter.ForReading, l.rlockSlow(&lim))
 }
 
 // RUnlock ends one RLock of the calling goroutine. It panics, and changes nothing, if there
@@ -170,7 +187,7 @@ func (l *RWMutex) Downgrade() {
 	}
 	l.gives()
 	l.gate().Downgrade(me)
-	l.tried(takesToRead, true)
+	l.tried(waiter.ForReading, true)
 }
 
 // AssertHeld panics unless the caller holds l for writing. It acquires nothing, and neither

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
 	"github.com/rqlock/rqlock/rqlock/internal/events"
 	"github.com/rqlock/rqlock/rqlock/internal/gate"
@@ -40,8 +41,40 @@ func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 	if w.Durable() {
 		return l.awaitBeside(w, lim, try)
 	}
+	return l.enqueue(w, lim, false)
+}
+
+// drainSlow acquires l for writing for its owner, who has found readers. If nobody is in the queue
+// the gate stays closed. So the wait is over soon, even if the goroutine is preempted before it
+// drains: readers would come in, and each of them would run for as long as it may. The limit has
+// no time and no context, so others may depend on the wait in a bubble, too.
+func (l *RWMutex) drainSlow(lim *park.Limit) error {
+	me := asm.CurrentGoid()
+	w := waiter.New(me)
+	if w == nil {
+		l.gate().GiveBack()
+		return l.acquireSlow(lim)
+	}
+	waitgraph.Begin(w, me, &l.rw.Owned, waiter.ForWriting, lim)
+	if err := findDeadlock(w, &l.rw.Owned); err != nil {
+		waitgraph.End(w)
+		l.gate().GiveBack()
+		w.Free()
+		return err
+	}
+	return l.enqueue(w, lim, true)
+}
+
+// enqueue acquires l for w, whose wait has begun, in its turn. The owner keeps l if it is the
+// first in the queue.
+func (l *RWMutex) enqueue(w *waiter.Waiter, lim *park.Limit, owns bool) error {
 	events.Count(events.Queued)
-	switch queue.Enter(&l.rw.Owned, w) {
+	position := queue.Enter(&l.rw.Owned, w)
+	if owns && position != queue.AtHead {
+		l.gate().GiveBack()
+		owns = false
+	}
+	switch position {
 	case queue.Nowhere:
 		waitgraph.End(w)
 		queue.TurnAway(&l.rw.Owned, w)
@@ -51,7 +84,7 @@ func (l *RWMutex) acquireSlow(lim *park.Limit) error {
 			return err
 		}
 	}
-	return l.awaitLock(w, lim)
+	return l.awaitLock(w, lim, owns, position == queue.Behind)
 }
 
 // record returns a record whose wait for l has begun. Without one, and without an error, the
@@ -86,21 +119,21 @@ func discard(w *waiter.Waiter) {
 // need not queue. The first pauses are long, since two that alternate step on each other's
 // cache lines: meanwhile the other one goes on alone.
 const (
-	rwPauses = 64 // PAUSEs before the first try; twice as many before each next one
-	rwTries  = 3
+	rwPauses = 256 // PAUSEs before the first try; twice as many before each next one
+	rwTries  = 2
 )
 
 // spin tries for a short while, past all who wait, as a running goroutine may until the lock
-// is closed (G9). It does not if a holder waits itself. It yields only for a writer, and not for
-// longer than until the head of a queue closes the lock: readers may run one after the other, and
-// each yield may last until one is preempted.
+// is closed (G9). It does not if a holder waits itself, or if the lock is left by readers, one by
+// one. It yields only for a writer, and not for longer than until the head of a queue closes the
+// lock: readers may run one after the other, and each yield may last until one is preempted.
 func (l *RWMutex) spin(kind waiter.Kind, try func() bool) bool {
-	if waitgraph.HolderWaits(&l.rw.Owned, kind) {
+	if !l.mayBarge() || kind == waiter.ForWriting && l.owner() == 0 || waitgraph.HolderWaits(&l.rw.Owned, kind) {
 		return false
 	}
 	if wait.Tries() > 1 {
 		for i := range rwTries {
-			if queue.Closed(&l.rw.Owned) {
+			if !l.mayBarge() {
 				return false
 			}
 			wait.Relax(rwPauses << i)
@@ -109,13 +142,19 @@ func (l *RWMutex) spin(kind waiter.Kind, try func() bool) bool {
 			}
 		}
 	}
-	for end := clock.Now() + int64(wait.Barging); !queue.Closed(&l.rw.Owned) && l.owner() != 0 && clock.Now() < end; {
+	for end := clock.Now() + int64(wait.Barging); l.mayBarge() && l.owner() != 0 && clock.Now() < end; {
 		runtime.Gosched()
 		if try() {
 			return true
 		}
 	}
 	return false
+}
+
+// mayBarge reports whether a newcomer may hope for l: it is not closed, nobody waits until its
+// readers have left, and no readers wait. Those that wait have tried before, and come in next.
+func (l *RWMutex) mayBarge() bool {
+	return !queue.Closed(&l.rw.Owned) && !l.gate().Draining() && !l.gate().Listed()
 }
 
 // awaitRecord is for a goroutine for which there is no record. Until there is one it tries:
@@ -128,7 +167,7 @@ func (l *RWMutex) awaitRecord(kind waiter.Kind, lim *park.Limit, try func() bool
 		if w := waiter.Wanted(lim != nil); w != nil {
 			return w, nil
 		}
-		if l.spin(kind, try) {
+		if l.spin(kind, try) || try() { // spin leaves a lock without an owner to those in the queue
 			return nil, nil
 		}
 		if err := l.reached(kind, lim); err != nil {
@@ -158,23 +197,31 @@ func (l *RWMutex) awaitHead(w *waiter.Waiter, lim *park.Limit) error {
 		if err := l.reason(w, lim); err != nil {
 			waitgraph.End(w) // once abandoned, w is not ours any more
 			queue.Abandon(&l.rw.Owned, w)
-			l.gate().Settle()
 			return err
 		}
 	}
 	return nil
 }
 
-// awaitLock waits for the lock itself, as the head of the queue: until it has no owner, and
-// then until it has no readers. On an error w has left the queue.
-func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
+// awaitLock waits for the lock itself, as the head of the queue: until it has no owner, unless
+// that is w's goroutine, and then until it has no readers. If w was behind a writer which has let
+// in a crowd of readers, w lets them run first. On an error w has left the queue.
+func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit, owns, behind bool) error {
 	b := wait.Backoff{}
-	w.Head.Inherit(w.Since.Load())
+	since := w.Since.Load()
+	w.Head.Inherit(since)
 	for {
-		if l.gate().Take(w.ID.Load()) { // 0 -> me
+		if behind && l.owner() == 0 {
+			behind = false
+			if d := l.courtesy(); d != 0 {
+				queue.Open(&l.rw.Owned, w)
+				since, b = clock.Now()+int64(d), wait.Backoff{}
+			}
+		}
+		if owns || clock.Now() >= since && l.gate().Take(w.ID.Load()) { // 0 -> me
 			w.Head.Took(w.ID.Load())
-			owns, err := l.drain(w, lim)
-			if owns {
+			var err error
+			if owns, err = l.drain(w, lim, since, owns); owns {
 				queue.Open(&l.rw.Owned, w)
 				waitgraph.End(w)
 				queue.Leave(&l.rw.Owned, w)
@@ -182,18 +229,15 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 			}
 			if err != nil {
 				waitgraph.End(w)
-				if l.gate().GiveBack() { // me -> 0; the readers that waited for us come in (R9)
-					w.Head.Granted()
-				} else {
+				if !l.gate().GiveBack() { // me -> 0; the readers that waited for us come in (R9)
 					w.Head.GaveBack()
 				}
 				queue.Leave(&l.rw.Owned, w)
-				l.gate().Settle()
 				return err
 			}
 		}
 		now := w.Head.Look(&l.rw.Owned)
-		l.close(w, now, &b)
+		l.close(w, since, now, &b)
 		err := l.reason(w, lim)
 		if err == nil && w.Head.Stalled(&l.rw.Owned, now) {
 			err = l.stall(w, now)
@@ -201,12 +245,13 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 		if err != nil {
 			waitgraph.End(w)
 			queue.Leave(&l.rw.Owned, w)
-			l.gate().Settle() // closed to them, it was open to nobody
 			return err
 		}
 		switch d := b.Next(); {
 		case d == 0:
 			runtime.Gosched()
+		case now < since:
+			w.Sleep(min(d, time.Duration(since-now)), lim)
 		case d < wait.Long || !w.Head.Closed:
 			w.Sleep(d, lim)
 		default:
@@ -216,18 +261,38 @@ func (l *RWMutex) awaitLock(w *waiter.Waiter, lim *park.Limit) error {
 	}
 }
 
-// close closes l if its head w has waited for long enough.
-func (l *RWMutex) close(w *waiter.Waiter, now int64, b *wait.Backoff) {
-	if !w.Head.Closed && now-w.Since.Load() >= int64(wait.Barging) {
+// A crowd is so many readers for each processor. All of them have to run before the next writer
+// may write. If the gate were closed meanwhile, each of them would read once and then wait again,
+// and so would the next crowd: the lock would spend its time on sleeping and waking.
+const (
+	crowd = 32
+	turn  = 2 * time.Microsecond // that a writer leaves to each of a crowd, ...
+	turns = 5000                 // ... but to no more than these
+)
+
+// courtesy returns for how long the head of the queue leaves l to those who read now, before it
+// closes the gate.
+func (l *RWMutex) courtesy() time.Duration {
+	n := l.gate().Reading()
+	if n <= crowd*wait.Processors() {
+		return 0
+	}
+	return min(time.Duration(n), turns) * turn
+}
+
+// close closes l if its head w has waited for long enough since the time given.
+func (l *RWMutex) close(w *waiter.Waiter, since, now int64, b *wait.Backoff) {
+	if !w.Head.Closed && now-since >= int64(wait.Barging) {
 		queue.Close(&l.rw.Owned, w)
 		*b = wait.Backoff{} // while we sleep nobody has the lock
 	}
 }
 
-// drain waits until the readers have left, for the head w that has become the owner. Without
-// an error it fails if w is not the owner any more, as the program has overwritten l.
-func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error) {
-	if l.gate().Vacant(wait.Tries()) {
+// drain waits until the readers have left, for the head w that has become the owner, and that may
+// have looked for them for a while. It waits since the time given. Without an error it fails if w
+// is not the owner any more, as the program has overwritten l.
+func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit, since int64, looked bool) (owns bool, err error) {
+	if !looked && l.gate().Vacant(wait.Tries()) {
 		return true, nil
 	}
 	l.gate().Drain(w)
@@ -244,9 +309,9 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 			return owns, nil
 		}
 		now := w.Head.Look(&l.rw.Owned)
-		l.close(w, now, &b)
+		l.close(w, since, now, &b)
 		err := l.reason(w, lim)
-		if err == nil && w.Head.Stalled(&l.rw.Owned, now) {
+		if err == nil && w.Head.Stalled(&l.rw.Owned, now) && !l.gate().Granted(w) {
 			err = l.stall(w, now)
 		}
 		if err != nil {
@@ -255,12 +320,12 @@ func (l *RWMutex) drain(w *waiter.Waiter, lim *park.Limit) (owns bool, err error
 		switch d := b.Next(); {
 		case d == 0:
 			runtime.Gosched()
-		case slot == nil || !w.Head.Closed:
+		case !w.Head.Closed:
 			w.Sleep(min(d, wait.Barging), lim) // the readers wake us
 		case !visible:
 			w.Pause(wait.Drain)
 			visible = true
-		default:
+		default: // without a slot they are readers without names, of whom each wakes us who leaves
 			w.WatchOwner(&l.rw.Owned, slot, &w.Head, &w.Parker)
 			w.Park(lim)
 			w.Unwatch()
@@ -335,6 +400,7 @@ func (l *RWMutex) listedBriefly(w *waiter.Waiter) bool {
 
 // awaitGate waits until w holds l for reading. Then, or on an error, w is not in the list.
 func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.Limit) error {
+	listed := clock.Now() // or later; not w.Since: we may not have run for long since then
 	err := findDeadlock(w, &l.rw.Owned)
 	for drained := true; ; position = l.gate().Look(w) {
 		if position == gate.Admitted {
@@ -353,23 +419,18 @@ func (l *RWMutex) awaitGate(w *waiter.Waiter, position gate.Position, lim *park.
 			return err
 		}
 		// An unlock that could not see w yet is visible after a short while, see queue.Sleep.
-		if left := w.Since.Load() + 2*int64(wait.Drain) - clock.Now(); left > 0 {
+		if left := listed + 2*int64(wait.Drain) - clock.Now(); left > 0 {
 			w.Sleep(time.Duration(left), lim)
 			continue
 		}
-		events.Count(events.Parked)
-		switch {
-		case position == gate.Leading:
-			w.WatchBeside(&l.rw.Owned, &w.Head, &w.Parker)
-			w.Park(lim)
-			w.Unwatch()
-		case park.Bubbles(): // the one that leads may be in one
-			stall.Hold(&w.Parker)
-			w.Park(lim)
-			stall.Release(&w.Parker)
-		default:
-			w.Park(lim)
+		if position != gate.Leading {
+			queue.ParkBehind(w, lim)
+			continue
 		}
+		events.Count(events.Parked)
+		w.WatchBeside(&l.rw.Owned, &w.Head, &w.Parker)
+		w.Park(lim)
+		w.Unwatch()
 	}
 }
 
@@ -385,7 +446,7 @@ func (l *RWMutex) lead(w *waiter.Waiter, drained *bool) error {
 		w.Head.Granted() // to the writer that waited
 	}
 	*drained = !draining
-	if !w.Head.Stalled(&l.rw.Owned, now) {
+	if !w.Head.Stalled(&l.rw.Owned, now) || l.gate().Granted(w) {
 		return nil
 	}
 	if !w.Bounded {
@@ -402,7 +463,7 @@ func (l *RWMutex) reason(w *waiter.Waiter, lim *park.Limit) error {
 		if v.Err == nil {
 			return l.failStall(w.Kind.Load(), v.Quiet)
 		}
-		return failDeadlock(v.Err)
+		return v.Err
 	}
 	return l.reached(w.Kind.Load(), lim)
 }

@@ -212,7 +212,7 @@ func (l *Mutex) reason(w *waiter.Waiter, lim *park.Limit) error {
 		if v.Err == nil {
 			return l.failStall(v.Quiet)
 		}
-		return failDeadlock(v.Err)
+		return v.Err
 	}
 	return l.reached(lim)
 }

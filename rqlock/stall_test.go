@@ -55,20 +55,23 @@ type attempt struct {
 	err  error
 }
 
-// begin has the actor attempt to lock l, and returns once it waits.
-func begin(name string, a *actor, l *Mutex) *attempt {
+// begin has the actor attempt to lock l, and returns once it waits, or has given up before that
+// was seen.
+func begin(t *testing.T, name string, a *actor, l *Mutex) *attempt {
 	at := &attempt{name: name, a: a}
-	a.waits(l, func() error {
+	a.start(func() error {
 		start := time.Now()
 		at.err = l.Lock()
 		at.took = time.Since(start)
 		return nil
 	})
+	await(t, "an actor to wait", func() bool { return a.queued(l) || len(a.results) != 0 })
 	return at
 }
 
-// stalled checks that each attempt ends because of the stall, in time (G6).
-func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*attempt) {
+// stalled checks that each attempt ends because of the stall (G6), and returns those that ended
+// late.
+func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*attempt) (late []string) {
 	t.Helper()
 	for _, at := range attempts {
 		at.a.result()
@@ -80,13 +83,17 @@ func stalled(t *testing.T, l *Mutex, holder *actor, m *lagMeter, attempts []*att
 			t.Errorf("%s: got %v, want a timeout", at.name, at.err)
 			continue
 		}
-		if at.took < short || at.took > 2*short+lag {
-			t.Errorf("%s: timed out after %v, want %v to %v (and up to %v of lag)", at.name, at.took, short, 2*short, lag)
+		if at.took < short {
+			t.Errorf("%s: timed out after %v, want %v at least", at.name, at.took, short)
+		}
+		if at.took > 2*short+lag {
+			late = append(late, fmt.Sprintf("%s: timed out after %v, want %v at most (and up to %v of lag)", at.name, at.took, 2*short, lag))
 		}
 		if !e.Stall || e.Wait.For < short || !e.Wait.heldByOnly(holder.id) || e.Wait.Lock.Addr != addr(l) || !e.Timeout() {
 			t.Errorf("%s: wrong report %+v", at.name, *e)
 		}
 	}
+	return late
 }
 
 // TestStall: when the holder never unlocks, each waiter times out, wherever it
@@ -100,30 +107,38 @@ func TestStall(t *testing.T) {
 		{"queue", 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			testStall(t, c.n)
+			setStallTimeout(t, short)
+			// Beside other work some may be late, but not each time.
+			late := testStall(t, c.n)
+			for begun := time.Now(); late != nil && !t.Failed() && time.Since(begun) < patience; {
+				late = testStall(t, c.n)
+			}
+			for _, text := range late {
+				t.Error(text)
+			}
 		})
 	}
 }
 
-func testStall(t *testing.T, n int) {
-	setStallTimeout(t, short)
+// testStall returns who was told of the stall too late.
+func testStall(t *testing.T, n int) (late []string) {
 	l := newLock(t)
 	actors := newActors(t, n+3)
-	holder, late, after, waiters := actors[n], actors[n+1], actors[n+2], actors[:n]
+	holder, behind, after, waiters := actors[n], actors[n+1], actors[n+2], actors[:n]
 	holder.lock(l)
 	before := ReadEvents()
 	m := newLagMeter()
 	var attempts []*attempt
 	for i, a := range waiters {
-		attempts = append(attempts, begin(fmt.Sprint("waiter ", i), a, l))
+		attempts = append(attempts, begin(t, fmt.Sprint("waiter ", i), a, l))
 	}
 	await(t, "the first waiter to close the door", func() bool {
-		return queue.Closed(&l.word)
+		return queue.Closed(&l.word) || len(waiters[0].results) != 0
 	})
 	time.Sleep(short / 2)
-	attempts = append(attempts, begin("late arrival", late, l))
-	stalled(t, l, holder, m, attempts)
-	stalled(t, l, holder, newLagMeter(), []*attempt{begin("later arrival", after, l)})
+	attempts = append(attempts, begin(t, "late arrival", behind, l))
+	late = stalled(t, l, holder, m, attempts)
+	late = append(late, stalled(t, l, holder, newLagMeter(), []*attempt{begin(t, "later arrival", after, l)})...)
 	if got, want := since(before).Stall, uint64(n+2); got != want {
 		t.Errorf("%d stalls counted, want %d", got, want)
 	}
@@ -132,6 +147,7 @@ func testStall(t *testing.T, n int) {
 		a.lock(l)
 		a.unlock(l)
 	}
+	return late
 }
 
 // TestSlowQueue: a queue that moves is no stall, however long it takes (G6).

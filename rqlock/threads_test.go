@@ -66,16 +66,18 @@ func TestProcessorsStorm(t *testing.T) {
 			time.Sleep(time.Duration(rnd.IntN(1000)) * time.Microsecond)
 		}
 	})
-	crew(t, 8, func(w *hand) {
-		for w.running() {
-			got, err := tries[w.IntN(len(tries))](g.l, w)
-			if !got {
-				checkFailure(t, err)
-				continue
+	playUntil(func() bool { return g.entered > 0 }, func() {
+		crew(t, 8, func(w *hand) {
+			for w.running() {
+				got, err := tries[w.IntN(len(tries))](g.l, w)
+				if !got {
+					checkFailure(t, err)
+					continue
+				}
+				g.section(t, w)
+				g.l.Unlock()
 			}
-			g.section(t, w)
-			g.l.Unlock()
-		}
+		})
 	})
 	over.Store(true)
 	join(t, &changer)

@@ -124,7 +124,11 @@ func tortureBusted(t *testing.T, s scenario) {
 	}
 }
 
-// run has the workers do their rounds until -torture.time is over.
+// mustFailWithin is how long a scenario goes on until what must fail in it fails: on a machine
+// that is busy, few rounds end within -torture.time.
+const mustFailWithin = 20 * time.Second
+
+// run has the workers do their rounds until -torture.time is over, and what must fail has failed.
 func (s scenario) run(t *testing.T, newLocker func(i int) locker) *result {
 	base := seed.Of(t)
 	if s.stallMillis != 0 {
@@ -136,11 +140,16 @@ func (s scenario) run(t *testing.T, newLocker func(i int) locker) *result {
 	}
 	r := &result{}
 	var wg sync.WaitGroup
-	end := time.Now().Add(*tortureTime)
+	start := time.Now()
+	goesOn := func() bool {
+		ran := time.Since(start)
+		_, seen := r.failed.Load(s.must)
+		return ran < *tortureTime || s.must != "" && !seen && ran < mustFailWithin
+	}
 	for id := range s.workers {
 		wg.Go(func() {
 			rnd := seed.New(base, id)
-			for round := 0; round == 0 || time.Now().Before(end); round++ {
+			for round := 0; round == 0 || goesOn(); round++ {
 				s.round(guards, s.choose(rnd, id, len(guards)), rnd, r)
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"runtime"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // What build tag rqlocktrace records, see trace_on.go, is not recorded here, and costs nothing.
@@ -13,12 +14,12 @@ import (
 // took notes that the caller has acquired l, if err is nil.
 func (l *Mutex) took(err error) error { return err }
 
-func (l *RWMutex) took(_ taking, err error) error { return err }
+func (l *RWMutex) took(_ waiter.Kind, err error) error { return err }
 
 // tried notes that the caller has acquired l, if ok, without waiting.
 func (l *Mutex) tried(ok bool) bool { return ok }
 
-func (l *RWMutex) tried(_ taking, ok bool) bool { return ok }
+func (l *RWMutex) tried(_ waiter.Kind, ok bool) bool { return ok }
 
 // gives notes that the caller releases l.
 func (l *Mutex) gives() {}

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"weak"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/bridge"
 	"github.com/rqlock/rqlock/rqlock/internal/report"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
+	"github.com/rqlock/rqlock/rqlock/internal/waitgraph"
 )
 
 // With build tag rqlocktrace, where each lock is taken is recorded by goroutine, and of each two
@@ -20,36 +23,45 @@ import (
 // A hold is a lock that a goroutine holds.
 type hold struct {
 	lock  *asm.Owned
-	how   taking
+	kind  waiter.Kind
 	stack []runtime.Frame
 }
 
-// holds has what goroutines hold, in the order in which they have taken it.
-var holds [64]struct {
+// A bucket has what some goroutines hold, in the order in which they have taken it.
+type bucket struct {
 	mu sync.Mutex
 	of map[uint64][]hold
 }
 
+// keep says what a goroutine holds. The mutex is held.
+func (b *bucket) keep(id uint64, held []hold) {
+	if b.of[id] = held; len(held) == 0 {
+		delete(b.of, id)
+	}
+}
+
+var holds [64]bucket
+
 // took notes that the caller has acquired l, if err is nil.
-func (l *Mutex) took(err error) error { return took(&l.word, takesMutex, err) }
+func (l *Mutex) took(err error) error { return took(&l.word, waiter.ForMutex, err) }
 
-func (l *RWMutex) took(how taking, err error) error { return took(&l.rw.Owned, how, err) }
+func (l *RWMutex) took(kind waiter.Kind, err error) error { return took(&l.rw.Owned, kind, err) }
 
-func took(l *asm.Owned, how taking, err error) error {
+func took(l *asm.Owned, kind waiter.Kind, err error) error {
 	if err == nil {
-		enter(l, how, true)
+		enter(l, kind, true)
 	}
 	return err
 }
 
 // tried notes that the caller has acquired l, if ok, without waiting: that order may be any.
-func (l *Mutex) tried(ok bool) bool { return tried(&l.word, takesMutex, ok) }
+func (l *Mutex) tried(ok bool) bool { return tried(&l.word, waiter.ForMutex, ok) }
 
-func (l *RWMutex) tried(how taking, ok bool) bool { return tried(&l.rw.Owned, how, ok) }
+func (l *RWMutex) tried(kind waiter.Kind, ok bool) bool { return tried(&l.rw.Owned, kind, ok) }
 
-func tried(l *asm.Owned, how taking, ok bool) bool {
+func tried(l *asm.Owned, kind waiter.Kind, ok bool) bool {
 	if ok {
-		enter(l, how, false)
+		enter(l, kind, false)
 	}
 	return ok
 }
@@ -62,42 +74,68 @@ func (l *RWMutex) gives() { gives(&l.rw.Owned) }
 // mostOrdered is how many locks a goroutine holds at most that the next one is compared with.
 const mostOrdered = 16
 
-func enter(l *asm.Owned, how taking, ordered bool) {
+func enter(l *asm.Owned, kind waiter.Kind, ordered bool) {
 	me := asm.CurrentGoid()
-	now := hold{l, how, report.Caller()}
+	now := hold{l, kind, report.Caller()}
 	at := &holds[me%uint64(len(holds))]
 	at.mu.Lock()
 	if at.of == nil {
 		at.of = map[uint64][]hold{}
 	}
-	before := at.of[me]
-	at.of[me] = append(before, now)
+	before := slices.Clone(at.of[me][max(len(at.of[me])-mostOrdered, 0):])
+	at.of[me] = append(at.of[me], now)
 	at.mu.Unlock()
-	if ordered {
-		for _, h := range before[max(len(before)-mostOrdered, 0):] { // nobody else changes the goroutine's own
-			if h.lock != l {
-				note(me, h, now)
-			}
+	if !ordered || waitgraph.HandedOver(l, kind) {
+		return
+	}
+	for _, h := range before {
+		if h.lock != l && !waitgraph.HandedOver(h.lock, h.kind) {
+			note(me, h, now)
 		}
 	}
 }
 
-func gives(l *asm.Owned) {
+// gives notes that the caller releases l, and reports whether it was known to hold it.
+func gives(l *asm.Owned) (held bool) {
 	me := asm.CurrentGoid()
 	at := &holds[me%uint64(len(holds))]
 	at.mu.Lock()
 	defer at.mu.Unlock()
-	held := at.of[me]
-	for i := len(held) - 1; i >= 0; i-- {
-		if held[i].lock == l {
-			held = append(held[:i], held[i+1:]...)
-			break
+	all := at.of[me]
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].lock == l {
+			at.keep(me, slices.Delete(all, i, i+1))
+			return true
 		}
 	}
-	if at.of[me] = held; len(held) == 0 {
-		delete(at.of, me)
+	return false
+}
+
+// givesAny is gives for a lock of package rqlock/sync, which another goroutine may release. If it
+// does, nobody is known to hold the lock so any more.
+func givesAny(l *asm.Owned, kind waiter.Kind) {
+	if gives(l) || kind == waiter.ForReading && waitgraph.HandedOver(l, kind) {
+		return
+	}
+	for i := range holds {
+		at := &holds[i]
+		at.mu.Lock()
+		for id, all := range at.of {
+			at.keep(id, slices.DeleteFunc(all, func(h hold) bool { return h.lock == l && h.kind == kind }))
+		}
+		at.mu.Unlock()
 	}
 }
+
+// tookAny is enter for a lock of package rqlock/sync. Who reads one that is handed over is not
+// known.
+func tookAny(l *asm.Owned, kind waiter.Kind, ordered bool) {
+	if kind != waiter.ForReading || !waitgraph.HandedOver(l, kind) {
+		enter(l, kind, ordered)
+	}
+}
+
+func init() { bridge.Took, bridge.Gives = tookAny, givesAny }
 
 // takenAt returns where a goroutine has taken l that it holds.
 func takenAt(id uint64, l *asm.Owned) []runtime.Frame {
@@ -131,8 +169,8 @@ type seen struct {
 // maxOrders is how many orders are kept. Then those are forgotten whose locks are no more.
 const maxOrders = 1 << 16
 
-func reads(how taking) int {
-	if how == takesToRead {
+func reads(kind waiter.Kind) int {
+	if kind == waiter.ForReading {
 		return 1
 	}
 	return 0
@@ -148,18 +186,18 @@ func note(me uint64, first, then hold) {
 		s = new(seen)
 		orders.seen[p] = s
 	}
-	if s == nil || s.by[reads(first.how)][reads(then.how)] != nil {
+	if s == nil || s.by[reads(first.kind)][reads(then.kind)] != nil {
 		orders.mu.Unlock()
 		return
 	}
 	now := Order{me, first.stack, then.stack}
-	s.by[reads(first.how)][reads(then.how)] = &now
+	s.by[reads(first.kind)][reads(then.kind)] = &now
 	var other *Order
 	back := orders.seen[pair{p.then, p.first}]
 	if back != nil && !s.told && !back.told {
 		// Those who read a lock do not wait for one another.
-		for i := range 2 - reads(then.how) {
-			for j := range 2 - reads(first.how) {
+		for i := range 2 - reads(then.kind) {
+			for j := range 2 - reads(first.kind) {
 				if o := back.by[i][j]; o != nil {
 					other = o
 				}
@@ -175,13 +213,7 @@ func note(me uint64, first, then hold) {
 	}
 }
 
-func (h *hold) info() LockInfo {
-	kind := waiter.ForWriting
-	if h.how == takesMutex {
-		kind = waiter.ForMutex
-	}
-	return infoOf(h.lock, kind)
-}
+func (h *hold) info() LockInfo { return infoOf(h.lock, h.kind) }
 
 // forgetOrders forgets the orders of locks that are garbage, and reports whether there were any.
 func forgetOrders() (any bool) {

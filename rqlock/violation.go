@@ -64,8 +64,11 @@ const (
 )
 
 // reportViolation tells OnViolation's function of a failed wait, if that may be told, and package
-// rqhttp of each.
+// rqhttp of each. It counts deadlocks.
 func reportViolation(err error) {
+	if e, ok := err.(*DeadlockError); ok {
+		events.CountDeadlock(len(e.Cycle))
+	}
 	if watch := events.Violated.Load(); watch != nil {
 		(*watch)(err)
 	}

@@ -10,8 +10,8 @@
 TEXT ·lockFused(SB), NOSPLIT, $0-24
 	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
 	// the stores cost less than after it.
-	MOVQ $0x00000000, err_itable+8(FP)
-	MOVQ $0x00000000, err_data+16(FP)
+	XORPS X0, X0
+	MOVUPS X0, err_itable+8(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 	MOVQ 152(AX), DX
@@ -71,8 +71,8 @@ foreign:
 TEXT ·rlockFused(SB), NOSPLIT, $0-24
 	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
 	// the stores cost less than after it.
-	MOVQ $0x00000000, err_itable+8(FP)
-	MOVQ $0x00000000, err_data+16(FP)
+	XORPS X0, X0
+	MOVUPS X0, err_itable+8(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 
@@ -154,8 +154,8 @@ other:
 TEXT ·wlockFused(SB), NOSPLIT, $0-24
 	// There is no error yet: what is jumped to below stores its own. Before a read-modify-write,
 	// the stores cost less than after it.
-	MOVQ $0x00000000, err_itable+8(FP)
-	MOVQ $0x00000000, err_data+16(FP)
+	XORPS X0, X0
+	MOVUPS X0, err_itable+8(FP)
 	MOVQ l+0(FP), CX
 	MOVQ (TLS), AX
 	MOVQ 152(AX), DX

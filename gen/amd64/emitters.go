@@ -11,6 +11,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 	"github.com/mmcloughlin/avo/x86"
 
+	"github.com/rqlock/rqlock/gen/amd64/decode"
 	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -19,10 +20,12 @@ import (
 var Arch = &emit.Arch{
 	Name:      "amd64",
 	SpinChunk: SpinChunk,
-	Variants:  []string{"amd64"},
+	SpinTime:  70, // of PAUSE since Skylake: 140 cycles at 2 GHz
+	Variants:  []emit.Variant{{Name: "amd64"}},
 	Inlines:   inlines,
+	Machine:   decode.Machine,
 	Compile:   compile,
-	Emitters: emit.WithFamilies(update, await, map[spec.Op]emit.Emitter{
+	Emitters: emit.WithFamilies(update, await, awaitThen, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -528,9 +531,53 @@ func await(f *emit.Func, r *spec.Row) {
 	ret(f)
 }
 
+// awaitThen waits as await does, and then tries to change what it has found. An exchange
+// that comes too late counts as a spin.
+func awaitThen(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
+	}
+	want, v, spins := arg(f, "want"), arg(f, "v"), arg(f, "spins")
+	found, w := gp(reg.RAX), f.GP64()
+	f.Label("look")
+	plainLoad(f, bits, at(p, 0))
+	if u.Masked {
+		found = f.GP64()
+		f.Add(mov(bits, reg.RAX, found))
+		compute(f, "and", bits, mask, found)
+	}
+	f.Add(compare(bits, found, want))
+	f.Add(jumps[u.Is](operand.LabelRef("holds")))
+	f.Label("again")
+	f.Add(x86.SUBL(operand.U8(1), spins))
+	f.Add(x86.JCS(operand.LabelRef("over")))
+	f.Add(x86.PAUSE())
+	f.Add(x86.JMP(operand.LabelRef("look")))
+	f.Label("holds")
+	if u.Then == "set" {
+		w = v
+	} else {
+		f.Add(mov(bits, reg.RAX, w))
+		compute(f, u.Then, bits, v, w)
+	}
+	lock(f)
+	cmpxchg(f, bits, narrow(w, bits).(reg.Register), at(p, 0))
+	f.Add(x86.JNE(operand.LabelRef("again")))
+	result(f, reg.RAX, "old")
+	returnBool(f, 1)
+	f.Label("over")
+	result(f, reg.RAX, "old")
+	returnBool(f, 0)
+}
+
 func fence(f *emit.Func, r *spec.Row) {
 	if r.Order == spec.SeqCst {
-		f.Add(x86.MFENCE())
+		f.Comment("Any LOCK is a fence. MFENCE takes seven times as long, and at 0(SP) RET would wait.")
+		lock(f)
+		f.Add(x86.ADDL(operand.Imm(0), operand.Mem{Base: reg.StackPointer, Disp: -8}))
 	} else {
 		f.Comment("No fence: TSO lets nothing pass but a load an earlier store, which this ordering allows.")
 	}
@@ -776,8 +823,9 @@ func writeUnlockPath(f *emit.Func, _ *spec.Word, on []emit.Place, done func(), o
 	otherwise[2]()
 }
 
+// nilError stores both words of the error at once.
 func nilError(f *emit.Func) {
-	for _, word := range f.ErrorResult() {
-		f.Add(x86.MOVQ(operand.U32(0), word))
-	}
+	zero := f.XMM()
+	f.Add(x86.XORPS(zero, zero))
+	f.Add(x86.MOVUPS(zero, f.ErrorResult()[0]))
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 
+	"github.com/rqlock/rqlock/gen/arm64/decode"
 	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -28,13 +29,13 @@ import (
 var Arch = &emit.Arch{
 	Name:       "arm64",
 	SpinChunk:  SpinChunk,
-	Variants:   []string{"arm64+lse", "arm64+llsc"},
-	Selector:   "lsePath",
+	SpinTime:   25, // of ISB: 50 cycles at 2 GHz
+	Variants:   []emit.Variant{{Name: withLSE, Selector: "lsePath"}, {Name: "arm64+llsc"}},
 	Inlines:    inlines,
 	Bodies:     bodies,
 	BodiesTest: bodiesTest,
 	Flags: []emit.Flag{
-		{Name: "hasLSE", CPU: "ARM64.HasATOMICS", Doc: []string{
+		{Name: "hasLSE", CPU: "ARM64.HasATOMICS", Selects: []string{withLSE}, Doc: []string{
 			"hasLSE says that the machine has LSE, instructions that do a read-modify-write. Until",
 			"the variable is set, the LL/SC loops run, which are right on every machine.",
 		}},
@@ -43,9 +44,10 @@ var Arch = &emit.Arch{
 			"Linux reports it. On other systems the flag may be about the core, not the timer.",
 		}, OS: "linux"},
 	},
+	Machine: decode.Machine,
 	Compile: compile,
 	Finish:  finish,
-	Emitters: emit.WithFamilies(updateMemory, await, map[spec.Op]emit.Emitter{
+	Emitters: emit.WithFamilies(updateMemory, await, awaitThen, map[spec.Op]emit.Emitter{
 		spec.Load:         load,
 		spec.Store:        store,
 		spec.Xchg:         xchg,
@@ -90,6 +92,8 @@ var Arch = &emit.Arch{
 		},
 	},
 }
+
+const withLSE = "arm64+lse"
 
 //go:embed bodies_test.go.tmpl
 var bodiesTest string
@@ -615,6 +619,79 @@ func await(f *emit.Func, r *spec.Row) {
 	f.Label("done")
 	result(f, v, "v")
 	ret(f)
+}
+
+// awaitThen waits as await does, and then tries to change what it has found. An exchange
+// that comes too late counts as a spin.
+func awaitThen(f *emit.Func, r *spec.Row) {
+	u, bits := spec.Awaits[r.Op], r.Width
+	p := arg(f, "p")
+	var mask reg.Register
+	if u.Masked {
+		mask = arg(f, "mask")
+	}
+	want, v, spins := arg(f, "want"), arg(f, "v"), arg(f, "spins")
+	old := f.GP64()
+	holds := func(label string) {
+		found := old
+		if u.Masked {
+			found = f.GP64()
+			add(f, sized("AND", bits), mask, old, found)
+		}
+		test(f, sized("CMP", bits), want, found)
+		branch(f, branches[u.Is], label)
+	}
+	look := func(opcode, label string) {
+		add(f, opcode, at(p), old)
+		holds(label)
+	}
+	end := func(ok bool) {
+		result(f, old, "old")
+		returnBool(f, "ok", ok)
+	}
+	f.Comment("A plain load is enough, because the exchange that succeeds orders.")
+	look(loadOpcode(spec.Relaxed, bits), "holds")
+	f.Comment("A wait of less than SpinChunk is too short to sleep.")
+	test(f, "CMPW", operand.U16(SpinChunk), spins)
+	branch(f, "BLO", "poll")
+	f.Comment("Without the timer's events, a WFE would last until somebody stores.")
+	branch(f, "CBZW", "poll", variable(f, "hasEventStream"))
+	sleep(f, func() { look(loadExclusiveOpcode(spec.Relaxed, bits), "awake") })
+	f.Comment("The sleep has used up all spins.")
+	add(f, "MOVD", zr, spins)
+	holds("holds")
+	f.Label("poll")
+	add(f, "SUBSW", operand.U8(1), spins, spins)
+	branch(f, "BLO", "over")
+	spinHint(f)
+	look(loadOpcode(spec.Relaxed, bits), "holds")
+	jump(f, "poll")
+	f.Label("over")
+	end(false)
+	f.Label("holds")
+	w := v
+	if u.Then != "set" {
+		w = f.GP64()
+		add(f, sized(map[string]string{"add": "ADD", "sub": "SUB"}[u.Then], bits), v, old, w)
+	}
+	dispatch(f, func() {
+		found := f.GP64()
+		add(f, "MOVD", old, found)
+		cas(f, lse("CAS", r.Order, bits), found, p, w)
+		test(f, sized("CMP", bits), old, found)
+		branch(f, "BNE", "poll")
+		end(true)
+	}, func() {
+		exclusively(f, r.Order, bits, p, func(found reg.Register) reg.Register {
+			test(f, sized("CMP", bits), old, found)
+			branch(f, "BNE", "late")
+			return w
+		})
+		end(true)
+		f.Label("late")
+		dropReservation(f)
+		jump(f, "poll")
+	})
 }
 
 // sleep emits the loop that waits in WFE, for about 20 us and one period of the

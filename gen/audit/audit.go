@@ -9,20 +9,15 @@
 package audit
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/rqlock/rqlock/gen/machine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
-
-// Target says what the binary was built for.
-type Target struct {
-	Arch string // GOARCH
-	// LSE says that the build is for machines with arm64's LSE (GOARM64=v8.1). It must
-	// have no LL/SC bodies, and not choose between bodies.
-	LSE bool
-}
 
 // A Finding is a primitive that breaks a rule.
 type Finding struct {
@@ -42,21 +37,18 @@ func (f Finding) String() string {
 	return fmt.Sprintf("%s on %s%s: %s: %s", f.Row, f.Machine, at, f.Rule, f.Detail)
 }
 
-// Check audits every row's implementation in the package with import path pkg,
-// linked into f.
-func Check(t Target, pkg string, rows []*spec.Row, f *elf.File) ([]Finding, error) {
-	a, ok := archs[t.Arch]
-	if !ok {
-		return nil, fmt.Errorf("audit: unknown architecture %q", t.Arch)
-	}
-	bin, err := open(f, pkg)
+// Check audits every row's implementation in the package with import path pkg, linked into
+// f for a build of the architecture.
+func Check(a *machine.Arch, b machine.Build, pkg string, rows []*spec.Row, f *elf.File) ([]Finding, error) {
+	bin, err := open(f, pkg, a.Flags)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}
+	goarch, _, _ := strings.Cut(b.Name, " ")
 	var all []Finding
 	for _, r := range rows {
-		c := &checker{arch: a, target: t, row: r}
-		code, asm, err := bin.implementation(r, t.Arch)
+		c := &checker{arch: a, build: b, row: r}
+		code, asm, err := bin.implementation(r, goarch)
 		if err != nil {
 			c.report(-1, RuleSymbol, "%v", err)
 		} else {
@@ -69,26 +61,27 @@ func Check(t Target, pkg string, rows []*spec.Row, f *elf.File) ([]Finding, erro
 
 // A checker audits one row.
 type checker struct {
-	arch   *arch
-	target Target
-	row    *spec.Row
+	arch  *machine.Arch
+	build machine.Build
+	row   *spec.Row
 
+	fused    *Fused // nil = the row's own function
 	fn       *function
-	asm      bool    // assembly, not inlined Go
-	machine  machine // the kind of machine that is being checked
-	live     []bool  // the code that it runs
+	asm      bool         // assembly, not inlined Go
+	machine  machine.Kind // the kind of machine that is being checked
+	live     []bool       // the code that it runs
 	findings []Finding
 }
 
 // report adds a finding on instruction n, or on the whole primitive if n < 0. What is
 // wrong on several machines is reported once.
 func (c *checker) report(n int, rule Rule, format string, args ...any) {
-	f := Finding{Row: c.row.Name, Machine: c.machine.name, Rule: rule, Detail: fmt.Sprintf(format, args...)}
+	f := Finding{Row: c.row.Name, Machine: c.machine.Name, Rule: rule, Detail: fmt.Sprintf(format, args...)}
 	if f.Machine == "" {
-		f.Machine = c.target.Arch
+		f.Machine = c.build.Name
 	}
 	if n >= 0 {
-		f.PC, f.Inst = c.fn.code[n].pc, c.fn.code[n].text
+		f.PC, f.Inst = c.fn.code[n].PC, c.fn.code[n].Text
 	}
 	same := func(o Finding) bool { return o.PC == f.PC && o.Rule == f.Rule && o.Detail == f.Detail }
 	if !slices.ContainsFunc(c.findings, same) {
@@ -100,18 +93,28 @@ func (c *checker) report(n int, rule Rule, format string, args ...any) {
 // then those for the code that each kind of machine runs.
 func (c *checker) check(bin *image, code []byte, asm text) {
 	c.asm = asm.abi0
-	c.fn = &function{flagAt: bin.flagAt}
-	code = c.arch.trim(code)
+	c.fn = &function{flagAt: bin.flagAt, extends: c.arch.Extends}
 	for at := 0; at < len(code); {
-		i := c.arch.decode(code[at:], asm.start+uint64(at))
+		if c.arch.Padded && len(bytes.Trim(code[at:], "\x00")) == 0 {
+			break
+		}
+		i := c.arch.Decode(code[at:], asm.start+uint64(at))
 		c.fn.code = append(c.fn.code, i)
-		at += i.size
+		at += i.Size
+	}
+	if c.arch.Join != nil {
+		c.arch.Join(c.fn.code)
+	}
+	if c.fused != nil {
+		c.fn.exits, c.fn.variable = c.fused.exits(bin, c.fn.code), c.fused.variable(bin)
 	}
 	if n := c.fn.connect(); n >= 0 {
 		c.report(n, RuleControl, "control leaves the function here")
 		return
 	}
-	if c.asm {
+	if c.fused != nil {
+		c.fn.frame = c.fused.frame()
+	} else if c.asm {
 		c.fn.frame = frame(c.row)
 	}
 	c.fn.follow(c.entry())
@@ -119,8 +122,8 @@ func (c *checker) check(bin *image, code []byte, asm text) {
 		c.checkInstruction(n)
 	}
 	ran := make([]bool, len(c.fn.code))
-	for _, m := range c.arch.machines {
-		if c.target.LSE && !m.flags[flagLSE] {
+	for _, m := range c.arch.Kinds {
+		if slices.ContainsFunc(c.build.Has, func(feature string) bool { return !m.Has[feature] }) {
 			continue
 		}
 		c.machine = m
@@ -130,7 +133,7 @@ func (c *checker) check(bin *image, code []byte, asm text) {
 			ran[n] = ran[n] || c.live[n]
 		}
 	}
-	c.machine = machine{}
+	c.machine = machine.Kind{}
 	if n := slices.Index(ran, false); n >= 0 {
 		c.report(n, RuleControl, "no machine runs this instruction")
 	}
@@ -139,13 +142,15 @@ func (c *checker) check(bin *image, code []byte, asm text) {
 // entry returns what the registers hold when the function is called.
 func (c *checker) entry() registers {
 	var r registers
-	r[zr] = value{kind: isConst}
-	if c.arch.g != noReg {
-		r[c.arch.g] = value{kind: isG}
+	if c.arch.Zero != machine.NoReg {
+		r[c.arch.Zero] = value{kind: isConst}
+	}
+	if c.arch.G != machine.NoReg {
+		r[c.arch.G] = value{kind: isG}
 	}
 	if !c.asm {
 		for n, p := range c.row.Params() {
-			r[c.arch.args[n]] = value{kind: isParam, name: p.Name}
+			r[c.arch.Args[n]] = value{kind: isParam, name: p.Name}
 		}
 	}
 	return r
@@ -190,6 +195,8 @@ type image struct {
 	pkg   string
 	texts map[string]elf.Symbol
 	flags map[uint64]string // by address
+
+	variables map[string]elf.Symbol
 }
 
 // A text is the position and calling convention of a function's code.
@@ -198,13 +205,13 @@ type text struct {
 	abi0  bool
 }
 
-func open(f *elf.File, pkg string) (*image, error) {
+func open(f *elf.File, pkg string, flags map[string]string) (*image, error) {
 	symbols, err := f.Symbols()
 	if err != nil {
 		return nil, err
 	}
-	b := &image{file: f, pkg: pkg, texts: map[string]elf.Symbol{}, flags: map[uint64]string{}}
-	for name, flag := range flagSymbols {
+	b := &image{file: f, pkg: pkg, texts: map[string]elf.Symbol{}, flags: map[uint64]string{}, variables: map[string]elf.Symbol{}}
+	for name, flag := range flags {
 		if name[0] == '.' {
 			name = pkg + name
 		}
@@ -215,8 +222,11 @@ func open(f *elf.File, pkg string) (*image, error) {
 		}
 	}
 	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) == elf.STT_FUNC {
+		switch elf.ST_TYPE(s.Info) {
+		case elf.STT_FUNC:
 			b.texts[s.Name] = s
+		case elf.STT_OBJECT:
+			b.variables[s.Name] = s
 		}
 	}
 	return b, nil
@@ -226,11 +236,15 @@ func (b *image) flagAt(addr int64) string { return b.flags[uint64(addr)] }
 
 // implementation returns the code of a row. That is its assembly function, or the
 // public function into which sync/atomic was inlined.
-func (b *image) implementation(r *spec.Row, arch string) ([]byte, text, error) {
-	name, asm := b.pkg+"."+r.Impl(), true
-	if r.InlineOn(arch) {
-		name, asm = b.pkg+"."+r.Name, false
+func (b *image) implementation(r *spec.Row, goarch string) ([]byte, text, error) {
+	if r.InlineOn(goarch) {
+		return b.code(b.pkg+"."+r.Name, false)
 	}
+	return b.code(b.pkg+"."+r.Impl(), true)
+}
+
+// code returns the code of a function.
+func (b *image) code(name string, asm bool) ([]byte, text, error) {
 	s, ok := b.texts[name+".abi0"]
 	if !ok || !asm {
 		s, ok = b.texts[name]

@@ -3,14 +3,15 @@ package audit
 import (
 	"fmt"
 
+	"github.com/rqlock/rqlock/gen/machine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
 // A want is one kind of access that an operation consists of.
 type want struct {
 	param  string
-	class  class // load, store or update; LL/SC counts as update
-	form   form
+	class  machine.Class // load, store or update; LL/SC counts as update
+	form   machine.Form
 	bits   int
 	off    int64
 	order  spec.Order
@@ -20,6 +21,7 @@ type want struct {
 	option bool   // may be absent
 	retry  bool   // is in a loop that tries again
 	after  *prior // what must run before it
+	stays  bool   // stays after the stores before it
 }
 
 // A prior is an access that must precede another one.
@@ -44,51 +46,69 @@ func (p prior) String() string {
 
 // wants lists the accesses of a row.
 func (c *checker) wants() []want {
-	r := c.row
-	if _, ok := spec.Updates[r.Op]; ok {
-		return c.wantUpdate()
-	}
-	if r.Waits() {
-		return []want{{param: "p", class: load, bits: r.Width, order: r.Order, many: true}}
-	}
-	switch r.Op {
-	case spec.Load:
-		return []want{{param: "p", class: load, bits: r.Width, order: r.Order}}
-	case spec.Store:
-		if c.exchanges() {
-			return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
-		}
-		return []want{{param: "p", class: store, bits: r.Width, order: r.Order}}
-	case spec.Xchg:
-		return []want{{param: "p", class: update, form: exchange, bits: r.Width, order: r.Order}}
-	case spec.Cmpxchg, spec.CmpxchgOld:
-		return []want{{param: "p", class: update, form: compare, bits: r.Width, order: r.Order}}
-	case spec.XchgField:
-		return c.wantField(exchange)
-	case spec.CmpxchgField, spec.CmpxchgFieldOld:
-		return c.wantField(compare)
-	case spec.FetchSetBit:
-		return c.wantSetBit()
-	case spec.StoreFields:
-		return c.wantStoreFields()
-	case spec.LockFast:
-		return c.wantLockFast()
-	case spec.UnlockFast:
-		return c.wantUnlockFast()
-	case spec.LockOwned:
-		return c.wantLockOwned()
-	case spec.UnlockOwned:
-		return c.wantUnlockOwned()
-	case spec.ReadLock:
-		return append(c.wantRow(), c.wantReadLock()...)
-	case spec.ReadUnlock:
-		return append(c.wantRow(), c.wantReadUnlock()...)
-	case spec.WriteLock:
-		return c.wantWriteLock()
-	case spec.WriteUnlock:
-		return c.wantWriteUnlock()
+	if list := listOf(c.row.Op); list != nil {
+		return list(c)
 	}
 	return nil
+}
+
+// Knows reports whether the audit can tell the accesses of an operation that shares memory.
+func Knows(op spec.Op) bool { return listOf(op) != nil }
+
+// listOf returns what lists the accesses of an operation, or nil.
+func listOf(op spec.Op) func(*checker) []want {
+	if _, ok := spec.Updates[op]; ok {
+		return (*checker).wantUpdate
+	}
+	if _, ok := spec.Awaits[op]; ok {
+		return (*checker).wantAwait
+	}
+	return accesses[op]
+}
+
+var accesses = map[spec.Op]func(*checker) []want{
+	spec.Load: func(c *checker) []want {
+		return []want{{param: "p", class: machine.Load, bits: c.row.Width, order: c.row.Order}}
+	},
+	spec.Store: func(c *checker) []want {
+		if c.exchanges() {
+			return c.wantObject(machine.Exchange)
+		}
+		return []want{{param: "p", class: machine.Store, bits: c.row.Width, order: c.row.Order}}
+	},
+	spec.Xchg:            func(c *checker) []want { return c.wantObject(machine.Exchange) },
+	spec.Cmpxchg:         func(c *checker) []want { return c.wantObject(machine.Compare) },
+	spec.CmpxchgOld:      func(c *checker) []want { return c.wantObject(machine.Compare) },
+	spec.XchgField:       func(c *checker) []want { return c.wantField(machine.Exchange) },
+	spec.CmpxchgField:    func(c *checker) []want { return c.wantField(machine.Compare) },
+	spec.CmpxchgFieldOld: func(c *checker) []want { return c.wantField(machine.Compare) },
+	spec.FetchSetBit:     (*checker).wantSetBit,
+	spec.StoreFields:     (*checker).wantStoreFields,
+	spec.LockFast:        (*checker).wantLockFast,
+	spec.UnlockFast:      (*checker).wantUnlockFast,
+	spec.LockOwned:       (*checker).wantLockOwned,
+	spec.UnlockOwned:     (*checker).wantUnlockOwned,
+	spec.ReadLock:        func(c *checker) []want { return append(c.wantRow(), c.wantReadLock()...) },
+	spec.ReadUnlock:      func(c *checker) []want { return append(c.wantRow(), c.wantReadUnlock()...) },
+	spec.WriteLock:       (*checker).wantWriteLock,
+	spec.WriteUnlock:     (*checker).wantWriteUnlock,
+}
+
+// wantObject wants an update of a whole object.
+func (c *checker) wantObject(f machine.Form) []want {
+	return []want{{param: "p", class: machine.Update, form: f, bits: c.row.Width, order: c.row.Order}}
+}
+
+// wantAwait wants loads that may be repeated, and if the wait then changes what it has
+// loaded, an exchange after which it may load again.
+func (c *checker) wantAwait() []want {
+	loaded := want{param: "p", class: machine.Load, bits: c.row.Width, order: c.row.Order, many: true}
+	if !c.row.Writes() {
+		return []want{loaded}
+	}
+	changed := c.wantObject(machine.Compare)
+	loaded.order, changed[0].retry = spec.Relaxed, true
+	return append(changed, loaded)
 }
 
 // ownerOffset is the offset of the owner in a Word.
@@ -101,12 +121,12 @@ func (c *checker) wantLockFast() []want {
 	locked, pending := c.row.On.Get("locked"), c.row.On.Get("pending")
 	open := &prior{param: "w", off: int64(pending.Offset()), guarded: true}
 	return []want{
-		{param: "w", class: update, form: exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
+		{param: "w", class: machine.Update, form: machine.Exchange, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: 1}},
-		{param: "w", class: load, bits: 8, off: int64(pending.Offset()), order: spec.Relaxed,
+		{param: "w", class: machine.Load, bits: 8, off: int64(pending.Offset()), order: spec.Relaxed,
 			after: &prior{param: "w", off: int64(locked.Offset()), writes: true, guarded: true}},
-		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isG}, after: open},
-		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: spec.Release,
+		{param: "w", class: machine.Store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isG}, after: open},
+		{param: "w", class: machine.Store, bits: locked.Bits, off: int64(locked.Offset()), order: spec.Release,
 			value: &value{kind: isConst}, after: open},
 	}
 }
@@ -116,11 +136,11 @@ func (c *checker) wantLockFast() []want {
 func (c *checker) wantUnlockFast() []want {
 	locked := c.row.On.Get("locked")
 	return []want{
-		{param: "w", class: prefetch, order: spec.Relaxed},
-		{param: "w", class: load, bits: 64, off: ownerOffset, order: spec.Relaxed},
-		{param: "w", class: store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isConst},
+		{param: "w", class: machine.Prefetch, order: spec.Relaxed},
+		{param: "w", class: machine.Load, bits: 64, off: ownerOffset, order: spec.Relaxed},
+		{param: "w", class: machine.Store, bits: 64, off: ownerOffset, order: spec.Relaxed, value: &value{kind: isConst},
 			after: &prior{param: "w", off: ownerOffset, guarded: true}},
-		{param: "w", class: store, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
+		{param: "w", class: machine.Store, bits: locked.Bits, off: int64(locked.Offset()), order: c.row.Order,
 			value: &value{kind: isConst}, after: &prior{param: "w", off: ownerOffset, writes: true}},
 	}
 }
@@ -136,20 +156,20 @@ const (
 // wantLockOwned: look whether the lock is closed, and if not exchange the owner.
 func (c *checker) wantLockOwned() []want {
 	return []want{
-		{param: "w", class: load, bits: 8, off: closedOffset, order: spec.Relaxed},
-		{param: "w", class: update, form: compare, bits: 64, off: idOffset, order: c.row.Order,
+		{param: "w", class: machine.Load, bits: 8, off: closedOffset, order: spec.Relaxed},
+		{param: "w", class: machine.Update, form: machine.Compare, bits: 64, off: idOffset, order: c.row.Order,
 			value: &value{kind: isGoid}, expect: &value{kind: isConst}, after: &prior{param: "w", off: closedOffset, guarded: true}},
 	}
 }
 
 // wantUnlockOwned: compare the owner, clear it by a store of the same width, then look
-// for sleepers. Only a load that acquires stays after a store that releases.
+// for sleepers. It must stay after the store.
 func (c *checker) wantUnlockOwned() []want {
 	return []want{
-		{param: "w", class: load, bits: 64, off: idOffset, order: spec.Relaxed},
-		{param: "w", class: store, bits: 64, off: idOffset, order: c.row.Order, value: &value{kind: isConst},
+		{param: "w", class: machine.Load, bits: 64, off: idOffset, order: spec.Relaxed},
+		{param: "w", class: machine.Store, bits: 64, off: idOffset, order: c.row.Order, value: &value{kind: isConst},
 			after: &prior{param: "w", off: idOffset, guarded: true}},
-		{param: "w", class: load, bits: 32, off: sleeperOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
+		{param: "w", class: machine.Load, bits: 32, off: sleeperOffset, order: spec.Acquire, stays: true, after: &prior{param: "w", off: idOffset, writes: true}},
 	}
 }
 
@@ -168,8 +188,8 @@ const (
 // if it is computed from them.
 func (c *checker) wantRow() []want {
 	return []want{
-		{param: "t", class: load, bits: 64, off: 0, order: spec.Relaxed},
-		{param: "t", class: load, bits: 64, off: 8, order: spec.Relaxed},
+		{param: "t", class: machine.Load, bits: 64, off: 0, order: spec.Relaxed},
+		{param: "t", class: machine.Load, bits: 64, off: 8, order: spec.Relaxed},
 	}
 }
 
@@ -177,12 +197,12 @@ func (c *checker) wantRow() []want {
 // then look for an owner, and whether readers are counted.
 func (c *checker) wantReadLock() []want {
 	return []want{
-		{param: "row", class: update, form: compare, bits: 64, off: slotOffset, order: c.row.Order,
+		{param: "row", class: machine.Update, form: machine.Compare, bits: 64, off: slotOffset, order: c.row.Order,
 			value: &value{kind: isParam, name: "w"}, expect: &value{kind: isConst}},
-		{param: "row", class: store, bits: 64, off: readerOffset, order: spec.Release, value: &value{kind: isGoid},
+		{param: "row", class: machine.Store, bits: 64, off: readerOffset, order: spec.Release, value: &value{kind: isGoid},
 			after: &prior{param: "row", off: slotOffset, writes: true, guarded: true}},
-		{param: "w", class: load, bits: 64, off: idOffset, order: spec.Acquire, after: &prior{param: "row", off: readerOffset, writes: true}},
-		{param: "w", class: load, bits: 32, off: readersOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, guarded: true}},
+		{param: "w", class: machine.Load, bits: 64, off: idOffset, order: spec.Acquire, stays: true, after: &prior{param: "row", off: readerOffset, writes: true}},
+		{param: "w", class: machine.Load, bits: 32, off: readersOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, guarded: true}},
 	}
 }
 
@@ -190,20 +210,21 @@ func (c *checker) wantReadLock() []want {
 // owner waits for readers.
 func (c *checker) wantReadUnlock() []want {
 	return []want{
-		{param: "row", class: load, bits: 64, off: slotOffset, order: spec.Relaxed},
-		{param: "row", class: load, bits: 64, off: readerOffset, order: spec.Relaxed, after: &prior{param: "row", off: slotOffset, guarded: true}},
-		{param: "row", class: store, bits: 64, off: readerOffset, order: spec.Relaxed, value: &value{kind: isConst},
+		{param: "row", class: machine.Load, bits: 64, off: slotOffset, order: spec.Relaxed},
+		{param: "row", class: machine.Load, bits: 64, off: readerOffset, order: spec.Relaxed, after: &prior{param: "row", off: slotOffset, guarded: true}},
+		{param: "row", class: machine.Store, bits: 64, off: readerOffset, order: spec.Relaxed, value: &value{kind: isConst},
 			after: &prior{param: "row", off: readerOffset, guarded: true}},
-		{param: "row", class: store, bits: 64, off: slotOffset, order: c.row.Order, value: &value{kind: isConst},
+		{param: "row", class: machine.Store, bits: 64, off: slotOffset, order: c.row.Order, value: &value{kind: isConst},
 			after: &prior{param: "row", off: readerOffset, writes: true}},
-		{param: "w", class: load, bits: 32, off: drainerOffset, order: spec.Acquire, after: &prior{param: "row", off: slotOffset, writes: true}},
+		{param: "w", class: machine.Load, bits: 32, off: drainerOffset, order: spec.Acquire, stays: true, after: &prior{param: "row", off: slotOffset, writes: true}},
 	}
 }
 
 // wantWriteLock: what LockOwned does, and then a look for readers.
 func (c *checker) wantWriteLock() []want {
 	return append(c.wantLockOwned(),
-		want{param: "w", class: load, bits: 32, off: readersOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true, guarded: true}})
+		want{param: "w", class: machine.Load, bits: 32, off: readersOffset, order: spec.Acquire, stays: true,
+			after: &prior{param: "w", off: idOffset, writes: true, guarded: true}})
 }
 
 // wantWriteUnlock: what UnlockOwned does, with a look for readers before the store and
@@ -212,16 +233,16 @@ func (c *checker) wantWriteUnlock() []want {
 	owned := c.wantUnlockOwned()
 	owned[1].after = &prior{param: "w", off: firstOffset, guarded: true}
 	return append(owned,
-		want{param: "w", class: load, bits: 32, off: firstOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
-		want{param: "w", class: load, bits: 32, off: firstOffset, order: spec.Relaxed, after: &prior{param: "w", off: idOffset, guarded: true}})
+		want{param: "w", class: machine.Load, bits: 32, off: firstOffset, order: spec.Acquire, after: &prior{param: "w", off: idOffset, writes: true}},
+		want{param: "w", class: machine.Load, bits: 32, off: firstOffset, order: spec.Relaxed, after: &prior{param: "w", off: idOffset, guarded: true}})
 }
 
 // wantField wants an operation on a field. If the field is no object of its own, that
 // is a compare-and-exchange of the word, and a load may precede it.
-func (c *checker) wantField(f form) []want {
+func (c *checker) wantField(f machine.Form) []want {
 	field, _ := c.row.On.Field(c.row.Field)
 	if bits := field.Native(); bits != 0 {
-		return []want{{param: "val", class: update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
+		return []want{{param: "val", class: machine.Update, form: f, bits: bits, off: int64(field.Offset()), order: c.row.Order}}
 	}
 	return c.wantLoop("val", c.row.On.Bits, 0)
 }
@@ -229,17 +250,19 @@ func (c *checker) wantField(f form) []want {
 // wantLoop wants a compare-and-exchange that is tried again, and a load before it.
 func (c *checker) wantLoop(param string, bits int, off int64) []want {
 	return []want{
-		{param: param, class: update, form: compare, bits: bits, off: off, order: c.row.Order, retry: true},
-		{param: param, class: load, bits: bits, off: off, order: spec.Relaxed, option: true},
+		{param: param, class: machine.Update, form: machine.Compare, bits: bits, off: off, order: c.row.Order, retry: true},
+		{param: param, class: machine.Load, bits: bits, off: off, order: spec.Relaxed, option: true},
 	}
 }
 
-// exchanges reports whether a store takes an exchange: on amd64, a plain move is not
-// sequentially consistent.
-func (c *checker) exchanges() bool { return c.arch.tso && c.row.Order == spec.SeqCst }
+// exchanges reports whether a store takes an exchange: with TSO, a plain store is
+// not sequentially consistent.
+func (c *checker) exchanges() bool {
+	return (c.arch.TSO || !c.asm && c.arch.StoresExchange) && c.row.Order == spec.SeqCst
+}
 
 // wantUpdate wants one modification of the object, or of the field's word. It is a loop
-// where no instruction does it: if a sum must not leave its field, and on amd64 if a bit
+// where no instruction does it: if a sum must not leave its field, or if a bit
 // operation returns what was there.
 func (c *checker) wantUpdate() []want {
 	u, param, bits, off, loop := spec.Updates[c.row.Op], "p", c.row.Width, int64(0), false
@@ -251,18 +274,18 @@ func (c *checker) wantUpdate() []want {
 			bits, off, loop = c.row.On.Bits, 0, carries && field.Top() < c.row.On.Bits-1
 		}
 	}
-	if loop || c.arch.tso && u.Fetch && !carries {
+	if loop || !c.arch.FetchesBits && u.Fetch && !carries {
 		return c.wantLoop(param, bits, off)
 	}
-	return []want{{param: param, class: update, form: modify, bits: bits, off: off, order: c.row.Order}}
+	return []want{{param: param, class: machine.Update, form: machine.Modify, bits: bits, off: off, order: c.row.Order}}
 }
 
-// wantSetBit wants a modification of the word. On amd64 that returns one bit only, and
-// a load after it the others.
+// wantSetBit wants a modification of the word. Where that returns one bit only, a load
+// after it returns the others.
 func (c *checker) wantSetBit() []want {
-	set := []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
-	if c.arch.tso {
-		set = append(set, want{param: "val", class: load, bits: c.row.On.Bits, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
+	set := []want{{param: "val", class: machine.Update, form: machine.Modify, bits: c.row.On.Bits, order: c.row.Order}}
+	if !c.arch.FetchesBits {
+		set = append(set, want{param: "val", class: machine.Load, bits: c.row.On.Bits, order: spec.Relaxed, after: &prior{param: "val", writes: true}})
 	}
 	return set
 }
@@ -272,12 +295,12 @@ func (c *checker) wantSetBit() []want {
 func (c *checker) wantStoreFields() []want {
 	to, _ := c.row.On.Stored(c.row.Set)
 	if bits := to.Native(); bits != 0 && c.exchanges() {
-		return []want{{param: "val", class: update, form: exchange, bits: bits, off: int64(to.Offset()), order: c.row.Order}}
+		return []want{{param: "val", class: machine.Update, form: machine.Exchange, bits: bits, off: int64(to.Offset()), order: c.row.Order}}
 	} else if bits != 0 {
-		return []want{{param: "val", class: store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
+		return []want{{param: "val", class: machine.Store, bits: bits, off: int64(to.Offset()), order: c.row.Order,
 			value: &value{kind: isConst, n: int64(to.Value)}}}
 	}
-	return []want{{param: "val", class: update, form: modify, bits: c.row.On.Bits, order: c.row.Order}}
+	return []want{{param: "val", class: machine.Update, form: machine.Modify, bits: c.row.On.Bits, order: c.row.Order}}
 }
 
 // checkAccesses compares the live accesses through parameters with the wants.
@@ -294,7 +317,7 @@ func (c *checker) checkAccesses() {
 		switch {
 		case k < 0:
 			rejected = true
-		case c.fn.code[n].class != loadEx || wants[k].class == load:
+		case c.fn.code[n].Class != machine.LoadEx || wants[k].class == machine.Load:
 			count[k]++ // of LL/SC, only the store counts
 		}
 	}
@@ -315,7 +338,7 @@ func (w want) String() string {
 // identify returns the want that instruction n fulfils. If there is none, it reports
 // how the instruction differs from the nearest, and returns -1.
 func (c *checker) identify(n int, a value, wants []want) int {
-	nearest := mismatch{rule: RuleAccess, detail: fmt.Sprintf("%s of %s: %s has none", c.fn.code[n].class, a.name, c.row.Op)}
+	nearest := mismatch{rule: RuleAccess, detail: fmt.Sprintf("%s of %s: %s has none", c.fn.code[n].Class, a.name, c.row.Op)}
 	for k := range wants {
 		if wants[k].param != a.name {
 			continue
@@ -353,37 +376,65 @@ func (c *checker) compare(n int, a value, w *want) mismatch {
 			first.rule, first.detail = rule, fmt.Sprintf(format, args...)
 		}
 	}
-	property(c.fits(i, w), RuleAccess, "%s of %s, want %s", i.class, a.name, w.class)
-	property(i.class != update || i.form == w.form, RuleAccess, "%s, want %s", i.form, w.form)
-	property(i.bits == w.bits, RuleWidth, "%d bits of %s, want %d", i.bits, a.name, w.bits)
-	property(a.n == w.off, RuleOffset, "at %s+%d, want +%d", a.name, a.n, w.off)
+	property(c.fits(n, w), RuleAccess, "%s of %s, want %s", i.Class, a.name, w.class)
+	property(i.Class != machine.Update || i.Form == w.form, RuleAccess, "%s, want %s", i.Form, w.form)
+	bits, off := i.Bits, a.n
+	if size, offset, part := c.part(n); part && i.Bits != w.bits {
+		bits, off = size, off+offset
+	}
+	property(bits == w.bits, RuleWidth, "%d bits of %s, want %d", bits, a.name, w.bits)
+	property(off == w.off, RuleOffset, "at %s+%d, want +%d", a.name, off, w.off)
 	problem := c.orderingProblem(i, w)
 	property(problem == "", RuleOrdering, "%s", problem)
-	property(w.value == nil || !i.class.writes() || c.holds(n, *w.value), RuleValue, "stores something else than the operation does")
-	property(w.expect == nil || i.class != update || c.expects(n, *w.expect), RuleValue, "compares with something else than the operation does")
+	property(w.value == nil || !i.Class.Writes() || c.holds(n, *w.value), RuleValue, "stores something else than the operation does")
+	property(w.expect == nil || i.Class != machine.Update || c.expects(n, *w.expect), RuleValue, "compares with something else than the operation does")
 	property(w.after == nil || c.follows(n, w.after), RuleSequence, "must come after %s", w.after)
-	property(!w.retry || i.class == loadEx || c.repeats(n), RuleRetry, "in no loop that tries again if this fails")
+	property(!w.retry || i.Class == machine.LoadEx || c.repeats(n), RuleRetry, "in no loop that tries again if this fails")
+	property(!w.retry || i.Class != machine.Update || c.triesAgain(n), RuleRetry, "tries something else than it has found, or asks something else than whether it has failed")
 	return first
 }
 
 // fits reports whether an instruction's class is right. The exclusives are parts of an
-// update; in a wait loop, a load-exclusive is the load that arms WFE.
-func (c *checker) fits(i *inst, w *want) bool {
-	switch i.class {
-	case loadEx:
-		return w.class == update || c.row.Waits()
-	case storeEx:
-		return w.class == update
+// update; in a wait loop, a load-exclusive without store is the load that a sleep waits for, and
+// in the compiler's code it is a load.
+func (c *checker) fits(n int, w *want) bool {
+	i := &c.fn.code[n]
+	switch i.Class {
+	case machine.LoadEx:
+		if (c.row.Waits() || !c.asm) && !c.stores(n) {
+			return w.class == machine.Load
+		}
+		return w.class == machine.Update
+	case machine.StoreEx:
+		return w.class == machine.Update
 	}
-	return i.class == w.class
+	return i.Class == w.class
+}
+
+// stores reports whether a store-exclusive may follow the load-exclusive n.
+func (c *checker) stores(n int) bool {
+	ends := func(i *machine.Inst) bool {
+		return i.Class == machine.LoadEx || i.Class == machine.StoreEx || i.Class == machine.ClearEx
+	}
+	reached := c.fn.reach(c.machine, c.fn.nextOn(c.machine, n), ends)
+	for k, in := range reached {
+		if in && c.fn.code[k].Class == machine.StoreEx {
+			return true
+		}
+	}
+	return false
 }
 
 // holds reports whether the write n stores v, in the bits that it stores.
 func (c *checker) holds(n int, v value) bool {
 	i := &c.fn.code[n]
-	got := c.fn.value(n, i.data)
+	got := c.fn.value(n, i.Data)
+	if got.kind == isMerged && v.kind == isConst { // the bits that it sets
+		_, offset, _ := c.fn.merged(n)
+		got = value{kind: isConst, n: got.n >> (8 * offset)}
+	}
 	if v.kind == isConst {
-		mask := int64(uint64(1)<<i.bits - 1)
+		mask := int64(uint64(1)<<i.Bits - 1)
 		got.n, v.n = got.n&mask, v.n&mask
 	}
 	return got == v
@@ -393,33 +444,43 @@ func (c *checker) holds(n int, v value) bool {
 // that value is the one that it writes.
 func (c *checker) expects(n int, v value) bool {
 	i := &c.fn.code[n]
-	return len(i.sets) > 0 && c.fn.value(n, operand{kind: fromReg, reg: i.sets[0]}) == v
+	return len(i.Sets) > 0 && c.fn.value(n, machine.Operand{Kind: machine.FromReg, Reg: i.Sets[0]}) == v
 }
 
-// orderingProblem says how the ordering of an access differs from the row's. On amd64
-// no access that the other rules accept has too little, because of TSO.
-func (c *checker) orderingProblem(i *inst, w *want) string {
+// orderingProblem says how the ordering of an access differs from the row's. With TSO
+// no access that the other rules accept has too little. Read-modify-writes and exclusives stay in
+// order with each other if they are sequentially consistent, as sync/atomic relies on.
+func (c *checker) orderingProblem(i *machine.Inst, w *want) string {
 	acquire, release := w.order.Acquires(), w.order.Releases()
+	stays := w.stays || w.order == spec.SeqCst && i.Class == machine.Load
+	precedes := w.order == spec.SeqCst && i.Class == machine.Store
 	switch {
-	case c.arch.tso:
+	case c.arch.TSO:
 		return ""
-	case i.class == load || i.class == loadEx:
-		release = i.release
-	case i.class == store || i.class == storeEx:
-		acquire = i.acquire
-	case i.form == compare && i.bits < 32 && (acquire || release):
-		acquire, release = true, true // the assembler has CASB and CASALB, but no weaker CASAB
+	case i.Class == machine.Load || i.Class == machine.LoadEx:
+		release = false
+	case i.Class == machine.Store || i.Class == machine.StoreEx:
+		acquire = false
+	}
+	if c.arch.Nearest != nil {
+		acquire, release = c.arch.Nearest(i, acquire, release)
 	}
 	switch {
-	case acquire && !i.acquire:
+	case acquire && !i.Acquire:
 		return fmt.Sprintf("does not acquire, want %s", w.order)
-	case release && !i.release:
+	case release && !i.Release:
 		return fmt.Sprintf("does not release, want %s", w.order)
+	case stays && !i.Stays && !c.arch.LooksStay:
+		return "does not stay after the stores before it"
+	case precedes && !i.Precedes && !c.arch.LooksStay:
+		return "does not stay before the loads after it"
 	case !c.asm: // sync/atomic has nothing weaker
 		return ""
-	case i.acquire && !acquire:
+	case i.Excess, i.Stays && !stays, i.Precedes && !precedes:
+		return fmt.Sprintf("orders more than %s", w.order)
+	case i.Acquire && !acquire:
 		return fmt.Sprintf("acquires, want %s", w.order)
-	case i.release && !release:
+	case i.Release && !release:
 		return fmt.Sprintf("releases, want %s", w.order)
 	}
 	return ""

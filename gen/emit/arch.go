@@ -11,6 +11,7 @@ import (
 	"github.com/mmcloughlin/avo/pass"
 	"github.com/mmcloughlin/avo/printer"
 
+	"github.com/rqlock/rqlock/gen/machine"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -45,6 +46,10 @@ type Arch struct {
 	Compile  pass.Interface
 	// Finish rewrites the printed file where avo has no notation (nil = not needed).
 	Finish func([]byte) []byte
+	// Mnemonic returns the name by which an instruction is listed (nil = its opcode).
+	Mnemonic func(i *ir.Instruction) string
+	// Machine is what the audit must know of the architecture.
+	Machine *machine.Arch
 	// Bodies splits a function's opcodes into those of each kind of machine (nil = there
 	// is one kind). It returns nil if the function has one body.
 	Bodies func(opcodes []string) []Body
@@ -57,15 +62,16 @@ type Arch struct {
 	// SpinChunk is a number of spins that take 20 us or less. For longer than
 	// that, no assembly may keep its goroutine from being preempted.
 	SpinChunk int
-	// Variants lists what Variant may return there.
-	Variants []string
-	// Selector names the helper that reports whether the first of two variants
-	// runs ("" = there is only one).
-	Selector string
-	Flags    []Flag // package variables that the assembly reads; the first one selects
+	// SpinTime is how many ns a spin takes on the slowest core.
+	SpinTime int
+	// Variants lists what Variant may return there, the best first.
+	Variants []Variant
+	Flags    []Flag // package variables that the assembly reads
 	// BodiesTest is the template of a test file with a function bodies, which lists what
 	// the primitives can run ("" = there is one body).
 	BodiesTest string
+	// Sources has templates of Go files that flags need, by name.
+	Sources map[string]string
 }
 
 // A Body is the sequence of instructions that some machines run.
@@ -74,26 +80,41 @@ type Body struct {
 	Opcodes []string
 }
 
+// A Variant is one of the implementations that an architecture has.
+type Variant struct {
+	Name string
+	// Selector names the helper that reports whether the variant runs, if none before it
+	// does ("" = always). The last variant has none.
+	Selector string
+}
+
 // Flag is a package variable that tells the assembly what the machine has.
 type Flag struct {
 	Name string
 	CPU  string // what it is in golang.org/x/sys/cpu, such as "ARM64.HasATOMICS"
+	Is   string // what it is in Go, if golang.org/x/sys/cpu does not know
 	OS   string // the only GOOS on which CPU can be relied on ("" = all)
-	Doc  []string
+	// Selects has the variants that run where the flag is set (nil = it is no matter of
+	// theirs). The fused fast paths know the flag from them.
+	Selects []string
+	Doc     []string
 }
 
 // Emitter writes the body of one operation. The function has the row's
 // signature; the emitter loads its parameters by name.
 type Emitter func(f *Func, r *spec.Row)
 
-// WithFamilies adds the emitters of all read-modify-writes and of all waits to those of
-// single operations.
-func WithFamilies(update, await Emitter, others map[spec.Op]Emitter) map[spec.Op]Emitter {
+// WithFamilies adds the emitters of all read-modify-writes, of all waits, and of all waits
+// that then change what they wait for, to those of single operations.
+func WithFamilies(update, await, awaitThen Emitter, others map[spec.Op]Emitter) map[spec.Op]Emitter {
 	for op := range spec.Updates {
 		others[op] = update
 	}
-	for op := range spec.Awaits {
+	for op, u := range spec.Awaits {
 		others[op] = await
+		if u.Then != "" {
+			others[op] = awaitThen
+		}
 	}
 	return others
 }
@@ -186,7 +207,14 @@ func (a *Arch) Assemble(rows []*spec.Row, source string) ([]byte, Listing, error
 		fns = append(fns, f)
 	}
 	src, err := a.print(fns, source, Constraint)
-	return src, listing(fns), err
+	return src, a.listing(fns), err
+}
+
+// AssembleOnly prints the assembly file of one row and nothing else.
+func (a *Arch) AssembleOnly(r *spec.Row, source string) ([]byte, error) {
+	f := NewFunc(r.Impl(), r.Sig, r.Doc())
+	a.Emitters[r.Op](f, r)
+	return a.print([]*Func{f}, source, Constraint)
 }
 
 // AssembleFused emits, compiles and prints the assembly file of fast paths. Builds
@@ -268,26 +296,33 @@ func terms(constraint string) (all []buildtags.ConstraintConvertable) {
 // insertDocs puts each function's doc comment above the signature that avo prints.
 // avo itself writes doc comments to Go stubs only.
 func insertDocs(src []byte, fns []*Func) []byte {
-	for _, f := range fns {
-		var doc strings.Builder
+	var b bytes.Buffer
+	for _, f := range fns { // in the order of the file
+		before, after, _ := bytes.Cut(src, []byte("\n// "+f.IR.Stub()+"\n"))
+		b.Write(before)
+		b.WriteString("\n")
 		for _, line := range f.doc {
-			doc.WriteString(strings.TrimRight("// "+line, " ") + "\n")
+			b.WriteString(strings.TrimRight("// "+line, " ") + "\n")
 		}
-		doc.WriteString("//\n")
-		sig := []byte("\n// " + f.IR.Stub() + "\n")
-		src = bytes.Replace(src, sig, append([]byte("\n"+doc.String()), sig[1:]...), 1)
+		b.WriteString("//\n// " + f.IR.Stub() + "\n")
+		src = after
 	}
-	return src
+	b.Write(src)
+	return b.Bytes()
 }
 
 // listing returns the opcodes of each function, without the moves of arguments and
 // results.
-func listing(fns []*Func) Listing {
+func (a *Arch) listing(fns []*Func) Listing {
 	ls := Listing{}
 	for _, f := range fns {
 		for _, i := range f.IR.Instructions() {
+			opcode := i.OpcodeWithSuffixes()
+			if a.Mnemonic != nil {
+				opcode = a.Mnemonic(i)
+			}
 			if !frameMove(i) {
-				ls[f.IR.Name] = append(ls[f.IR.Name], i.OpcodeWithSuffixes())
+				ls[f.IR.Name] = append(ls[f.IR.Name], opcode)
 			}
 		}
 	}

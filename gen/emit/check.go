@@ -103,8 +103,21 @@ func stores(i *ir.Instruction, results []string) uint64 {
 		for n, name := range results {
 			if m.Symbol.Name == name {
 				bits |= 1 << n
+				if storesPair(i) {
+					bits |= 2 << n
+				}
 			}
 		}
 	}
 	return bits
+}
+
+// storesPair reports whether i stores a register of 16 bytes, and with it the word behind.
+func storesPair(i *ir.Instruction) bool {
+	for _, r := range i.InputRegisters() {
+		if r.Size() == 16 {
+			return true
+		}
+	}
+	return false
 }

@@ -27,6 +27,12 @@ func storeResult(f *Func, name string) {
 	f.Add(&ir.Instruction{Opcode: "STORE", Operands: []operand.Op{m}, Outputs: []operand.Op{m}}, nil)
 }
 
+// storeError stores a register in the first word of the error.
+func storeError(f *Func, r reg.Register) {
+	m := f.ErrorResult()[0]
+	f.Add(&ir.Instruction{Opcode: "STORE", Operands: []operand.Op{r, m}, Inputs: []operand.Op{r}, Outputs: []operand.Op{m}}, nil)
+}
+
 func jump(f *Func, opcode, label string) {
 	f.Add(&ir.Instruction{
 		Opcode: opcode, Operands: []operand.Op{operand.LabelRef(label)}, IsBranch: true, IsConditional: opcode != "JMP",
@@ -35,6 +41,7 @@ func jump(f *Func, opcode, label string) {
 
 func TestChecks(t *testing.T) {
 	const plain, results = "func(p *uint32)", "func(p *uint32) (v uint32, ok bool)"
+	const fails = "func(p *uint32) (err error)"
 	for _, tt := range []struct {
 		name string
 		sig  string
@@ -100,6 +107,18 @@ func TestChecks(t *testing.T) {
 			jump(f, "JNE", "body")
 			end(f)
 		}, "f: RET without storing result ok"},
+		{"both words of an error stored at once", fails, func(f *Func) {
+			r := f.XMM()
+			set(f, r)
+			storeError(f, r)
+			end(f)
+		}, ""},
+		{"one word of an error stored", fails, func(f *Func) {
+			r := f.GP64()
+			set(f, r)
+			storeError(f, r)
+			end(f)
+		}, "f: RET without storing result err_data"},
 
 		{"register set", plain, func(f *Func) {
 			r := f.GP64()

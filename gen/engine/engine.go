@@ -1,9 +1,9 @@
-// Package engine generates a Go package of lock primitives from a table: words that are
-// divided into fields, and rows, which say what is done to them and with which memory
-// ordering. Each row becomes assembly for some architectures, Go for the others, tests
-// and a page of reference.
+// Package engine generates a Go package of lock primitives from a table. The table has words,
+// which are divided into fields, and rows, which say what is done to memory and in which
+// ordering. Each row becomes a function: assembly on amd64, arm64 and riscv64 where that pays,
+// and Go everywhere else. Tests and a page of reference come with it.
 //
-// A program with a table of its own is
+// A program with a table of its own, that of a ticket lock, is
 //
 //	package main
 //
@@ -11,18 +11,23 @@
 //
 //	func main() {
 //		engine.Main(engine.Table{
-//			Dir:   "..",
-//			Words: []engine.Word{{Name: "Ticket", Bits: 32, Fields: []engine.Field{{"serving", 0, 16}, {"next", 16, 16}}}},
+//			Package: "ticket", Dir: "..",
+//			Words: []engine.Word{{Name: "Ticket", Bits: 32, Fields: []engine.Field{
+//				{Name: "serving", Shift: 0, Bits: 16}, {Name: "next", Shift: 16, Bits: 16},
+//			}}},
 //			Rows: []engine.Row{
 //				{Name: "TakeTicket", Op: engine.FetchIncField, Word: "Ticket", Field: "next", Order: engine.Relaxed},
-//				{Name: "Serving", Op: engine.Load, Width: 16, Order: engine.Acquire},
-//				{Name: "Serve", Op: engine.Store, Width: 16, Order: engine.Release},
+//				{Name: "AwaitTurn", Op: engine.AwaitEqMasked, Width: 32, Order: engine.Acquire},
+//				{Name: "ServeNext", Op: engine.IncField, Word: "Ticket", Field: "serving", Order: engine.Release},
 //			},
 //		})
 //	}
 //
-// It belongs into a module of its own, in a directory _gen of the package, which neither
-// builds nor requires anything of the generator's then:
+// The program is a module of its own, in the directory _gen of the package. So the package's
+// module neither builds nor requires what the generator imports. The package has the line
 //
 //	//go:generate go run -C _gen .
+//
+// The file docs/tables.md goes through it step by step, docs/zfamilies.md lists the operations,
+// and gen/gallery has six locks on such tables.
 package engine

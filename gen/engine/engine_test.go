@@ -5,7 +5,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/engine"
-	"github.com/rqlock/rqlock/gen/spec"
 )
 
 // ticket is a small table of words and rows of one's own.
@@ -208,6 +206,47 @@ func TestForeignFiles(t *testing.T) {
 	}
 }
 
+// TestDeclaredTwice checks that a name that another table in the directory declares, or a file
+// of the user's, is refused in one line, and nothing written.
+func TestDeclaredTwice(t *testing.T) {
+	dir := t.TempDir()
+	if code, _, stderr := run(t, ticket(), dir); code != 0 {
+		t.Fatal(stderr)
+	}
+	row := engine.Row{Name: "LoadServing", Op: engine.Load, Width: 8, Order: engine.Acquire}
+	for _, tt := range []struct {
+		name string
+		x    engine.Table
+		want string
+	}{
+		{"row", engine.Table{Rows: []engine.Row{row}}, "row LoadServing: "},
+		{"word", engine.Table{Words: []engine.Word{{Name: "Range", Bits: 32}}}, "word Range: "},
+		{"field", engine.Table{Words: []engine.Word{{Name: "Tick", Bits: 32, Fields: []engine.Field{{Name: "etNextMask", Bits: 3}}}, {Name: "TicketNext", Bits: 32, Fields: nil}, {Name: "TicketNextMask", Bits: 64}}}, "word TicketNextMask: "},
+	} {
+		tt.x.Package, tt.x.Prefix = "ticket", "more"
+		before := names(t, dir)
+		code, stdout, stderr := run(t, tt.x, dir)
+		if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "gen: "+tt.want) || !strings.Contains(stderr, "too: give one of them another name") {
+			t.Errorf("%s: exit code %d, %s%s", tt.name, code, stdout, stderr)
+		}
+		if !slices.Equal(names(t, dir), before) {
+			t.Errorf("%s: it has written %q", tt.name, names(t, dir))
+		}
+	}
+	write(t, dir, "mine.go", "package ticket\n\nfunc Serve() {}\n")
+	x := ticket()
+	x.Rows[2].Name = "Serve"
+	if code, _, stderr := run(t, x, dir); code != 1 || !strings.Contains(stderr, "mine.go declares Serve, too") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	os.Remove(filepath.Join(dir, "mine.go"))
+	for range 2 {
+		if code, _, stderr := run(t, x, dir); code != 0 {
+			t.Errorf("exit code %d, %s", code, stderr)
+		}
+	}
+}
+
 // TestCarriageReturns checks that a checkout with CRLF is fresh, and that a change in it
 // shows by itself.
 func TestCarriageReturns(t *testing.T) {
@@ -292,19 +331,6 @@ func TestOneLine(t *testing.T) {
 		}
 		if want := map[string]int{"zprims_amd64.s": 1, "zprimitives.md": 1}[path]; len(was) != len(is) || differ != want {
 			t.Errorf("%s: %d lines differ, want %d", path, differ, want)
-		}
-	}
-}
-
-// TestOps checks that each operation has its constant here.
-func TestOps(t *testing.T) {
-	src, err := os.ReadFile("ops.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, op := range spec.Ops() {
-		if name := op.Constant(); !regexp.MustCompile(`(?m)^\t` + name + ` += spec\.` + name + `\b`).Match(src) {
-			t.Errorf("operation %s has no constant %s", op, name)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (t Table) Derived() ([]*Row, error) {
 
 func (t Table) config(rows []*spec.Row) *golang.Config {
 	return &golang.Config{
-		Pkg: t.name(), Words: pointers(t.Words), Rows: rows, Archs: t.archs(), Source: t.Source, Prefix: t.Prefix,
+		Pkg: t.name(), Words: pointers(t.Words), Rows: rows, Archs: t.archs(), Known: Archs(), Source: t.Source, Prefix: t.Prefix,
 		Assembly: map[string][]byte{},
 	}
 }

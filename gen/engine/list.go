@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -97,5 +98,11 @@ func bodies(a *Arch, opcodes []string) []code {
 			return all
 		}
 	}
-	return []code{{Arch: a.Name, Sequence: strings.Join(opcodes, " ")}}
+	return []code{{Arch: a.Name, Sequence: strings.Join(instructions(opcodes), " ")}}
+}
+
+// instructions leaves out the preprocessor's directives, which a body may have for what only
+// some machines need.
+func instructions(opcodes []string) []string {
+	return slices.DeleteFunc(slices.Clone(opcodes), func(op string) bool { return strings.HasPrefix(op, "#") })
 }

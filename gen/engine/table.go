@@ -4,6 +4,7 @@ import (
 	"github.com/rqlock/rqlock/gen/amd64"
 	"github.com/rqlock/rqlock/gen/arm64"
 	"github.com/rqlock/rqlock/gen/emit"
+	"github.com/rqlock/rqlock/gen/riscv64"
 	"github.com/rqlock/rqlock/gen/spec"
 )
 
@@ -39,12 +40,13 @@ type (
 
 // The architectures that have a folder here.
 var (
-	AMD64 = amd64.Arch
-	ARM64 = arm64.Arch
+	AMD64   = amd64.Arch
+	ARM64   = arm64.Arch
+	RISCV64 = riscv64.Arch
 )
 
 // Archs lists them.
-func Archs() []*Arch { return []*Arch{AMD64, ARM64} }
+func Archs() []*Arch { return []*Arch{AMD64, ARM64, RISCV64} }
 
 // The orderings, from the weakest to the strongest.
 const (

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,11 +52,14 @@ func main() {
 	}
 	engine.Main(engine.Table{
 		Package: "ticket", Dir: "..", Prefix: "more", Source: "_gen/main.go",
-		Words: []engine.Word{{Name: "Lock", Bits: 32, Owner: true, Doc: "The lock.", Fields: []engine.Field{{Name: "tail", Shift: 7, Bits: 25}}}},
+		Words: []engine.Word{{Name: "Lock", Bits: 32, Owner: true, Doc: "The lock.", Fields: []engine.Field{{Name: "tail", Shift: 9, Bits: 23}, {Name: "pending", Shift: 8, Bits: 1}, {Name: "locked", Shift: 0, Bits: 8}}}},
 		Rows: []engine.Row{
 			{Name: "XchgTail", Op: engine.XchgField, Word: "Lock", Field: "tail", Order: engine.AcqRel},
 			{Name: "Wait", Op: engine.CondLoad, Width: 32, Order: engine.Acquire},
 			{Name: "CurrentGoid", Op: engine.CurrentGoid},
+			{Name: "CurrentG", Op: engine.CurrentG},
+			{Name: "TakeLock", Op: engine.LockFast, Word: "Lock", Order: engine.Acquire},
+			{Name: "DropLock", Op: engine.UnlockFast, Word: "Lock", Order: engine.Release},
 		},
 	})
 }
@@ -141,7 +145,9 @@ func user(t *testing.T) string {
 	return dir
 }
 
-// tool runs a command in the user's module. Entries of the environment come first.
+// tool runs a command in the user's module. Entries of the environment come first. What the
+// go command builds does not depend on the directory, so that what has not changed since the
+// last run is in its cache.
 func tool(t *testing.T, dir string, line ...string) string {
 	t.Helper()
 	n := slices.IndexFunc(line, func(s string) bool { return !strings.Contains(s, "=") || strings.HasPrefix(s, "-") })
@@ -153,12 +159,45 @@ func tool(t *testing.T, dir string, line ...string) string {
 	}
 	cmd := exec.CommandContext(ctx, line[n], line[n+1:]...)
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
-	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off", "GOFLAGS=", "RQLOCK_VARIANT="}, line[:n])
+	cmd.Env = slices.Concat(os.Environ(), []string{"GOWORK=off", "GOFLAGS=-trimpath", "RQLOCK_VARIANT="}, line[:n])
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v\n%s", strings.Join(line, " "), err, out)
 	}
 	return string(out)
+}
+
+// TestPage does what docs/tables.md says, with the programs that are there.
+func TestPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the generator and tests of a module")
+	}
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "tables.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	programs := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(page, -1)
+	if len(programs) != 2 {
+		t.Fatalf("%d programs in the page, want 2", len(programs))
+	}
+	dir := user(t)
+	for _, name := range []string{"halves.go", "ticket_test.go"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, dir, "_gen/main.go", string(programs[0][1]))
+	write(t, dir, "ticket.go", string(programs[1][1]))
+	write(t, dir, "ticket_test.go", "package ticket\n\nimport (\n\t\"sync\"\n\t\"testing\"\n)\n\n"+
+		"func TestLock(t *testing.T) {\n\tvar l Ticket\n\tvar wg sync.WaitGroup\n\tn := 0\n\tfor range 4 {\n\t\twg.Go(func() {\n\t\t\tfor range 1000 {\n\t\t\t\tl.Lock()\n\t\t\t\tn++\n\t\t\t\tl.Unlock()\n\t\t\t}\n\t\t})\n\t}\n\twg.Wait()\n\tif n != 4000 {\n\t\tt.Error(n)\n\t}\n}\n")
+	tool(t, dir, "GOFLAGS=-mod=mod -trimpath", "go", "generate", "./...")
+	if t.Failed() {
+		return
+	}
+	tool(t, dir, "go", "vet", "./...")
+	tool(t, dir, "go", "test", "-vet=off", "-short", "-count=1", "-run", "Lock|Fuzz|Torture", ".")
+	tool(t, dir, "go", "run", "-C", "_gen", ".", "-check")
 }
 
 // TestUser does what a user does: tidy, generate, test, vet, the race detector, the portable
@@ -170,7 +209,7 @@ func TestUser(t *testing.T) {
 	t.Parallel()
 	dir := user(t)
 	tool(t, dir, "go", "mod", "tidy")
-	tool(t, dir, "GOFLAGS=-mod=mod", "go", "generate", "./...")
+	tool(t, dir, "GOFLAGS=-mod=mod -trimpath", "go", "generate", "./...")
 	if t.Failed() {
 		return
 	}
@@ -195,7 +234,7 @@ func TestUser(t *testing.T) {
 	}
 	tool(t, dir, "go", "vet", "./...")
 	out := tool(t, dir, "go", "test", "-short", "-count=1", "-v", ".")
-	for _, name := range []string{"FuzzTakeTicket", "TestTortureCount", "TestConstants", "TestMoreConstants", "FuzzXchgTail", "TestCurrentGoid", "TestInline", "TestHalves"} {
+	for _, name := range []string{"FuzzTakeTicket", "TestTortureCount", "TestConstants", "TestMoreConstants", "FuzzXchgTail", "FuzzTakeLock", "TestTortureDropLock", "TestCurrentGoid", "TestInline", "TestHalves"} {
 		if !strings.Contains(out, "--- PASS: "+name+" ") && !strings.Contains(out, "--- SKIP: "+name+" ") {
 			t.Errorf("no %s in\n%s", name, out)
 		}

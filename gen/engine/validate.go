@@ -5,12 +5,14 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/rqlock/rqlock/gen/emit"
 	"github.com/rqlock/rqlock/gen/golang"
 	"github.com/rqlock/rqlock/gen/spec"
 )
@@ -36,17 +38,35 @@ func (t Table) Validate() []error {
 			errs = append(errs, fmt.Errorf("architecture %s is there twice", a.Name))
 		}
 	}
+	if missing := t.missing(); len(missing) > 0 {
+		return append(errs, missing...)
+	}
 	rows, err := spec.Derive(pointers(t.Rows), pointers(t.Words)...)
 	errs = append(errs, separate(err)...)
 	if err == nil {
 		errs = append(errs, t.checkNames(rows)...)
 	}
-	for _, r := range rows {
+	return errs
+}
+
+// missing returns what nobody has said or done for the operations of the rows.
+func (t Table) missing() (errs []error) {
+	seen := map[Op]bool{}
+	for _, r := range t.Rows {
+		o := r.Op.Get()
+		if o == nil || seen[r.Op] {
+			continue // spec.Derive refuses what nobody knows
+		}
+		for _, piece := range o.Missing() {
+			errs = append(errs, fmt.Errorf("operation %s has no %s", r.Op, piece))
+		}
 		for _, a := range t.archs() {
-			if a.Emitters[r.Op] == nil && err == nil && (a.Inlines == nil || !a.Inlines(r)) {
+			if a.Emitters[r.Op] == nil && (a.Inlines == nil || !a.Inlines(&r)) {
 				errs = append(errs, fmt.Errorf("row %s: %s has no emitter for operation %s", r.Name, a.Name, r.Op))
+				seen[r.Op] = true
 			}
 		}
+		seen[r.Op] = seen[r.Op] || len(o.Missing()) > 0
 	}
 	return errs
 }
@@ -197,22 +217,47 @@ func (t Table) checkDir() error {
 	return t.checkNeighbours()
 }
 
-// checkNeighbours refuses a directory that holds another package already.
+// checkNeighbours refuses a directory that holds another package already, and names that
+// another file there declares, such as another table's.
 func (t Table) checkNeighbours() error {
+	mine := map[string]string{} // who declares a name
+	for _, w := range t.Words {
+		for _, name := range w.Names() {
+			mine[name] = "word " + w.Name
+		}
+	}
+	for _, r := range t.Rows {
+		for _, name := range r.Declares() {
+			mine[name] = "row " + r.Name
+		}
+	}
 	paths, err := filepath.Glob(filepath.Join(escapeGlob(t.dir()), "*.go"))
 	if err != nil {
 		return err
 	}
 	for _, path := range paths {
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.PackageClauseOnly|parser.ParseComments)
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
 		if err != nil || ignored(f) {
 			continue // the compiler reports it, or does not see it
 		}
 		if name := strings.TrimSuffix(f.Name.Name, "_test"); name != t.name() {
 			return fmt.Errorf("%s is of package %s, not %s: remove it, or generate package %s, or into another directory", path, name, t.name(), name)
 		}
+		if strings.HasSuffix(f.Name.Name, "_test") || t.names(filepath.Base(path)) && isGenerated(f) {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(f.Scope.Objects)) {
+			if who := mine[name]; who != "" {
+				return fmt.Errorf("%s: %s declares %s, too: give one of them another name, or remove that file if no table has it any more", who, path, name)
+			}
+		}
 	}
 	return nil
+}
+
+// isGenerated reports whether rqlock/gen has written a file.
+func isGenerated(f *ast.File) bool {
+	return len(f.Comments) > 0 && emit.Generated(f.Comments[0].List[0].Text)
 }
 
 // ignored reports whether no build has the file, as is usual for programs that generate.

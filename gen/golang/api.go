@@ -14,87 +14,139 @@ func apiFile(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	for _, r := range c.Rows {
 		document(f, r.Doc()...)
+		body, err := c.announced(r)
+		if err != nil {
+			return nil, fmt.Errorf("row %s: %w", r.Name, err)
+		}
 		if r.Waits() {
-			c.await(f, r)
+			if err := c.addText(f, r, awaitText); err != nil {
+				return nil, err
+			}
+			f.Add(function(r.Impl()+"Chunk", r.Sig).Block(body))
 			continue
 		}
-		f.Add(function(r.Name, r.Sig).Block(c.announced(r)...))
+		f.Add(function(r.Name, r.Sig).Block(body))
 	}
 	c.variant(f)
 	return file("zprims.go", f)
 }
 
-// await emits a first load, which is inlined, and the wait, which goes on in
-// chunks. Nothing preempts an assembly loop, nor a Go loop around an assembly call.
-// The scheduler gets in only by the stack check of a Go function that is called in
-// the loop.
-func (c *Config) await(f *jen.File, r *spec.Row) {
-	wait, chunk := r.Impl()+"Wait", r.Impl()+"Chunk"
-	matches := func() *jen.Statement { return matches(r) }
-	var chunkArgs []jen.Code
-	for _, p := range r.Params() {
-		if p.Name == "spins" {
-			p.Name = "SpinChunk"
+// A wait is a first load, which is inlined, unless it costs a call in any case, and the rest,
+// which goes on in chunks. Nothing preempts an assembly loop, nor a Go loop around an
+// assembly call. The scheduler gets in only by the stack check of a Go function that is
+// called in the loop.
+const awaitText = `{{$done := "ok"}}{{if not .Writes}}{{$done = .Holds "v"}}{{end -}}
+func {{.Name}}{{.Signature}} {
+	{{if not .Writes}}if v = atomic.{{.Atomic}}(p); {{$done}} {
+		return v
+	}
+	{{end}}return {{.Impl}}Wait({{.ParamNames}})
+}
+
+{{if .Writes}}{{comment (print .Impl "Wait does what " .Name " does.")}}{{else}}{{comment (print .Impl "Wait is the part of " .Name " that follows a first load without a match.")}}{{end}}
+//
+//go:noinline
+func {{.Impl}}Wait{{.Signature}} {
+	for spins > SpinChunk {
+		if {{.ResultNames}} = {{.Impl}}Chunk({{.ChunkArgs}}); {{$done}} {
+			return {{.ResultNames}}
 		}
-		chunkArgs = append(chunkArgs, jen.Id(p.Name))
+		spins -= SpinChunk + 1 // a chunk of n spins loads n+1 times
 	}
-	f.Add(function(r.Name, r.Sig).Block(
-		jen.If(
-			jen.Id("v").Op("=").Add(atomicFunc(r.Atomic)).Call(jen.Id("p")),
-			matches(),
-		).Block(jen.Return(jen.Id("v"))),
-		jen.Return(forward(jen.Id(wait), r)),
-	))
-
-	explain(f, wait+" is the part of "+r.Name+" that follows a first load without a match.")
-	directive(f, "noinline")
-	f.Add(function(wait, r.Sig).Block(
-		jen.For(jen.Id("spins").Op(">").Id("SpinChunk")).Block(
-			jen.If(
-				jen.Id("v").Op("=").Id(chunk).Call(chunkArgs...),
-				matches(),
-			).Block(jen.Return(jen.Id("v"))),
-			jen.Id("spins").Op("-=").Id("SpinChunk").Op("+").Lit(1).Comment("a chunk of n spins loads n+1 times"),
-		),
-		jen.Return(forward(jen.Id(chunk), r)),
-	))
-
-	explain(f, chunk+" is a part of "+r.Name+" that nothing can preempt. The scheduler gets in between two such parts by the stack check here. Assembly has no stack check, and neither has an inlined function.")
-	directive(f, "noinline")
-	f.Add(function(chunk, r.Sig).Block(c.announced(r)...))
+	return {{.Impl}}Chunk({{.ParamNames}})
 }
 
-// matches is the condition of a wait, for the value v.
-func matches(r *spec.Row) *jen.Statement {
-	v, u := jen.Id("v"), spec.Awaits[r.Op]
-	if u.Masked {
-		v.Op("&").Id("mask")
-	}
-	return v.Op(u.Is).Id("want")
+{{comment (print .Impl "Chunk is a part of " .Name " that nothing can preempt. The scheduler gets in between two such parts by the stack check here. Assembly has no stack check, and neither has an inlined function.")}}
+//
+//go:noinline`
+
+// Signature is the row's, as a declaration has it, and ParamNames are its parameters.
+// ChunkArgs are those of a whole chunk.
+func (a about) Signature() string {
+	return strings.TrimPrefix(function("f", a.Sig).GoString(), "func f")
 }
+func (a about) ParamNames() string { return nameList(a.Params()) }
+func (a about) ChunkArgs() string  { return strings.ReplaceAll(a.ParamNames(), "spins", "SpinChunk") }
 
 // announced calls the row's implementation. It tells the race detector of the
 // happens-before edges that assembly hides from it.
-func (c *Config) announced(r *spec.Row) []jen.Code {
-	call := forward(jen.Id(r.Impl()), r)
-	announces := c.hidden(r) || r.Bits() == 64 // sync/atomic announces the first half only
-	var body []jen.Code
-	if announces && r.Releases() && r.Op != spec.ReadLock && r.Op != spec.WriteLock { // those publish no section
-		body = append(body, releaseEdge(r))
+func (c *Config) announced(r *spec.Row) (*jen.Statement, error) {
+	// sync/atomic announces the first half only
+	announces := c.hidden(r) || r.Bits() == 64
+	race := r.Op.Get().Race
+	text := ""
+	if announces && r.Releases() && !race.Silent {
+		text += releaseEdge
 	}
-	if !announces || !r.Acquires() {
-		return append(body, returned(call, r))
+	switch {
+	case !announces || !r.Acquires():
+		text += "{{if .Results}}return {{end}}{{.Call}}"
+	case len(r.Results()) == 0:
+		text += "{{.Call}}\n" + acquireEdge
+	case r.Waits() && !r.Writes(): // the value that the detector orders is the one to return
+		text += `{{.ResultNames}} = {{.Call}}
+if raceEnabled {
+	{{.ResultNames}} = atomic.{{.Atomic}}({{.P}})
+}
+return {{.ResultNames}}`
+	default:
+		text += "{{.ResultNames}} = {{.Call}}\n" + acquireEdge + "return {{.ResultNames}}"
 	}
-	if len(r.Results()) == 0 {
-		return append(body, call, acquireEdge(r))
+	if race != nil {
+		text = strings.NewReplacer("RELEASES_IF", and(race.ReleasesIf), "ACQUIRES_IF", and(race.AcquiresIf)).Replace(text)
 	}
-	result := r.Results()[0].Name
-	if r.Waits() { // the value that the detector orders is the one to return
-		return append(body, jen.Id(result).Op("=").Add(call),
-			jen.If(jen.Id("raceEnabled")).Block(jen.Id(result).Op("=").Add(atomicFunc(r.Atomic)).Call(jen.Id(r.Params()[0].Name))),
-			jen.Return(jen.Id(result)))
+	return c.code(r, text)
+}
+
+// and continues a condition.
+func and(cond string) string {
+	if cond == "" {
+		return ""
 	}
-	return append(body, jen.Id(result).Op("=").Add(call), acquireEdge(r), jen.Return(jen.Id(result)))
+	return " && " + cond
+}
+
+// A release is announced before the access. An unlock that is going to fail releases
+// nothing. Whether it fails is known before: nobody else can make the current goroutine the
+// owner or a reader, or end that. An acquire is announced after the access, and one that can
+// fail acquires only if it succeeds.
+const (
+	releaseEdge = `if raceEnabledRELEASES_IF {
+	raceReleaseMerge{{if eq .Bits 64}}Wide{{end}}(unsafe.Pointer({{or .Edges.Releases .P}}))
+}
+`
+	acquireEdge = `if raceEnabledACQUIRES_IF {
+	raceAcquire{{.AcquireKind}}(unsafe.Pointer({{.P}})){{with .Edges.Acquires}}
+	raceAcquireWord(unsafe.Pointer({{.}})){{end}}
+}
+`
+)
+
+// Edges are those of the operation.
+func (a about) Edges() *spec.Race { return a.Row.Op.Get().Race }
+
+// AcquireKind is the end of the name of the function that announces an acquire.
+func (a about) AcquireKind() string {
+	switch a.Bits() {
+	case 8, 16:
+		return ""
+	case 64:
+		return "Wide"
+	}
+	return "Word"
+}
+
+// Call calls the implementation with the row's own parameters, and ResultNames are its
+// results.
+func (a about) Call() string        { return a.Impl() + "(" + nameList(a.Params()) + ")" }
+func (a about) ResultNames() string { return nameList(a.Results()) }
+
+func nameList(ps []spec.Param) string {
+	var all []string
+	for _, p := range ps {
+		all = append(all, p.Name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // hidden reports whether the row is assembly on any architecture.
@@ -107,67 +159,12 @@ func (c *Config) hidden(r *spec.Row) bool {
 	return false
 }
 
-// releaseEdge announces a release before the access. An unlock that is going to
-// fail releases nothing. Whether it fails is known before: nobody else can make
-// the current goroutine the owner or a reader, or end that.
-func releaseEdge(r *spec.Row) jen.Code {
-	cond, object := jen.Id("raceEnabled"), jen.Id(r.Params()[0].Name)
-	release := "raceReleaseMerge"
-	if r.Bits() == 64 {
-		release = "raceReleaseMergeWide"
-	}
-	switch r.Op {
-	case spec.UnlockFast:
-		cond.Op("&&").Id("raceOwns").Call(wordField("Owner"))
-	case spec.UnlockOwned, spec.WriteUnlock:
-		cond.Op("&&").Id("raceOwnsID").Call(wordField("Owner"))
-	case spec.ReadUnlock:
-		cond.Op("&&").Id("raceReads").Call(jen.Id("w"), jen.Id("t"))
-		object = readersReleased()
-	}
-	return jen.If(cond).Block(jen.Id(release).Call(jen.Qual("unsafe", "Pointer").Call(object)))
-}
-
-// readersReleased is the object that readers release, and writers alone acquire. A reader
-// acquires what writers release, and so does not come after other readers.
-func readersReleased() *jen.Statement { return wordField("Readers") }
-
-// acquireEdge announces an acquire after the access. One that can fail acquires
-// only if it succeeds.
-func acquireEdge(r *spec.Row) jen.Code {
-	cond := jen.Id("raceEnabled")
-	object := r.Params()[0]
-	acquire := "raceAcquireWord"
-	switch r.Bits() {
-	case 8, 16:
-		acquire = "raceAcquire"
-	case 64:
-		acquire = "raceAcquireWide"
-	}
-	acquires := []jen.Code{jen.Id(acquire).Call(pointer(object.Name))}
-	switch {
-	case r.Op == spec.ReadLock:
-		cond.Op("&&").Id("rest").Op("==").Id("ReadGranted")
-	case r.Op == spec.WriteLock:
-		cond.Op("&&").Id("rest").Op("!=").Id("WriteRefused")
-		acquires = append(acquires, jen.Id(acquire).Call(jen.Qual("unsafe", "Pointer").Call(readersReleased())))
-	case len(r.Results()) == 0:
-	case r.Results()[0].Name == "ok":
-		cond.Op("&&").Id("ok")
-	case r.Op == spec.CmpxchgOld:
-		cond.Op("&&").Id("found").Op("==").Id("old")
-	case r.Op == spec.CmpxchgFieldOld:
-		cond.Op("&&").Parens(jen.Id("found").Op("^").Id("old")).Op("&").Add(maskOf(r, r.Field)).Op("==").Lit(0)
-	}
-	return jen.If(cond).Block(acquires...)
-}
-
 func (c *Config) variant(f *jen.File) {
 	is := fmt.Sprintf("%q", portableVariant)
 	var names []string
 	for _, a := range c.Archs {
 		for _, v := range a.Variants {
-			names = append(names, fmt.Sprintf("%q", v))
+			names = append(names, fmt.Sprintf("%q", v.Name))
 		}
 	}
 	if len(names) > 0 {

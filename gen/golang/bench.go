@@ -14,7 +14,9 @@ import (
 func benchFiles(c *Config) (map[string][]byte, error) {
 	f := c.newFile("")
 	for _, r := range c.Rows {
-		c.benchmark(f, r)
+		if err := c.benchmark(f, r); err != nil {
+			return nil, err
+		}
 	}
 	c.benchLockUnlock(f)
 	c.benchReaders(f)
@@ -30,49 +32,100 @@ func benchFiles(c *Config) (map[string][]byte, error) {
 	return all, err
 }
 
-// benchmark emits the public function, the twin, and what sync/atomic has.
-func (c *Config) benchmark(f *jen.File, r *spec.Row) {
-	var body []jen.Code
-	for _, p := range r.Params() {
-		switch elem, ok := strings.CutPrefix(p.Type, "*"); {
-		case elem == "ReaderTable": // whose only row any goroutine has
-			body = append(body, jen.Id(p.Name).Op(":=").Op("*").Id("newTable").Call(jen.Lit(1)), jen.Id("row").Op(":=").Id(p.Name).Dot("Rows"))
-		case ok && r.Waits() && r.Op != spec.CondLoad:
-			body = append(body, jen.Id(p.Name).Op(":=").Id(elem).Call(jen.Lit(1)))
-		case ok:
-			body = append(body, jen.Var().Id(p.Name).Id(elem))
+// A benchmark has the public function, the twin, and what sync/atomic has. The plain stores
+// that let each round succeed are the same for all rivals.
+const benchmarkText = `{{comment (print "Benchmark" .Name " is the cost of " .Name " without contention.")}}
+func Benchmark{{.Name}}(b *testing.B) {
+	{{.Declared}}
+	SETUP
+	b.Run("asm", func(b *testing.B) {
+		for b.Loop() {
+			RESET
+			{{.Name}}(ARGS)
+		}
+	})
+	b.Run("portable", func(b *testing.B) {
+		for b.Loop() {
+			RESET
+			{{.Impl}}Portable(ARGS)
+		}
+	}){{if .Atomic}}{{if not .Results}}
+	atomically := func() {
+		{{.AtomicCall}}
+	}{{end}}
+	b.Run("atomic", func(b *testing.B) {
+		for b.Loop() {
+			RESET
+			{{if .Results}}{{.AtomicCall}}{{else}}atomically(){{end}}
+		}
+	}){{end}}
+}`
+
+func (c *Config) benchmark(f *jen.File, r *spec.Row) error {
+	b := r.Op.Get().Bench
+	reset := b.Reset
+	if reset != "" {
+		reset += "\n"
+	}
+	if b.Args == "" {
+		b.Args = "{{.BenchArgs}}"
+	}
+	return c.addText(f, r, strings.NewReplacer("SETUP\n", b.SetUp+"\n", "RESET\n", reset, "ARGS", b.Args).Replace(benchmarkText))
+}
+
+// Declared declares what the row's parameters point to. Any goroutine has the only row of
+// the table.
+func (a about) Declared() string {
+	var all []string
+	for _, p := range a.Params() {
+		elem, ok := strings.CutPrefix(p.Type, "*")
+		switch {
+		case !ok || strings.HasPrefix(a.Row.Op.Get().Bench.SetUp, p.Name+" :="):
+		case elem == "ReaderTable":
+			all = append(all, p.Name+" := *newTable(1)\nrow := "+p.Name+".Rows")
+		default:
+			all = append(all, "var "+p.Name+" "+elem)
 		}
 	}
-	reset := benchReset(r)
-	switch r.Op {
-	case spec.UnlockFast:
-		body = append(body, jen.Id("me").Op(":=").Id("CurrentG").Call())
-	case spec.LockOwned, spec.WriteLock:
-		body = append(body, ownerWord(r))
-	case spec.UnlockOwned, spec.WriteUnlock:
-		body = append(body, ownerWord(r), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
-	case spec.ReadLock:
-		body = append(body, jen.Id("w").Dot("Readers").Op("=").Id("RowsMask"))
-	case spec.ReadUnlock:
-		body = append(body, jen.Id("here").Op(":=").Add(lockAddress("&w")), jen.Id("me").Op(":=").Id("CurrentGoid").Call())
+	return strings.Join(all, "\n")
+}
+
+// BenchArgs are arguments with which a compare succeeds and a wait ends at once.
+func (a about) BenchArgs() string {
+	var args []string
+	for _, p := range a.Params() {
+		switch {
+		case strings.HasPrefix(p.Type, "*"):
+			args = append(args, "&"+p.Name)
+		case p.Name == "spins":
+			args = append(args, "SpinChunk")
+		default:
+			args = append(args, "0")
+		}
 	}
-	args := benchArgs(r)
-	body = append(body,
-		subBenchmark("asm", append(reset(), jen.Id(r.Name).Call(args...))...),
-		subBenchmark("portable", append(reset(), jen.Id(r.Impl()+"Portable").Call(args...))...),
-	)
-	switch {
-	case r.Atomic == "":
-	case len(r.Results()) == 0:
-		// Loop would keep the results of And and Or alive, for which they need a loop.
-		body = append(body,
-			jen.Id("atomically").Op(":=").Func().Params().Block(atomicPeer(r)),
-			subBenchmark("atomic", append(reset(), jen.Id("atomically").Call())...))
+	return strings.Join(args, ", ")
+}
+
+// AtomicCall calls the row's nearest function of sync/atomic. Its name says how many words
+// it takes.
+func (a about) AtomicCall() string {
+	args := "&" + a.P()
+	switch op := a.Row.Op; {
+	case op.Get().On == spec.LockWord:
+		args = "&w.Val"
+	case op == spec.ReadLock, op == spec.ReadUnlock:
+		args = "&row.Lock[0]"
+	case a.T() == "Owned", a.T() == "RWOwned":
+		args = "owner"
+	}
+	switch strings.TrimRight(a.Atomic, "0123456789") {
+	case "LoadUint":
+	case "CompareAndSwapUint":
+		args += ", 0, 0"
 	default:
-		body = append(body, subBenchmark("atomic", append(reset(), atomicPeer(r))...))
+		args += ", 0"
 	}
-	explain(f, "Benchmark"+r.Name+" is the cost of "+r.Name+" without contention.")
-	f.Add(testFunc("Benchmark"+r.Name, "b", "B").Block(body...))
+	return "atomic." + a.Atomic + "(" + args + ")"
 }
 
 // subBenchmark emits a loop around body. Loop keeps the results of its calls alive.
@@ -80,80 +133,6 @@ func subBenchmark(name string, body ...jen.Code) *jen.Statement {
 	return jen.Id("b").Dot("Run").Call(jen.Lit(name), jen.Func().Params(testingParam("b", "B")).Block(
 		jen.For(jen.Id("b").Dot("Loop").Call()).Block(body...),
 	))
-}
-
-// benchReset returns the plain stores that let each round succeed. All rivals have
-// the same ones.
-func benchReset(r *spec.Row) func() []jen.Code {
-	return func() []jen.Code {
-		switch r.Op {
-		case spec.LockFast:
-			return []jen.Code{jen.Id("w").Dot("Val").Op("=").Lit(0)}
-		case spec.UnlockFast:
-			return []jen.Code{jen.Id("w").Dot("Owner").Op("=").Id("me")}
-		case spec.LockOwned, spec.WriteLock:
-			return []jen.Code{jen.Op("*").Id("owner").Op("=").Lit(0)}
-		case spec.UnlockOwned, spec.WriteUnlock:
-			return []jen.Code{jen.Op("*").Id("owner").Op("=").Id("me")}
-		case spec.ReadLock:
-			return []jen.Code{jen.Id("row").Dot("Lock").Index(jen.Lit(0)).Op("=").Lit(0)}
-		case spec.ReadUnlock:
-			return []jen.Code{jen.List(jen.Id("row").Dot("Lock").Index(jen.Lit(0)), jen.Id("row").Dot("ID").Index(jen.Lit(0))).Op("=").List(jen.Id("here"), jen.Id("me"))}
-		}
-		return nil
-	}
-}
-
-// ownerWord declares a pointer through which plain stores reach the owner.
-func ownerWord(r *spec.Row) jen.Code {
-	w := address("w")
-	if r.Params()[0].Type == "*RWOwned" {
-		w.Dot("Owned")
-	}
-	return jen.Id("owner").Op(":=").Id("ownerOf").Call(w)
-}
-
-// benchArgs returns arguments with which a compare succeeds and a wait ends at once.
-func benchArgs(r *spec.Row) []jen.Code {
-	if r.Waits() && r.Op != spec.CondLoad {
-		return awaitArgs(r, address("p"), jen.Lit(1+nearby[spec.Awaits[r.Op].Is][0]), jen.Id("SpinChunk"))
-	}
-	var args []jen.Code
-	for _, p := range r.Params() {
-		switch {
-		case strings.HasPrefix(p.Type, "*"):
-			args = append(args, address(p.Name))
-		case p.Name == "spins":
-			args = append(args, jen.Id("SpinChunk"))
-		default:
-			args = append(args, jen.Lit(0))
-		}
-	}
-	return args
-}
-
-// atomicPeer calls the row's nearest function of sync/atomic. Its name says how
-// many words it takes.
-func atomicPeer(r *spec.Row) *jen.Statement {
-	args := []jen.Code{address(r.Params()[0].Name)}
-	switch typ := r.Params()[0].Type; {
-	case typ == "*Word":
-		args[0] = wordField("Val")
-	case r.Op == spec.ReadLock, r.Op == spec.ReadUnlock:
-		args[0] = slotPart("Lock")
-	case typ == "*Owned", typ == "*RWOwned":
-		args[0] = jen.Id("owner")
-	}
-	kind := strings.TrimRight(r.Atomic, "0123456789")
-	words := map[string]int{"LoadUint": 0, "CompareAndSwapUint": 2}
-	n, ok := words[kind]
-	if !ok {
-		n = 1
-	}
-	for range n {
-		args = append(args, jen.Lit(0))
-	}
-	return atomicFunc(r.Atomic).Call(args...)
 }
 
 // benchLockUnlock emits benchmarks of a whole lock, and of the two accesses that no

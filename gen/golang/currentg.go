@@ -14,19 +14,16 @@ import (
 )
 
 // A currentGStub is CurrentG on one GOARCH. The runtime keeps the current g in a
-// register that the assemblers call g, or in thread-local storage (386 and amd64).
+// register that the assemblers call g, or in thread-local storage (386).
 type currentGStub struct {
 	Word int // bytes of a uintptr
 	Code []string
 }
 
-// currentGStubs has every GOARCH that Go has, so that none of them needs an emitter
-// folder.
+// currentGStubs has every GOARCH that has no folder.
 var currentGStubs = map[string]currentGStub{
 	"386":      {4, []string{"MOVL (TLS), AX", "MOVL AX, gp+0(FP)"}},
-	"amd64":    {8, []string{"MOVQ (TLS), AX", "MOVQ AX, gp+0(FP)"}},
 	"arm":      {4, []string{"MOVW g, gp+0(FP)"}},
-	"arm64":    {8, []string{"MOVD g, gp+0(FP)"}},
 	"loong64":  {8, []string{"MOVV g, gp+0(FP)"}},
 	"mips":     {4, []string{"MOVW g, gp+0(FP)"}},
 	"mipsle":   {4, []string{"MOVW g, gp+0(FP)"}},
@@ -34,7 +31,6 @@ var currentGStubs = map[string]currentGStub{
 	"mips64le": {8, []string{"MOVV g, gp+0(FP)"}},
 	"ppc64":    {8, []string{"MOVD g, gp+0(FP)"}},
 	"ppc64le":  {8, []string{"MOVD g, gp+0(FP)"}},
-	"riscv64":  {8, []string{"MOV g, gp+0(FP)"}},
 	"s390x":    {8, []string{"MOVD g, gp+0(FP)"}},
 	"wasm":     {8, []string{"MOVD g, gp+0(FP)"}},
 }
@@ -48,15 +44,23 @@ func currentGFiles(c *Config) (map[string][]byte, error) {
 		return nil, nil
 	}
 	files := map[string][]byte{}
-	for goarch, stub := range currentGStubs {
+	stub := func(goarch string, assemble func(r *spec.Row, source string) ([]byte, error)) error {
 		if slices.ContainsFunc(c.Archs, func(a *emit.Arch) bool { return a.Name == goarch }) {
-			continue
+			return nil
 		}
-		src, err := stub.assembly(row, c.Source)
-		if err != nil {
+		src, err := assemble(row, c.Source)
+		files["zcurrentg_"+goarch+".s"] = src
+		return err
+	}
+	for _, a := range c.Known {
+		if err := stub(a.Name, a.AssembleOnly); err != nil {
 			return nil, err
 		}
-		files["zcurrentg_"+goarch+".s"] = src
+	}
+	for goarch, code := range currentGStubs {
+		if err := stub(goarch, code.assembly); err != nil {
+			return nil, err
+		}
 	}
 	for _, one := range []func(gp, id *spec.Row) (map[string][]byte, error){c.currentGDecl, c.currentGFromID} {
 		src, err := one(row, id)
@@ -86,7 +90,7 @@ func (c *Config) identity(op spec.Op) *spec.Row {
 	if i := slices.IndexFunc(c.Rows, func(r *spec.Row) bool { return r.Op == op }); i >= 0 {
 		return c.Rows[i]
 	}
-	rows, _ := spec.Derive([]*spec.Row{{Name: spec.IdentityNames[op], Op: op}})
+	rows, _ := spec.Derive([]*spec.Row{{Name: op.Get().Called, Op: op}})
 	return rows[0]
 }
 

@@ -28,6 +28,11 @@ func declarationFiles(c *Config) (map[string][]byte, error) {
 			return nil, err
 		}
 		files["zprims_"+a.Name+".go"] = src
+		for name, text := range a.Sources {
+			if files[name], err = c.expand(name, text, asmConstraint); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return files, nil
 }
@@ -36,7 +41,10 @@ func (c *Config) declarations(f *jen.File, a *emit.Arch) error {
 	spinChunk(f, a.SpinChunk)
 	for _, v := range a.Flags {
 		document(f, v.Doc...)
-		value := jen.Qual(cpuPackage, v.CPU)
+		value := jen.Op(v.Is)
+		if v.Is == "" {
+			value = jen.Qual(cpuPackage, v.CPU)
+		}
 		if v.OS != "" {
 			value = jen.Qual("runtime", "GOOS").Op("==").Lit(v.OS).Op("&&").Add(value)
 		}
@@ -70,15 +78,16 @@ func spinChunk(f *jen.File, n int) {
 	f.Line()
 }
 
-// variantBody returns the only variant, or asks the helper which of the two runs.
-func variantBody(a *emit.Arch) []jen.Code {
-	if a.Selector == "" {
-		return []jen.Code{jen.Return(jen.Lit(a.Variants[0]))}
+// variantBody asks the helpers which of the variants runs.
+func variantBody(a *emit.Arch) (body []jen.Code) {
+	for _, v := range a.Variants {
+		is := jen.Return(jen.Lit(v.Name))
+		if v.Selector != "" {
+			is = jen.If(jen.Id(v.Selector).Call()).Block(is)
+		}
+		body = append(body, is)
 	}
-	return []jen.Code{
-		jen.If(jen.Id(a.Selector).Call()).Block(jen.Return(jen.Lit(a.Variants[0]))),
-		jen.Return(jen.Lit(a.Variants[1])),
-	}
+	return body
 }
 
 // declare emits the declaration of an assembly function. None keeps a pointer that

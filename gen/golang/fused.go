@@ -21,11 +21,20 @@ func FusedFiles(c *Config, fused []emit.Fused) (map[string][]byte, error) {
 	all := map[string][]byte{}
 	for _, a := range c.Archs {
 		f := c.newFile(fusedConstraint)
-		if a.Selector != "" {
+		for _, flag := range a.Flags {
+			if flag.Selects == nil {
+				continue
+			}
 			f.ImportName(asmPackage, "asm")
-			flag := a.Flags[0].Name
-			explain(f, flag+" says that the machine has what the first of the bodies needs, as asm.Variant found.")
-			f.Var().Id(flag).Op("=").Qual(asmPackage, "Variant").Call().Op("==").Lit(a.Variants[0])
+			explain(f, flag.Name+" says that the machine has what the first of the bodies needs, as asm.Variant found.")
+			is := func(variant string) *jen.Statement {
+				return jen.Qual(asmPackage, "Variant").Call().Op("==").Lit(variant)
+			}
+			any := is(flag.Selects[0])
+			for _, variant := range flag.Selects[1:] {
+				any.Op("||").Add(is(variant))
+			}
+			f.Var().Id(flag.Name).Op("=").Add(any)
 			f.Line()
 		}
 		for _, u := range fused {
@@ -75,15 +84,16 @@ func inGo(u emit.Fused) []jen.Code {
 	fast := jen.Qual(asmPackage, u.Fast).Call(on...)
 	slow := func(n int) *jen.Statement { return jen.Id(u.Else[n]).Call(jen.Id("l")) }
 	fails := strings.Contains(u.Sig, "error")
+	results := u.Op.Get().Returns
 	switch {
-	case results[u.Op] != nil:
+	case results != nil:
 		var cases []jen.Code
-		for n, result := range results[u.Op][1:] {
+		for n, result := range results[1:] {
 			call := slow(n)
 			if fails {
 				call = jen.Return(call)
 			}
-			cases = append(cases, jen.Case(jen.Qual(asmPackage, result)).Block(call))
+			cases = append(cases, jen.Case(jen.Qual(asmPackage, result.Name)).Block(call))
 		}
 		body := []jen.Code{jen.Switch(fast).Block(cases...)}
 		if fails {

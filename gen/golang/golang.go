@@ -26,6 +26,7 @@ type Config struct {
 	Words []*spec.Word
 	Rows  []*spec.Row  // as spec.Derive returns them
 	Archs []*emit.Arch // architectures with assembly, in order
+	Known []*emit.Arch // architectures that have a folder
 	// Source is where the table is, for the headers ("" = nobody says it).
 	Source string
 	// Prefix is of what the package declares besides its rows and words, if several tables
@@ -90,7 +91,7 @@ func Helpers(c *Config) (map[string]bool, error) {
 			maps.Copy(names, u.imports)
 		}
 	}
-	for _, id := range spec.IdentityNames { // which are there for rows that the table lacks
+	for _, id := range spec.Called() { // which are there for rows that the table lacks
 		for _, name := range (&spec.Row{Name: id}).Names() {
 			delete(names, name)
 		}

@@ -111,13 +111,13 @@ func wordType(f *jen.File, w *spec.Word) {
 
 // readerTypes emits the state of a reader-writer lock, and where its readers are.
 func readerTypes(f *jen.File) {
-	explain(f, "RWOwned is the state of a reader-writer lock that knows its readers, for ReadLock, ReadUnlock, WriteLock and WriteUnlock. They leave Tail and Admitted to their caller.")
+	explain(f, "RWOwned is the state of a reader-writer lock that knows its readers, for ReadLock, ReadUnlock, WriteLock and WriteUnlock. They leave Tail and Balance to their caller.")
 	f.Type().Id("RWOwned").Struct(
 		jen.Id("Owned").Comment("whose owner writes, or waits until the readers have left"),
 		jen.Id("Readers").Uint32().Comment("RowsMask, and the number of readers that are counted"),
 		jen.Id("First").Uint32().Comment("the first of the readers that wait, or 0"),
 		jen.Id("Drainer").Uint32().Comment("the owner, if it sleeps until its readers have left, or 0"),
-		jen.Id("Admitted").Uint32(),
+		jen.Id("Balance").Uint32().Comment("read locks begun without a slot, less those ended without one, as an int32"),
 	)
 	explain(f, "RowsMask in the field Readers says that readers need not be counted, as they are found in rows.")
 	f.Const().Id("RowsMask").Uint32().Op("=").Lit(1).Op("<<").Lit(31)
@@ -142,34 +142,18 @@ func readerTypes(f *jen.File) {
 
 // resultConstants emits the results of the operations that have more than two.
 func resultConstants(f *jen.File) {
-	explain(f, "What UnlockOwned, ReadUnlock and WriteUnlock return. AdmitDue is WriteUnlock's alone.")
-	f.Const().Defs(
-		jen.Id("Released").Uint32().Op("=").Id("iota").Comment("the lock is free, or free of this reader"),
-		jen.Id("WakeDue").Comment("the same, and somebody may be asleep"),
-		jen.Id("NotOwner").Comment("nothing has changed: the current goroutine does not hold the lock there"),
-		jen.Id("AdmitDue").Comment("nothing has changed: readers wait to be let in"),
-	)
-	explain(f, "What ReadLock returns.")
-	f.Const().Defs(
-		jen.Id("ReadGranted").Uint32().Op("=").Id("iota").Comment("the current goroutine holds the lock for reading"),
-		jen.Id("ReadRefused").Comment("nothing has changed: the slot is taken"),
-		jen.Id("ReadClaimed").Comment("the slot is taken for the current goroutine, which does not hold the lock yet"),
-	)
-	explain(f, "What WriteLock returns.")
-	f.Const().Defs(
-		jen.Id("WriteGranted").Uint32().Op("=").Id("iota").Comment("the current goroutine holds the lock for writing"),
-		jen.Id("WriteRefused").Comment("nothing has changed: the lock has an owner, or is closed"),
-		jen.Id("ReadersDue").Comment("the current goroutine is the owner, and readers may hold the lock"),
-	)
-}
-
-// results has the constants that an operation returns, from 0.
-var results = map[spec.Op][]string{
-	spec.UnlockOwned: {"Released", "WakeDue", "NotOwner"},
-	spec.ReadLock:    {"ReadGranted", "ReadRefused", "ReadClaimed"},
-	spec.ReadUnlock:  {"Released", "WakeDue", "NotOwner"},
-	spec.WriteLock:   {"WriteGranted", "WriteRefused", "ReadersDue"},
-	spec.WriteUnlock: {"Released", "WakeDue", "NotOwner", "AdmitDue"},
+	for _, set := range spec.Results {
+		explain(f, set.Doc)
+		var defs []jen.Code
+		for n, r := range set.Results {
+			def := jen.Id(r.Name)
+			if n == 0 {
+				def.Uint32().Op("=").Id("iota")
+			}
+			defs = append(defs, def.Comment(r.Says))
+		}
+		f.Const().Defs(defs...)
+	}
 }
 
 // picture draws the word, highest bit first, as a code block of a comment:

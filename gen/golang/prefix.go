@@ -58,7 +58,7 @@ func (c *Config) stepAside(files map[string][]byte) error {
 	for _, r := range c.Rows {
 		taken[r.Impl()] = !c.has(r.Impl())
 	}
-	for _, id := range spec.IdentityNames { // but these
+	for _, id := range spec.Called() { // but these
 		delete(taken, (&spec.Row{Name: id}).Impl())
 	}
 	fset := token.NewFileSet()

@@ -14,7 +14,7 @@ import (
 )
 
 // fixed lists the templates of test files in which only the package's name changes.
-var fixed = []string{"bodies", "claim", "differ", "edges", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"}
+var fixed = []string{"bodies", "claim", "differ", "edges", "fences", "invariants", "litmus", "owned", "preempt", "properties", "readers", "workers"}
 
 // fixedFiles returns the names of their files.
 func fixedFiles() (names []string) {
@@ -47,7 +47,7 @@ func variantFiles(c *Config) (map[string][]byte, error) {
 			continue
 		}
 		if a.BodiesTest == "" {
-			return nil, fmt.Errorf("architecture %s has variants %q and no template that tests them all", a.Name, a.Variants)
+			return nil, fmt.Errorf("architecture %s has %d variants and no template that tests them all", a.Name, len(a.Variants))
 		}
 		src, err := c.expand(a.Name+"'s bodies", a.BodiesTest, asmConstraint)
 		if err != nil {
@@ -77,7 +77,7 @@ func inlineTestFile(c *Config) (map[string][]byte, error) {
 
 // goidTestFile emits the test of the check at the start of a program.
 func goidTestFile(c *Config) (map[string][]byte, error) {
-	if len(c.Rows) > 0 && !c.has(spec.IdentityNames[spec.CurrentG]) {
+	if len(c.Rows) > 0 && !c.has(spec.CurrentG.Get().Called) {
 		return nil, nil // the test reads the g by itself
 	}
 	src, err := c.fill("goid_test.go.tmpl", asmConstraint)

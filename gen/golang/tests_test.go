@@ -58,6 +58,11 @@ func testRows() []*spec.Row {
 		}
 		rows = append(rows, r)
 	}
+	for i, op := range slices.Sorted(maps.Keys(spec.Awaits)) {
+		if op != spec.CondLoad {
+			rows = append(rows, &spec.Row{Name: fmt.Sprint("Await", i), Op: op, Width: 32 << (i % 2), Order: spec.Acquire})
+		}
+	}
 	return rows
 }
 
@@ -68,8 +73,8 @@ func testConfig() *Config {
 			Name: "Word", Layout: "wide", Bits: 32, Owner: true,
 			Fields: []spec.Field{{Name: "locked", Shift: 0, Bits: 8}, {Name: "pending", Shift: 8, Bits: 1}, {Name: "tail", Shift: 9, Bits: 23}},
 		}},
-		Archs: []*emit.Arch{{Name: "amd64", Variants: []string{"amd64"}}, {
-			Name: "arm64", Variants: []string{"arm64+lse", "arm64+llsc"}, BodiesTest: "// {{.Header}}\n\npackage {{.Pkg}}\n",
+		Archs: []*emit.Arch{{Name: "amd64", Variants: []emit.Variant{{Name: "amd64"}}}, {
+			Name: "arm64", Variants: []emit.Variant{{Name: "arm64+lse", Selector: "lsePath"}, {Name: "arm64+llsc"}}, BodiesTest: "// {{.Header}}\n\npackage {{.Pkg}}\n",
 		}},
 	}
 	var err error
@@ -193,15 +198,17 @@ func TestVariantConstraint(t *testing.T) {
 
 // TestErrors checks that the error for a row that cannot be tested names the row.
 func TestErrors(t *testing.T) {
+	spec.Register(spec.Operation{Op: "swap-halves", Oracle: "return nil", Harness: "circus"})
+	defer spec.Unregister("swap-halves")
 	for _, test := range []struct {
 		name, want string
 		change     func(c *Config)
 	}{
-		{"unknown operation", `row New: no fuzz test for operation swap-halves`, func(c *Config) {
+		{"unknown harness", `row New: no harness "circus" for its oracle`, func(c *Config) {
 			c.Rows = append(c.Rows, &spec.Row{Name: "New", Op: "swap-halves"})
 		}},
-		{"variants without template", `architecture riscv64 has variants ["a" "b"] and no template that tests them all`, func(c *Config) {
-			c.Archs = append(c.Archs, &emit.Arch{Name: "riscv64", Variants: []string{"a", "b"}})
+		{"variants without template", `architecture riscv64 has 2 variants and no template that tests them all`, func(c *Config) {
+			c.Archs = append(c.Archs, &emit.Arch{Name: "riscv64", Variants: []emit.Variant{{Name: "a"}, {Name: "b"}}})
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -53,36 +53,38 @@ func Derive(rows []*Row, words ...*Word) ([]*Row, error) {
 
 // derive checks the row and completes it.
 func (r *Row) derive() error {
-	k, ok := kinds[r.Op]
-	if !ok {
+	o := r.Op.Get()
+	if o == nil {
 		return fmt.Errorf("unknown operation %q", r.Op)
 	}
 	if r.Order == "" {
-		if slices.Equal(k.orders, none) {
+		if slices.Equal(o.Orders, none) {
 			r.Order = NoAccess
 		} else {
 			return fmt.Errorf("no ordering")
 		}
 	}
-	if !slices.Contains(k.orders, r.Order) {
+	if !slices.Contains(o.Orders, r.Order) {
 		return fmt.Errorf("operation %s cannot be %s", r.Op, r.Order)
 	}
 	if err := r.checkObject(); err != nil {
 		return err
 	}
-	if name := IdentityNames[r.Op]; name != "" && r.Name != name {
-		return fmt.Errorf("a row of operation %s must be called %s, as others call it", r.Op, name)
+	if o.Called != "" && r.Name != o.Called {
+		return fmt.Errorf("a row of operation %s must be called %s, as others call it", r.Op, o.Called)
 	}
-	r.Sig = k.sig
+	r.Sig = o.Sig
 	switch {
 	case r.Op.OnWidth():
 		r.Sig = strings.ReplaceAll(r.Sig, "uintN", fmt.Sprintf("uint%d", r.Width))
 	case r.Op.OnWord():
 		r.Sig = strings.ReplaceAll(r.Sig, "uintN", r.On.Type())
+	case o.On == LockWord:
+		r.Sig = strings.ReplaceAll(r.Sig, "LOCK", r.On.Name)
 	}
 	r.Atomic = r.peer()
 	if r.Does == "" {
-		r.Does = r.Name + " " + strings.NewReplacer("FIELD", r.Field, "SET", values(r.Set)).Replace(k.does)
+		r.Does = r.Name + " " + strings.NewReplacer("FIELD", r.Field, "SET", values(r.Set)).Replace(o.Does)
 	}
 	return nil
 }
@@ -103,7 +105,7 @@ func (r *Row) checkObject() error {
 		return fmt.Errorf("width %d: operation %s works on no object of a width of its own", r.Width, r.Op)
 	case !r.Op.OnField() && r.Field != "":
 		return fmt.Errorf("field %q: operation %s works on no field", r.Field, r.Op)
-	case r.Op != StoreFields && (len(r.Set) > 0 || len(r.From) > 0):
+	case r.Op.of().On != Fields && (len(r.Set) > 0 || len(r.From) > 0):
 		return fmt.Errorf("operation %s stores no constants: leave Set and From empty", r.Op)
 	case r.Word != "" && r.On == nil:
 		return fmt.Errorf("word %q is not in the table", r.Word)
@@ -118,9 +120,9 @@ func (r *Row) checkObject() error {
 	case r.Op.OnField():
 		_, err := r.On.Field(r.Field)
 		return err
-	case r.Op == StoreFields:
+	case r.Op.of().On == Fields:
 		return r.checkSet()
-	case r.Op == LockFast || r.Op == UnlockFast:
+	case r.Op.of().On == LockWord:
 		if r.On == nil {
 			return fmt.Errorf("it does not say which word is the lock (Word)")
 		}
@@ -154,7 +156,7 @@ func (r *Row) checkSet() error {
 
 // checkNeeds checks that the table has the rows that the twin of this one calls.
 func (r *Row) checkNeeds(rows []*Row) error {
-	for _, op := range kinds[r.Op].needs {
+	for _, op := range r.Op.of().Needs {
 		if !slices.ContainsFunc(rows, func(o *Row) bool { return o.Op == op }) {
 			return fmt.Errorf("row %s: operation %s needs a row of operation %s in the table", r.Name, r.Op, op)
 		}
@@ -164,21 +166,8 @@ func (r *Row) checkNeeds(rows []*Row) error {
 
 // peer returns the nearest function of sync/atomic, or "".
 func (r *Row) peer() string {
-	bits := r.Width
-	if r.Op.OnWord() {
-		bits = r.On.Bits
-	}
-	name := map[Op]string{
-		Load: "Load", Store: "Store", Xchg: "Swap", Cmpxchg: "CompareAndSwap", CmpxchgOld: "CompareAndSwap", CondLoad: "Load",
-		XchgField: "Swap", CmpxchgField: "CompareAndSwap", CmpxchgFieldOld: "CompareAndSwap", FetchSetBit: "Or",
-	}[r.Op]
-	if r.Waits() {
-		name = "Load"
-	}
-	switch u, isUpdate := Updates[r.Op]; {
-	case isUpdate:
-		name = map[string]string{"add": "Add", "sub": "Add", "and": "And", "or": "Or", "xor": "CompareAndSwap", "andnot": "And"}[u.Verb]
-	case r.Op == StoreFields:
+	name := r.Op.of().Atomic
+	if r.Op.of().On == Fields {
 		switch to, _ := r.On.Stored(r.Set); {
 		case r.Order.Releases():
 			name = "Store"
@@ -190,18 +179,12 @@ func (r *Row) peer() string {
 			name = "Or"
 		}
 	}
-	switch r.Op {
-	case LockFast:
-		return "CompareAndSwapUint32"
-	case UnlockFast:
-		return "StoreUint32"
-	case LockOwned, ReadLock, WriteLock:
-		return "CompareAndSwapUint64"
-	case UnlockOwned, ReadUnlock, WriteUnlock:
-		return "StoreUint64"
-	}
-	if name == "" || bits < 32 {
+	switch bits := r.Bits(); {
+	case bits == 0:
+		return name
+	case name == "" || bits < 32:
 		return ""
+	default:
+		return fmt.Sprintf("%sUint%d", name, bits)
 	}
-	return fmt.Sprintf("%sUint%d", name, bits)
 }

@@ -28,15 +28,21 @@ func lower(name string) string {
 // XchgTailAcqRel -> xchgTailAcqRel.
 func (r *Row) Impl() string { return lower(r.Name) }
 
-// Names lists what the row declares in the generated package.
+// Names lists what the row declares in the generated package, and in its tests.
 func (r *Row) Names() []string {
+	names := r.Declares()
+	for _, kind := range []string{"Fuzz", "Test", "TestTorture", "Benchmark"} {
+		names = append(names, kind+r.Name)
+	}
+	return names
+}
+
+// Declares lists what the row declares outside of tests.
+func (r *Row) Declares() []string {
 	impl := r.Impl()
 	names := []string{r.Name, impl, impl + "Portable"}
 	if r.Waits() {
 		names = append(names, impl+"Wait", impl+"Chunk")
-	}
-	for _, kind := range []string{"Fuzz", "Test", "TestTorture", "Benchmark"} {
-		names = append(names, kind+r.Name)
 	}
 	return names
 }

@@ -146,12 +146,15 @@ func typeString(e ast.Expr) string {
 
 // Wrap breaks text into comment lines of at most 96 columns; a newline in the
 // text starts a paragraph.
-func Wrap(text string) []string {
+func Wrap(text string) []string { return WrapAt(text, 96) }
+
+// WrapAt is Wrap with so many columns.
+func WrapAt(text string, columns int) []string {
 	var lines []string
 	for _, para := range strings.Split(text, "\n") {
 		line := ""
 		for _, w := range strings.Fields(para) {
-			if line != "" && len(line)+1+len(w) > 96 {
+			if line != "" && len(line)+1+len(w) > columns {
 				lines = append(lines, line)
 				line = ""
 			}

@@ -29,7 +29,7 @@ func storeRow() *Row {
 }
 
 func TestDerived(t *testing.T) {
-	add := &Row{Name: "AddMiddle", Op: FetchAddField, Word: "Big", Field: "middle", Order: SeqCst}
+	add := &Row{Name: "AddMiddle", Op: "fetch-add-field", Word: "Big", Field: "middle", Order: SeqCst}
 	exchange := &Row{Name: "XchgTail", Op: XchgField, Word: "Word", Field: "tail", Order: AcqRel, Does: "XchgTail does."}
 	store := storeRow()
 	store.Word = "Word"
@@ -72,10 +72,10 @@ func TestBadRows(t *testing.T) {
 		{load, func(r *Row) { r.Set = []Value{{"tail", 0}} }, narrow(), "operation load stores no constants"},
 		{load, func(r *Row) { r.Word = "Wort" }, narrow(), `word "Wort" is not in the table`},
 		{load, func(r *Row) { r.Op = LockFast; r.Width = 0 }, narrow(), "operation lock-fast needs a row of operation current-g in the table"},
-		{load, func(r *Row) { r.Op = LockFast; r.Width = 0 }, big(), "needs a word of 32 bits called Word, with an owner"},
+		{load, func(r *Row) { r.Op = LockFast; r.Width = 0 }, big(), "needs a word of 32 bits with an owner"},
 		{load, func(r *Row) { r.Op, r.Width, r.Order = CurrentG, 0, "" }, narrow(), "must be called CurrentG"},
 		{load, func(r *Row) { r.Op = XchgField; r.Width = 0; r.Field = "owner" }, narrow(), `field "owner" is not in layout narrow`},
-		{load, func(r *Row) { r.Op, r.Width, r.Field = AddField, 32, "tail" }, narrow(), "width 32: operation add-field works on no object of a width of its own"},
+		{load, func(r *Row) { r.Op, r.Width, r.Field = "add-field", 32, "tail" }, narrow(), "width 32: operation add-field works on no object of a width of its own"},
 		{store, func(r *Row) { r.Set = nil }, narrow(), "row ClearPendingSetLockedRelaxed: stores no field"},
 		{store, func(r *Row) { r.Set[0].Value = 256 }, narrow(), "value 256 is outside field locked"},
 		{store, func(r *Row) { r.Set[1].Value = 2 }, wide(), "value 2 is outside field pending (1 bits)"},
@@ -100,7 +100,7 @@ func TestDuplicates(t *testing.T) {
 	if _, err := Derive(nil, big(), big()); err == nil || err.Error() != "word Big: duplicate name" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Derive([]*Row{{Name: "Add", Op: AddField, Field: "low", Order: Relaxed}}, big(), narrow()); err == nil || !strings.Contains(err.Error(), "does not say of which word") {
+	if _, err := Derive([]*Row{{Name: "Add", Op: "add-field", Field: "low", Order: Relaxed}}, big(), narrow()); err == nil || !strings.Contains(err.Error(), "does not say of which word") {
 		t.Errorf("got %v", err)
 	}
 }

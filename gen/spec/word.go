@@ -157,8 +157,8 @@ func (w *Word) Validate() error {
 // lowest byte, so that a release is the store of one byte, and pending must lie inside
 // another byte, so that the load of one byte shows whether the lock is closed.
 func (w *Word) checkLockable() error {
-	if w.Name != "Word" || w.Bits != 32 || !w.Owner {
-		return fmt.Errorf("%s: the operation needs a word of 32 bits called Word, with an owner", w)
+	if w.Bits != 32 || !w.Owner {
+		return fmt.Errorf("%s: the operation needs a word of 32 bits with an owner", w)
 	}
 	for _, name := range []string{"locked", "pending"} {
 		if _, err := w.Field(name); err != nil {

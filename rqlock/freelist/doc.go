@@ -2,11 +2,12 @@
 // lock for each processor, like Linux' percpu_freelist.
 //
 // [List.Push] and [List.Pop] begin with the list of the processor that they run on. So a
-// processor mostly gets the element that it freed last, which is still in its cache, and
-// it rarely meets another processor. If that list is empty, or its lock fails, they go on
-// to the next list. While a Pop looks at the lists, others may move elements behind its back. If
-// it finds none and an element was pushed meanwhile, it looks again. So nil means that there was
-// a moment when no element was free.
+// processor mostly gets the element that it freed last, which is still in its cache, and it
+// rarely meets another processor. If that list is empty, or its lock fails, they go on to the
+// next list. While a Pop looks at the lists, other goroutines may move elements from lists that
+// it has not seen to lists that it has. If it finds none, and an element was pushed meanwhile, it
+// looks again. So nil means that there was a moment when no element was free, unless a lock has
+// failed.
 //
 //	nodes := make([]freelist.Node[Buffer], 64)
 //	free := freelist.New[Buffer](0)

@@ -56,7 +56,17 @@ func (l *List[T]) made() []shard[T] {
 
 // Push adds n, which must be in no list. It never fails: if a shard cannot be locked, it
 // goes on to the next one.
-func (l *List[T]) Push(n *Node[T]) { l.pushTo(proc.ID(), n) }
+func (l *List[T]) Push(n *Node[T]) {
+	i := proc.ID()
+	if i < len(l.shards) {
+		if s := &l.shards[i]; s.lock.Lock() == nil {
+			s.push(n)
+			s.lock.Unlock()
+			return
+		}
+	}
+	l.pushTo(i, n)
+}
 
 // pushTo adds n to shard i, or to the first one after it that can be locked.
 func (l *List[T]) pushTo(i int, n *Node[T]) {
@@ -78,7 +88,19 @@ func (l *List[T]) pushTo(i int, n *Node[T]) {
 // Pop removes a node and returns it. It looks at its own processor's shard first. It returns nil
 // if at some moment of the call no node was free, or if it could not lock all shards and has
 // found none in the others.
-func (l *List[T]) Pop() *Node[T] { return l.popFrom(proc.ID()) }
+func (l *List[T]) Pop() *Node[T] {
+	i := proc.ID()
+	if i < len(l.shards) {
+		if s := &l.shards[i]; s.lock.Lock() == nil {
+			n := s.pop()
+			s.lock.Unlock()
+			if n != nil {
+				return n
+			}
+		}
+	}
+	return l.popFrom(i)
+}
 
 // popFrom is Pop from shard i on.
 func (l *List[T]) popFrom(i int) *Node[T] {

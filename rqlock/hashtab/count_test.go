@@ -2,6 +2,7 @@ package hashtab
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,101 +44,81 @@ func TestNeverFalselyFull(t *testing.T) {
 	}
 }
 
-// TestSeats checks the states in which a map with two rows of seats is full, is not, or may
-// be either because an element is in transit: then take waits.
-func TestSeats(t *testing.T) {
-	s := &seats{limit: 2, rows: make([]seat, 2)}
-	for i := range s.rows {
-		s.rows[i].word.Store(1)
-	}
-	a, b := s.take(), s.take()
-	if a == nil || b == nil || a == b || s.len() != 2 {
-		t.Fatalf("%p, %p, len %d", a, b, s.len())
-	}
-	waits := func(after func(), wantSeat bool) {
-		t.Helper()
-		var seat atomic.Pointer[seatResult]
-		go func() { seat.Store(&seatResult{s.take()}) }()
-		time.Sleep(5 * time.Millisecond)
-		if seat.Load() != nil {
-			t.Errorf("take returns while an element is in transit")
+// TestReserve checks the states in which a map for two elements is full, is not, or may be
+// either because an element is being added or removed: then reserve waits.
+func TestReserve(t *testing.T) {
+	for name, m := range map[string]*Map[int, int]{"New": New[int, int](2), "NewOnDemand": NewOnDemand[int, int](2)} {
+		free := func(e *elem[int, int]) {
+			if m.reuses {
+				m.store.put(e)
+			} else {
+				m.seats.leave()
+			}
 		}
-		after()
-		for seat.Load() == nil {
-			time.Sleep(time.Millisecond)
+		waits := func(after func(), want bool) {
+			t.Helper()
+			var done atomic.Bool
+			var ok bool
+			go func() {
+				_, ok = m.reserve()
+				done.Store(true)
+			}()
+			time.Sleep(5 * time.Millisecond)
+			if done.Load() {
+				t.Errorf("%s: reserve returns while an element is being added or removed", name)
+			}
+			after()
+			for !done.Load() {
+				time.Sleep(time.Millisecond)
+			}
+			if ok != want {
+				t.Errorf("%s: reserve finds room: %v, want %v", name, ok, want)
+			}
 		}
-		if got := seat.Load().seat != nil; got != wantSeat {
-			t.Errorf("take gets a seat: %v, want %v", got, wantSeat)
+		m.reserve()
+		e, ok := m.reserve()
+		if !ok || m.Len() != 0 {
+			t.Fatalf("%s: %v, %d elements", name, ok, m.Len())
 		}
-	}
-	a.arrived()
-	waits(b.arrived, false)
-	if s.take() != nil || !s.full() {
-		t.Error("a full map has a seat")
-	}
-	row := s.leaving()
-	waits(row.left, true)
-}
-
-type seatResult struct{ seat *seat }
-
-// TestSeatsChanges checks that each change is seen between two looks.
-func TestSeatsChanges(t *testing.T) {
-	s := &seats{limit: 1, rows: make([]seat, 3)}
-	s.rows[2].word.Store(1)
-	for name, change := range map[string]func(){
-		"an element that comes": func() { s.take().arrived() },
-		"an element that goes":  func() { s.leaving().left() },
-	} {
-		if name == "an element that goes" && s.len() == 0 {
-			s.take().arrived()
+		m.census.add(came)
+		waits(func() { m.census.add(came) }, false)
+		if _, ok := m.reserve(); ok || m.Len() != 2 {
+			t.Errorf("%s: there is room for a third element among %d", name, m.Len())
 		}
-		if name == "an element that comes" && s.len() == 1 {
-			s.leaving().left()
-		}
-		before, _ := s.look()
-		change()
-		if after, _ := s.look(); after == before {
-			t.Errorf("%s changes nothing", name)
-		}
+		m.census.add(goes)
+		waits(func() { free(e) }, true)
 	}
 }
 
-// TestSeatsFull checks that full does not take two moments for one: whatever changes between
-// its looks at the rows, there was a moment without a free seat. Here a seat moves to and fro
-// between two rows.
-func TestSeatsFull(t *testing.T) {
-	const rows = 64 // so many that looking at them takes longer than moving a seat
-	s := &seats{limit: 1, rows: make([]seat, rows)}
-	s.rows[0].word.Store(1)
+// TestCensusFull checks that full does not take two moments for one. Here an element comes only
+// after another one has gone, so that there is never more than one.
+func TestCensusFull(t *testing.T) {
+	const rows = 64 // so many that looking at them takes longer than a change
+	c := make(census, rows)
+	number := seed.Of(t)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for i := 0; ; i++ {
+		rnd := seed.New(number, 0)
+		for {
 			select {
 			case <-stop:
 				return
 			default:
 			}
-			// The seat is taken from one row and left in the other one. In between its element
-			// is in transit all the time.
-			from, to := &s.rows[0], &s.rows[rows-1]
-			if i%2 == 1 {
-				from, to = to, from
-			}
-			to.word.Add(oneChange + inTransit)
-			if !from.take() {
-				t.Error("the seat is lost")
-				return
-			}
-			from.arrived()
-			to.left()
+			row := &c[rnd.IntN(rows)]
+			row.of[came].Add(1)
+			row.of[goes].Add(1)
 		}
 	})
 	end := during(50 * time.Millisecond)
 	for n := 0; n < 1000 || time.Now().Before(end); n++ {
-		if s.full() {
-			t.Error("full, with a free seat or an element in transit all the time")
+		if limit := 2 + n%10; c.full(limit) {
+			t.Errorf("full with %d elements, of which there was one at most", limit)
+			break
+		}
+		if n := c.len(); n < 0 {
+			t.Errorf("%d elements", n)
 			break
 		}
 	}
@@ -145,8 +126,29 @@ func TestSeatsFull(t *testing.T) {
 	wg.Wait()
 }
 
-// TestTally checks that a map without a limit counts right.
-func TestTally(t *testing.T) {
+// TestCensusProcs checks that no element is lost when there are more processors than when the
+// map was made.
+func TestCensusProcs(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	m := NewGrowing[int, int]()
+	runtime.GOMAXPROCS(4)
+	var wg sync.WaitGroup
+	const each = 100_000
+	for id := range 4 {
+		wg.Go(func() {
+			for i := range each {
+				m.Update(id*each+i, 0, NoExist)
+			}
+		})
+	}
+	wg.Wait()
+	if m.Len() != 4*each {
+		t.Errorf("Len() = %d, want %d", m.Len(), 4*each)
+	}
+}
+
+// TestCensus checks that a map without a limit counts right.
+func TestCensus(t *testing.T) {
 	m := NewGrowing[int, int]()
 	number := seed.Of(t)
 	var wg sync.WaitGroup

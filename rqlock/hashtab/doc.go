@@ -58,8 +58,8 @@
 // another element in the same place. A reader loads one pointer, whatever the value's size.
 //
 // The elements of a map that allocates them at once are reused. Such a bucket has a version,
-// which is odd while elements are added or removed, and while a value of more than one word
-// changes. This is a sequence lock. A reader copies keys and values word by word, with
-// atomic loads. Then it checks that the version is what it was, and starts again if it is
-// not. After 100 tries it takes the bucket's lock.
+// which changes before an element is added and after one is removed, and is odd while a value
+// of more than one word changes. This is a sequence lock. A reader copies a key and a value,
+// word by word in order. Then it checks that the version is what it was, and starts again if it
+// is not. After 100 tries it takes the bucket's lock.
 package hashtab

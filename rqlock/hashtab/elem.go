@@ -12,8 +12,9 @@ import (
 //   - Elements are left to the garbage collector when they are removed. A key never
 //     changes. A value of one word changes by one store. A larger one changes by another
 //     element that takes the place of this one. So a reader may use whatever it finds.
-//   - Elements are reused. They change while the version of their bucket is odd, or while
-//     they are in no bucket. But a value of one word may change at any time, by one store.
+//   - Elements are reused. They change while they are in no bucket, after the version of the
+//     one that they were in has changed. A value changes while the version is odd. But one of
+//     one word may change at any time, by one store.
 //     A reader copies word by word, and looks at the version before and after.
 type elem[K comparable, V any] struct {
 	key   words.Cell[K]
@@ -38,19 +39,6 @@ type cached[K comparable, V any] struct {
 type linked[K comparable, V any] struct {
 	elem elem[K, V]
 	cell cell[K, V]
-}
-
-// newElem returns an element for b that is not reused. If it will be in the chain, it comes
-// with its cell.
-func newElem[K comparable, V any](b *bucket[K, V], k K, v *V) (e *elem[K, V], c *cell[K, V]) {
-	if b.full() {
-		l := new(linked[K, V])
-		e, c = &l.elem, &l.cell
-	} else {
-		e = new(elem[K, V])
-	}
-	*e.key.Fixed(), *e.value.Fixed() = k, *v
-	return e, c
 }
 
 // A store has the elements of a map that reuses them, and the unused ones among them in a
@@ -81,16 +69,14 @@ func (s *store[K, V]) index(e *elem[K, V]) int {
 // cell returns the cell for e.
 func (s *store[K, V]) cell(e *elem[K, V]) *cell[K, V] { return &s.cells[s.index(e)].Value }
 
-// take returns an unused element, of which there is one. Others may move it from one shard
-// of the list to another, so that Pop does not find it at once.
+// take returns an unused element, or nil if there was none at some moment of the call.
 func (s *store[K, V]) take() *elem[K, V] {
-	for {
-		if n := s.unused.Pop(); n != nil {
-			offset := uintptr(unsafe.Pointer(n)) - uintptr(unsafe.Pointer(unsafe.SliceData(s.cells)))
-			return &s.elems[offset/unsafe.Sizeof(*n)]
-		}
-		yield()
+	n := s.unused.Pop()
+	if n == nil {
+		return nil
 	}
+	offset := uintptr(unsafe.Pointer(n)) - uintptr(unsafe.Pointer(unsafe.SliceData(s.cells)))
+	return &s.elems[offset/unsafe.Sizeof(*n)]
 }
 
 // put takes back an element that is in no bucket any more.

@@ -30,7 +30,7 @@ func TestGrow(t *testing.T) {
 			t.Fatalf("an insertion moves %d buckets", after.Moved-before.Moved)
 		}
 		// Not every insertion finds a bucket full, and while the map grows more come.
-		if after.Len > 3*maxLoad*after.Buckets {
+		if after.Len > 3*full(after.Buckets) {
 			t.Fatalf("%d elements in %d buckets", after.Len, after.Buckets)
 		}
 		if k%997 == 0 {
@@ -174,7 +174,7 @@ func TestGrowHeld(t *testing.T) {
 	if v, ok := m.Lookup(-1); v != 6 || !ok {
 		t.Errorf("the element that was locked: %d, %v", v, ok)
 	}
-	if s := m.Stats(); s.Buckets < n/maxLoad/2 || m.Len() != n+1 {
+	if s := m.Stats(); 2*full(s.Buckets) < n || m.Len() != n+1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -287,7 +287,7 @@ func TestOnDemandGrows(t *testing.T) {
 	if err := m.Update(limit, 0, Any); err != ErrFull {
 		t.Errorf("one more: %v", err)
 	}
-	if s := m.Stats(); s.Len != limit || s.Buckets < limit/maxLoad/2 || s.Buckets > limit {
+	if s := m.Stats(); s.Len != limit || 2*full(s.Buckets) < limit || s.Buckets > limit {
 		t.Errorf("in the end: %+v", s)
 	}
 }

@@ -10,38 +10,55 @@ import (
 
 // A hasher hashes keys. All bits of a hash are of use.
 type hasher[K comparable] struct {
-	secret secret // zero if keys are not integers of 64 bits
-	seed   maphash.Seed
+	secret  secret // zero if keys are no integers
+	strings bool   // keys are strings
+	seed    maphash.Seed
 }
 
 func newHasher[K comparable]() hasher[K] {
-	return hasher[K]{secretOf[K](), maphash.MakeSeed()}
+	kind := reflect.TypeFor[K]().Kind()
+	h := hasher[K]{strings: kind == reflect.String, seed: maphash.MakeSeed()}
+	if reflect.Int <= kind && kind <= reflect.Uintptr {
+		h.secret = secret{rand.Uint64(), rand.Uint64() | 1, rand.Uint64() | 1}
+	}
+	return h
 }
+
+// quick reports whether keys are integers or strings.
+func (h *hasher[K]) quick() bool { return h.strings || h.secret.known() }
 
 // hash returns k's hash. It panics like Go's map if k has a part that cannot be hashed.
 func (m *Map[K, V]) hash(k K) uint64 {
-	if m.hasher.secret.known() {
-		return m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	switch h := &m.hasher; {
+	case unsafe.Sizeof(k) <= 8 && h.secret.known():
+		return h.secret.hash(integer(&k))
+	case unsafe.Sizeof(k) == unsafe.Sizeof("") && h.strings:
+		return maphash.String(h.seed, *(*string)(unsafe.Pointer(&k)))
+	default:
+		m.made()
+		return hashOf(h.seed, k)
 	}
-	m.made()
-	return hashOf(m.hasher.seed, k)
 }
 
-// A secret hashes an integer of 64 bits by two products, like wyhash (Wang, 2019), which
-// takes less time than maphash's calls. One product is not enough: for one secret in about
-// 200, keys at a fixed distance would all fall into one bucket.
+// integer returns the bits of a key that is an integer.
+func integer[K comparable](k *K) uint64 {
+	switch p := unsafe.Pointer(k); unsafe.Sizeof(*k) {
+	case 1:
+		return uint64(*(*uint8)(p))
+	case 2:
+		return uint64(*(*uint16)(p))
+	case 4:
+		return uint64(*(*uint32)(p))
+	case 8:
+		return *(*uint64)(p)
+	}
+	return 0
+}
+
+// A secret hashes an integer by two products, like wyhash (Wang, 2019), which takes less time
+// than maphash's calls. One product is not enough: for one secret in about 200, keys at a
+// fixed distance would all fall into one bucket.
 type secret [3]uint64
-
-// secretOf returns a random secret, or zero if K is not an integer of 64 bits.
-func secretOf[K comparable]() (s secret) {
-	switch t := reflect.TypeFor[K](); t.Kind() {
-	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Uintptr:
-		if t.Size() == 8 {
-			s = secret{rand.Uint64(), rand.Uint64() | 1, rand.Uint64() | 1}
-		}
-	}
-	return s
-}
 
 func (s *secret) known() bool { return s[1] != 0 }
 

@@ -3,6 +3,7 @@ package hashtab
 import (
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"math/bits"
 	"sync/atomic"
@@ -48,8 +49,9 @@ type Map[K comparable, V any] struct {
 	values     words.Layout[V]
 	store      store[K, V]
 	lru        *lru[K, V] // nil: a full map returns ErrFull
-	tally      tally      // nil: seats counts
-	seats      seats
+	limit      int        // 0: none
+	seats      seats      // nil: there is no limit, or the elements that are reused are it
+	census     census
 	locked     atomic.Uint64 // lookups that had to take a lock
 }
 
@@ -58,7 +60,7 @@ type Map[K comparable, V any] struct {
 // ones are allocated one by one, like those of [NewOnDemand]. New panics if capacity is not
 // positive, or too large to be allocated.
 func New[K comparable, V any](capacity int) *Map[K, V] {
-	m := newMap[K, V]("New", capacity, capacity, newLoad)
+	m := newMap[K, V]("New", capacity, capacity)
 	if reusable[K, V]() {
 		m.preallocate("New", capacity)
 	}
@@ -70,42 +72,48 @@ func New[K comparable, V any](capacity int) *Map[K, V] {
 // collector when it is deleted. NewOnDemand panics if limit is not positive. A limit of 1<<32
 // or more counts as 1<<32 - 1 (on 32 bits, one of 1<<26 as 1<<26 - 1).
 func NewOnDemand[K comparable, V any](limit int) *Map[K, V] {
-	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements), maxLoad)
+	return newMap[K, V]("NewOnDemand", limit, min(limit, fewElements))
 }
 
 // NewGrowing returns a map without a limit. When it has too few buckets for its elements,
 // it moves them to twice as many. Every later call that changes the map moves a few of them.
 // Lookups go on meanwhile, and take no lock. The map never has fewer buckets again.
 func NewGrowing[K comparable, V any]() *Map[K, V] {
-	m := newMap[K, V]("NewGrowing", math.MaxInt, fewElements, maxLoad)
-	m.tally = newTally()
+	m := newMap[K, V]("NewGrowing", math.MaxInt, fewElements)
+	m.limit, m.seats = 0, nil
 	return m
 }
 
 const (
 	fewElements = 64 // those that a growing map begins with have room in its first table
-	newLoad     = 2  // elements for each bucket of a map made by New: less than maxLoad for speed
 
 	// maxElements is how many elements a map can count.
 	maxElements = 1<<(26+6*(bits.UintSize/64)) - 1
 )
 
-// newMap returns a map that may grow to limit elements, with one bucket for each load of n.
-func newMap[K comparable, V any](name string, limit, n, load int) *Map[K, V] {
+// newMap returns a map that may grow to limit elements, with buckets for n.
+func newMap[K comparable, V any](name string, limit, n int) *Map[K, V] {
 	if limit <= 0 {
 		panic(fmt.Sprintf("hashtab.%s: room for %d elements: must be positive", name, limit))
 	}
 	m := &Map[K, V]{
 		hasher: newHasher[K](), keys: words.LayoutOf[K](), values: words.LayoutOf[V](),
-		maxBuckets: 1 << logBuckets(limit, maxLoad), seats: newSeats(limit),
+		maxBuckets: 1 << logBuckets(limit), limit: min(limit, maxElements), census: newCensus(),
 	}
-	m.atomic, m.quick = m.values.Atomic(), m.hasher.secret.known()
-	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n, load))) })
+	m.seats = newSeats(m.limit)
+	m.atomic, m.quick = m.values.Atomic(), m.hasher.quick()
+	allocate(name, n, func() { m.table.Store(newTable[K, V](logBuckets(n))) })
 	return m
 }
 
 // logBuckets returns the logarithm of the number of buckets for n elements.
-func logBuckets(n, load int) int { return max(1, bits.Len(uint(min(n, maxElements)-1)/uint(load))) }
+func logBuckets(n int) int {
+	log := 1
+	for full(1<<log) < min(n, maxElements) {
+		log++
+	}
+	return log
+}
 
 // allocate calls f, which allocates memory for n elements. If there cannot be so much, it
 // panics with a message that names the constructor.
@@ -123,7 +131,7 @@ func allocate(name string, n int, f func()) {
 // preallocate allocates all elements of a map that reuses them.
 func (m *Map[K, V]) preallocate(name string, n int) {
 	allocate(name, n, func() { m.store.preallocate(n) })
-	m.reuses = true
+	m.reuses, m.seats = true, nil
 }
 
 // made returns m's table. It panics if m has none.
@@ -140,13 +148,14 @@ func (m *Map[K, V]) made() *table[K, V] {
 // it is never above that.
 func (m *Map[K, V]) Len() int {
 	m.made()
-	switch {
-	case m.lru != nil:
+	if m.lru != nil {
 		return int(m.lru.len.Load())
-	case m.tally != nil:
-		return m.tally.len()
 	}
-	return m.seats.len()
+	n := m.census.len()
+	if m.limit > 0 {
+		n = min(n, m.limit)
+	}
+	return n
 }
 
 // Lookup returns k's value, and whether k is present. It takes no lock, unless it has failed
@@ -155,7 +164,13 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 	if !m.quick {
 		return m.lookup(k, true)
 	}
-	hash := m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
+	// The compiler inlines neither m.hash nor m.value.
+	var hash uint64
+	if unsafe.Sizeof(k) == unsafe.Sizeof("") && m.hasher.strings {
+		hash = maphash.String(m.hasher.seed, *(*string)(unsafe.Pointer(&k)))
+	} else {
+		hash = m.hasher.secret.hash(integer(&k))
+	}
 	b := m.table.Load().bucket(hash)
 	h := b.header.load()
 	may := h.candidates(tagOf(hash))
@@ -164,16 +179,20 @@ func (m *Map[K, V]) Lookup(k K) (v V, ok bool) {
 			return v, false // There is no hint of k.
 		}
 	} else if e := b.slots[may.first()].Load(); e != nil && !h.moved() { // acquire: pairs with release in link
-		if key := e.key.LoadWord(&m.keys); key == k {
-			if !m.reuses {
-				return m.value(e), true
+		if !m.reuses {
+			if *e.key.Fixed() == k {
+				if large[V]() {
+					v = *e.value.Fixed()
+				} else {
+					v = e.value.LoadWord(&m.values) // acquire: pairs with release in replace
+				}
+				return v, true
 			}
-			if large[V]() {
-				v = e.value.Load(&m.values)
-			} else {
-				v = e.value.LoadWord(&m.values)
-			}
-			if !h.changing() && b.header.load() == h {
+		} else {
+			// Neither may be looked at before the header is known to be the same.
+			key := e.key.Load(&m.keys)
+			v = e.value.Load(&m.values)
+			if !h.changing() && b.header.load() == h && key == k {
 				return v, true
 			}
 		}
@@ -191,12 +210,7 @@ func (m *Map[K, V]) Peek(k K) (v V, ok bool) { return m.lookup(k, false) }
 // lookup is Lookup for all maps. It counts a use if it is to.
 func (m *Map[K, V]) lookup(k K, use bool) (v V, ok bool) {
 	t := m.made()
-	var hash uint64
-	if m.hasher.secret.known() { // This is m.hash, which the compiler does not inline.
-		hash = m.hasher.secret.hash(*(*uint64)(unsafe.Pointer(&k)))
-	} else {
-		hash = hashOf(m.hasher.seed, k)
-	}
+	hash := m.hash(k)
 	b := t.bucket(hash)
 	h := b.header.load()
 	may := h.candidates(tagOf(hash))
@@ -389,15 +403,20 @@ func (m *Map[K, V]) set(k K, v *V, flag Flag, old *V) (present bool, err error) 
 		return false, err
 	}
 	at := m.find(b, hash, k)
-	if at.e != nil && old != nil {
-		*old = m.get(at.e)
-	}
-	switch err = flag.check(at.e != nil); {
-	case err != nil:
-	case at.e != nil:
-		m.replace(b, at, v)
-	default:
+	switch {
+	case at.e == nil && flag != Exist:
 		err = m.insert(t, b, hash, k, v)
+	case at.e == nil:
+		err = ErrNotExist
+	default:
+		if old != nil {
+			*old = m.get(at.e)
+		}
+		if flag == NoExist {
+			err = ErrExist
+		} else {
+			m.replace(b, at, v)
+		}
 	}
 	b.lock.Unlock()
 	m.help()
@@ -481,50 +500,75 @@ func (m *Map[K, V]) put(t *table[K, V], b *bucket[K, V], at place[K, V], hash ui
 }
 
 func (m *Map[K, V]) insert(t *table[K, V], b *bucket[K, V], hash uint64, k K, v *V) error {
-	var seat *seat
-	if m.tally == nil {
-		if seat = m.seats.take(); seat == nil {
+	var e *elem[K, V]
+	if m.limit > 0 {
+		var ok bool
+		if e, ok = m.reserve(); !ok {
 			return ErrFull
 		}
 	}
-	var chained bool
-	if m.reuses {
-		chained = m.fill(b, m.store.take(), hash, k, v)
-	} else {
-		e, c := newElem(b, k, v)
-		_, chained = b.link(b.header.load(), e, c, hash)
+	h, slot := b.header.load(), b.free()
+	var c *cell[K, V] // if all slots are taken
+	switch {
+	case e != nil:
+		h, c = m.fill(h, e, k, v), m.store.cell(e)
+	case slot < slots:
+		e = &elem[K, V]{}
+		*e.key.Fixed(), *e.value.Fixed() = k, *v
+	default:
+		l := new(linked[K, V])
+		e, c = &l.elem, &l.cell
+		*e.key.Fixed(), *e.value.Fixed() = k, *v
 	}
-	if m.tally == nil {
-		seat.arrived()
-	} else {
-		m.tally.add(1)
-	}
-	if chained {
+	b.link(h, slot, e, c, hash)
+	m.census.add(came)
+	if slot == slots {
 		m.grow(t)
 	}
 	return nil
 }
 
-// fill adds k in e, which is reused. It reports whether that is in the chain.
-func (m *Map[K, V]) fill(b *bucket[K, V], e *elem[K, V], hash uint64, k K, v *V) (chained bool) {
-	h := b.open()
-	e.key.Store(&m.keys, k)
-	e.value.Store(&m.values, *v)
-	h, chained = b.link(h, e, m.store.cell(e), hash)
-	b.close(h)
-	return chained
+// reserve makes sure that an element may be added, and returns it if it is reused. It returns
+// false if the map was full at some moment of the call. While an element is being added or
+// removed, it is neither free nor present. Then reserve waits. Who adds or removes an element
+// waits for nothing meanwhile but locks of lists that are held for a few instructions.
+func (m *Map[K, V]) reserve() (e *elem[K, V], ok bool) {
+	for tries := 1; ; tries++ {
+		switch {
+		case m.reuses:
+			if e := m.store.take(); e != nil {
+				return e, true
+			}
+		case m.seats == nil || m.seats.take():
+			return nil, true
+		}
+		if m.census.full(m.limit) {
+			return nil, false
+		}
+		if tries%10 == 0 {
+			yield()
+		}
+	}
 }
 
-// open makes b's version odd: elements that are reused are about to change. It returns the
-// header for close.
+// fill sets an element that is reused. It returns h for the bucket that the element is added to.
+func (m *Map[K, V]) fill(h header, e *elem[K, V], k K, v *V) header {
+	e.key.Store(&m.keys, k)
+	e.value.Store(&m.values, *v)
+	return h + oneChange
+}
+
+// open makes b's version odd: the value of an element that is reused is about to change. It
+// returns the header for close.
 func (b *bucket[K, V]) open() header {
 	h := b.header.load() + oneVersion
 	b.header.store(h) // before anything changes: pairs with acquire in lookupReused
 	return h
 }
 
+// close makes the version even again. A reader that begins after that finds the new value.
 func (b *bucket[K, V]) close(h header) {
-	b.header.store(h + oneVersion) // release: pairs with acquire in lookupReused
+	b.header.word.Store(uint64(h + oneVersion)) // release: pairs with acquire in lookupReused
 }
 
 // replace sets the value of a present element.
@@ -532,7 +576,7 @@ func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v *V) {
 	switch {
 	case m.atomic:
 		// The version stays: a reader gets the old value or the new one.
-		at.e.value.Store(&m.values, *v) // release: pairs with acquire in lookup
+		at.e.value.StoreWord(&m.values, *v) // release: pairs with acquire in lookup
 	case m.reuses:
 		h := b.open()
 		at.e.value.Store(&m.values, *v)
@@ -551,31 +595,35 @@ func (m *Map[K, V]) replace(b *bucket[K, V], at place[K, V], v *V) {
 // remove removes a present element. In a map made by NewLRU, the caller holds the lock of
 // its queues, too.
 func (m *Map[K, V]) remove(b *bucket[K, V], at place[K, V]) {
-	var seat *seat
-	if m.lru == nil && m.tally == nil {
-		seat = m.seats.leaving()
-	}
 	if m.lru != nil {
 		m.lru.remove(m.node(at.e))
+	} else {
+		m.census.add(goes)
 	}
 	if m.reuses {
-		h := b.unlink(b.open(), at)
-		// The element stays: let go of what it refers to.
+		b.unlink(b.header.load()+oneChange, at)
+		m.reuse(at)
+		return
+	}
+	b.unlink(b.header.load(), at)
+	if m.seats != nil {
+		m.seats.leave()
+	}
+}
+
+// reuse makes an element that was removed free. A reader that still has it has seen another
+// version of the bucket. The element stays in memory, so it lets go of what it refers to.
+func (m *Map[K, V]) reuse(at place[K, V]) {
+	if m.keys.Pointers() {
 		at.e.key.Store(&m.keys, *new(K))
+	}
+	if m.values.Pointers() {
 		at.e.value.Store(&m.values, *new(V))
-		if at.cell != nil {
-			at.cell.next.Store(nil)
-		}
-		b.close(h)
-		m.store.put(at.e)
-	} else {
-		b.unlink(b.header.load(), at)
 	}
-	if seat != nil {
-		seat.left()
-	} else if m.tally != nil {
-		m.tally.add(-1)
+	if at.cell != nil {
+		at.cell.next.Store(nil)
 	}
+	m.store.put(at.e)
 }
 
 // Delete removes k. It returns [ErrNotExist] if k is not present, or the lock's error.
@@ -591,6 +639,28 @@ func (m *Map[K, V]) LookupAndDelete(k K) (v V, err error) {
 // delete does what LookupAndDelete does. If old is not nil, it gets the value.
 func (m *Map[K, V]) delete(k K, old *V) error {
 	hash := m.hash(k)
+	if m.lru != nil {
+		return m.deleteCached(hash, k, old)
+	}
+	_, b, err := m.lock(hash)
+	if err != nil {
+		return err
+	}
+	if at := m.find(b, hash, k); at.e != nil {
+		if old != nil {
+			*old = m.get(at.e)
+		}
+		m.remove(b, at)
+	} else {
+		err = ErrNotExist
+	}
+	b.lock.Unlock()
+	m.help()
+	return err
+}
+
+// deleteCached is delete for a map that evicts.
+func (m *Map[K, V]) deleteCached(hash uint64, k K, old *V) error {
 	_, b, err := m.lock(hash)
 	if err != nil {
 		return err
@@ -767,12 +837,12 @@ type Stats struct {
 // Stats returns the map's numbers.
 func (m *Map[K, V]) Stats() Stats {
 	t := m.made()
-	s := Stats{Len: m.Len(), Buckets: len(t.buckets), Moved: len(t.buckets) - int(t.unmoved.Load()), LockedLookups: m.locked.Load()}
-	switch {
-	case m.lru != nil:
+	s := Stats{
+		Len: m.Len(), Limit: m.limit, Buckets: len(t.buckets), Moved: len(t.buckets) - int(t.unmoved.Load()),
+		LockedLookups: m.locked.Load(),
+	}
+	if m.lru != nil {
 		m.lru.stats(&s)
-	case m.tally == nil:
-		s.Limit = m.seats.limit
 	}
 	return s
 }

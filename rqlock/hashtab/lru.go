@@ -57,12 +57,13 @@ func newLRU[K comparable, V any](name string, capacity int, options LRUOptions[K
 	if grows {
 		few = min(capacity, fewElements)
 	}
-	m := newMap[K, V](name, capacity, few, newLoad)
+	m := newMap[K, V](name, capacity, few)
 	m.lru = &lru[K, V]{
 		capacity: int64(capacity), ttl: max(0, options.TTL), weigh: options.Weigh, onEvict: options.OnEvict,
 		began: time.Now(),
 	}
 	m.quick = false // A use is counted.
+	m.seats = nil   // The queues have a limit.
 	allocate(name, few, func() { m.lru.ghosts.grow(few) })
 	if !grows && reusable[K, V]() {
 		m.preallocate(name, capacity)
@@ -306,14 +307,19 @@ func (m *Map[K, V]) makeRoom(held *bucket[K, V], weight int64, x *exit[K, V]) er
 func (m *Map[K, V]) enter(b *bucket[K, V], hash uint64, k K, v *V, weight int64) (chained bool) {
 	if m.reuses {
 		e := m.store.take()
+		for e == nil { // There is one, which others may move from one shard of the list to another.
+			yield()
+			e = m.store.take()
+		}
 		m.lru.add(m.node(e), hash, weight)
-		return m.fill(b, e, hash, k, v)
+		slot := b.free()
+		b.link(m.fill(b.header.load(), e, k, v), slot, e, m.store.cell(e), hash)
+		return slot == slots
 	}
 	e := &cached[K, V]{node: new(node)}
 	*e.key.Fixed(), *e.value.Fixed() = k, *v
 	m.lru.add(e.node, hash, weight)
-	_, chained = b.link(b.header.load(), &e.elem, nil, hash)
-	return chained
+	return b.attach(&e.elem, hash)
 }
 
 // touch sets the value of a present element.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
+	"github.com/rqlock/rqlock/rqlock/internal/words"
 )
 
 // A bucket is one cache line. It has slots for a few elements, and its header has a few
@@ -37,58 +38,58 @@ type cell[K comparable, V any] struct {
 
 // A header is a bucket's state, and hints about its elements:
 //
-//	bits  0-27  a tag of 7 bits for each slot: the low bits of the element's hash
-//	bits 28-35  a bit for each element in the chain, which the next bits of its hash number
-//	bit  36     the bucket's elements have moved to the next table (see grow.go)
-//	bits 37-63  version, odd while elements that are reused change
+//	bits  0-31  a byte for each slot. Its lower 7 bits are the tag: the low bits of the
+//	            element's hash. Its upper bit says whether some elements are in the chain:
+//	            those whose next bits of the hash number this byte
+//	bit  32     the bucket's elements have moved to the next table (see grow.go)
+//	bits 33-63  version, odd while the value of an element that is reused changes
 //
 // The hints of an element are set before the element is present, and stay at least until it
-// is absent. A reader that sleeps during exactly 2^26 changes does not notice them.
+// is absent. If it is reused, the version changes before it is present, and when it is absent
+// before it changes itself. A reader that sleeps during exactly 2^30 changes does not notice
+// them.
 type header uint64
 
 const (
 	tagBits = 7
 	tagMask = 1<<tagBits - 1
 
-	filterShift = slots * tagBits
-	filterBits  = 8
-	filterMask  = header(1<<filterBits-1) << filterShift
+	// lowBits and highBits have one bit of each slot's byte.
+	lowBits  = 0x01010101
+	highBits = lowBits << tagBits
 
-	movedBit   = header(1) << (filterShift + filterBits)
+	movedBit   = header(1) << (8 * slots)
 	oneVersion = movedBit << 1
-
-	// lowBits has the lowest bit of each tag.
-	lowBits = 1 | 1<<tagBits | 1<<(2*tagBits) | 1<<(3*tagBits)
+	oneChange  = 2 * oneVersion // of a bucket whose elements are reused: one is added or removed
 )
 
 // inChain returns the bit for an element in the chain.
 func inChain(hash uint64) header {
-	return 1 << filterShift << (hash >> tagBits & (filterBits - 1))
+	return 1 << (hash>>tagBits%slots*8 + tagBits)
 }
 
 func (h header) changing() bool { return h&oneVersion != 0 }
 func (h header) moved() bool    { return h&movedBit != 0 }
 
-// A slotSet is a set of slots: the lowest bit of each one's tag.
+// A slotSet is a set of slots: the upper bit of each one's byte.
 type slotSet uint64
 
-// candidates returns the slots that may have the tag, without a branch for each slot. It
-// returns all that have it, and perhaps the slot after one that has it.
+// candidates returns the slots that have the tag, without a branch for each slot.
 func (h header) candidates(tag uint64) slotSet {
-	x := uint64(h) ^ tag*lowBits // 0 where the tags are equal
-	return slotSet((x - lowBits) &^ x >> (tagBits - 1) & lowBits)
+	x := (uint64(h) ^ tag*lowBits) &^ highBits // a byte is 0 where the tags are equal, and otherwise below 0x80
+	return slotSet((highBits - x) & highBits)
 }
 
 // first returns a slot of the set, which has one.
 func (s slotSet) first() (slot int) {
-	return bits.TrailingZeros64(uint64(s)) * 37 >> 8 & (slots - 1) // divides 0, 7, 14, 21 by 7
+	return bits.TrailingZeros32(uint32(s)) >> 3 & (slots - 1)
 }
 
 // rest returns the other slots.
 func (s slotSet) rest() slotSet { return s & (s - 1) }
 
 func (h header) withTag(slot int, tag uint64) header {
-	return h&^(tagMask<<(slot*tagBits)) | header(tag)<<(slot*tagBits)
+	return h&^(tagMask<<(slot*8)) | header(tag)<<(slot*8)
 }
 
 func tagOf(hash uint64) uint64 { return hash & tagMask }
@@ -100,8 +101,9 @@ func (v *versionedHeader) load() header {
 	return header(v.word.Load()) // acquire: pairs with release in store
 }
 
+// store changes the header. What a reader must find at once is not stored in this way.
 func (v *versionedHeader) store(h header) {
-	v.word.Store(uint64(h)) // release: pairs with acquire in load
+	words.StoreRelease(&v.word, uint64(h)) // release: pairs with acquire in load
 }
 
 // settle waits until the bucket does not change, but not for long.
@@ -159,10 +161,12 @@ func (m *Map[K, V]) find(b *bucket[K, V], hash uint64, k K) place[K, V] {
 			return place[K, V]{e: e, in: in}
 		}
 	}
-	for at := range b.chained() {
-		if *at.e.key.Fixed() == k {
-			return at
+	link := &b.chain
+	for c := link.Load(); c != nil; c = link.Load() {
+		if e := c.elem.Load(); *e.key.Fixed() == k {
+			return place[K, V]{e, &c.elem, c, link}
 		}
+		link = &c.next
 	}
 	return place[K, V]{}
 }
@@ -196,53 +200,59 @@ func (b *bucket[K, V]) all() func(yield func(at place[K, V]) bool) {
 	}
 }
 
-// full reports whether all slots are taken.
-func (b *bucket[K, V]) full() bool {
+// free returns a slot that is free, or slots if there is none. It has no branch for each slot:
+// which ones are taken cannot be predicted.
+func (b *bucket[K, V]) free() (slot int) {
+	set := uint(1) << slots
 	for i := range b.slots {
 		if b.slots[i].Load() == nil {
-			return false
+			set |= 1 << i
 		}
 	}
-	return true
+	return bits.TrailingZeros(set)
 }
 
-// link makes e an element of b, whose header is h. If all slots are taken, it reports that e
-// is in the chain, in cell c, or in a new one if c is nil. It returns the header afterwards.
-func (b *bucket[K, V]) link(h header, e *elem[K, V], c *cell[K, V], hash uint64) (after header, chained bool) {
-	for i := range b.slots {
-		if b.slots[i].Load() == nil {
-			h = b.hint(h, h.withTag(i, tagOf(hash)))
-			b.slots[i].Store(e) // release: pairs with acquire in search
-			return h, false
-		}
+// link makes e an element of b, with header h and the hints of e: in a slot that is free, or in
+// cell c of the chain if the slot is slots.
+func (b *bucket[K, V]) link(h header, slot int, e *elem[K, V], c *cell[K, V], hash uint64) {
+	if slot < slots {
+		b.header.store(h.withTag(slot, tagOf(hash)))
+		b.slots[slot].Store(e) // release: pairs with acquire in search
+		return
 	}
-	h = b.hint(h, h|inChain(hash))
-	if c == nil {
-		c = new(cell[K, V])
-	}
+	b.hint(h | inChain(hash))
 	c.elem.Store(e)
 	c.next.Store(b.chain.Load())
 	b.chain.Store(c) // release: pairs with acquire in search
-	return h, true
 }
 
-// hint changes b's header from h to with.
-func (b *bucket[K, V]) hint(h, with header) header {
-	if with != h {
-		b.header.store(with)
+// attach is link for an element that has no cell. It reports whether it is in the chain.
+func (b *bucket[K, V]) attach(e *elem[K, V], hash uint64) (chained bool) {
+	slot := b.free()
+	var c *cell[K, V]
+	if slot == slots {
+		c = new(cell[K, V])
 	}
-	return with
+	b.link(b.header.load(), slot, e, c, hash)
+	return c != nil
 }
 
-// unlink removes an element from b, whose header is h. It returns the header afterwards.
-func (b *bucket[K, V]) unlink(h header, at place[K, V]) (after header) {
+// hint makes h the header, if it is not.
+func (b *bucket[K, V]) hint(h header) {
+	if h != b.header.load() {
+		b.header.store(h)
+	}
+}
+
+// unlink removes an element from b, whose header is then h, but for hints that nothing needs.
+func (b *bucket[K, V]) unlink(h header, at place[K, V]) {
 	if at.cell == nil {
 		at.in.Store(nil)
-		return h
+	} else {
+		at.link.Store(at.cell.next.Load())
+		if b.chain.Load() == nil {
+			h &^= highBits
+		}
 	}
-	at.link.Store(at.cell.next.Load())
-	if b.chain.Load() == nil {
-		h = b.hint(h, h&^filterMask)
-	}
-	return h
+	b.hint(h)
 }

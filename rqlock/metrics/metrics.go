@@ -1,14 +1,15 @@
-// Package metrics says in numbers what the locks of the program do: to package expvar, and to
-// Prometheus and all that read its format.
+// Package metrics says in numbers what the locks of the program do. [Publish] gives them to
+// package expvar, and [WritePrometheus] writes them for Prometheus and all that read its format.
 //
 //	rqlock_outcomes_total{outcome}    counter: how acquisitions ended
 //	rqlock_waiters                    gauge: goroutines that wait for a lock
 //	rqlock_records{state}             gauge: records of waiters; state is "waiting" or "free"
 //	rqlock_wait_seconds               histogram: waits of more than 1 ms, since the program started
 //
-// An outcome is called as the field of [rqlock.Events]: "self_deadlock" is SelfDeadlock. What the
-// fast paths acquire is not counted. A record waits while its goroutine does, so that there are as
-// many as waiters; their number grows by 256 at a time, and never shrinks.
+// An outcome has the name of its field in [rqlock.Events]: "self_deadlock" is SelfDeadlock. Of
+// package rqlock/sync, "confirmed" are deadlocks, and "withdrawn" those that turned out to be
+// none. An acquisition that does not have to wait is not counted. Each waiter has a record. The
+// number of records grows by 256 at a time, and never shrinks.
 package metrics
 
 import (

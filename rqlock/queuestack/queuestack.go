@@ -1,9 +1,15 @@
 // Package queuestack has a queue and a stack of limited size, each with a resilient lock
 // (see package rqlock). They are the counterparts of Linux' BPF queue and stack maps.
 //
-// PushContext and PopContext wait for room and for a value. Those who wait are served in the
-// order in which they came, by the very call that makes room or brings a value: nobody gets
-// ahead of them.
+//	q := queuestack.NewQueue[string](64)
+//	if err := q.Push("job"); err != nil {
+//		return err // ErrFull, or the lock's error
+//	}
+//	job, err := q.PopContext(ctx)
+//
+// Push and Pop return an error if there is no room or no value. PushContext and PopContext wait.
+// Those who wait are served in the order in which they came, by the very call that makes room or
+// brings a value: nobody gets ahead of them.
 //
 // # When the lock fails
 //

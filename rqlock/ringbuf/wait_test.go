@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/goid"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
@@ -98,8 +100,10 @@ func TestTurns(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	gaveUp := make(chan error, 1)
 	var wg sync.WaitGroup
+	ids := make(chan uint64, 1)
 	for i, n := range []int{100, 8, 8, 8} {
 		wg.Go(func() {
+			ids <- asm.CurrentGoid()
 			if i == 1 {
 				_, err := r.ReserveContext(ctx, n)
 				gaveUp <- err
@@ -114,7 +118,12 @@ func TestTurns(t *testing.T) {
 			rec.Commit()
 		})
 		until(t, "the producer waits", func() bool { return r.waiting.Load() == int64(i)+1 })
-		time.Sleep(time.Millisecond) // It has counted itself, and now gets in line.
+		id := <-ids
+		until(t, "it is in line", func() bool { // It has counted itself before that.
+			goid.Fresh()
+			state, _ := goid.State(id)
+			return state == "select"
+		})
 	}
 	cancel()
 	if err := <-gaveUp; !errors.Is(err, context.Canceled) {

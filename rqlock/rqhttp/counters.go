@@ -52,6 +52,8 @@ var outcomes = map[string]string{
 	"Rescued":       "rescued by the watchdog",
 	"Unreported":    "violations not reported",
 	"Admitted":      "readers let in past a writer",
+	"Confirmed":     "package sync: deadlocks confirmed",
+	"Withdrawn":     "package sync: deadlocks withdrawn",
 }
 
 // A series is a number over time.

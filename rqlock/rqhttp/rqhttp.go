@@ -1,6 +1,13 @@
-// Package rqhttp shows over HTTP who waits for which lock, and who holds it. Importing it
-// registers its pages on [http.DefaultServeMux], as net/http/pprof does; for another mux there is
-// [Handler]:
+// Package rqhttp shows over HTTP which goroutines wait for which lock, and which hold it.
+// Importing it registers its pages on [http.DefaultServeMux], as net/http/pprof does. For another
+// mux there is [Handler].
+//
+//	import _ "github.com/rqlock/rqlock/rqlock/rqhttp"
+//
+//	go http.ListenAndServe("127.0.0.1:6060", nil)
+//
+// Serve the pages on an address that only those reach who may see them, as you would
+// net/http/pprof's. They tell of the program's insides, and each request makes the program work.
 //
 //	/debug/rqlock/           all of it live, for a browser
 //	/debug/rqlock/text       who waits, where, and who holds that, for people
@@ -9,18 +16,17 @@
 //	/debug/rqlock/profile    for go tool pprof, see [WriteProfile]
 //	/debug/rqlock/metrics    for Prometheus, see package metrics
 //
-// As [rqlock.WaitGraph.LookUp] says, what holders do is looked up rarely, as that stops the
-// program; a page without it says so.
+// What holders do is looked up rarely, because that stops the program ([rqlock.WaitGraph.LookUp]).
+// A page that lacks it says so.
 //
 // The page for browsers shows the wait-for graph, the locks by waiters, the last violations with
-// their reports, and the counters of the last minutes. It changes four times a second at most, and
-// needs neither a script nor anything of another host: where scripts are off, it reloads. Nothing
-// is computed while nobody looks, but that each violation is kept, of the last 50 places. So plots
-// begin with the first viewer. Looking, and painting for a viewer, each take a twentieth of a
-// processor, and more only where the page would be 3 s late.
+// their reports, and the counters of the last minutes. It changes four times a second at most. It
+// needs nothing from another host, and no script: where scripts are off, it reloads.
 //
-// These pages tell of the program's insides, and make it work. Serve them on an address that only
-// those reach who may see them, as you would net/http/pprof's: 127.0.0.1:6060, for instance.
+// While nobody looks, violations are kept, of the last 50 places, and nothing else is done. So
+// plots begin with the first viewer. While somebody looks, reading the locks takes a
+// twentieth of a processor, and so does painting for each viewer. They take more only if the page
+// would be 3 s late otherwise.
 package rqhttp
 
 import (

@@ -52,7 +52,7 @@ func blockingCall(fn *types.Func) blockReason {
 	case lockingCall(pkg + "." + name):
 		why = lockWait
 	}
-	return blockReason{why, fn.Pkg().Name() + "." + name}
+	return blockReason{Why: why, What: fn.Pkg().Name() + "." + name}
 }
 
 // isShort matches the names of functions of files and connections that seldom wait.
@@ -73,6 +73,17 @@ func toMemory(call *ssa.CallCommon) bool {
 	}
 	m, ok := call.Args[0].(*ssa.MakeInterface)
 	return ok && inMemory(m.X.Type().String())
+}
+
+// isTryFlock reports whether call is a Flock that does not wait for others: it unlocks, or only
+// tries.
+func isTryFlock(obj *types.Func, call *ssa.CallCommon) bool {
+	if obj == nil || obj.FullName() != "syscall.Flock" {
+		return false
+	}
+	const tryOrUnlock = 4 | 8 // LOCK_NB | LOCK_UN, which package syscall does not have everywhere
+	how, ok := call.Args[1].(*ssa.Const)
+	return ok && constantInt(how).n&tryOrUnlock != 0
 }
 
 var inMemory = oneOf("*bytes.Buffer *strings.Builder")
@@ -106,7 +117,7 @@ var blocking = map[string]func(string) bool{
 	"os": oneOf("Open OpenFile Create ReadFile WriteFile Remove RemoveAll Rename Mkdir MkdirAll Stat Lstat ReadDir Pipe StartProcess CopyFS CreateTemp MkdirTemp " +
 		"File.Read File.ReadAt File.ReadFrom File.Write File.WriteAt File.WriteTo File.WriteString File.Close File.Sync File.Seek File.Stat File.Truncate File.ReadDir Process.Wait"),
 	"os/exec":  oneOf("Cmd.Run Cmd.Wait Cmd.Start Cmd.Output Cmd.CombinedOutput"),
-	"net":      prefixed("Dial Listen Lookup Conn. TCPConn. UDPConn. UnixConn. IPConn. Listener. TCPListener. UnixListener. Resolver. Dialer. PacketConn."),
+	"net":      prefixed("Dial Listen Lookup Conn. TCPConn. UDPConn. UnixConn. IPConn. Listener. TCPListener. UnixListener. Resolver. Dialer.Dial PacketConn."),
 	"net/http": oneOf("Get Head Post PostForm ListenAndServe ListenAndServeTLS Serve Client.Do Client.Get Client.Head Client.Post Client.PostForm Server.Serve Server.ListenAndServe Server.Shutdown"),
 	"net/rpc":  oneOf("Dial DialHTTP Client.Call"),
 	"syscall":  prefixed("Read Write Open Close Accept Connect Sendto Recvfrom Select Wait4 Nanosleep Fsync Flock"),

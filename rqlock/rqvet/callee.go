@@ -16,9 +16,9 @@ func (w *walk) applySummary(s *state, sum *summary, call *ssa.CallCommon, value 
 		w.broken = true
 		return nil
 	}
-	if b := sum.Blocks; b.What != "" {
-		w.mayBlockIn(s, pos, b, calleeName(call))
-	}
+	w.mayBlockIn(s, pos, sum.Blocks, calleeName(call), func(when []condition) ([]condition, bool) {
+		return w.conditions(s, when, call)
+	})
 	for _, acquired := range sum.Acquires {
 		w.acquiredByCallee(s, acquired, call, pos)
 		if !acquired.Class.known() { // only the caller can tell

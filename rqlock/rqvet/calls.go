@@ -23,7 +23,7 @@ func (w *walk) apply(s *state, call *ssa.CallCommon, value ssa.Value, pos token.
 	if neverReturns(obj) {
 		return nil
 	}
-	if b := blockingCall(obj); b.Why != 0 && !toMemory(call) {
+	if b := blockingCall(obj); b.Why != 0 && !toMemory(call) && !isTryFlock(obj, call) {
 		w.mayBlock(s, pos, b.Why, b.What)
 	}
 	w.callsMethods(s, obj, call, pos)

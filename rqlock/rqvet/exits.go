@@ -91,7 +91,7 @@ func (w *walk) neverReleases(l lockState) (found bool) {
 
 // unreachable reports whether the package never uses a function that others cannot use.
 func (c *checker) unreachable(fn *ssa.Function) bool {
-	return fn.Parent() == nil && fn.Object() != nil && !fn.Object().Exported() && !c.used[fn] && fn.Signature.Recv() == nil
+	return fn.Parent() == nil && fn.Object() != nil && !fn.Object().Exported() && fn.Object().Name() != "init" && !c.used[fn] && fn.Signature.Recv() == nil
 }
 
 // unfinished is the finding that a path leaves a record neither committed nor discarded.

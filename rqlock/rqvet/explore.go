@@ -36,7 +36,7 @@ type walk struct {
 	found        []finding
 	acquires     map[*path]acquisition
 	orders       map[class]order
-	blocks       blockReason
+	blocks       []blockReason
 	pairs        []pair
 	callbacks    map[int][]effect // by parameter: what is held when it is called
 	edges        []edge
@@ -368,7 +368,7 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 		w.store(s, instr)
 	case *ssa.Send:
 		w.escape(s, instr.X)
-		if !hasRoom(instr) {
+		if !w.hasRoom(s, instr) {
 			w.mayBlock(s, instr.Pos(), otherWait, "a send on a channel")
 		}
 	case *ssa.Select:
@@ -392,8 +392,8 @@ func (w *walk) instr(s *state, instr ssa.Instruction) {
 
 // hasRoom reports whether a send goes to a channel that the function has made, with more room than
 // sends lead to this one.
-func hasRoom(send *ssa.Send) bool {
-	ch := madeChannel(send.Chan)
+func (w *walk) hasRoom(s *state, send *ssa.Send) bool {
+	ch := w.madeChannel(s, send.Chan)
 	if ch == nil {
 		return false
 	}
@@ -404,7 +404,7 @@ func hasRoom(send *ssa.Send) bool {
 	before := int64(0)
 	eachInstr(send.Parent(), func(instr ssa.Instruction) {
 		other, ok := instr.(*ssa.Send)
-		if ok && other != send && madeChannel(other.Chan) == ch && (other.Block() == send.Block() && other.Pos() < send.Pos() || reaches(other.Block(), send.Block())) {
+		if ok && other != send && w.madeChannel(s, other.Chan) == ch && (other.Block() == send.Block() && other.Pos() < send.Pos() || reaches(other.Block(), send.Block())) {
 			before++
 		}
 	})
@@ -413,16 +413,16 @@ func hasRoom(send *ssa.Send) bool {
 }
 
 // madeChannel is where a channel is made, if that is in the function; else nil.
-func madeChannel(v ssa.Value) *ssa.MakeChan {
+func (w *walk) madeChannel(s *state, v ssa.Value) *ssa.MakeChan {
 	switch v := v.(type) {
 	case *ssa.MakeChan:
 		return v
 	case *ssa.ChangeType:
-		return madeChannel(v.X)
-	case *ssa.UnOp: // of a variable that a closure has captured
-		alloc, ok := v.X.(*ssa.Alloc)
+		return w.madeChannel(s, v.X)
+	case *ssa.UnOp:
+		alloc, ok := v.X.(*ssa.Alloc) // a variable that a closure has captured
 		if !ok {
-			return nil
+			return w.madeInField(s, v)
 		}
 		var made *ssa.MakeChan
 		for _, ref := range *alloc.Referrers() {
@@ -436,6 +436,37 @@ func madeChannel(v ssa.Value) *ssa.MakeChan {
 		return made
 	}
 	return nil
+}
+
+// madeInField is where the channel in a field is made, if the function has made it, and holds no
+// lock that it has acquired since; else nil. So nobody else has sent to it.
+func (w *walk) madeInField(s *state, field *ssa.UnOp) *ssa.MakeChan {
+	at := w.load(s, field).path
+	if at == nil || at.Kind != rootValue {
+		return nil
+	}
+	made, ok := at.value.(*ssa.MakeChan)
+	if !ok || made.Parent() != field.Parent() {
+		return nil
+	}
+	for _, l := range s.locks {
+		if l.hold == held && !heldAt(l, made) {
+			return nil
+		}
+	}
+	return made
+}
+
+// heldAt reports whether a lock that is held is held since before an instruction.
+func heldAt(l lockState, instr ssa.Instruction) bool {
+	b := instr.Block()
+	switch {
+	case l.block == nil || l.block.Parent() != b.Parent():
+		return false
+	case l.block == b:
+		return l.pos < instr.Pos()
+	}
+	return l.block.Dominates(b)
 }
 
 // keep remembers the value of a comparison that tells whether a lock was acquired.

@@ -366,9 +366,9 @@ func (w *walk) callsFunction(s *state, f *called, there []effect, pos token.Pos,
 			w.pair(lockRef{e.Class, e.Path, e.Readers > 0}, lockRef{o.Class, nil, o.Read}, nil, pos)
 		}
 	}
-	if b := f.sum.Blocks; b.What != "" {
-		w.mayBlockIn(s, pos, b, name)
-	}
+	w.mayBlockIn(s, pos, f.sum.Blocks, name, func(when []condition) ([]condition, bool) {
+		return w.conditionsAt(s, when, f.here)
+	})
 }
 
 // callsArguments is a call of a library function that calls the functions that it is given, before

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -375,7 +376,7 @@ func (w *walk) releaseAgain(s *state, old lockState, t target, m method, pos tok
 	switch {
 	case t.record:
 		w.reportOf(s, t.name, BadRecord, pos, "the record is finished twice on this path (%s): commit or discard it once", w.c.at(old.pos, pos))
-	case w.mayDiffer(old, t), old.callers && (old.readers > 0 || m.read), t.path.elem:
+	case w.mayDiffer(old, t), old.callers && (old.readers > 0 || m.read || t.any), t.path.elem: // another goroutine may have locked it meanwhile
 		s.giveUp(t.path)
 	case !w.otherHeld(s, t, pos):
 		w.reportOf(s, t.name, Unheld, pos, "%s is unlocked twice on this path (%s): unlock once", t.name, w.c.at(old.pos, pos))
@@ -594,16 +595,52 @@ const (
 // mayBlock reports an operation that may block while a pinned lock is held, or any if the rule
 // blocks is on.
 func (w *walk) mayBlock(s *state, pos token.Pos, why wait, what string) {
-	w.mayBlockIn(s, pos, blockReason{why, what}, "")
+	b := blockReason{Why: why, What: what}
+	w.noteBlock(s, b)
+	w.reportBlock(s, pos, b, "")
 }
 
-// mayBlockIn is mayBlock for a call, by its name, of what leads to an operation that may block.
-func (w *walk) mayBlockIn(s *state, pos token.Pos, b blockReason, callee string) {
-	why, what := b.Why, b.What
-	// What it does after it has released its caller's lock, callers need not know.
-	if old := w.blocks; why != panicWait && !s.releasesCallers() && (old.What == "" || old.Why != otherWait && why == otherWait) {
-		w.blocks = b
+// mayBlockIn is mayBlock for a call, by its name, of what leads to operations that may block. here
+// says which of the callee's conditions are open in the caller, and whether they are possible.
+func (w *walk) mayBlockIn(s *state, pos token.Pos, all []blockReason, callee string, here func([]condition) ([]condition, bool)) {
+	var possible []blockReason
+	for _, b := range all {
+		if open, ok := here(b.When); ok {
+			b.When = open
+			w.noteBlock(s, b)
+			possible = append(possible, b)
+		}
 	}
+	if len(possible) > 0 {
+		w.reportBlock(s, pos, possible[0], callee)
+	}
+}
+
+// noteBlock records for callers that an operation may block. What the function does after it has
+// released its caller's lock, callers need not know.
+func (w *walk) noteBlock(s *state, b blockReason) {
+	if b.Why == panicWait || s.releasesCallers() {
+		return
+	}
+	lasts := b.Why == otherWait
+	i := slices.IndexFunc(w.blocks, func(old blockReason) bool { return (old.Why == otherWait) == lasts })
+	if i >= 0 && len(w.blocks[i].When) == 0 { // there is no more to say
+		return
+	}
+	b.When = slices.DeleteFunc(slices.Concat(b.When, s.flags()), func(c condition) bool { return c.Name.Kind != rootParameter })
+	switch {
+	case i >= 0:
+		w.blocks[i].When = common(w.blocks[i].When, b.When)
+	case lasts:
+		w.blocks = slices.Insert(w.blocks, 0, b)
+	default:
+		w.blocks = append(w.blocks, b)
+	}
+}
+
+// reportBlock reports an operation that may block, here or in a callee.
+func (w *walk) reportBlock(s *state, pos token.Pos, b blockReason, callee string) {
+	why, what := b.Why, b.What
 	if callee != "" {
 		what = callee + ", which leads to " + what + ","
 	}

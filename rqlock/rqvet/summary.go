@@ -20,7 +20,7 @@ type summary struct {
 	Acquires []acquisition // locks that a caller may hold
 	Orders   []order       // lock classes that it acquires
 	Pairs    []pair        // locks that it acquires in an order, of which only callers know the classes
-	Blocks   blockReason   // something it does that may block
+	Blocks   []blockReason // what it does that may block: one operation that lasts, one that seldom does
 	Calls    []callback    // parameters that it calls
 	Guards   []guard       // functions that it returns, to unlock what it has locked
 	Literals []literal     // function literals that it returns
@@ -94,10 +94,11 @@ type lockRef struct {
 	Read  bool
 }
 
-// blockReason is something that may block; the zero value if there is nothing.
+// blockReason is something that may block.
 type blockReason struct {
 	Why  wait
 	What string
+	When []condition // on parameters, what is true each time
 }
 
 // callback is a call of one of a function's parameters, and the locks that it holds then.
@@ -133,7 +134,7 @@ func (s *summary) String() string {
 
 func (s *summary) trivial() bool {
 	return len(s.Outcomes) == 0 && len(s.Acquires) == 0 && len(s.Orders) == 0 && len(s.Pairs) == 0 &&
-		len(s.Calls) == 0 && len(s.Guards) == 0 && len(s.Literals) == 0 && len(s.Copies) == 0 && s.Blocks == blockReason{} && s.Returns
+		len(s.Calls) == 0 && len(s.Guards) == 0 && len(s.Literals) == 0 && len(s.Copies) == 0 && len(s.Blocks) == 0 && s.Returns
 }
 
 // adopted is the summary, which was a fact, with paths of a table. The fact stays as it is: it may
@@ -147,6 +148,7 @@ func (s *summary) adopted(t *paths) *summary {
 	a.Acquires = adoptAcquisitions(t, s.Acquires)
 	a.Orders = each(s.Orders, func(o *order) { o.Path, o.When = t.adopt(o.Path), adoptConditions(t, o.When) })
 	a.Pairs = each(s.Pairs, func(p *pair) { p.From.Path, p.To.Path = t.adopt(p.From.Path), t.adopt(p.To.Path) })
+	a.Blocks = each(s.Blocks, func(b *blockReason) { b.When = adoptConditions(t, b.When) })
 	a.Calls = adoptCallbacks(t, s.Calls)
 	a.Literals = each(s.Literals, func(l *literal) {
 		l.Acquires, l.Calls = adoptAcquisitions(t, l.Acquires), adoptCallbacks(t, l.Calls)
@@ -187,6 +189,9 @@ func (s *summary) size() int {
 	}
 	for _, o := range s.Orders {
 		n += len(o.When)
+	}
+	for _, b := range s.Blocks {
+		n += len(b.When)
 	}
 	for _, o := range s.Outcomes {
 		n += len(o.When) + len(o.Locks) + len(o.Sets) + len(o.Uncertain)

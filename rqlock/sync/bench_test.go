@@ -1,11 +1,19 @@
 package sync
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"go/types"
+	"os/exec"
+	"strings"
 	gosync "sync"
 	"testing"
 	"time"
 
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/sync/policy"
 )
 
 // These are package variables, as no compiler knows who uses them.
@@ -62,39 +70,91 @@ var pairs = map[string]func(n int){
 }
 
 func BenchmarkPair(b *testing.B) {
+	defer policy.Set(policy.Panic)
 	for name, f := range pairs {
+		policy.Set(policy.Panic)
 		b.Run(name, func(b *testing.B) { f(b.N) })
+		if strings.HasPrefix(name, "sync.") {
+			policy.Set(policy.Off)
+			b.Run(name+", off", func(b *testing.B) { f(b.N) })
+		}
 	}
 }
 
-// TestPrice: a pair costs 1.05 of rqlock's at most. Of many short runs, one after the other, the
-// fastest of each is compared, again and again until nothing else disturbs them. A pair that calls
-// one function more does not get there.
-func TestPrice(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector costs more than the lock")
-	}
-	const n = 2000
+// BenchmarkPrice reports what a pair costs of rqlock's, at most 1.05. Of many short runs, one
+// after the other, the fastest of each is compared. TestInline checks that nothing has come in
+// between: a pair that calls one function more does not get there.
+func BenchmarkPrice(b *testing.B) {
 	timed := func(f func(int)) time.Duration {
 		start := time.Now()
-		f(n)
+		f(2000)
 		return time.Since(start)
 	}
 	for _, kind := range []string{"Mutex", "RWMutex"} {
-		own, rqs := pairs["sync."+kind], pairs["rqlock."+kind]
-		ratio := 0.0
-		for end := time.Now().Add(soon); time.Now().Before(end); {
-			a, b := time.Hour, time.Hour
-			for range 200 {
-				a, b = min(a, timed(own)), min(b, timed(rqs))
+		b.Run(kind, func(b *testing.B) {
+			own, rqs := time.Hour, time.Hour
+			for b.Loop() {
+				own, rqs = min(own, timed(pairs["sync."+kind])), min(rqs, timed(pairs["rqlock."+kind]))
 			}
-			if ratio = float64(a) / float64(b); ratio <= 1.05 {
-				break
+			b.ReportMetric(float64(own)/float64(rqs), "of-rqlock's")
+		})
+	}
+}
+
+// TestInline: Lock, Unlock, RLock and RUnlock are one call of a fast path in assembly, and are
+// inlined themselves. So a pair makes two calls, as rqlock's does, whatever the policy: what build
+// tag rqlocktrace adds is empty without it. (BenchmarkPrice compares what that costs.)
+func TestInline(t *testing.T) {
+	startsItself(t)
+	goroot(t)
+	out, err := exec.Command("go", "build", "-gcflags=-m", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	for file, calls := range map[string]map[string]string{
+		"mutex.go": {
+			"(*Mutex).Lock":   "lockFused(l)\nl.took()",
+			"(*Mutex).Unlock": "l.gives()\nunlockFused(l)",
+		},
+		"rwmutex.go": {
+			"(*RWMutex).Lock":    "wlockFused(l)\nl.took(waiter.ForWriting)",
+			"(*RWMutex).Unlock":  "l.gives(waiter.ForWriting)\nwunlockFused(l)",
+			"(*RWMutex).RLock":   "rlockFused(l)\nl.took(waiter.ForReading)",
+			"(*RWMutex).RUnlock": "l.gives(waiter.ForReading)\nrunlockFused(l)",
+		},
+		"trace_off.go": {"(*Mutex).took": "", "(*Mutex).gives": "", "(*RWMutex).took": "", "(*RWMutex).gives": ""},
+	} {
+		bodies := methods(t, file)
+		for name, call := range calls {
+			if !strings.Contains(string(out), ": can inline "+name+"\n") {
+				t.Errorf("%s is not inlined", name)
 			}
-		}
-		t.Logf("%s: %.3f of rqlock's", kind, ratio)
-		if ratio > 1.05 {
-			t.Errorf("a pair of sync.%s costs %.2f of rqlock's", kind, ratio)
+			if got := bodies[name]; got != call {
+				t.Errorf("%s does %q, want %q and nothing else", name, got, call)
+			}
 		}
 	}
+}
+
+// methods returns what the methods of a file do, without comments.
+func methods(t *testing.T, file string) map[string]string {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := map[string]string{}
+	for _, d := range f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn.Recv == nil {
+			continue
+		}
+		var body strings.Builder
+		if err := printer.Fprint(&body, fset, fn.Body.List); err != nil {
+			t.Fatal(err)
+		}
+		bodies["("+types.ExprString(fn.Recv.List[0].Type)+")."+fn.Name.Name] = body.String()
+	}
+	return bodies
 }

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/attributes"
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 	"github.com/rqlock/rqlock/rqlock/sync/policy"
 )
@@ -37,14 +37,7 @@ func pass(l Locker) {
 
 // deadlock runs f in a goroutine, and returns the deadlock that it panics with, or nil.
 func deadlock(f func()) (err *rqlock.DeadlockError) {
-	elsewhere(func() {
-		defer func() {
-			if v := recover(); v != nil && !errors.As(v.(error), &err) {
-				panic(v)
-			}
-		}()
-		f()
-	})
+	elsewhere(func() { err = deadlockHere(f) })
 	return err
 }
 
@@ -244,6 +237,48 @@ func TestMarkedBeforeReleased(t *testing.T) {
 	}
 }
 
+// TestUnlockedAtOnce: of two goroutines that unlock at once what neither has locked, one finds
+// that it is unlocked. If one of the two has locked it, the lock is unlocked in any case, and
+// free.
+func TestUnlockedAtOnce(t *testing.T) {
+	rounds := 20_000
+	if testing.Short() {
+		rounds = 2000
+	}
+	for i := range rounds {
+		var m Mutex
+		var ready atomic.Int32
+		meet := func() {
+			for ready.Add(1); ready.Load() < 2; {
+				runtime.Gosched()
+			}
+		}
+		m.Lock()
+		ok := make(chan bool)
+		go func() {
+			meet()
+			ok <- m.unlockAny()
+		}()
+		if i%2 == 0 {
+			meet()
+			m.word.Owner.CompareAndSwap(asm.CurrentGoid(), 0) // what Unlock does, and does not look at
+			<-ok
+		} else {
+			go func() {
+				meet()
+				ok <- m.unlockAny()
+			}()
+			if first, second := <-ok, <-ok; first == second {
+				t.Fatal("two unlock what is locked once")
+			}
+		}
+		if !m.TryLock() {
+			t.Fatal("the lock is not free")
+		}
+		m.Unlock()
+	}
+}
+
 // TestOwnUnlockIsNoHandOver: who unlocks what it has locked does not mark a lock.
 func TestOwnUnlockIsNoHandOver(t *testing.T) {
 	var m Mutex
@@ -272,11 +307,12 @@ func hot(t *testing.T, l *RWMutex) {
 }
 
 // TestReadersHandedOver: two read locks begun by A and B, and both ended by C, as a database's
-// transactions do. Then a writer gets the lock, and the readers go on as before: while readers are
-// counted, and while they are in rows.
+// transactions do. Then a writer gets the lock, and the readers go on as before: while readers
+// are counted, and while they are in rows.
 func TestReadersHandedOver(t *testing.T) {
 	for _, inRows := range []bool{false, true} {
 		t.Run(fmt.Sprint("rows=", inRows), func(t *testing.T) {
+			before := readers.Number()
 			var l RWMutex
 			if inRows {
 				hot(t, &l)
@@ -314,8 +350,8 @@ func TestReadersHandedOver(t *testing.T) {
 			if l.gate().Read() {
 				t.Error("somebody reads still")
 			}
-			if n := readers.Number(); n != 0 {
-				t.Errorf("%d slots are left", n)
+			if n := readers.Number(); n != before {
+				t.Errorf("%d slots are left", n-before)
 			}
 		})
 	}
@@ -404,6 +440,52 @@ func TestWriterWaitsForHandedOver(t *testing.T) {
 			}
 		}
 		<-done
+	}
+}
+
+// TestHeldLongByReaders: a writer that waits for readers without names reports them, too.
+func TestHeldLongByReaders(t *testing.T) {
+	rqlock.SetStallTimeout(briefly)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	for _, inRows := range []bool{false, true} {
+		log := quietly(t, briefly)
+		var l RWMutex
+		if inRows {
+			hot(t, &l)
+		}
+		elsewhere(l.RLock)
+		l.RUnlock()
+		elsewhere(l.RLock)
+		var wg gosync.WaitGroup
+		wg.Go(func() { pass(&l) })
+		eventually(t, "it is not reported", func() bool { return log.count("held long") == 1 })
+		l.RUnlock()
+		wg.Wait()
+	}
+	eventually(t, "the watchdog looks after one that does not sleep any more", func() bool { return stall.Sleepers() == 0 })
+}
+
+// TestStaleSlots: read locks that other goroutines have ended leave no slots behind, also if
+// nobody ever writes.
+func TestStaleSlots(t *testing.T) {
+	const locks = 100 // more than the rows of a few goroutines have slots
+	for _, inRows := range []bool{false, true} {
+		before := readers.Number()
+		for range 10 {
+			var l RWMutex
+			if inRows {
+				hot(t, &l)
+			}
+			for range locks {
+				elsewhere(l.RLock)
+			}
+			for range locks {
+				l.RUnlock()
+			}
+			if n := readers.Number(); n != before {
+				t.Errorf("in rows %v: %d slots are left", inRows, n-before)
+			}
+		}
 	}
 }
 

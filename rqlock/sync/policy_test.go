@@ -2,20 +2,24 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	gosync "sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/sync/policy"
 )
 
-// crossing is a deadlock of two goroutines. The second one closes the cycle, and its panic is what
-// crossing returns once both are through.
+// crossing is a deadlock of two goroutines. The second one closes the cycle, and its panic is
+// what crossing returns once both are through.
 func crossing(a, b Locker) (panics any) {
 	var wg gosync.WaitGroup
 	locked := [2]chan struct{}{make(chan struct{}), make(chan struct{})}
@@ -103,6 +107,148 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// TestRelock: a goroutine that has released a lock for a while panics as it locks it again. Its
+// deferred unlock is not that of the goroutine which has the lock now. It is left out once.
+func TestRelock(t *testing.T) {
+	quietly(t, briefly)
+	m, rw, mixed := new(Mutex), new(RWMutex), new(RWMutex)
+	for _, c := range []struct {
+		name  string
+		again Locker
+		other interface {
+			Locker
+			TryLock() bool
+		}
+	}{
+		{"Mutex", m, m}, {"to write", rw, rw}, {"to read", mixed.RLocker(), mixed},
+	} {
+		var outer Mutex
+		var wg gosync.WaitGroup
+		released := make(chan struct{})
+		wg.Go(func() {
+			<-released
+			c.other.Lock()
+			defer c.other.Unlock()
+			outer.Lock() // until the one that has it panics
+			defer outer.Unlock()
+			if c.other.TryLock() {
+				t.Errorf("%s: the lock was lost", c.name)
+				c.other.Unlock()
+			}
+		})
+		if err := deadlockHere(func() {
+			outer.Lock()
+			defer outer.Unlock()
+			c.again.Lock()
+			defer c.again.Unlock()
+			c.again.Unlock()
+			close(released)
+			eventually(t, "nobody waits", func() bool { return waiting() == 1 })
+			c.again.Lock()
+		}); err == nil || len(err.Cycle) != 2 {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		wg.Wait()
+		pass(c.again) // it is free
+		elsewhere(c.again.Lock)
+		if c.again.Unlock(); !c.other.TryLock() { // a hand-over
+			t.Errorf("%s: an unlock is left out that nobody owes", c.name)
+			continue
+		}
+		c.other.Unlock()
+	}
+}
+
+// TestRelockWithoutUnlock: a goroutine that has locked the lock after all owes no unlock any more,
+// and may unlock it for another one.
+func TestRelockWithoutUnlock(t *testing.T) {
+	quietly(t, briefly)
+	var m, outer Mutex
+	var wg gosync.WaitGroup
+	released := make(chan struct{})
+	wg.Go(func() {
+		<-released
+		m.Lock()
+		defer m.Unlock()
+		pass(&outer) // until the one that has it panics
+		for waiting() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	if err := deadlockHere(func() {
+		outer.Lock()
+		defer outer.Unlock()
+		pass(&m)
+		close(released)
+		eventually(t, "nobody waits", func() bool { return waiting() == 1 })
+		m.Lock()
+	}); err == nil || len(err.Cycle) != 2 {
+		t.Errorf("%v", err)
+	}
+	pass(&m) // in its turn
+	wg.Wait()
+	elsewhere(m.Lock)
+	if m.Unlock(); !m.TryLock() {
+		t.Fatal("an unlock is left out that nobody owes")
+	}
+	m.Unlock()
+}
+
+// TestCounted: a deadlock is counted when it is confirmed, and whether it is one of one goroutine
+// or of more. One that somebody ends by unlocking is counted as withdrawn, and as nothing else.
+func TestCounted(t *testing.T) {
+	type counts struct{ self, cycle, confirmed, withdrawn uint64 }
+	counted := func(f func()) (c counts) {
+		before := rqlock.ReadEvents()
+		f()
+		now := rqlock.ReadEvents()
+		return counts{
+			now.SelfDeadlock - before.SelfDeadlock, now.CycleDeadlock - before.CycleDeadlock,
+			now.Confirmed - before.Confirmed, now.Withdrawn - before.Withdrawn,
+		}
+	}
+	quietly(t, briefly)
+	for name, f := range deadlocks {
+		if got := counted(func() { deadlock(f) }); got != (counts{self: 1, confirmed: 1}) {
+			t.Errorf("%s: counted %+v", name, got)
+		}
+	}
+	if got := counted(func() { crossing(new(Mutex), new(Mutex)) }); got != (counts{cycle: 1, confirmed: 1}) {
+		t.Errorf("a cycle of two: counted %+v", got)
+	}
+	quietly(t, soon)
+	for _, l := range []Locker{new(Mutex), new(RWMutex)} {
+		if got := counted(func() {
+			l.Lock()
+			go func() {
+				time.Sleep(briefly)
+				l.Unlock()
+			}()
+			pass(l)
+		}); got != (counts{withdrawn: 1}) {
+			t.Errorf("somebody unlocks a %T: counted %+v", l, got)
+		}
+	}
+	h := &lockingHandler{Handler: slog.NewTextHandler(io.Discard, nil)}
+	policy.SetConfirm(briefly)
+	policy.SetLogger(slog.New(h))
+	stderr, err := os.Stderr, error(nil)
+	defer func() { os.Stderr = stderr }()
+	if os.Stderr, err = os.Open(os.DevNull); err != nil { // the report goes there
+		t.Fatal(err)
+	}
+	defer os.Stderr.Close()
+	if got := counted(func() {
+		deadlock(func() {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.mu.Lock() //rqvet:ignore selfdeadlock it is what the test is about
+		})
+	}); got != (counts{self: 2, confirmed: 2}) {
+		t.Errorf("a deadlock, and one more to report it: counted %+v", got)
+	}
+}
+
 // TestBubble: a verdict is confirmed in real time also in a bubble, whose clock stands meanwhile.
 func TestBubble(t *testing.T) {
 	quietly(t, 3*briefly)
@@ -129,6 +275,36 @@ func TestBubble(t *testing.T) {
 		go m.Unlock()
 		pass(&m)
 	})
+}
+
+// TestConfirmYields: who confirms a verdict has the others run, also where there is one
+// processor, and in a bubble, where it must not sleep.
+func TestConfirmYields(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	quietly(t, 5*time.Millisecond) // in less than that no goroutine is preempted
+	unlocks := func(t *testing.T) {
+		for range 20 {
+			var m Mutex
+			m.Lock()
+			go m.Unlock()
+			if err := deadlockHere(func() { pass(&m) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	unlocks(t)
+	synctest.Test(t, unlocks)
+}
+
+// deadlockHere is deadlock in the calling goroutine.
+func deadlockHere(f func()) (err *rqlock.DeadlockError) {
+	defer func() {
+		if v := recover(); v != nil && !errors.As(v.(error), &err) {
+			panic(v)
+		}
+	}()
+	f()
+	return nil
 }
 
 // TestHeldLong: a lock that is held for long is reported once, and those who wait get it. When it
@@ -168,6 +344,30 @@ func TestHeldLong(t *testing.T) {
 	}
 }
 
+// TestHeldLongBySomebody: a lock that is handed over, and held for long, is reported. Nobody is
+// blamed: it is said who has acquired it last.
+func TestHeldLongBySomebody(t *testing.T) {
+	rqlock.SetStallTimeout(briefly)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	for _, lock := range []Locker{new(Mutex), new(RWMutex)} {
+		l := quietly(t, briefly)
+		lock.Lock()
+		elsewhere(lock.Unlock)
+		lock.Lock()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			pass(lock)
+		}()
+		eventually(t, "it is not reported", func() bool { return l.count("held long") == 1 })
+		lock.Unlock()
+		<-done
+		if says := fmt.Sprintf("acquired by goroutine %d, and handed over between goroutines", asm.CurrentGoid()); l.count(says) == 0 || l.count("held by") != 0 {
+			t.Errorf("%T: %s", lock, &l.text)
+		}
+	}
+}
+
 // TestReportWaits: with the policy Report a deadlock is reported once. Who has closed it waits
 // then, as anybody, and goes on when somebody unlocks.
 func TestReportWaits(t *testing.T) {
@@ -202,6 +402,41 @@ func TestReportWaits(t *testing.T) {
 		if n := l.count("rqlock/sync: deadlock"); n != before+1 {
 			t.Errorf("it is reported %d times", n-before)
 		}
+	}
+}
+
+// TestReportedOnce: with policy Report a cycle is reported by one of its goroutines, though each
+// of them waits for longer than the stall timeout.
+func TestReportedOnce(t *testing.T) {
+	rqlock.SetStallTimeout(2 * briefly)
+	defer rqlock.SetStallTimeout(rqlock.DefaultStallTimeout)
+	l := quietly(t, briefly)
+	policy.Set(policy.Report)
+	defer policy.Set(policy.Panic)
+	for round := range 2 {
+		var a, b Mutex
+		var wg gosync.WaitGroup
+		locked := make(chan struct{})
+		wg.Go(func() {
+			a.Lock()
+			locked <- struct{}{}
+			<-locked
+			pass(&b)
+		})
+		wg.Go(func() {
+			<-locked
+			b.Lock()
+			defer b.Unlock()
+			close(locked)
+			pass(&a)
+		})
+		eventually(t, "it is not reported", func() bool { return l.count("rqlock/sync: deadlock") == round+1 })
+		time.Sleep(20 * briefly)
+		if d, h := l.count("rqlock/sync: deadlock"), l.count("held long"); d != round+1 || h != 0 {
+			t.Errorf("%d reports of a deadlock, want %d, and %d that a lock is held long", d, round+1, h)
+		}
+		a.Unlock()
+		wg.Wait()
 	}
 }
 
@@ -253,6 +488,22 @@ func init() {
 		"unlock a reader":  func() { l := new(RWMutex); l.RLock(); l.Unlock() }, //rqvet:ignore wrongunlock it is what the test is about
 		"runlock RWMutex":  func() { new(RWMutex).RUnlock() },                   //rqvet:ignore unheld it is what the test is about
 		"runlock a writer": func() { l := new(RWMutex); l.Lock(); l.RUnlock() }, //rqvet:ignore wrongunlock it is what the test is about
+		"runlock twice": func() {
+			l := new(RWMutex)
+			l.RLock()
+			elsewhere(l.RUnlock)
+			l.RUnlock()
+		},
+		"runlock twice in rows": func() {
+			l := new(RWMutex)
+			for range 10_000 {
+				pass(l.RLocker())
+			}
+			l.RLock()
+			elsewhere(l.RUnlock)
+			l.RUnlock()
+			pass(l)
+		},
 		"runlock too often": func() {
 			l := new(RWMutex)
 			for range 2 {
@@ -279,6 +530,52 @@ func init() {
 			h.mu.Lock()
 			h.mu.Lock() //rqvet:ignore selfdeadlock it is what the test is about
 		}
+	}
+}
+
+// A handlerFunc is a handler that is a function.
+type handlerFunc func()
+
+func (f handlerFunc) Enabled(context.Context, slog.Level) bool  { return true }
+func (f handlerFunc) WithAttrs([]slog.Attr) slog.Handler        { return f }
+func (f handlerFunc) WithGroup(string) slog.Handler             { return f }
+func (f handlerFunc) Handle(context.Context, slog.Record) error { f(); return nil }
+
+func init() {
+	// Each handler is called by a goroutine that holds m.
+	for name, handle := range map[string]func(m *Mutex){
+		"recovers": func(m *Mutex) {
+			defer func() { recover() }()
+			m.Lock()
+		},
+		"panics": func(*Mutex) { panic("no room") },
+		"waits": func(m *Mutex) {
+			elsewhere(m.Lock)
+		},
+	} {
+		programs["handler that "+name] = func() {
+			m := new(Mutex)
+			policy.SetLogger(slog.New(handlerFunc(func() { handle(m) })))
+			go func() {
+				time.Sleep(3 * time.Second)
+				os.Exit(7)
+			}()
+			m.Lock()
+			m.Lock() //rqvet:ignore selfdeadlock it is what the test is about
+		}
+	}
+}
+
+// TestReportIsNotLost: whatever becomes of the logger, there is a report.
+func TestReportIsNotLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs programs")
+	}
+	for name, code := range map[string]int{"handler that recovers": 2, "handler that panics": 2, "handler that waits": 7} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, name, soon).wants(t, code, "rqlock/sync: deadlock", "already holds lock")
+		})
 	}
 }
 
@@ -346,6 +643,7 @@ func TestMisuse(t *testing.T) {
 		"unlock Mutex": fatalOne, "unlock Mutex twice": fatalOne,
 		"unlock RWMutex": fatalTwo, "unlock a reader": fatalTwo,
 		"runlock RWMutex": fatalRead, "runlock a writer": fatalRead, "runlock too often": fatalRead,
+		"runlock twice": fatalRead, "runlock twice in rows": fatalRead,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/verdict"
 	"github.com/rqlock/rqlock/rqlock/internal/wait"
+	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
 // An RWMutex is a reader-writer lock, as Go's. The zero value is unlocked. It has 32 bytes and
@@ -23,26 +24,40 @@ type RWMutex struct {
 }
 
 // Lock locks l for writing. It waits while l is locked, as [Mutex.Lock].
-func (l *RWMutex) Lock() { wlockFused(l) }
+func (l *RWMutex) Lock() {
+	wlockFused(l) // 0 -> me; acquire [gate]
+	l.took(waiter.ForWriting)
+}
 
 // TryLock locks l for writing if it is unlocked and not promised to a waiter, and reports whether
 // it did.
-func (l *RWMutex) TryLock() bool { return l.gate().TryLock() }
+func (l *RWMutex) TryLock() bool { return l.tried(waiter.ForWriting, l.gate().TryLock()) }
 
 // Unlock unlocks l for writing, whichever goroutine has locked it. If l is not locked for writing,
 // that is a fatal error.
-func (l *RWMutex) Unlock() { wunlockFused(l) }
+func (l *RWMutex) Unlock() {
+	l.gives(waiter.ForWriting)
+	wunlockFused(l) // me -> 0; release [gate]
+}
 
 // RLock locks l for reading. It waits while l is locked for writing, or another goroutine waits
 // for that, as [Mutex.Lock].
-func (l *RWMutex) RLock() { rlockFused(l) }
+func (l *RWMutex) RLock() {
+	rlockFused(l) // acquire [gate]
+	l.took(waiter.ForReading)
+}
 
 // TryRLock locks l for reading if it need not wait, and reports whether it did.
-func (l *RWMutex) TryRLock() bool { return l.gate().TryRead(readers.Here()) }
+func (l *RWMutex) TryRLock() bool {
+	return l.tried(waiter.ForReading, l.gate().TryRead(readers.Here()))
+}
 
 // RUnlock ends one RLock, whichever goroutine has called it. If l is not locked for reading, that
 // is a fatal error.
-func (l *RWMutex) RUnlock() { runlockFused(l) }
+func (l *RWMutex) RUnlock() {
+	l.gives(waiter.ForReading)
+	runlockFused(l) // release [gate]
+}
 
 // RLocker returns a Locker whose Lock is l's RLock, and whose Unlock is its RUnlock.
 func (l *RWMutex) RLocker() Locker { return (*rlocker)(l) }
@@ -56,18 +71,39 @@ func (l *RWMutex) gate() *gate.Lock { return (*gate.Lock)(&l.rw) }
 
 // wlockContended goes on where the fast path of Lock has failed.
 func wlockContended(l *RWMutex) {
-	verdict.Await(&l.rw.Owned, func(lim *park.Limit) error { return bridge.WLock(&l.rw, lim) }, l.TryLock)
+	verdict.Await(&l.rw.Owned, func(lim *park.Limit) error { return bridge.WLock(&l.rw, lim) }, l.gate().TryLock)
 }
 
 // wlockReaders goes on where the fast path of Lock has made the caller the owner, and there may
 // be readers.
 func wlockReaders(l *RWMutex) {
+	if !l.gate().Unread() {
+		wlockRead(l)
+	}
+}
+
+// wlockRead goes on where a short look has found that there may be readers.
+func wlockRead(l *RWMutex) {
 	g := l.gate()
-	if g.Vacant(1) || !g.Reads(readers.Here()) && g.Vacant(wait.Tries()) {
+	if g.Vacant(1) {
 		return
 	}
-	g.Unlock()
-	wlockContended(l)
+	if g.Reads(readers.Here()) {
+		g.GiveBack()
+		wlockContended(l)
+		return
+	}
+	if !g.Crowded() && g.Vacant(wait.Tries()) {
+		return
+	}
+	owns := true
+	verdict.Await(&l.rw.Owned, func(lim *park.Limit) error {
+		if owns {
+			owns = false
+			return bridge.Drain(&l.rw, lim)
+		}
+		return bridge.WLock(&l.rw, lim)
+	}, l.TryLock)
 }
 
 // wunlockWake goes on where the fast path of Unlock has found that somebody may sleep.
@@ -78,7 +114,7 @@ func wunlockAdmit(l *RWMutex) { l.gate().GiveBack() }
 
 // wunlockForeign goes on where the fast path of Unlock has found another owner.
 func wunlockForeign(l *RWMutex) {
-	if !l.gate().UnlockAny() {
+	if !verdict.Owed(&l.rw.Owned, false) && !l.gate().UnlockAny() {
 		new(gosync.RWMutex).Unlock() // a fatal error
 	}
 }
@@ -98,7 +134,7 @@ func rlockClaimed(l *RWMutex) {
 }
 
 func rlockSlow(l *RWMutex) {
-	verdict.Await(&l.rw.Owned, func(lim *park.Limit) error { return bridge.RLock(&l.rw, lim) }, l.TryRLock)
+	verdict.Await(&l.rw.Owned, func(lim *park.Limit) error { return bridge.RLock(&l.rw, lim) }, func() bool { return l.gate().TryRead(readers.Here()) })
 }
 
 // runlockWake goes on where the fast path of RUnlock has found that a writer waits for readers.
@@ -107,7 +143,7 @@ func runlockWake(l *RWMutex) { l.gate().WakeDrainer() }
 // runlockOther goes on where the fast path of RUnlock has not found the slot that it looks for.
 func runlockOther(l *RWMutex) {
 	held, overwritten := l.gate().Leave(readers.Here())
-	if overwritten || !held && !l.gate().LeaveAny() {
+	if overwritten || !held && !verdict.Owed(&l.rw.Owned, true) && !l.gate().LeaveAny() {
 		new(gosync.RWMutex).RUnlock() // a fatal error
 	}
 }

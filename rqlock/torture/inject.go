@@ -88,7 +88,16 @@ func (o outcome) realStall(r *Runner) bool {
 	}
 	stops := r.stops.known()
 	ran := func(s span) bool { return stops.ran(s, r.p.StallTimeout) }
-	return o.l.held(o.wait, r.p.StallTimeout/2) && slices.ContainsFunc(o.l.idle(o.wait, timeout.Wait.For-slack), ran)
+	real := func() bool {
+		return o.l.held(o.wait, r.p.StallTimeout/2) && slices.ContainsFunc(o.l.idle(o.wait, timeout.Wait.For-slack), ran)
+	}
+	// Who was granted the lock may not have run since, and so not have noted that.
+	for end := time.Now().Add(2 * r.p.StallTimeout); !real(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
 }
 
 // run forms the cycle, and ends when every acquisition has an outcome.

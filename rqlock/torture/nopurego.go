@@ -1,4 +1,4 @@
-//go:build gc && !purego && !go1.28 && (amd64 || arm64)
+//go:build gc && !purego && !go1.28 && (amd64 || arm64 || riscv64)
 
 package torture
 

@@ -69,6 +69,52 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// A late lock is free from the second TryLock on.
+type late struct {
+	Locker
+	tried *bool
+}
+
+func (l late) TryLock() bool {
+	first := !*l.tried
+	*l.tried = true
+	return !first && l.Locker.TryLock()
+}
+
+// TestStillHeld: the audit says of a lock that is still held what its words are, whose slots name
+// it, and whether it is free a moment later.
+func TestStillHeld(t *testing.T) {
+	me := goroutineID()
+	for _, test := range []struct {
+		kind string
+		make func(l Locker) Locker
+		want string
+	}{
+		{"rqlock", func(l Locker) Locker { held(t, l.Lock()); return l }, fmt.Sprintf("by nobody: owner %d, tail 0, sleeper 0x0", me)},
+		{"rqlock-rw", func(l Locker) Locker { held(t, l.(RWLocker).RLock()); return l },
+			fmt.Sprintf("by nobody: owner 0, tail 0, sleeper 0x0, readers 0x1, first 0, drainer 0, balance 0, slots of goroutines [%d]", me)},
+		{"rqlock", func(l Locker) Locker { return late{l, new(bool)} }, "by nobody: a torture.late; a moment later it was free"},
+	} {
+		k, err := KindNamed(test.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := New(k, Params{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := r.locks[0].Locker
+		r.locks[0].Locker = test.make(l)
+		r.audit()
+		if fs := r.Stats().Failures; len(fs) != 1 || fs[0].First != test.want {
+			t.Errorf("%s: %v, want %q", test.kind, fs, test.want)
+		}
+		if rw, ok := l.(RWLocker); ok {
+			rw.RUnlock()
+		}
+	}
+}
+
 // TestReaderSections: of a reader's section and a writer's that overlap, the reader's finds it,
 // whichever begins first. Sections of readers may overlap.
 func TestReaderSections(t *testing.T) {

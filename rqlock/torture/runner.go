@@ -11,8 +11,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
+	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock"
+	"github.com/rqlock/rqlock/rqlock/internal/gate"
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
 )
 
 // A Runner is one run.
@@ -315,7 +319,7 @@ func (r *Runner) audit() {
 		if l.TryLock() {
 			l.Unlock()
 		} else {
-			r.fail("a lock is still held at the end", "by nobody")
+			r.fail("a lock is still held at the end", "by nobody: %s", stillHeld(l.Locker))
 		}
 	}
 	if want := s.Total + r.visits.Load(); sections != want {
@@ -325,6 +329,28 @@ func (r *Runner) audit() {
 		r.failTimes(int64(s.Events.Rescued), notWoken, "but the watchdog of package rqlock, later")
 	}
 	r.compare(s.Events)
+}
+
+// stillHeld says what can be told of a lock of which TryLock has failed, though nobody holds it.
+func stillHeld(l Locker) string {
+	words := wordsOf(l)
+	time.Sleep(50 * time.Millisecond)
+	if !l.TryLock() {
+		return words
+	}
+	l.Unlock()
+	return words + "; a moment later it was free"
+}
+
+// wordsOf renders the state of a lock.
+func wordsOf(l Locker) string {
+	switch l := l.(type) {
+	case *rqlock.Mutex:
+		return queue.Words((*asm.Owned)(unsafe.Pointer(l))) // a Mutex is its word
+	case *rqlock.RWMutex:
+		return gate.Of((*asm.Owned)(unsafe.Pointer(l))).Words() // an RWMutex begins with it
+	}
+	return fmt.Sprintf("a %T", l)
 }
 
 // notWoken is the failure of a lock whose owner unlocked it and woke nobody.

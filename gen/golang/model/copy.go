@@ -11,6 +11,7 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -48,11 +49,29 @@ type position struct {
 // numbering has the numbers that earlier copies have used.
 type numbering struct{ firstSite, firstDrop int }
 
-// Copy renders the copies of all sources in the repository at root. It returns the
-// files of each copy, by the copy's name. Overlay has files that are about to be
+// apart is more numbers than a lock needs that is copied alone.
+const apart = 1000
+
+// Copy renders the copies of all sources in the repository at root, and of other locks. It
+// returns the files of each copy, by the copy's name. Overlay has files that are about to be
 // written, by path relative to root.
-func Copy(root string, overlay map[string][]byte) (map[string]map[string][]byte, error) {
-	return copyAll(root, overlay, Sources)
+func Copy(root string, overlay map[string][]byte, locks []Lock) (map[string]map[string][]byte, error) {
+	sources := slices.Clone(Sources)
+	for i, l := range locks {
+		s := l.source()
+		s.first = (i + 1) * apart // so that a change to one lock changes no other's copy
+		sources = append(sources, s)
+	}
+	copies, err := copyAll(root, overlay, sources)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range locks {
+		if copies[l.Copy]["zprims.go"], err = l.prims(); err != nil {
+			return nil, err
+		}
+	}
+	return copies, nil
 }
 
 func copyAll(root string, overlay map[string][]byte, sources []Source) (map[string]map[string][]byte, error) {
@@ -66,6 +85,9 @@ func copyAll(root string, overlay map[string][]byte, sources []Source) (map[stri
 		files, err := s.find(pkgs, root, overlay)
 		if err != nil {
 			return nil, err
+		}
+		if s.first > 0 {
+			n = numbering{s.first, s.first}
 		}
 		c := newCopier(s, pkgs, files, n)
 		if copies[s.Name], err = c.copy(); err != nil {
@@ -89,17 +111,74 @@ func newCopier(s Source, pkgs map[string]*packages.Package, files []*file, n num
 		maps.Copy(c.info.Uses, pkg.TypesInfo.Uses)
 		maps.Copy(c.info.Selections, pkg.TypesInfo.Selections)
 	}
-	for _, f := range files { // what the model has by hand is not copied
-		f.syntax.Decls = slices.DeleteFunc(f.syntax.Decls, func(d ast.Decl) bool {
-			fn, ok := d.(*ast.FuncDecl)
-			return ok && slices.Contains(s.stubbed, fn.Name.Name)
-		})
+	for _, f := range files {
+		f.syntax.Decls = slices.DeleteFunc(f.syntax.Decls, c.omits)
 	}
 	for _, fn := range c.functions() {
 		c.funcs[c.info.Defs[fn.Name]] = true
 	}
 	return c
 }
+
+// omits reports whether a declaration is not copied. Of one that declares several names it
+// takes away those that are not.
+func (c *copier) omits(d ast.Decl) bool {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		name := functionName(c.info.Defs[d.Name].(*types.Func))
+		return slices.Contains(c.stubbed, name) || slices.Contains(c.omitted, name)
+	case *ast.GenDecl:
+		d.Specs = slices.DeleteFunc(d.Specs, func(s ast.Spec) bool {
+			switch s := s.(type) {
+			case *ast.ValueSpec:
+				return !slices.ContainsFunc(s.Names, func(id *ast.Ident) bool { return !slices.Contains(c.omitted, id.Name) })
+			case *ast.TypeSpec:
+				return slices.Contains(c.omitted, s.Name.Name)
+			}
+			return false
+		})
+		return len(d.Specs) == 0
+	}
+	return false
+}
+
+// functionName is how the lists of a Source name a function.
+func functionName(fn *types.Func) string {
+	recv := fn.Signature().Recv()
+	if recv == nil {
+		return fn.Name()
+	}
+	t := recv.Type()
+	if p, ok := t.(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	return t.(*types.Named).Obj().Name() + "." + fn.Name()
+}
+
+// rename gives what prefixed parts declare its name in the copy.
+func (c *copier) rename(f *ast.File) {
+	for n := range ast.Preorder(f) {
+		if id, ok := n.(*ast.Ident); ok {
+			if obj := c.info.ObjectOf(id); obj != nil && obj.Pkg() != nil && obj.Parent() == obj.Pkg().Scope() {
+				id.Name = c.nameIn(obj.Pkg(), obj.Name())
+			}
+		}
+	}
+}
+
+// nameIn is the name in the copy of what a package declares.
+func (c *copier) nameIn(pkg *types.Package, name string) string {
+	switch prefix := pkg.Name(); {
+	case !c.pkgs[pkg] || !slices.Contains(c.prefixed, prefix) || name == "init" || name == "_":
+		return name
+	case token.IsExported(name):
+		return title(prefix) + name
+	default:
+		return prefix + title(name)
+	}
+}
+
+func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // functions returns the functions and methods of all files.
 func (c *copier) functions() (fns []*ast.FuncDecl) {
@@ -144,7 +223,7 @@ func (c *copier) checkNames() error {
 		scope := f.pkg.Types.Scope()
 		for _, name := range scope.Names() {
 			if f.has(scope.Lookup(name).Pos()) {
-				names = append(names, name)
+				names = append(names, c.nameIn(f.pkg.Types, name))
 			}
 		}
 		for _, name := range names {
@@ -162,7 +241,7 @@ func (c *copier) findScheduling() {
 	for more := true; more; {
 		more = false
 		for _, fn := range c.functions() {
-			if obj := c.info.Defs[fn.Name]; !c.scheduling[obj] && len(c.callsIn(fn)) > 0 {
+			if obj := c.info.Defs[fn.Name]; !c.scheduling[obj] && c.reaches(fn) {
 				c.scheduling[obj] = true
 				more = true
 			}
@@ -174,18 +253,30 @@ func (c *copier) findScheduling() {
 func (c *copier) schedules(call *ast.CallExpr) bool {
 	fn := c.callee(call)
 	switch {
-	case fn == nil || fn.Pkg() == nil || settled(call) != nil:
+	case fn == nil:
+		return c.callsValue(call)
+	case fn.Pkg() == nil || settled(call) != nil:
 		return false
 	case c.funcs[fn]:
 		return c.scheduling[fn]
 	case c.pkgs[fn.Pkg()]:
-		return slices.Contains(c.stubbed, fn.Name())
+		return slices.Contains(c.stubbed, functionName(fn))
 	}
 	twin, ok := replaced[fn.Pkg().Path()]
 	if still, listed := quiet[twin+"."+fn.Name()]; listed {
 		return !still
 	}
 	return ok && !quiet[twin]
+}
+
+// callsValue reports whether what is called is the value of a variable.
+func (c *copier) callsValue(call *ast.CallExpr) bool {
+	id, ok := call.Fun.(*ast.Ident)
+	if !ok {
+		return false
+	}
+	_, ok = c.info.Uses[id].(*types.Var)
+	return ok
 }
 
 // settled returns the method's name if the call loads an entry of the table of
@@ -243,6 +334,7 @@ func (c *copier) rewrite(from *file) ([]byte, error) {
 		}
 		return true
 	})
+	c.rename(f)
 	if err := c.unqualify(from); err != nil {
 		return nil, err
 	}
@@ -250,7 +342,7 @@ func (c *copier) rewrite(from *file) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.Name.Name = c.Name
+	f.Name.Name = path.Base(c.Name)
 	f.Doc, f.Comments = nil, nil
 	ast.Inspect(f, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -275,7 +367,7 @@ func (c *copier) rewrite(from *file) ([]byte, error) {
 	}
 	clause, rest, _ := strings.Cut(code.String(), "\n")
 	return format.Source(fmt.Appendf(nil, "// %s\n\n// This is %s as the explorer runs it.\n\n%s\n\n%s%s",
-		header, from.path(), clause, imports, rest))
+		c.header(), from.path(), clause, imports, rest))
 }
 
 // unqualify makes references to other parts references to the copy: queue.Enter is Enter.
@@ -310,6 +402,14 @@ func (c *copier) imports(f *ast.File) (string, error) {
 	for pkg := range c.pkgs {
 		parts[pkg.Path()] = true
 	}
+	used := map[string]bool{"unsafe": true}
+	for n := range ast.Preorder(f) {
+		if id, ok := n.(*ast.Ident); ok {
+			if pkg, ok := c.info.Uses[id].(*types.PkgName); ok {
+				used[pkg.Imported().Path()] = true
+			}
+		}
+	}
 	var std, others []string
 	add := func(path string) {
 		if strings.Contains(path, ".") {
@@ -324,7 +424,7 @@ func (c *copier) imports(f *ast.File) (string, error) {
 			return "", fmt.Errorf("import %s has a name: the model cannot copy it", spec.Path.Value)
 		}
 		switch twin, ok := replaced[path]; {
-		case parts[path]:
+		case parts[path], !used[path]: // what used it is not copied
 		case ok:
 			add(twins + twin)
 		case strings.HasPrefix(path, library):
@@ -353,34 +453,62 @@ func (c *copier) imports(f *ast.File) (string, error) {
 }
 
 // function makes the mutants of fn, and its accesses visible. If it schedules, it takes a
-// site, and tells the explorer where it is and in which state.
+// site, and tells the explorer where it is and in which state. So do the function literals
+// in it, but for the site.
 func (c *copier) function(fn *ast.FuncDecl) error {
 	c.current = fn
+	if slices.Contains(c.reading, functionName(c.info.Defs[fn.Name].(*types.Func))) {
+		defer func() { fn.Body.List = slices.Insert(fn.Body.List, 0, c.unlessReading(fn)) }()
+	}
 	if !c.scheduling[c.info.Defs[fn.Name]] {
 		c.mutants(fn.Body)
 		c.plain(fn)
+		c.owned(fn)
 		return nil
 	}
-	marks, err := c.marks(fn)
-	if err != nil {
-		return err
+	bodies := c.bodies(fn)
+	for _, b := range bodies {
+		var err error
+		if b.marks, err = c.marks(fn, b); err != nil {
+			return err
+		}
 	}
-	frame := c.firstSite + len(c.sites) // a function is named by its first site
 	c.mutants(fn.Body)
 	c.rounds(fn)
-	for _, m := range marks {
-		c.sites = append(c.sites, c.positionOf(m.call, m.call))
+	for _, b := range bodies {
+		b.frame = c.firstSite + len(c.sites) // a function is named by its first site
+		for _, m := range b.marks {
+			c.sites = append(c.sites, c.positionOf(m.call, m.call))
+		}
 	}
-	for i, m := range marks {
-		m.call.Args = slices.Insert(m.call.Args, 0, m.argument(frame+i+1))
+	for _, b := range bodies {
+		for i, m := range b.marks {
+			if site := m.argument(b.frame + i + 1); c.callsValue(m.call) {
+				m.call.Fun = &ast.CallExpr{Fun: selector(engine, "Via"), Args: []ast.Expr{site, m.call.Fun}}
+			} else {
+				m.call.Args = slices.Insert(m.call.Args, 0, site)
+			}
+		}
 	}
 	c.plain(fn)
+	c.owned(fn)
+	for _, b := range bodies {
+		enter := &ast.ExprStmt{X: &ast.CallExpr{Fun: selector(engine, "Enter"), Args: []ast.Expr{number(b.frame)}}}
+		leave := &ast.DeferStmt{Call: &ast.CallExpr{Fun: selector(engine, "Leave")}}
+		b.block.List = slices.Insert(b.block.List, 0, ast.Stmt(enter), ast.Stmt(leave))
+	}
 	site := &ast.Field{Names: []*ast.Ident{ast.NewIdent("_")}, Type: selector(engine, "Site")}
 	fn.Type.Params.List = slices.Insert(fn.Type.Params.List, 0, site)
-	enter := &ast.ExprStmt{X: &ast.CallExpr{Fun: selector(engine, "Enter"), Args: []ast.Expr{number(frame)}}}
-	leave := &ast.DeferStmt{Call: &ast.CallExpr{Fun: selector(engine, "Leave")}}
-	fn.Body.List = slices.Insert(fn.Body.List, 0, ast.Stmt(enter), ast.Stmt(leave))
 	return nil
+}
+
+// unlessReading makes a function return at once, with 0 if it returns something.
+func (c *copier) unlessReading(fn *ast.FuncDecl) ast.Stmt {
+	back := &ast.ReturnStmt{}
+	if fn.Type.Results != nil {
+		back.Results = []ast.Expr{number(0)}
+	}
+	return &ast.IfStmt{Cond: &ast.UnaryExpr{Op: token.NOT, X: ast.NewIdent("AnyReaders")}, Body: &ast.BlockStmt{List: []ast.Stmt{back}}}
 }
 
 func number(n int) ast.Expr { return &ast.BasicLit{Kind: token.INT, Value: strconv.Itoa(n)} }
@@ -405,7 +533,11 @@ func (c *copier) positionOf(at, shown ast.Node) position {
 	if more {
 		text += " ..."
 	}
-	return position{filepath.Base(p.Filename), p.Line, c.current.Name.Name, text}
+	fn := c.current.Name.Name
+	if pkg := c.info.Defs[c.current.Name].Pkg(); slices.Contains(c.prefixed, pkg.Name()) {
+		fn = pkg.Name() + "." + c.info.Defs[c.current.Name].Name()
+	}
+	return position{filepath.Base(p.Filename), p.Line, fn, text}
 }
 
 // rounds marks the loops that poll, which are those that pause. When a round begins
@@ -417,7 +549,7 @@ func (c *copier) rounds(fn *ast.FuncDecl) {
 			return true
 		}
 		for _, call := range c.callsIn(loop) {
-			if f := c.callee(call); slices.Contains(c.pausing, f.Name()) {
+			if f := c.callee(call); f != nil && slices.Contains(c.pausing, f.Name()) {
 				round := &ast.ExprStmt{X: &ast.CallExpr{Fun: selector(engine, "Forget")}}
 				loop.Body.List = slices.Insert(loop.Body.List, 0, ast.Stmt(round))
 				break
@@ -457,6 +589,30 @@ func (c *copier) plain(fn *ast.FuncDecl) {
 			f = "Write"
 		}
 		cur.Replace(&ast.StarExpr{X: &ast.CallExpr{Fun: selector(engine, f), Args: []ast.Expr{&ast.UnaryExpr{Op: token.AND, X: sel}}}})
+		return true
+	})
+}
+
+// owned tells the explorer of the variables of fn that have a shared type. Nobody else sees
+// them, so accesses to their fields are none of its own.
+func (c *copier) owned(fn *ast.FuncDecl) {
+	astutil.Apply(fn.Body, nil, func(cur *astutil.Cursor) bool {
+		stmt, ok := cur.Node().(*ast.DeclStmt)
+		if !ok {
+			return true
+		}
+		for _, s := range stmt.Decl.(*ast.GenDecl).Specs {
+			v, ok := s.(*ast.ValueSpec)
+			if !ok {
+				continue
+			}
+			for _, id := range v.Names {
+				if n, ok := types.Unalias(c.info.Defs[id].Type()).(*types.Named); ok && c.sharesType(n) {
+					own := &ast.CallExpr{Fun: selector(engine, "Own"), Args: []ast.Expr{&ast.UnaryExpr{Op: token.AND, X: ast.NewIdent(id.Name)}}}
+					cur.InsertAfter(&ast.ExprStmt{X: own})
+				}
+			}
+		}
 		return true
 	})
 }
@@ -541,7 +697,7 @@ func inClause(n ast.Node) bool {
 // table renders the tables of sites and of statements that can be left out.
 func (c *copier) table() ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// %s\n\npackage %s\n\nimport %q\n\n", header, c.Name, twins+engine)
+	fmt.Fprintf(&b, "// %s\n\npackage %s\n\nimport %q\n\n", c.header(), path.Base(c.Name), twins+engine)
 	write := func(doc, name string, ps []position) {
 		fmt.Fprintf(&b, "// %s\nvar %s = []mc.SiteInfo{\n", doc, name)
 		for _, p := range ps {

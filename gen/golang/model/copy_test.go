@@ -3,6 +3,7 @@ package model
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -21,6 +22,7 @@ func small() Source {
 		{"rqlock/internal/stall", []string{"stall.go"}},
 		{"rqlock/internal/park", []string{"limit.go"}},
 		{"rqlock/internal/clock", nil},
+		{"rqlock/internal/readers", nil},
 	}
 	return s
 }
@@ -92,6 +94,83 @@ func g(l *asm.Owned, w *waiter.Waiter) []*waiter.Waiter {
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the copy has no %q:\n%s", want, got[strings.LastIndex(got, "func f("):])
+		}
+	}
+}
+
+// TestLiterals: a function literal with accesses tells the explorer where it is, as a function
+// does. What it uses of its function is live as long as the variable that has it. A call of a
+// function's value is marked, though that takes no site.
+func TestLiterals(t *testing.T) {
+	const code = `func each(l *asm.Owned, f func(x uint32) bool) {
+	if f(asm.LoadRelaxed32(&l.Tail)) {
+		Closed(l)
+	}
+}
+
+func literal(l *asm.Owned, wanted uint32) {
+	found := func(x uint32) bool {
+		inside := x
+		return Closed(l) && inside == wanted
+	}
+	Closed(l)
+	each(l, found)
+}`
+	got, err := copyWith(t, small(), "", code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = regexp.MustCompile(`[0-9]+`).ReplaceAllString(got[strings.LastIndex(got, "func each("):], "N")
+	for _, want := range []string{
+		"mc.Keep(N) && (mc.Via(mc.Mark(N, hashOwnedPtr(l)), f)(asm.LoadRelaxedN(N, &l.Tail)))",
+		"found := func(x uintN) bool {\n\t\tmc.Enter(N)\n\t\tdefer mc.Leave()\n",
+		"return Closed(mc.Mark(N, hashOwnedPtr(l), uintN(wanted), uintN(inside)), l) && inside == wanted",
+		"\t\tClosed(mc.Mark(N, hashOwnedPtr(l), uintN(wanted)), l)\n",
+		"\t\teach(mc.Mark(N, hashOwnedPtr(l), uintN(wanted)), l, found)\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the copy has no %q:\n%s", want, got)
+		}
+	}
+}
+
+// TestPrefixed: what a prefixed part declares has the part's name in the copy, and what is
+// omitted is not there, nor what only that imports. A function that does nothing where nobody
+// reads says so first.
+func TestPrefixed(t *testing.T) {
+	const code = `const left, taken = 1, 2
+
+const gone = 3
+
+func unused() string { return strings.ToUpper("") }
+
+func Work(left uint32) uint32 { return left + taken }
+
+func works(l *asm.Owned) uint32 {
+	if Closed(l) {
+		return Work(left)
+	}
+	return 1
+}`
+	s := small()
+	s.prefixed, s.omitted, s.reading = []string{"queue"}, []string{"gone", "unused"}, []string{"works"}
+	got, err := copyWith(t, s, "\"strings\"\n", code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"const queueLeft, queueTaken = 1, 2\n",
+		"func QueueWork(left uint32) uint32 { return left + queueTaken }\n",
+		"func queueWorks(_ mc.Site, l *asm.Owned) uint32 {\n\tif !AnyReaders {\n\t\treturn 0\n\t}\n",
+		"return QueueWork(queueLeft)\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the copy has no %q:\n%s", want, got[strings.LastIndex(got, "const "):])
+		}
+	}
+	for _, no := range []string{"gone", "unused", "strings"} {
+		if strings.Contains(got, no) {
+			t.Errorf("the copy has %s", no)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
-	"strings"
 
 	"golang.org/x/tools/go/cfg"
 )
@@ -21,12 +20,36 @@ type callMark struct {
 
 type varSet map[*types.Var]bool
 
-// marks finds the calls of fn that take a site. What fn does between two of them
+// A body is that of a function, or of a function literal in it.
+type body struct {
+	block *ast.BlockStmt
+	typ   *ast.FuncType
+	frame int // what the explorer calls it
+	marks []*callMark
+}
+
+// bodies returns fn's own body, and those of the literals in it that schedule.
+func (c *copier) bodies(fn *ast.FuncDecl) []*body {
+	all := []*body{{block: fn.Body, typ: fn.Type}}
+	for n := range ast.Preorder(fn.Body) {
+		if lit, ok := n.(*ast.FuncLit); ok && len(c.callsIn(lit.Body)) > 0 {
+			all = append(all, &body{block: lit.Body, typ: lit.Type})
+		}
+	}
+	return all
+}
+
+// reaches reports whether a function schedules, or a literal in it does.
+func (c *copier) reaches(fn *ast.FuncDecl) bool {
+	return fn.Body != nil && slices.ContainsFunc(c.bodies(fn), func(b *body) bool { return len(c.callsIn(b.block)) > 0 })
+}
+
+// marks finds the calls of b, in fn, that take a site. What b does between two of them
 // depends on its live variables, and on what the first of the two returns. So the
 // live variables at the first call of each step are its whole state.
-func (c *copier) marks(fn *ast.FuncDecl) ([]*callMark, error) {
-	graph := cfg.New(fn.Body, func(*ast.CallExpr) bool { return true })
-	in := c.liveness(fn, graph)
+func (c *copier) marks(fn *ast.FuncDecl, in *body) ([]*callMark, error) {
+	graph := cfg.New(in.block, func(*ast.CallExpr) bool { return true })
+	live := c.liveness(fn, in, graph)
 	var marks []*callMark
 	found := map[*ast.CallExpr]bool{}
 	for _, b := range graph.Blocks {
@@ -39,17 +62,16 @@ func (c *copier) marks(fn *ast.FuncDecl) ([]*callMark, error) {
 				found[call] = true
 				m := &callMark{call: call, follows: j > 0}
 				if j == 0 {
-					live, err := c.hashes(in[b][i])
-					if err != nil {
+					var err error
+					if m.live, err = c.hashes(live[b][i]); err != nil {
 						return nil, err
 					}
-					m.live = live
 				}
 				marks = append(marks, m)
 			}
 		}
 	}
-	for _, call := range c.callsIn(fn.Body) {
+	for _, call := range c.callsIn(in.block) {
 		if !found[call] {
 			return nil, fmt.Errorf("a call is in no step")
 		}
@@ -59,22 +81,24 @@ func (c *copier) marks(fn *ast.FuncDecl) ([]*callMark, error) {
 }
 
 // callsIn lists the calls in n that take a site, in the order in which their
-// first arguments are evaluated.
+// first arguments are evaluated. Those in function literals are not among them.
 func (c *copier) callsIn(n ast.Node) []*ast.CallExpr {
 	var calls []*ast.CallExpr
 	ast.Inspect(n, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok && c.schedules(call) {
 			calls = append(calls, call)
 		}
-		return true
+		_, literal := n.(*ast.FuncLit)
+		return !literal
 	})
 	slices.SortFunc(calls, func(a, b *ast.CallExpr) int { return int(a.Lparen - b.Lparen) })
 	return calls
 }
 
 // liveness computes the variables that are live before each node.
-func (c *copier) liveness(fn *ast.FuncDecl, graph *cfg.CFG) map[*cfg.Block][]varSet {
+func (c *copier) liveness(fn *ast.FuncDecl, of *body, graph *cfg.CFG) map[*cfg.Block][]varSet {
 	always := c.escaping(fn)
+	last := c.outliving(fn, of)
 	in := map[*cfg.Block][]varSet{}
 	for _, b := range graph.Blocks {
 		in[b] = make([]varSet, len(b.Nodes)+1)
@@ -90,7 +114,7 @@ func (c *copier) liveness(fn *ast.FuncDecl, graph *cfg.CFG) map[*cfg.Block][]var
 				}
 			}
 			if len(b.Succs) == 0 {
-				for v := range c.results(fn) {
+				for v := range last {
 					live[v] = true
 				}
 			}
@@ -141,14 +165,36 @@ func (c *copier) before(fn *ast.FuncDecl, n ast.Node, after, always varSet) varS
 		return live
 	}
 	ast.Inspect(n, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.FuncLit); ok {
+			c.uses(fn, &body{block: lit.Body, typ: lit.Type}, live)
+			return false
+		}
 		if id, ok := n.(*ast.Ident); ok && !assigned[id] {
 			if v := c.local(fn, id); v != nil {
 				live[v] = true
+				c.usesOf(fn, v, live)
 			}
 		}
 		return true
 	})
 	return live
+}
+
+// usesOf adds the variables that the literal uses which v is, if it is one.
+func (c *copier) usesOf(fn *ast.FuncDecl, v *types.Var, vars varSet) {
+	if _, ok := v.Type().Underlying().(*types.Signature); !ok {
+		return
+	}
+	for n := range ast.Preorder(fn.Body) {
+		a, ok := n.(*ast.AssignStmt)
+		if !ok || len(a.Lhs) != 1 || len(a.Rhs) != 1 {
+			continue
+		}
+		id, named := a.Lhs[0].(*ast.Ident)
+		if lit, ok := a.Rhs[0].(*ast.FuncLit); ok && named && c.info.ObjectOf(id) == v {
+			c.uses(fn, &body{block: lit.Body, typ: lit.Type}, vars)
+		}
+	}
 }
 
 // local returns the variable of fn that id names, or nil.
@@ -177,11 +223,12 @@ func (c *copier) escaping(fn *ast.FuncDecl) varSet {
 	return vars
 }
 
-// results returns the named results of fn.
-func (c *copier) results(fn *ast.FuncDecl) varSet {
+// outliving returns the variables that are live where a body of fn ends: its named
+// results and, if it is a literal's, all variables of fn that it uses.
+func (c *copier) outliving(fn *ast.FuncDecl, of *body) varSet {
 	vars := varSet{}
-	if fn.Type.Results != nil {
-		for _, f := range fn.Type.Results.List {
+	if of.typ.Results != nil {
+		for _, f := range of.typ.Results.List {
 			for _, id := range f.Names {
 				if v := c.local(fn, id); v != nil {
 					vars[v] = true
@@ -189,10 +236,26 @@ func (c *copier) results(fn *ast.FuncDecl) varSet {
 			}
 		}
 	}
+	if of.block != fn.Body {
+		c.uses(fn, of, vars)
+	}
 	return vars
 }
 
-// hashes renders the hash of each variable, in the order of declaration.
+// uses adds the variables of fn that a literal in it uses.
+func (c *copier) uses(fn *ast.FuncDecl, lit *body, vars varSet) {
+	for n := range ast.Preorder(lit.block) {
+		if id, ok := n.(*ast.Ident); ok {
+			if v := c.local(fn, id); v != nil && (v.Pos() < lit.typ.Pos() || v.Pos() >= lit.block.End()) {
+				vars[v] = true
+			}
+		}
+	}
+}
+
+// hashes renders the hash of each variable, in the order of declaration. A function has
+// none: it is a parameter, for which the caller's state stands, or a literal, and then
+// what that uses is live as long as it is.
 func (c *copier) hashes(vars varSet) ([]ast.Expr, error) {
 	sorted := make([]*types.Var, 0, len(vars))
 	for v := range vars {
@@ -201,6 +264,9 @@ func (c *copier) hashes(vars varSet) ([]ast.Expr, error) {
 	slices.SortFunc(sorted, func(a, b *types.Var) int { return int(a.Pos() - b.Pos()) })
 	var exprs []ast.Expr
 	for _, v := range sorted {
+		if _, ok := v.Type().Underlying().(*types.Signature); ok {
+			continue
+		}
 		f, err := hashFunc(v.Type())
 		if err != nil {
 			return nil, fmt.Errorf("variable %s: %w", v.Name(), err)
@@ -232,9 +298,9 @@ func hashFunc(t types.Type) (string, error) {
 func typeName(t types.Type) (string, error) {
 	switch t := types.Unalias(t).(type) {
 	case *types.Named:
-		return strings.ToUpper(t.Obj().Name()[:1]) + t.Obj().Name()[1:], nil
+		return title(t.Obj().Name()), nil
 	case *types.Basic:
-		return strings.ToUpper(t.Name()[:1]) + t.Name()[1:], nil
+		return title(t.Name()), nil
 	case *types.Chan:
 		return "Chan", nil
 	case *types.Struct, *types.Array:

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/tools/go/packages"
+
+	"github.com/rqlock/rqlock/gen/emit"
 )
 
 const (
@@ -25,14 +27,29 @@ const (
 // A Source is a package of the model that is copied from packages of the library, each of
 // which is in one copy only. The copy has the declarations of all of them: what the
 // library calls queue.Enter is Enter there.
+//
+// Functions in its lists are named as in "Enter", and methods as in "Parker.Wait".
 type Source struct {
-	Name  string // of the copy
+	Name  string // of the copy: its directory, under rqlock/internal/model
 	parts []part
+	table string // the file that has the table ("" = rqlock's own)
+	first int    // its numbering begins there (0 = where that of the source before ends)
 
 	shared    []string // types, or variables of an unnamed type, whose fields are shared
 	constants []string // fields of these that never change
 	pausing   []string // functions that end a round of polling
+	prefixed  []string // parts whose names begin with the part's in the copy: gate.Lock is GateLock
 	stubbed   []string // functions that the model has by hand, and that reach an access
+	omitted   []string // other declarations that are not copied; the model may have them by hand
+	reading   []string // functions that do nothing where nobody reads
+}
+
+// header is the first line of the copy's files.
+func (s Source) header() string {
+	if s.table == "" {
+		return header
+	}
+	return emit.Header(s.table)
 }
 
 // A part is a package of the library, with the files that are copied. What the copy needs
@@ -47,16 +64,29 @@ var Sources = []Source{
 	{
 		Name: "lock",
 		parts: []part{
-			{"rqlock", []string{"mutex.go", "slowpath.go", "fused.go", "zfused_go.go"}},
-			{"rqlock/internal/waiter", []string{"waiter.go", "table.go"}},
+			{"rqlock", []string{"mutex.go", "slowpath.go", "fused.go", "zfused_go.go", "rwmutex.go", "rwslowpath.go", "zrwfused_go.go"}},
+			{"rqlock/internal/waiter", []string{"waiter.go", "table.go", "reading.go"}},
 			{"rqlock/internal/queue", []string{"queue.go"}},
 			{"rqlock/internal/waitgraph", []string{"waitgraph.go"}},
+			{"rqlock/internal/gate", []string{"gate.go", "handover.go", "norace.go"}},
+			{"rqlock/internal/readers", []string{"readers.go", "scan.go", "overflow.go", "heat.go", "blocked.go", "stale.go"}},
 			{"rqlock/internal/stall", []string{"stall.go"}},
 			{"rqlock/internal/park", []string{"limit.go"}},
 			{"rqlock/internal/clock", nil},
 		},
-		shared: []string{"Waiter", "Node", "Edge", "Head", "registry"}, constants: []string{"Index"}, pausing: []string{"pause", "Park"},
-		stubbed: []string{"Wanted", "Signal", "Wait", "WaitFor", "Pause", "isClosed"},
+		shared: []string{"Waiter", "Node", "Edge", "Head", "Reading", "registry"}, constants: []string{"Index"},
+		pausing: []string{"pause", "Park", "Sleep"}, prefixed: []string{"gate", "readers"},
+		stubbed: []string{
+			"Wanted", "Parker.Signal", "Parker.Wait", "Parker.WaitFor", "Parker.Pause", "isClosed",
+			"HandedOver", "claims", "RWMutex.spin", "grow",
+		},
+		omitted: []string{
+			"RWMutex.awaitBeside", "RWMutex.listedBriefly", // there are no bubbles
+			"RWMutex.SetName", "RWMutex.SetStallTimeout", "RWMutex.RLocker", "rlocker", "rlocker.Lock", "rlocker.Unlock", "Locker",
+			"Lock.EachReader", "Each", "Number", // for reports and tests
+			"makeFirst", "firstChunk", "maxChunks", "run", "retry", "budget", "Few", "sweepAfter", "patience", // sizes
+		},
+		reading: []string{"Blocked.Enter", "Blocked.Leave", "KindWord.Load", "KindWord.Store"},
 	},
 	{
 		Name: "qspin",
@@ -70,24 +100,22 @@ var Sources = []Source{
 // replaced has the packages that have a twin in the model, and the twins' names. Of a
 // package that is copied, the copy itself is the twin.
 var replaced = map[string]string{
-	library + "asm":   "asm",
-	rooms + "wait":    "wait",
-	rooms + "park":    "park",
-	rooms + "events":  "events",
-	rooms + "report":  "report",
-	rooms + "readers": "readers",
-	rooms + "gate":    "gate",
-	"sync/atomic":     "atomic",
-	"sync":            "sync",
-	"time":            "time",
-	"runtime":         "runtime",
-	"context":         "context",
+	library + "asm":  "asm",
+	rooms + "wait":   "wait",
+	rooms + "park":   "park",
+	rooms + "events": "events",
+	rooms + "report": "report",
+	"sync/atomic":    "atomic",
+	"sync":           "sync",
+	"time":           "time",
+	"runtime":        "runtime",
+	"context":        "context",
 }
 
 // quiet says which twins touch no shared memory, and which functions and methods differ
 // in that from the rest of their twin.
 var quiet = map[string]bool{
-	"wait": true, "events": true, "report": true, "readers": true, "gate": true, "time": true, "time.Sleep": false,
+	"wait": true, "events": true, "report": true, "time": true, "time.Sleep": false,
 	"asm.CurrentG": true, "asm.CurrentGoid": true, "asm.CPURelax": true,
 	"context.Cause": true, "context.Done": true, "context.Deadline": true, "park.Init": true,
 }

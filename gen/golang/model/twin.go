@@ -39,7 +39,7 @@ var bodies = map[spec.Op]string{
 	spec.CondLoad:    `return uint32(mc.LoadWord(site, "{{.Name}}", unsafe.Pointer(p), 32, mc.{{.Order}}))`,
 	spec.Relax:       ``,
 	spec.CycleCount:  `return 0`,
-	spec.CurrentG:    `return uintptr(2 * (mc.Self() + 1))`,
+	spec.CurrentG:    `return uintptr(mc.Self()+1) * unsafe.Sizeof(ReaderRow{})`,
 	spec.CurrentGoid: `return uint64(mc.Self() + 1)`,
 	spec.LockFast: `mc.Enter(-2)
 	defer mc.Leave()
@@ -186,7 +186,7 @@ type RWOwned struct {
 	Readers  uint32
 	First    uint32
 	Drainer  uint32
-	Admitted uint32
+	Balance  uint32
 }
 
 // ReaderRow is asm.ReaderRow.
@@ -203,9 +203,9 @@ type ReaderTable struct {
 	Mask uint64
 }
 
-// Row is asm's, but for where it finds a row: what stands for a g here is a small number.
+// Row is asm's. What stands for a g is the thread's number.
 func (t *ReaderTable) Row(g uintptr) *ReaderRow {
-	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), uint64(g)<<5&t.Mask))
+	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), (uint64(g)^uint64(g)>>7)&t.Mask))
 }
 
 // The same as in asm.
@@ -254,7 +254,7 @@ const (
 		fmt.Fprintf(&b, "%sShift, %sMask, %sVal = %d, %#x, %#x\n", name, name, name, f.Shift, f.Mask(), uint64(1)<<f.Shift)
 	}
 	fmt.Fprintf(&b, "TailMax = %d\n)\n\n", l.Get("tail").Mask()>>l.Get("tail").Shift)
-	b.WriteString("// at marks a step within a primitive.\nfunc at(site mc.Site, step uint64) mc.Site {\n\tmc.At(site, step)\n\treturn site\n}\n\n")
+	b.WriteString(stepMark)
 	for _, r := range rows {
 		src, err := twin(r)
 		if err != nil {
@@ -265,20 +265,23 @@ const (
 	return format.Source(b.Bytes())
 }
 
+const stepMark = "// at marks a step within a primitive.\nfunc at(site mc.Site, step uint64) mc.Site {\n\tmc.At(site, step)\n\treturn site\n}\n\n"
+
 func twin(r *spec.Row) (string, error) {
-	text, ok := bodies[r.Op]
-	if !ok {
-		return "", fmt.Errorf("row %s: operation %s has no body in the model", r.Name, r.Op)
+	text, err := bodyOf(r)
+	if err != nil {
+		return "", err
 	}
-	var mask, bit uint64
-	switch r.Op {
-	case spec.XchgField, spec.CmpxchgField, spec.FetchSetBit:
+	pointer, width := "p", r.Bits()
+	mask, bit := spec.Field{Bits: width}.Mask(), uint64(1)
+	switch {
+	case r.Op.OnField():
 		f, err := r.On.Field(r.Field)
 		if err != nil {
 			return "", err
 		}
-		mask, bit = f.Mask(), uint64(1)<<f.Shift
-	case spec.StoreFields:
+		pointer, mask, bit = "val", f.Mask(), uint64(1)<<f.Shift
+	case r.Op == spec.StoreFields:
 		run, err := r.On.Stored(r.Set)
 		if err != nil {
 			return "", err
@@ -291,8 +294,8 @@ func twin(r *spec.Row) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "// %s: %s.\nfunc %s(%s {\n\t", r.Name, r.Order, r.Name, sig)
-	err := template.Must(template.New(r.Name).Parse(text)).Execute(&b, map[string]any{
-		"Name": r.Name, "Width": r.Width, "Order": orderNames[r.Order], "Type": fmt.Sprintf("uint%d", r.Width),
+	err = template.Must(template.New(r.Name).Parse(text)).Execute(&b, map[string]any{
+		"Name": r.Name, "Pointer": pointer, "Width": width, "Order": orderNames[r.Order], "Type": fmt.Sprintf("uint%d", width),
 		"Mask": fmt.Sprintf("%#x", mask), "Bit": fmt.Sprintf("%#x", bit),
 	})
 	b.WriteString("\n}\n\n")
@@ -300,5 +303,5 @@ func twin(r *spec.Row) (string, error) {
 }
 
 var orderNames = map[spec.Order]string{
-	spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel",
+	spec.Relaxed: "Relaxed", spec.Acquire: "Acquire", spec.Release: "Release", spec.AcqRel: "AcqRel", spec.SeqCst: "SeqCst",
 }

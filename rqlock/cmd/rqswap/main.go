@@ -5,10 +5,16 @@
 //	rqswap ./...
 //	rqswap -undo ./...
 //
-// It changes the import of "sync" in all Go files of the packages, tests and files that are built
-// for other systems or with other build tags among them, and says which. Files that are generated
-// are changed, too. It refuses to change files with changes that git knows and has not recorded,
-// unless -force is given. With -n it changes nothing, and says what it would change.
+// It changes the import of "sync" in all Go files of the packages, and says which. Tests are among
+// them, files that are built for other systems or with other build tags, and generated files. A
+// file that imports both packages is left as it is, and a symbolic link, too. With -n it changes
+// nothing, and says what it would change.
+//
+// A module with a folder vendor needs go mod vendor afterwards. Where a module passes a
+// *sync.Mutex to another one, that call does not compile any more: leave such a package out.
+//
+// It refuses to change files that are not committed in git, or that have changes since, unless
+// -force is given. So to undo what it has just done, commit that first, or give -undo and -force.
 //
 // It exits with 0, with 1 if it has failed, and then has changed nothing, and with 2 for a bad
 // flag.

@@ -46,6 +46,10 @@ func (o *options) swap(w io.Writer) error {
 	changed := map[string][]byte{}
 	for _, file := range files {
 		src, err := changeImport(file, from, to)
+		if errors.Is(err, errBoth) {
+			fmt.Fprintf(w, "%s: left as it is, since it imports both packages\n", o.relative(file))
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -92,14 +96,17 @@ func (o *options) files() ([]string, error) {
 	}
 	pkgs, err := packages.Load(config, o.patterns...)
 	if err != nil {
-		return nil, err
+		return nil, errors.New(oneLine(err.Error()))
 	}
-	dirs := map[string]bool{}
+	dirs, modules := map[string]bool{}, map[string]string{}
 	for _, p := range pkgs {
+		if p.PkgPath == "command-line-arguments" {
+			return nil, errors.New("give packages, and no files: all files of a package are changed together")
+		}
 		for _, e := range p.Errors {
 			// A package all of whose files are for others has files for us.
 			if e.Kind == packages.ListError && len(p.GoFiles)+len(p.IgnoredFiles) == 0 {
-				return nil, fmt.Errorf("%s: %s", p.PkgPath, strings.ReplaceAll(strings.TrimSpace(e.Msg), "\n", "; "))
+				return nil, fmt.Errorf("%s: %s", p.PkgPath, oneLine(e.Msg))
 			}
 		}
 		if p.Module == nil || !p.Module.Main {
@@ -108,24 +115,95 @@ func (o *options) files() ([]string, error) {
 			}
 			continue
 		}
+		modules[p.Module.Dir] = p.Module.Path
 		for _, file := range append(p.GoFiles, p.IgnoredFiles...) {
 			if inside(p.Module.Dir, file) { // and not what go test makes
 				dirs[filepath.Dir(file)] = true
 			}
 		}
 	}
+	for dir, path := range modules {
+		for _, pattern := range o.patterns {
+			if root, ok := o.rootOf(pattern, dir, path); ok {
+				if err := addBelow(dirs, dir, root); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("no Go files in %s", strings.Join(o.patterns, " "))
 	}
-	var files []string
-	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+	files := map[string]bool{}
+	for dir := range dirs {
 		found, err := filepath.Glob(filepath.Join(escape(dir), "*.go"))
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, found...)
+		for _, file := range found {
+			if linked, err := isLink(file); err != nil {
+				return nil, err
+			} else if !linked { // what it names is changed if it is in a package
+				files[file] = true
+			}
+		}
 	}
-	return files, nil
+	return slices.Sorted(maps.Keys(files)), nil
+}
+
+// oneLine has what the go command says on one line.
+func oneLine(text string) string { return strings.ReplaceAll(strings.TrimSpace(text), "\n", "; ") }
+
+// isLink reports whether a file is a symbolic link.
+func isLink(file string) (bool, error) {
+	info, err := os.Lstat(file)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0, err
+}
+
+// rootOf returns the directory below which a pattern with dots has packages of a module.
+func (o *options) rootOf(pattern, dir, path string) (root string, ok bool) {
+	base, ok := strings.CutSuffix(pattern, "...")
+	if !ok || strings.Contains(base, "...") || base != "" && !strings.HasSuffix(base, "/") {
+		return "", false
+	}
+	switch rest, ours := strings.CutPrefix(base, path+"/"); {
+	case ours:
+		return filepath.Join(dir, filepath.FromSlash(rest)), true
+	case strings.HasPrefix(base, "./"), strings.HasPrefix(base, "../"):
+		root, err := filepath.Abs(filepath.Join(o.dir, filepath.FromSlash(base)))
+		return root, err == nil && inside(dir, root)
+	case filepath.IsAbs(base):
+		return filepath.Clean(base), inside(dir, base)
+	}
+	return "", false
+}
+
+// addBelow adds the directories with Go files from root on that are packages of the module in
+// dir. Among them are those all of whose files are for other systems, or have other build tags:
+// go list does not find them.
+func addBelow(dirs map[string]bool, dir, root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if !d.IsDir() {
+			if strings.HasSuffix(name, ".go") && name[0] != '.' && name[0] != '_' {
+				dirs[filepath.Dir(path)] = true
+			}
+			return nil
+		}
+		if path == root {
+			return nil
+		}
+		if name == "vendor" || name == "testdata" || name[0] == '.' || name[0] == '_' {
+			return fs.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil && path != dir {
+			return fs.SkipDir // another module
+		}
+		return nil
+	})
 }
 
 // inside reports whether a file is in a directory or below it.
@@ -142,6 +220,9 @@ func escape(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
 }
 
+// errBoth is for a file that imports both packages. The way back would not be known.
+var errBoth = errors.New("it imports both packages")
+
 // changeImport returns the file's text with the other import, or nil if it has none to change. A
 // file that was as gofmt has it is so afterwards; of another one no more is changed.
 func changeImport(file, from, to string) ([]byte, error) {
@@ -156,16 +237,21 @@ func changeImport(file, from, to string) ([]byte, error) {
 	}
 	var text []byte
 	rest := 0
+	both := false
 	for _, i := range f.Imports {
-		if path, err := strconv.Unquote(i.Path.Value); err != nil || path != from {
+		path, err := strconv.Unquote(i.Path.Value)
+		if both = both || err == nil && path == to; err != nil || path != from {
 			continue
 		}
 		at := fset.PositionFor(i.Path.Pos(), false).Offset
 		text = append(append(text, src[rest:at]...), strconv.Quote(to)...)
 		rest = at + len(i.Path.Value)
 	}
-	if text == nil {
+	switch {
+	case text == nil:
 		return nil, nil
+	case both:
+		return nil, errBoth
 	}
 	text = append(text, src[rest:]...)
 	if formatted, err := format.Source(src); err != nil {

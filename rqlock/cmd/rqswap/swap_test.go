@@ -36,9 +36,18 @@ func (t *T) String() string { return fmt.Sprint("sync", os.Args) }
 	"none/c.go": "package none\n\n// \"sync\"\nconst s = \"sync\"\n",
 	"atom/d.go": "package atom\n\nimport \"sync/atomic\"\n\nvar _ atomic.Bool\n",
 	"only/e.go": "//go:build some\n\npackage only\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	// go list ./... does not find these, as they are not built here.
+	"far/f.go":           "//go:build plan9\n\npackage far\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	"deep/er/g_test.go":  "//go:build never\n\npackage er\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	"both/h.go":          "package both\n\nimport (\n\tgosync \"sync\"\n\n\t\"" + rqPath + "\"\n)\n\nvar _ gosync.WaitGroup\nvar _ sync.Mutex\n",
+	"testdata/i.go":      "package i\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	"vendor/x/j.go":      "package x\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	"other/go.mod":       "module example.test/other\n\ngo 1.25.0\n",
+	"other/k.go":         "package other\n\nimport \"sync\"\n\nvar _ sync.Mutex\n",
+	"vendor/modules.txt": "",
 }
 
-var swapped = []string{"a.go", "a_test.go", "only/e.go", "plan9.go", "sub/b.go", "tagged.go", "x_test.go"}
+var swapped = []string{"a.go", "a_test.go", "deep/er/g_test.go", "far/f.go", "only/e.go", "plan9.go", "sub/b.go", "tagged.go", "x_test.go"}
 
 // module makes the tree, which git has.
 func module(t *testing.T) string {
@@ -119,7 +128,7 @@ func TestSwap(t *testing.T) {
 	if a := now["a.go"]; !strings.Contains(a, "\t\""+rqPath+"\" // for the lock\n\t\"os\"\n") || !strings.Contains(a, `fmt.Sprint("sync", os.Args)`) {
 		t.Errorf("a.go is\n%s", a)
 	}
-	if !strings.Contains(out.String(), "7 of 9 files changed\n") {
+	if !strings.Contains(out.String(), "9 of 12 files changed\n") {
 		t.Errorf("it says\n%s", out.String())
 	}
 	git(t, dir, "-c", "user.name=x", "-c", "user.email=x@example.test", "commit", "-q", "-a", "-m", "y")
@@ -129,6 +138,25 @@ func TestSwap(t *testing.T) {
 	}
 	if got := differ(read(t, dir)); got != nil {
 		t.Errorf("after -undo %q are not as before", got)
+	}
+}
+
+// TestLink: a symbolic link stays one. The file that it names is changed in its own package.
+func TestLink(t *testing.T) {
+	dir := module(t)
+	link := filepath.Join(dir, "none", "link.go")
+	if err := os.Symlink(filepath.Join("..", "sub", "b.go"), link); err != nil {
+		t.Skip("there are no links: ", err)
+	}
+	o := options{dir: dir, patterns: []string{"./..."}, force: true}
+	if err := o.swap(new(bytes.Buffer)); err != nil {
+		t.Fatal(err)
+	}
+	if linked, err := isLink(link); !linked || err != nil {
+		t.Errorf("it is a link: %v, %v", linked, err)
+	}
+	if !slices.Contains(differ(read(t, dir)), "sub/b.go") {
+		t.Error("the file that it names is not changed")
 	}
 }
 
@@ -168,7 +196,7 @@ func TestDry(t *testing.T) {
 	if !maps.Equal(before, read(t, dir)) {
 		t.Error("-n changes files")
 	}
-	if !strings.Contains(out.String(), "7 of 9 files would be changed\n") {
+	if !strings.Contains(out.String(), "9 of 12 files would be changed\n") {
 		t.Errorf("it says\n%s", out.String())
 	}
 }
@@ -223,6 +251,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"no such package", "./absent", "absent", func(*testing.T, string) {}},
 		{"not ours", "fmt", "not of the module", func(*testing.T, string) {}},
+		{"a file", "a.go", "give packages", func(*testing.T, string) {}},
 		{"syntax", "./...", "does not parse", func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "sub", "bad.go"), "package sub\n\nimport \"sync\"\n\nfunc {\n")
 		}},
@@ -248,5 +277,17 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%q are changed", got)
 			}
 		})
+	}
+}
+
+// TestNoModule: where there is no module, the error says so in one line.
+func TestNoModule(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.go"), tree["a.go"])
+	for _, pattern := range []string{"./...", ".", "example.test/m"} {
+		o := options{dir: dir, patterns: []string{pattern}}
+		if err := o.swap(new(bytes.Buffer)); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error %v", pattern, err)
+		}
 	}
 }

@@ -24,6 +24,8 @@ const (
 	Rescued
 	Unreported
 	Admitted
+	Confirmed
+	Withdrawn
 	Number
 )
 
@@ -36,6 +38,15 @@ var counters [64]struct {
 // Count counts one e.
 func Count(e Event) {
 	counters[uint32(asm.CurrentGoid()*0x9e3779b97f4a7c15>>40)%uint32(len(counters))].n[e].Add(1)
+}
+
+// CountDeadlock counts a deadlock of so many goroutines.
+func CountDeadlock(parties int) {
+	if parties == 1 {
+		Count(SelfDeadlock)
+	} else {
+		Count(CycleDeadlock)
+	}
 }
 
 // Read returns the counts since the program started. Concurrent ones may be missing.

@@ -82,14 +82,9 @@ func (l *Lock) tryRead(me readers.Reader) (ok, claimed bool) {
 	if l.HandedOver() {
 		return l.enterAny(me)
 	}
-	if s, held := me.Find(l.name()); held {
-		if l.countAgain(s) {
-			s.Again() // past all who wait: they wait for me
-			if s.Counted() || !l.HandedOver() {
-				return true, false
-			}
-			s.Deepen(-1) // a writer may have looked at the slot before
-			return l.enterAny(me)
+	for s, held := me.Take(l.name()); held; s, held = me.Take(l.name()) {
+		if ok, claimed, stale := l.again(me, s); !stale {
+			return ok, claimed
 		}
 		me.Release(s)
 	}
@@ -97,6 +92,37 @@ func (l *Lock) tryRead(me readers.Reader) (ok, claimed bool) {
 		return false, false
 	}
 	return l.enter(me, me.Claim(l.name())), true
+}
+
+// again has me hold l once more by the slot that it has taken, past all who wait: they wait for
+// me. A stale slot stays taken.
+func (l *Lock) again(me readers.Reader, s readers.Slot) (ok, claimed, stale bool) {
+	switch {
+	case l.countAgain(s):
+		if l.deepen(s) {
+			return true, false, false
+		}
+	case l.HandedOver():
+		s.Done()
+	default:
+		return false, false, true
+	}
+	ok, claimed = l.enterAny(me)
+	return ok, claimed, false
+}
+
+// deepen has a reader hold l by the slot that it has taken once more than before. It fails if l
+// is handed over: a writer may have looked at the slot before. The slot stays taken until that is
+// decided, so whoever clears it finds it as deep as it is.
+func (l *Lock) deepen(s readers.Slot) bool {
+	s.Again()
+	if s.Counted() || !l.HandedOver() {
+		s.Done()
+		return true
+	}
+	s.Deepen(-1)
+	s.Done()
+	return false
 }
 
 // enter has me hold l by a slot that it has claimed, if the gate is open.
@@ -118,7 +144,7 @@ func (l *Lock) count(s readers.Slot) bool {
 	}
 	s.Count()
 	if readers.Warm(l.name()) {
-		l.moveToRows()
+		l.moveToRows(s)
 	}
 	return true
 }
@@ -138,14 +164,25 @@ func (l *Lock) countAgain(s readers.Slot) bool {
 	return false
 }
 
-// moveToRows has readers be found in rows from now on. The caller is counted, so nobody writes.
-// A slot may have been left by a goroutine that ended, of a lock that was here before. So it
-// happens only if there are no more slots than readers.
-func (l *Lock) moveToRows() {
-	n := atomic.LoadUint32(&l.Readers)
-	if n&handedOver == 0 && readers.Count(l.name()) == int(n) && atomic.CompareAndSwapUint32(&l.Readers, n, n|asm.RowsMask) {
-		readers.Hot(l.name())
+// moveToRows has readers be found in rows from now on. The caller, who has this slot, is
+// counted, so nobody writes. A slot may have been left by a goroutine that ended, of a lock
+// that was here before. So it happens only if each of the other slots is seen to change.
+// To compare how many slots and readers there are would not do: one who reads again is counted
+// again, and has no other slot.
+func (l *Lock) moveToRows(s readers.Slot) {
+	if !readers.Others(l.name(), s) {
+		return
 	}
+	for {
+		n := atomic.LoadUint32(&l.Readers)
+		if n&handedOver != 0 {
+			return
+		}
+		if atomic.CompareAndSwapUint32(&l.Readers, n, n|asm.RowsMask) {
+			break
+		}
+	}
+	readers.Hot(l.name())
 }
 
 // Claimed is TryRead for one for whom asm.ReadLock has claimed a slot.
@@ -174,7 +211,8 @@ func (l *Lock) stale(s readers.Slot) bool {
 }
 
 // Leave ends one TryRead of me, the calling goroutine. It fails if there was none. If the
-// lock was overwritten meanwhile, it ends it and reports that.
+// lock was overwritten meanwhile, or another goroutine has ended that already, it ends it and
+// reports that.
 func (l *Lock) Leave(me readers.Reader) (held, overwritten bool) {
 	raceReleaseMerge(unsafe.Pointer(&l.Readers))
 	raceDisable()
@@ -190,18 +228,18 @@ func (l *Lock) leave(me readers.Reader) (held, overwritten bool) {
 		return false, false
 	}
 	switch {
+	case l.HandedOver():
+		counts := s.Counted()
+		if me.Leave(s); counts {
+			l.change(-1) // the slot may be that of a lock which was here before, and nobody counted in this one
+		}
+		return true, l.tooFew()
 	case !s.Counted():
 		overwritten = !l.inRows() && !l.HandedOver()
-	case l.HandedOver():
-		l.change(-1) // the slot may be that of a lock which was here before, and nobody counted in this one
 	default:
 		overwritten = !l.subtract()
 	}
-	if s.More() > 0 {
-		s.Deepen(-1)
-	} else {
-		me.Release(s) // later than that: who is counted is named
-	}
+	me.Leave(s) // later than that: who is counted is named
 	return true, overwritten
 }
 
@@ -231,7 +269,7 @@ func (l *Lock) add(r readers.Reader) {
 		l.change(+1)
 		return
 	}
-	if s, held := r.Find(l.name()); held {
+	for s, held := r.Find(l.name()); held; s, held = r.Find(l.name()) {
 		r.Release(s) // it is stale
 	}
 	s := r.Claim(l.name())
@@ -258,6 +296,20 @@ func (l *Lock) TryLock() bool {
 	return false
 }
 
+// Unread reports whether nobody reads, if that is quickly seen. The caller is the owner.
+func (l *Lock) Unread() bool {
+	if atomic.LoadUint32(&l.Readers) != asm.RowsMask {
+		return false
+	}
+	none, rows := readers.None(l.name())
+	if !none {
+		return false
+	}
+	raceAcquire(unsafe.Pointer(&l.Readers))
+	l.scanned(rows)
+	return true
+}
+
 // Vacant looks for readers, for the owner, and reports whether there are none. It looks so many
 // times.
 func (l *Lock) Vacant(times int) bool {
@@ -272,10 +324,29 @@ func (l *Lock) Vacant(times int) bool {
 	}
 }
 
+// Crowded reports whether there are so many readers that some of them do not run now. It is a
+// hint.
+func (l *Lock) Crowded() bool { return l.Reading() >= wait.Processors() }
+
+// Reading returns how many hold l for reading. It is a hint.
+func (l *Lock) Reading() int {
+	n := atomic.LoadUint32(&l.Readers)
+	if n == asm.RowsMask {
+		return readers.Count(l.name())
+	}
+	return int(n & countMask)
+}
+
+// Listed reports whether readers wait. It is a hint.
+func (l *Lock) Listed() bool { return atomic.LoadUint32(&l.First) != 0 }
+
 // vacant reports whether nobody reads. The caller is the owner.
 func (l *Lock) vacant() bool {
 	switch n := atomic.LoadUint32(&l.Readers); {
 	case n&handedOver != 0:
+		mu := l.mutex()
+		mu.Lock()
+		defer mu.Unlock()
 		return l.vacantAny()
 	case n == 0:
 		raceAcquire(unsafe.Pointer(&l.Readers))
@@ -301,7 +372,6 @@ func (l *Lock) scanned(rows int) {
 	if readers.Cool(l.name(), rows) {
 		atomic.AndUint32(&l.Readers, ^uint32(asm.RowsMask)) // one may be counting itself
 	}
-	readers.Sweep()
 }
 
 // few rows are looked at in less time than it takes to note that.
@@ -318,7 +388,7 @@ func (l *Lock) Unlock() bool {
 	case asm.NotOwner:
 		return false
 	case asm.AdmitDue:
-		l.release(nil)
+		l.GiveBack()
 	case asm.WakeDue:
 		l.Unlocked()
 	}
@@ -332,30 +402,40 @@ func (l *Lock) Unlocked() {
 }
 
 // Downgrade has the owner, me, read what it wrote, along with those who wait to.
-func (l *Lock) Downgrade(me readers.Reader) { l.release(&me) }
+func (l *Lock) Downgrade(me readers.Reader) { l.release(me.ID, &me) }
 
-// UnlockAny is Unlock for whoever calls it, in place of the owner. It fails if nobody writes.
+// UnlockAny is Unlock for whoever calls it, in place of the owner. It fails if nobody writes: of
+// two that do so at once, one fails.
 func (l *Lock) UnlockAny() bool {
-	if l.Draining() || l.open() {
+	owner := l.Owner.Load()
+	if owner == 0 || l.Draining() {
 		return false
 	}
 	l.handOver()
-	l.release(nil)
-	return true
+	_, ok := l.release(owner, nil)
+	return ok
 }
 
 // GiveBack is Unlock for an owner that has waited in vain for readers. It reports whether
 // others came in.
-func (l *Lock) GiveBack() (granted bool) { return l.release(nil) }
+func (l *Lock) GiveBack() (granted bool) {
+	granted, _ = l.release(l.Owner.Load(), nil)
+	return granted
+}
 
-// release has those in who wait to read, and the owner itself if it says who it is, and then
-// opens the gate. So the next writer finds them inside.
-func (l *Lock) release(owner *readers.Reader) (granted bool) {
+// release has those in who wait to read, and the owner itself if it goes on to read, and then
+// opens the gate. So the next writer finds them inside. It fails if the lock has another owner
+// by now.
+func (l *Lock) release(owner uint64, reads *readers.Reader) (granted, ok bool) {
 	mu := l.mutex()
 	mu.Lock()
+	if l.Owner.Load() != owner {
+		mu.Unlock()
+		return false, false
+	}
 	atomic.StoreUint32(&l.Drainer, 0)
-	if owner != nil {
-		l.add(*owner)
+	if reads != nil {
+		l.add(*reads)
 	}
 	head := l.list()
 	for w := head; w != nil; w = after(w, head) {
@@ -368,7 +448,7 @@ func (l *Lock) release(owner *readers.Reader) (granted bool) {
 		queue.Wake(&l.Owned)
 	}
 	l.Settle() // some may have come meanwhile
-	return head != nil
+	return head != nil, true
 }
 
 // letGo releases the writers' lock, whoever owns it, and reports whether somebody may sleep.
@@ -467,6 +547,7 @@ func (l *Lock) Wait(w *waiter.Waiter) Position {
 	mu := l.mutex()
 	mu.Lock()
 	defer mu.Unlock()
+	w.Passed = false
 	w.Stage.Store(waiter.Listed)
 	if index := atomic.LoadUint32(&l.First); index == 0 {
 		w.After, w.Before, w.Leads = w.Index, w.Index, true
@@ -574,23 +655,40 @@ func (l *Lock) AdmitPast(w *waiter.Waiter, epoch uint32) bool {
 	var now stall.Head // it has been granted just now
 	now.Begin(l.Owner.Load())
 	l.unlink(w, now)
+	if leads := l.list(); leads != nil {
+		leads.Passed = true
+	}
 	w.Stage.Store(waiter.Admitted)
 	w.Signal()
 	events.Count(events.Admitted)
 	return true
 }
 
-// admitted has the owner that waits for readers look at all slots again: it may be past those
-// of readers who were let in just now. The mutex is held.
+// admitted tells the owner that waits for readers that some were let in just now. It has to look
+// at all slots again, as it may be past theirs. The mutex is held.
 func (l *Lock) admitted() {
 	if index := atomic.LoadUint32(&l.Drainer); index != 0 {
 		waiter.At(index).Again = true
+		waiter.At(index).Passed = true
 	}
+}
+
+// Granted notes in w, who waits and looks for stalls, that readers were let in past it since it
+// looked last, and reports whether there were any.
+func (l *Lock) Granted(w *waiter.Waiter) bool {
+	mu := l.mutex()
+	mu.Lock()
+	defer mu.Unlock()
+	passed := w.Passed
+	if w.Passed = false; passed {
+		w.Head.Granted()
+	}
+	return passed
 }
 
 // Drain says that the owner, whose record is w, waits for the readers to leave.
 func (l *Lock) Drain(w *waiter.Waiter) {
-	w.Again, w.Scan = false, readers.Scan{}
+	w.Again, w.Passed, w.Scan = false, false, readers.Scan{}
 	atomic.StoreUint32(&l.Drainer, w.Index) // sequentially consistent: before the looks at the slots [drainer]
 }
 
@@ -643,8 +741,8 @@ func (l *Lock) Draining() bool { return atomic.LoadUint32(&l.Drainer) != 0 }
 func (l *Lock) Read() bool {
 	n := atomic.LoadUint32(&l.Readers)
 	if n&handedOver != 0 {
-		readLocks, _ := l.sum()
-		return readLocks > 0
+		t := l.tally()
+		return t.sum() > 0
 	}
 	if n == asm.RowsMask {
 		some, _ := readers.Any(l.name())

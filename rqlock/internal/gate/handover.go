@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -19,8 +20,9 @@ import (
 //
 // While the gate is closed none of the three grows, but for readers that see so and take back
 // what they said. So whoever reads one after the other, and finds a sum of 0, has found that
-// nobody reads. A slot whose read lock another goroutine has ended is stale. It stays, with the
-// count less than 0, until a writer owns the lock.
+// nobody reads, and that nobody is about to take back anything. A slot whose read lock another
+// goroutine has ended is stale. It stays, with the count less than 0, until a writer owns the
+// lock: then what was begun before the lock was handed over goes, as all of it has ended.
 
 const (
 	// handedOver in Readers says that the lock is one that is handed over.
@@ -52,16 +54,28 @@ func (l *Lock) handOver() {
 }
 
 // change changes the signed count.
-func (l *Lock) change(by int32) { atomic.AddUint32(&l.Admitted, uint32(by)) }
+func (l *Lock) change(by int32) {
+	atomic.AddUint32(&l.Balance, uint32(by)) // release: pairs with tally [gate]
+}
 
-// sum returns how many read locks there are, or more, and those that are in slots. None of those
-// was taken back if the sum is 0.
-func (l *Lock) sum() (n int, slots []readers.Slot) {
+// A tally is how many read locks there are, or more.
+type tally struct {
+	uncounted int // in slots
+	slots     []readers.Slot
+	counted   int
+	balance   int
+}
+
+func (t *tally) sum() int { return t.uncounted + t.counted + t.balance }
+
+// tally reads what does not grow first. So the sum is as much at least as it was at the end.
+func (l *Lock) tally() (t tally) {
 	if atomic.LoadUint32(&l.Readers)&inSlots != 0 {
-		n, slots = readers.Uncounted(l.name())
+		t.uncounted, t.slots = readers.Named(l.name(), false)
 	}
-	n += int(atomic.LoadUint32(&l.Readers) & countMask)          // acquire: pairs with subtract [gate]
-	return n + int(int32(atomic.LoadUint32(&l.Admitted))), slots // acquire: pairs with LeaveAny [gate]
+	t.counted = int(atomic.LoadUint32(&l.Readers) & countMask) // acquire: pairs with subtract [gate]
+	t.balance = int(int32(atomic.LoadUint32(&l.Balance)))      // acquire: pairs with change [gate]
+	return t
 }
 
 // enterAny has r read, without a name, if the gate is open.
@@ -78,39 +92,96 @@ func (l *Lock) enterAny(r readers.Reader) (ok, claimed bool) {
 	return false, true
 }
 
-// forget takes away r's slot if it can only be that of a lock which was at the same address
-// before, and became garbage while r read it.
+// forget takes away r's slots if they can only be those of a lock which was at the same address
+// before, and became garbage while r read it. No writer takes away such a slot, and there will be
+// no other: so the look at Readers comes first.
 func (l *Lock) forget(r readers.Reader) {
-	if s, held := r.Find(l.name()); held && !s.Counted() && atomic.LoadUint32(&l.Readers)&inSlots == 0 {
+	if atomic.LoadUint32(&l.Readers)&inSlots != 0 {
+		return
+	}
+	for s, held := r.Find(l.name()); held && !s.Counted(); s, held = r.Find(l.name()) {
 		r.Release(s)
 	}
 }
 
-// LeaveAny ends a read lock, whosever it is. It fails if there is none.
+// tooFew reports whether more read locks were ended than begun, for certain. Whoever clears slots
+// adds to the balance what it takes from the other parts. So the first look, which reads the
+// balance first, finds no more than there are, and perhaps less. Slots are cleared with the mutex
+// held, and so the second look has it, too.
+func (l *Lock) tooFew() bool {
+	balance := int(int32(atomic.LoadUint32(&l.Balance))) // sequentially consistent: pairs with clear, which adds to it last [gate]
+	if t := l.tally(); balance+t.uncounted+t.counted >= 0 {
+		return false
+	}
+	mu := l.mutex()
+	mu.Lock()
+	defer mu.Unlock()
+	t := l.tally()
+	return t.sum() < 0
+}
+
+// LeaveAny ends a read lock, whosever it is. It fails if there is none: then l is broken. Of two
+// that end the same one the second finds so, since each looks after it has subtracted.
 func (l *Lock) LeaveAny() bool {
 	raceReleaseMerge(unsafe.Pointer(&l.Readers))
 	raceDisable()
 	defer raceEnable()
 	l.handOver()
-	if n, _ := l.sum(); n <= 0 {
+	if l.change(-1); l.tooFew() {
 		return false
 	}
-	atomic.AddUint32(&l.Admitted, ^uint32(0)) // release: pairs with sum [gate]
 	l.WakeDrainer()
+	l.sweep()
 	return true
 }
 
-// vacantAny is vacant for a lock that is handed over. The caller is the owner.
+// sweep takes away the slots that are stale, once nobody reads, as a writer would. One may never
+// come: a transaction has a lock of its own, which is garbage soon. But its slots would stay.
+func (l *Lock) sweep() {
+	if t := l.tally(); t.sum() != 0 || t.uncounted+t.counted == 0 {
+		return
+	}
+	switch asm.WriteLock(l.words()) { // 0 -> me; acquire, and as a whole before the look at who reads [gate]
+	case asm.WriteGranted, asm.ReadersDue:
+	default:
+		return // to a writer, who does it
+	}
+	mu := l.mutex()
+	mu.Lock()
+	if t := l.tally(); t.sum() == 0 {
+		l.clear(t)
+	}
+	mu.Unlock()
+	l.Unlock()
+}
+
+// vacantAny is vacant for a lock that is handed over. The caller is the owner, and has the mutex.
 func (l *Lock) vacantAny() bool {
-	n, slots := l.sum()
+	t := l.tally()
+	n := t.sum()
 	if n > 0 {
 		return false
 	}
-	locks, all := readers.Clear(slots)
+	if n < 0 {
+		new(sync.RWMutex).RUnlock() // a fatal error, for one who has ended what another one had, by a fast path
+	}
+	l.clear(t)
+	raceAcquire(unsafe.Pointer(&l.Readers))
+	return true
+}
+
+// clear takes away the slots of l, all of whose read locks have ended. The caller is the owner,
+// and has the mutex.
+func (l *Lock) clear(t tally) {
+	if t.counted > 0 {
+		_, slots := readers.Named(l.name(), true)
+		readers.Clear(l.name(), slots)
+		atomic.AddUint32(&l.Readers, -uint32(t.counted))
+		l.change(int32(t.counted))
+	}
+	locks, all := readers.Clear(l.name(), t.slots)
 	l.change(int32(locks))
 	if all {
 		atomic.AndUint32(&l.Readers, ^uint32(inSlots))
 	}
-	raceAcquire(unsafe.Pointer(&l.Readers))
-	return true
 }

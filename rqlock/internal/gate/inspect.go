@@ -1,8 +1,11 @@
 package gate
 
 import (
+	"fmt"
 	"sync/atomic"
 
+	"github.com/rqlock/rqlock/rqlock/internal/queue"
+	"github.com/rqlock/rqlock/rqlock/internal/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
@@ -47,4 +50,16 @@ func (l *Lock) Since(w *waiter.Waiter) int64 {
 		return 0
 	}
 	return w.Head.Since()
+}
+
+// Words renders the words of l, and which goroutines have a slot that names it: those that have
+// ended, too.
+func (l *Lock) Words() string {
+	var slots []uint64
+	readers.Each(l.name(), func(id uint64) bool {
+		slots = append(slots, id)
+		return true
+	})
+	return fmt.Sprintf("%s, readers %#x, first %d, drainer %d, balance %d, slots of goroutines %d", queue.Words(&l.Owned),
+		atomic.LoadUint32(&l.Readers), atomic.LoadUint32(&l.First), atomic.LoadUint32(&l.Drainer), int32(atomic.LoadUint32(&l.Balance)), slots)
 }

@@ -38,6 +38,8 @@ type ghosts struct {
 
 	cycles  int
 	victims int
+
+	readerGhosts
 }
 
 // hash covers all ghost variables.
@@ -69,6 +71,9 @@ func (g *ghosts) hash() uint64 {
 	}
 	add(uint64(g.cycles))
 	add(uint64(g.victims))
+	if lock.AnyReaders {
+		g.readerGhosts.hash(add)
+	}
 	return h
 }
 
@@ -84,6 +89,9 @@ func declare() {
 	shared.ctx.Declare()
 	for i := range shared.locks {
 		shared.locks[i].Declare(fmt.Sprintf("L%d", i), func(thread int) { granted(thread, i) }, func() { closed(i) }, func() { opened(i) }, func() { emptied(i) })
+	}
+	declareReaders()
+	for i := range shared.data {
 		mc.Name(unsafe.Pointer(&shared.data[i]), fmt.Sprintf("data%d", i))
 	}
 	mc.GhostVar("checks", func() uint64 { return ghost.hash() })
@@ -170,7 +178,7 @@ func clockRead() {
 // for 1 ms has closed the lock, and that it does not take an open one for closed.
 func checkPause() {
 	me := mc.Self()
-	if me < 0 || ghost.lock[me] == 0 || !ghost.queued[me] || misused[ghost.lock[me]-1] {
+	if me < 0 || ghost.lock[me] == 0 || !ghost.queued[me] || misused[ghost.lock[me]-1] || ghost.lock[me] > firstRW {
 		return
 	}
 	l := &shared.locks[ghost.lock[me]-1]
@@ -193,10 +201,13 @@ var errHeld = errors.New("the lock is held")
 func beginAcquisition(me int, a acquisition) {
 	ghost.lock[me], ghost.began[me], ghost.inCycle[me] = a.lock+1, mc.Clock(), false
 	ghost.bounded[me] = limits[a.call] == 0
-	if a.call == tryLock {
+	ghost.reads[me] = a.call.reads()
+	if a.call.tries() {
 		return
 	}
-	if cycle := cycleOf(me); len(cycle) > 1 {
+	if lock.AnyReaders {
+		beginReading(me, a)
+	} else if cycle := cycleOf(me); len(cycle) > 1 {
 		ghost.cycles++
 		for _, i := range cycle {
 			ghost.inCycle[i] = true
@@ -241,12 +252,12 @@ func (p *program) checkAcquisition(me int, a acquisition, owned bool, err error)
 		case !owned:
 			ghost.victims++
 		}
-	case owned && a.call != tryLock:
+	case owned && !a.call.tries():
 		mc.Fail("is not told that it holds the lock, but: %v", err)
 	case errors.As(err, &timeout):
 		p.checkTimeout(me, a, timeout)
-	case a.call == lockContext && errors.Is(err, context.Canceled):
-	case a.call == tryLock:
+	case (a.call == lockContext || a.call == readContext) && errors.Is(err, context.Canceled):
+	case a.call.tries():
 	case err == errCopy && p.copied(a.lock):
 	default:
 		mc.Fail("gets %v", err)
@@ -295,11 +306,20 @@ func (p *program) toldWithin() int64 {
 func endAcquisition(me int) {
 	ghost.roundBegan[me], ghost.queued[me], ghost.stalled[me] = -1, false, false
 	ghost.began[me], ghost.waitBegan[me], ghost.noGrant[me], ghost.inCycle[me] = 0, 0, 0, false
+	endReading(me)
 }
 
 // enterSection checks mutual exclusion, by a ghost variable and by accesses to plain data
 // that the race detector checks.
-func enterSection(me, l int) {
+func enterSection(me int, a acquisition) {
+	l := a.lock
+	if a.call.reads() {
+		enterReading(me, l)
+		return
+	}
+	if lock.AnyReaders {
+		excludeReaders(me, l)
+	}
 	if ghost.owner[l] != 0 {
 		mc.Fail("holds L%d together with T%d", l, ghost.owner[l]-1)
 	}
@@ -321,6 +341,11 @@ func outcome() string {
 	for i := range shared.locks {
 		s += fmt.Sprintf("L%d: %s, %d sections; ", i, shared.locks[i].String(), shared.data[i])
 	}
+	for i := range shared.rws {
+		if l := firstRW + i; lock.AnyReaders {
+			s += fmt.Sprintf("L%d: %s, %d sections; ", l, shared.rws[i].String(), shared.data[l])
+		}
+	}
 	return s + fmt.Sprintf("%d cycles, %d victims, records %s", ghost.cycles, ghost.victims, lock.Records())
 }
 
@@ -333,6 +358,10 @@ func (p *program) final() {
 	}
 	if leak := lock.Leaks(p.loses); leak != "" {
 		mc.Fail("%s", leak)
+	}
+	if lock.AnyReaders {
+		p.finalReaders()
+		return
 	}
 	if ghost.victims > ghost.cycles || ghost.victims < ghost.cycles && !p.aborts {
 		mc.Fail("%d victims of %d cycles", ghost.victims, ghost.cycles)

@@ -31,7 +31,7 @@ func TestChecks(t *testing.T) {
 		{"the queue at the end", "queue.go: unlink without if asm.TryCmpxchgRelease32(&l.Tail, w.Index, 0)", "2x1", mc.SC, "a lock is left with"},
 		{"all zero", "queue.go: Open without asm.StoreRelaxed32(&l.Sleeper, 0)", "sleep", mc.SC, "leaves the queue empty"},
 		{"records at the end", "queue.go: unlink without free(w)", "2x1", mc.SC, "is not free"},
-		{"edges at the end", "slowpath.go: awaitLock without waitgraph.End(w)", "2x1", mc.SC, "still has an edge"},
+		{"edges of records that are given back", "slowpath.go: awaitLock without waitgraph.End(w)", "2x1", mc.SC, "is given back while its goroutine waits"},
 		{"records in use", "slowpath.go: acquireSlow without if err := l.awaitHead(w, lim); err != nil", "two cycles in a queue", mc.SC, "is not in use"},
 		{"AA", "slowpath.go: acquireSlow without if l.owner() == me && claims(&l.word, waiter.ForMutex, lim)", "AA", mc.SC, "is told of a deadlock of 1"},
 		{"cycles", "slowpath.go: acquireSlow without if err := l.deadlock(w); err != nil", "ABBA", mc.SC, "times out"},
@@ -154,8 +154,8 @@ func TestSection(t *testing.T) {
 	p := &mc.Program{
 		Name: "section", Declare: declare, Setup: func() { (&program{}).reset() },
 		Threads: []func(){
-			func() { mc.Block(0, "nothing", func() bool { return true }); enterSection(0, 0) },
-			func() { mc.Block(0, "nothing", func() bool { return true }); enterSection(1, 0) },
+			func() { mc.Block(0, "nothing", func() bool { return true }); enterSection(0, acquisition{}) },
+			func() { mc.Block(0, "nothing", func() bool { return true }); enterSection(1, acquisition{}) },
 		},
 	}
 	r := mc.World{}.Run(p, mc.Exhaustive())

@@ -26,7 +26,7 @@ func (m mutant) in(w mc.World) mc.World {
 }
 
 // mutantSteps is more than an execution of the unchanged lock takes.
-const mutantSteps = 2000
+const mutantSteps = 3000
 
 // dropped lists the mutants that leave out a statement or branch that programs reach.
 func dropped(reached map[int32]bool) (ms []mutant) {
@@ -99,15 +99,59 @@ var shownBy = map[string]string{
 	"stall.go: Inherit without h.quiet, h.steps = since, max(h.steps-late, 0)":                  "stall/inherited",
 	"stall.go: Look without h.owner = owner":                                                    "stall/passed",
 	"stall.go: Look without h.grant()":                                                          "no stall/try",
+	"queue.go: Enter without w.Head = prev.Head":                                                "limit/queue",
 	"waitgraph.go: Cycles without if i := changed(cycle); i >= 0":                               "flicker",
 	"waitgraph.go: changed without if next := (i + 1) % len(path); !path[i].heldBy(path[next])": "flicker/moved on",
 	"stall.go: Look without if owner := l.Owner.Load(); h.Closed && owner != h.owner":           "no stall/try",
 }
 
+// covered is what executions of a program have reached.
+type covered struct {
+	accesses map[mc.Access]mc.Order
+	reached  map[int32]bool
+}
+
+// coveredBy has that of each program.
+var coveredBy = map[string]covered{}
+
+// has reports whether a program reaches what the mutant has changed.
+func (c covered) has(m mutant) bool {
+	for a := range m.weaken {
+		if _, ok := c.accesses[a]; ok {
+			return true
+		}
+	}
+	return c.reached[m.drop]
+}
+
+// ofReaders has the files of RWMutex and what it is made of. Mutants of them, and of what programs
+// of Mutexes do not reach, must die if they are in readerMutants.
+var ofReaders = []string{
+	"blocked.go", "gate.go", "handover.go", "heat.go", "overflow.go", "readers.go", "reading.go", "rwmutex.go", "rwslowpath.go", "scan.go", "stale.go",
+	"zrwfused_go.go",
+}
+
+// ofReader reports whether the mutant is one of RWMutex.
+func (m mutant) ofReader() bool {
+	file, _, _ := strings.Cut(m.name, ":")
+	return slices.Contains(ofReaders, file) || !slices.ContainsFunc(mutexSuite, func(e entry) bool { return coveredBy[e.name].has(m) })
+}
+
+// must reports whether the mutant has to die.
+func (m mutant) must() bool {
+	if _, ok := harmless[m.name]; ok {
+		return false
+	}
+	if m.ofReader() {
+		return slices.Contains(readerMutants, m.name)
+	}
+	return !m.tooStrong() || slices.Contains(needed, m.name)
+}
+
 // mutants lists all mutants that must die.
 func mutants(accesses map[mc.Access]mc.Order, reached map[int32]bool) (ms []mutant) {
 	for _, m := range append(dropped(reached), weakened(accesses)...) {
-		if _, ok := harmless[m.name]; !ok && (!m.tooStrong() || slices.Contains(needed, m.name)) {
+		if m.must() {
 			ms = append(ms, m)
 		}
 	}
@@ -156,6 +200,9 @@ func (m mutant) kill(seed uint64, executions int64, deadline time.Time) (r mc.Re
 	} {
 		for _, memory := range memories {
 			for _, e := range suite {
+				if !coveredBy[e.name].has(m) {
+					continue
+				}
 				if r = explore(e, memory); r.Failure != nil {
 					return r, true
 				}

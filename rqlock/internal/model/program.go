@@ -21,8 +21,15 @@ type program struct {
 	ticks   int  // how often time may pass at any moment; beyond that, when nothing else can happen
 	noRaces bool // is explored without the race detector, to have fewer states; random walks have it
 	loses   bool // a head that leaves while another thread is about to link may lose its record
-	forged  bool // lock 1 is a copy from the beginning
+	forged  int  // this lock is a copy from the beginning (0 = none)
 	aborts  bool // waits may end without the lock, by time or because they are cancelled
+	readers readers
+}
+
+// readers says what the RWMutexes of a program have. Without rows there are none.
+type readers struct {
+	lock.Rows
+	inRows bool // they do not count their readers at first
 }
 
 // A script is what a thread does: rounds of acquisitions and releases.
@@ -37,6 +44,10 @@ type round struct {
 	cancels  bool // acquires nothing, but cancels the context
 	wakes    bool // acquires nothing, but leaves a token for everybody
 
+	downgrades bool          // goes on to read what it has acquired to write, before it releases it
+	handsOver  bool          // does not release what it has acquired, as another thread has to
+	ends       []acquisition // acquires nothing, but releases in this order what another thread has handed over
+
 	overwrites bool // overwrites the locks instead of releasing them
 	copies     bool // makes lock 1 a copy of lock 0, which it holds, and releases both
 	crowded    bool // waits until two are in the queue, before it does so
@@ -49,7 +60,7 @@ type acquisition struct {
 	call call
 }
 
-// A call is one of the Mutex's methods.
+// A call is one of the methods of Mutex or RWMutex.
 type call uint8
 
 const (
@@ -59,19 +70,42 @@ const (
 	lockBrief               // LockTimeout, with one at which the queue's head closes the lock
 	lockPatient             // LockTimeout, with one far above
 	lockContext             // LockContext
+	readLock                // RLock
+	tryRead                 // TryRLock
+	readTimeout             // RLockTimeout, as lockTimeout
+	readContext             // RLockContext
 )
 
-// limits has LockTimeout's.
-var limits = map[call]time.Duration{lockBrief: wait.Barging, lockTimeout: lock.StallTimeout / 2, lockPatient: 5 * lock.StallTimeout}
+// reads reports whether the call acquires a lock for reading.
+func (c call) reads() bool { return c >= readLock }
 
-const maxLocks, maxThreads = 4, 6
+// tries reports whether the call never waits.
+func (c call) tries() bool { return c == tryLock || c == tryRead }
+
+// limits has LockTimeout's.
+var limits = map[call]time.Duration{lockBrief: wait.Barging, lockTimeout: lock.StallTimeout / 2, lockPatient: 5 * lock.StallTimeout, readTimeout: lock.StallTimeout / 2}
+
+const maxMutexes, maxRWMutexes, maxThreads = 4, 2, 6
+
+// The locks of a program have numbers: first come its Mutexes, and then its RWMutexes, from
+// firstRW on.
+const maxLocks, firstRW = maxMutexes + maxRWMutexes, maxMutexes
 
 // shared has the variables of the program that runs. They have the same addresses in all
 // executions.
 var shared struct {
-	locks [maxLocks]lock.Mutex
+	locks [maxMutexes]lock.Mutex
+	rws   [maxRWMutexes]lock.RWMutex
 	data  [maxLocks]uint64 // plain variables, each guarded by a lock
 	ctx   context.Context
+}
+
+// rw returns the RWMutex with this number, or nil if that is a Mutex.
+func rw(l int) *lock.RWMutex {
+	if l < firstRW {
+		return nil
+	}
+	return &shared.rws[l-firstRW]
 }
 
 func init() { shared.ctx = context.New() }
@@ -103,9 +137,17 @@ func (p *program) sameAs(i int) int {
 	return -1
 }
 
+// orders has the stores which processors order more strictly than their primitives say. The look
+// at who waits for readers comes after a reader has released its slot. On arm64 these are LDAR and
+// STLR: the look does not pass the store. Elsewhere it may, as in TSO, and what that loses the
+// waiter finds when it looks again, before it sleeps without end [drainer].
+var orders = map[string]mc.Order{"StoreRelease64": mc.Stlr}
+
 // world is where the program runs.
 func (p *program) world(memory mc.Model) mc.World {
 	w := mc.World{Memory: memory, Marks: true, FormatWord: lock.Format, MaxTicks: p.ticks, TickWhenIdle: true}
+	w.TicksDrain = p.readers.First > 0
+	w.Orders = orders
 	w.Ticks = []int64{int64(wait.Barging)} // the last one is what passes when nothing else can happen
 	if p.aborts {
 		w.Ticks = []int64{int64(lock.StallTimeout), int64(wait.Barging)}
@@ -119,7 +161,7 @@ func (p *program) reset() {
 	if records == 0 {
 		records = len(p.threads)
 	}
-	if p.forged {
+	if p.forged != 0 {
 		records++
 	}
 	lock.Reset(max(records, 0))
@@ -127,13 +169,20 @@ func (p *program) reset() {
 	for i := range shared.locks {
 		shared.locks[i].Reset()
 	}
-	if p.forged {
-		shared.locks[1].Forge()
+	lock.ResetReaders(p.readers.Rows)
+	for i := range shared.rws {
+		shared.rws[i].Reset(p.readers.inRows)
+	}
+	if l := rw(p.forged); l != nil {
+		l.Forge()
+	} else if p.forged != 0 {
+		shared.locks[p.forged].Forge()
 	}
 	shared.ctx.Reset()
-	misused, lock.Rescues = [maxLocks]bool{}, false
+	misused, lock.Rescues, handsOver = [maxLocks]bool{}, false, false
 	for _, s := range p.threads {
 		for _, r := range s {
+			handsOver = handsOver || r.handsOver
 			for _, a := range r.acquires {
 				misused[a.lock] = misused[a.lock] || r.overwrites
 			}
@@ -141,16 +190,18 @@ func (p *program) reset() {
 			lock.Rescues = lock.Rescues || r.overwrites && mc.Memory() == mc.RA
 		}
 	}
-	misused[1] = misused[1] || p.copied(1)
+	for l := range misused {
+		misused[l] = misused[l] || p.copied(l)
+	}
 	shared.data = [maxLocks]uint64{}
 	ghost = ghosts{}
 }
 
-// copied reports whether the program makes a copy to this lock.
+// copied reports whether this lock is, or becomes, a copy.
 func (p *program) copied(l int) bool {
-	return l == 1 && (p.forged || slices.ContainsFunc(p.threads, func(s script) bool {
+	return l != 0 && l == p.forged || l == 1 && slices.ContainsFunc(p.threads, func(s script) bool {
 		return slices.ContainsFunc(s, func(r round) bool { return r.copies })
-	}))
+	})
 }
 
 // run is a thread. Its marks are its whole state.
@@ -194,6 +245,20 @@ func (s script) run(p *program) {
 			mc.At(0, uint64(i), 1, 1)
 			shared.ctx.Cancel(0)
 		}
+		for k, a := range r.ends {
+			mc.At(0, uint64(i), uint64(k), 4)
+			mc.Block(0, "a lock to be handed over", func() bool { return context.Cancelled(shared.ctx.Done()) })
+			mc.At(0, uint64(i), uint64(k), 5)
+			context.Closed(0, shared.ctx.Done()) // after that thread
+			mc.At(0, uint64(i), uint64(k), 6)
+			a.releaseAny()
+		}
+		if r.handsOver {
+			mc.At(0, uint64(i), 0, 4)
+			ghost.given[r.acquires[0].lock]++
+			shared.ctx.Cancel(0)
+			continue
+		}
 		if r.forever {
 			return
 		}
@@ -203,13 +268,7 @@ func (s script) run(p *program) {
 			if r.lifo {
 				n = held - 1 - k
 			}
-			l := &shared.locks[r.acquires[n].lock]
-			leaveSection(r.acquires[n].lock)
-			if r.overwrites {
-				l.Overwrite(0)
-			} else {
-				l.Unlock(0)
-			}
+			r.acquires[n].release(r)
 		}
 		if r.copies {
 			mc.At(0, uint64(i), 2, 1)
@@ -219,24 +278,46 @@ func (s script) run(p *program) {
 	}
 }
 
+// release ends what run began.
+func (a acquisition) release(r round) {
+	if rw(a.lock) != nil {
+		a.releaseRW(r)
+		return
+	}
+	leaveSection(a.lock)
+	if l := &shared.locks[a.lock]; r.overwrites {
+		l.Overwrite(0)
+	} else {
+		l.Unlock(0)
+	}
+}
+
 // run tries to acquire the lock, and checks what comes of it.
 func (a acquisition) run(p *program) bool {
-	l := &shared.locks[a.lock]
 	me := mc.Self()
-	owned := ghost.owner[a.lock] == me+1
+	owned := ghost.owns(me, a)
 	beginAcquisition(me, a)
-	err := a.make(l)
+	err := a.make()
 	p.checkAcquisition(me, a, owned, err)
 	ghost.lock[me] = 0
 	if err == nil {
-		enterSection(me, a.lock)
+		enterSection(me, a)
 	}
 	endAcquisition(me)
 	return err == nil
 }
 
-// make makes the call.
-func (a acquisition) make(l *lock.Mutex) (err error) {
+// make makes the call. To recover takes time whenever an execution is abandoned, so that it is
+// done for locks that may be copies alone.
+func (a acquisition) make() error {
+	if !misused[a.lock] {
+		return a.makeCall()
+	}
+	return a.makeOfCopy()
+}
+
+// makeOfCopy makes a call that panics if the lock is a copy.
+func (a acquisition) makeOfCopy() (err error) {
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -246,7 +327,14 @@ func (a acquisition) make(l *lock.Mutex) (err error) {
 			panic(r)
 		}
 	}()
-	switch a.call {
+	return a.makeCall()
+}
+
+func (a acquisition) makeCall() (err error) {
+	if l := rw(a.lock); l != nil {
+		return a.makeRW(l)
+	}
+	switch l := &shared.locks[a.lock]; a.call {
 	case plainLock:
 		err = l.Lock(0)
 	case tryLock:

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
 )
 
@@ -91,7 +93,10 @@ var (
 )
 
 // suite has every program.
-var suite = []entry{
+var suite = slices.Concat(mutexSuite, rwSuite)
+
+// mutexSuite has the programs of Mutexes.
+var mutexSuite = []entry{
 	// Mutual exclusion and progress.
 	{program{name: "2x1", spins: 1, threads: threads(2, times(1, lockOnce(0)))}, nil, quick, quick, quick},
 	{program{name: "2x2", spins: 1, threads: threads(2, times(2, lockOnce(0)))}, nil, full, full, full},
@@ -169,6 +174,6 @@ var suite = []entry{
 	{program{name: "overwritten/again", loses: true, threads: []script{append(overwrites, lockOnce(0)), times(1, lockOnce(0))}}, wholeQueue, small, full, full},
 	{program{name: "overwritten/other lock", loses: true, noRaces: true, threads: []script{overwrites, {lockOnce(0), lockOnce(1)}, times(1, lockOnce(1))}}, wholeQueue, full, full, long},
 	{program{name: "copy", noRaces: true, threads: []script{copies, times(1, lockOnce(0)), {awaits, lockOnce(1)}}}, wholeQueue, full, full, long},
-	{program{name: "copy/three", noRaces: true, forged: true, threads: threads(3, times(1, lockOnce(1)))}, wholeQueue, full, full, long},
+	{program{name: "copy/three", noRaces: true, forged: 1, threads: threads(3, times(1, lockOnce(1)))}, wholeQueue, full, full, long},
 	{program{name: "copy/again", noRaces: true, threads: []script{copies, times(1, lockOnce(0)), {awaits, lockOnce(1), lockOnce(1)}}}, wholeQueue, full, full, long},
 }

@@ -1,8 +1,10 @@
 package park
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"runtime/trace"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -30,6 +32,9 @@ func TestTokens(t *testing.T) {
 		p.Init()
 		p.Signal()
 		p.Signal()
+		if n := p.Tokens(); n != 1 {
+			t.Errorf("after two signals, %d tokens", n)
+		}
 		p.Wait()
 		woken := false
 		go func() { p.Wait(); woken = true }()
@@ -119,6 +124,66 @@ func TestLimit(t *testing.T) {
 			p.Park(&lim)
 		})
 		wg.Wait() // or the test does not end
+	}
+}
+
+// TestBlind: a wait is blind if its limit is, and the next one is not.
+func TestBlind(t *testing.T) {
+	var p Parker
+	for _, lim := range []*Limit{nil, Blindly(), Patient()} {
+		p.Begin(false, lim)
+		if p.Blind() != lim.Blind() {
+			t.Errorf("a wait with the limit %+v is blind: %v", lim, p.Blind())
+		}
+		p.End()
+	}
+}
+
+// TestBubbles: waits in bubbles are counted while they last.
+func TestBubbles(t *testing.T) {
+	var p Parker
+	before := Bubbles()
+	p.Begin(true, nil)
+	during := Bubbles()
+	p.End()
+	if before || !during || Bubbles() {
+		t.Errorf("waits in bubbles before, during and after one: %v, %v, %v", before, during, Bubbles())
+	}
+}
+
+// TestPause: a pause lasts as long as it is to last by real time, in a bubble, too.
+func TestPause(t *testing.T) {
+	const d = 2 * time.Millisecond
+	for _, bubble := range []bool{false, true} {
+		var p Parker
+		p.Begin(bubble, nil)
+		start := time.Now()
+		p.Pause(d)
+		if took := time.Since(start); took < d {
+			t.Errorf("in a bubble: %v: a pause of %v lasts %v", bubble, d, took)
+		}
+		p.End()
+	}
+}
+
+// TestRegions: a trace has a region for each way to wait.
+func TestRegions(t *testing.T) {
+	if trace.IsEnabled() {
+		t.Skip("a trace is on already")
+	}
+	var p Parker
+	p.Init()
+	for name, wait := range map[string]func(){"Wait": p.Wait, "WaitFor": func() { p.WaitFor(time.Hour, nil) }} {
+		var b bytes.Buffer
+		if err := trace.Start(&b); err != nil {
+			t.Fatal(err)
+		}
+		p.Signal()
+		wait()
+		trace.Stop()
+		if !bytes.Contains(b.Bytes(), []byte("rqlock: parked")) {
+			t.Errorf("%s: no region in %d bytes", name, b.Len())
+		}
 	}
 }
 

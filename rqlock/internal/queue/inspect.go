@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/rqlock/rqlock/asm"
@@ -41,4 +42,9 @@ func Since(l *asm.Owned, w *waiter.Waiter) int64 {
 		return 0
 	}
 	return w.Head.Since()
+}
+
+// Words renders the words of l.
+func Words(l *asm.Owned) string {
+	return fmt.Sprintf("owner %d, tail %d, sleeper %#x", l.Owner.Load(), asm.LoadRelaxed32(&l.Tail), asm.LoadRelaxed32(&l.Sleeper))
 }

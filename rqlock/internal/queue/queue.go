@@ -127,14 +127,20 @@ func Spin(l *asm.Owned, w *waiter.Waiter) bool {
 // or the limit is reached. It reports whether w is the head.
 func Park(w *waiter.Waiter, lim *park.Limit) bool {
 	if asm.LoadRelaxed32(&w.State) == parked || asm.TryCmpxchgRelaxed32(&w.State, waiting, parked) {
-		events.Count(events.Parked)
-		if park.Bubbles() { // one of those waits may be ahead
-			stall.Hold(&w.Parker)
-			defer stall.Release(&w.Parker)
-		}
-		w.Park(lim)
+		ParkBehind(w, lim)
 	}
 	return asm.LoadAcquire32(&w.State) == first // acquire: pairs with promote [handoff]
+}
+
+// ParkBehind parks one who waits behind another that looks for stalls, until it has got a token or
+// the limit is reached.
+func ParkBehind(w *waiter.Waiter, lim *park.Limit) {
+	events.Count(events.Parked)
+	if park.Bubbles() { // the one that looks may be in one
+		stall.Hold(&w.Parker)
+		defer stall.Release(&w.Parker)
+	}
+	w.Park(lim)
 }
 
 // Abandon is for a waiter w that gives up, and was not the head when it looked last. w is

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/rqlock/rqlock/asm"
+	"github.com/rqlock/rqlock/rqlock/internal/stall"
 	"github.com/rqlock/rqlock/rqlock/internal/waiter"
 )
 
@@ -68,6 +69,7 @@ func TestLateLink(t *testing.T) {
 	}
 	a.Head.Begin(7)
 	want := a.Head
+	prepare(l, b)
 	l.Tail = b.Index // b is in the tail, but not linked
 	Leave(l, a)
 	l.Tail = a.Index // now the whole of b's Enter
@@ -77,6 +79,57 @@ func TestLateLink(t *testing.T) {
 	if b.Head != want {
 		t.Errorf("what was handed on is %+v, want %+v", b.Head, want)
 	}
+	l.Tail = 0 // the program has overwritten the lock: b must not wait for one that links behind it
 	Leave(l, b)
+	checkLeft(t, l)
+}
+
+// TestOverwritten: the head leaves for good if nobody will ever link behind it, although the tail
+// names another waiter: the program has overwritten the lock, and another queue has begun.
+func TestOverwritten(t *testing.T) {
+	l := new(asm.Owned)
+	w, a, b := record(t), record(t), record(t)
+	if Enter(l, w) != AtHead {
+		t.Fatal("the first is not the head")
+	}
+	l.Tail = 0
+	if Enter(l, a) != AtHead || Enter(l, b) != Behind {
+		t.Fatal("the queue that has begun is not as any")
+	}
+	Leave(l, w)
+	Leave(l, a)
+	Leave(l, b)
+	checkLeft(t, l)
+}
+
+// TestTurnAway: a waiter that is in no queue is turned away. One that has come behind it is the
+// head, and knows nothing of what its record was used for before.
+func TestTurnAway(t *testing.T) {
+	l := new(asm.Owned)
+	gone, a, b := record(t), record(t), record(t)
+	l.Tail = gone.Index // of another lock, as in a copy
+	a.Head.Begin(7)
+	if Enter(l, a) != Nowhere || Enter(l, b) != Behind {
+		t.Fatal("behind a waiter of another lock, and not turned away")
+	}
+	TurnAway(l, a)
+	if !Spin(l, b) || b.Head != (stall.Head{}) {
+		t.Errorf("the next one is not the head, or knows %+v", b.Head)
+	}
+	Leave(l, b)
+
+	l.Tail = gone.Index
+	a = record(t)
+	if Enter(l, a) != Nowhere {
+		t.Fatal("behind a waiter of another lock, and not turned away")
+	}
+	TurnAway(l, a)
+	a = record(t)
+	if Enter(l, a) != Nowhere {
+		t.Error("behind one that was turned away, and in a queue")
+	}
+	TurnAway(l, a)
+	l.Tail = 0
+	gone.Free()
 	checkLeft(t, l)
 }

@@ -26,6 +26,7 @@ var further struct {
 // in which readers find it.
 type chunk struct {
 	first  atomic.Pointer[asm.ReaderRow] // nil until it is made
+	places atomic.Pointer[uint32]        // of the reader of each slot; before first
 	used   atomic.Int64                  // slots that are claimed, or about to be
 	passed atomic.Int64                  // slots that are in further chunks, as this one was full
 }
@@ -46,9 +47,30 @@ func passed(row *asm.ReaderRow) uint32 { return atomic.LoadUint32(&row.State) }
 func pass(row *asm.ReaderRow)     { atomic.AddUint32(&row.State, 1) }
 func comeBack(row *asm.ReaderRow) { atomic.AddUint32(&row.State, ^uint32(0)) }
 
-// from returns the row that is so many steps behind r's.
-func (r Reader) from(rows []asm.ReaderRow, steps uint32) *asm.ReaderRow {
-	return &rows[(r.hash+steps)%uint32(len(rows))]
+// from returns the number of the row that is so many steps behind r's.
+func (r Reader) from(rows []asm.ReaderRow, steps uint32) uint32 {
+	return (r.place*0x9e3779b9 + steps) % uint32(len(rows))
+}
+
+// stepsTo returns how many steps the row with that number is behind r's.
+func (r Reader) stepsTo(rows []asm.ReaderRow, number uint32) uint32 {
+	return (number - r.from(rows, 0)) % uint32(len(rows)) // a power of two
+}
+
+// place is where a slot of a chunk has the place of its reader. Its id is no help to anybody else:
+// which rows have counted the slot depends on where the reader began.
+func (s Slot) place() *uint32 {
+	c, rows := rowsOf(int(s.chunk))
+	return &unsafe.Slice(c.places.Load(), len(rows)*slots)[int(s.number)*slots+int(s.index)]
+}
+
+// claimant returns the reader that has claimed the slot, without its id. Its claim is complete.
+func (s Slot) claimant() Reader {
+	if s.chunk == 0 {
+		return Reader{}
+	}
+	// The read lock was ended after its claim, and this is after that [gate]: no order is needed.
+	return Reader{place: atomic.LoadUint32(s.place())}
 }
 
 // each calls f for the rows of the chunks where r may have slots, until it returns false.
@@ -59,8 +81,9 @@ func (r Reader) each(f func(at Slot) bool) {
 			return
 		}
 		for steps := range uint32(len(rows)) {
-			row := r.from(rows, steps)
-			if !f(Slot{row: row, chunk: uint8(n), steps: steps}) {
+			number := r.from(rows, steps)
+			row := &rows[number]
+			if !f(Slot{row: row, chunk: uint8(n), number: number}) {
 				return
 			}
 			if passed(row) == 0 {
@@ -79,7 +102,8 @@ func (r Reader) claimFurther(lock uint64) Slot {
 	if r.use() {
 		return r.Claim(lock)
 	}
-	pass(row) // before the slot appears further on
+	pass(row)         // before the slot appears further on
+	use.beyond.Add(1) // sequentially consistent: before the claim [use]
 	for n := 1; ; n++ {
 		c, rows := grow(n)
 		if c.used.Add(1) > int64(len(rows)*slots/4*3) {
@@ -88,9 +112,12 @@ func (r Reader) claimFurther(lock uint64) Slot {
 			continue
 		}
 		for steps := uint32(0); ; steps++ { // there is a free one
-			row := r.from(rows, steps)
+			number := r.from(rows, steps)
+			row := &rows[number]
 			if i := claim(row, lock, r.ID); i >= 0 {
-				return Slot{row, uint8(i), uint8(n), steps}
+				s := Slot{row, uint8(i), uint8(n), number}
+				atomic.StoreUint32(s.place(), r.place) // before the claim is complete: see claimant
+				return s
 			}
 			pass(row)
 		}
@@ -104,10 +131,11 @@ func (r Reader) comeBack(s Slot) {
 		further.chunks[n].passed.Add(-1)
 	}
 	c, rows := rowsOf(int(s.chunk))
-	for steps := range s.steps {
-		comeBack(r.from(rows, steps))
+	for steps := range r.stepsTo(rows, s.number) {
+		comeBack(&rows[r.from(rows, steps)])
 	}
 	c.used.Add(-1)
+	use.beyond.Add(-1)
 }
 
 // grow returns a chunk, and makes it if nobody has.
@@ -118,7 +146,9 @@ func grow(n int) (*chunk, []asm.ReaderRow) {
 	further.mu.Lock()
 	defer further.mu.Unlock()
 	if c := &further.chunks[n]; c.first.Load() == nil {
-		c.first.Store(&make([]asm.ReaderRow, firstChunk<<(n-1))[0]) // release: pairs with rowsOf [rows]
+		rows := make([]asm.ReaderRow, firstChunk<<(n-1))
+		c.places.Store(&make([]uint32, len(rows)*slots)[0]) // ordered by the release below
+		c.first.Store(&rows[0])                             // release: pairs with rowsOf [rows]
 	}
 	return rowsOf(n)
 }

@@ -22,11 +22,14 @@ const (
 
 // first has one row for each goroutine, which shares it with others. If a row is full, its
 // goroutines go on to the chunks, see overflow.go.
-var first = makeFirst()
+var (
+	first    = makeFirst()
+	firstRow = &first[0]
+)
 
 // Table is what the fast paths find a goroutine's row by.
 func Table() asm.ReaderTable {
-	return asm.ReaderTable{Rows: &first[0], Mask: uint64(len(first)-1) * cacheLine}
+	return asm.ReaderTable{Rows: firstRow, Mask: uint64(len(first)-1) * cacheLine}
 }
 
 func makeFirst() []asm.ReaderRow {
@@ -43,29 +46,30 @@ func makeFirst() []asm.ReaderRow {
 
 // A Reader is a goroutine that may hold read locks.
 type Reader struct {
-	ID   uint64
-	home uint32 // its row of the first ones
-	hash uint32 // where it begins in the chunks
+	ID    uint64
+	place uint32 // by which its rows are found
 }
 
 // Here returns the calling goroutine as a reader.
 func Here() Reader {
 	g := uint64(asm.CurrentG())
-	h := uint32((g ^ g>>7) / cacheLine) // as asm.ReaderTable.Row
-	return Reader{asm.CurrentGoid(), h & uint32(len(first)-1), h * 0x9e3779b9}
+	return Reader{asm.CurrentGoid(), uint32((g ^ g>>7) / cacheLine)} // as asm.ReaderTable.Row
 }
 
 // At returns a goroutine that reads in a certain row. It is for tests.
-func At(id uint64, row uint32) Reader { return Reader{id, row & uint32(len(first)-1), row} }
+func At(id uint64, row uint32) Reader { return Reader{id, row} }
 
-func (r Reader) row() *asm.ReaderRow { return &first[r.home] }
+// home is the number of its row of the first ones.
+func (r Reader) home() uint32 { return r.place & uint32(len(first)-1) }
+
+func (r Reader) row() *asm.ReaderRow { return &first[r.home()] }
 
 // A Slot is one read lock of one goroutine.
 type Slot struct {
-	row   *asm.ReaderRow
-	index uint8
-	chunk uint8  // 0 = the first rows
-	steps uint32 // from where the reader begins there to this row
+	row    *asm.ReaderRow
+	index  uint8
+	chunk  uint8  // 0 = the first rows
+	number uint32 // of the row, if it is in a chunk
 }
 
 // lock is where the slot names its lock.
@@ -107,12 +111,46 @@ func find(row *asm.ReaderRow, lock, id uint64) int {
 	return -1
 }
 
-// more is set in a slot beside the lock's address if its More is not 0.
-const more = 1
+// What a slot has beside the lock's address.
+const (
+	more  = 1 // its More is not 0
+	taken = 2 // its goroutine, or a writer that clears it, is about to change it: the other one does not
+
+	marks = more | taken
+)
 
 // named returns the lock that a slot names.
 func named(row *asm.ReaderRow, slot int) uint64 {
-	return atomic.LoadUint64(&row.Lock[slot]) &^ more // acquire: pairs with Release [slot]
+	return atomic.LoadUint64(&row.Lock[slot]) &^ marks // acquire: pairs with Release [slot]
+}
+
+// Take is Find for the calling goroutine, which is about to change the slot, although its read
+// lock may have been ended by another one: no writer clears it until Done.
+func (r Reader) Take(lock uint64) (s Slot, held bool) {
+	if s, held = r.Find(lock); !held || !s.take(lock) {
+		return Slot{}, false
+	}
+	if atomic.LoadUint64(&s.row.ID[s.index]) != r.ID { // cleared, and claimed anew
+		s.untake()
+		return Slot{}, false
+	}
+	return s, true
+}
+
+func (s Slot) take(lock uint64) bool {
+	v := atomic.LoadUint64(s.lock())
+	return v&^more == lock && atomic.CompareAndSwapUint64(s.lock(), v, v|taken) // acquire: pairs with Done [slot]
+}
+
+// untake gives back what was another goroutine's, who may have released it meanwhile.
+func (s Slot) untake() {
+	lock := atomic.LoadUint64(s.lock())
+	atomic.CompareAndSwapUint64(s.lock(), lock, lock&^taken)
+}
+
+// Done ends what Take began, unless Release has.
+func (s Slot) Done() {
+	asm.StoreRelease64(s.lock(), asm.LoadRelaxed64(s.lock())&^taken) // release: pairs with take [slot]
 }
 
 // Claim enters that r holds the lock. What the caller looks at later, it looks at after all can
@@ -140,7 +178,8 @@ func claim(row *asm.ReaderRow, lock, id uint64) int {
 }
 
 // Release ends what Claim began. The id goes first: a stale one beside a fresh claim would
-// name somebody who does not hold that lock.
+// name somebody who does not hold that lock. On arm64 the caller's next atomic load does not pass
+// the release (STLR, LDAR); elsewhere it may, until the store buffer has drained.
 func (r Reader) Release(s Slot) {
 	asm.StoreRelaxed32(&s.row.More[s.index], 0) // ordered by the release below
 	asm.StoreRelaxed64(&s.row.ID[s.index], 0)   // ordered by the release below
@@ -164,8 +203,18 @@ func (s Slot) Counted() bool { return asm.LoadRelaxed32(&s.row.More[s.index])&co
 // More returns how often the reader holds the lock by this slot beyond once.
 func (s Slot) More() uint32 { return asm.LoadRelaxed32(&s.row.More[s.index]) &^ counted }
 
-// Deepen changes that. Only the reader itself may call it.
+// Deepen changes that. Only the reader itself may call it. The slot may be cleared as soon as all
+// can see that it is not deep any more.
 func (s Slot) Deepen(by int32) { s.change(uint32(by)) }
+
+// Leave ends one of r's read locks by the slot.
+func (r Reader) Leave(s Slot) {
+	if s.More() > 0 {
+		s.Deepen(-1)
+	} else {
+		r.Release(s)
+	}
+}
 
 // Again deepens by one. What the caller looks at later, it looks at after all can see that.
 func (s Slot) Again() {
@@ -180,8 +229,8 @@ func (s Slot) change(by uint32) {
 	if m != 0 {
 		lock |= more // so the fast path leaves it to Leave
 	}
-	asm.StoreRelaxed32(&s.row.More[s.index], m)
-	asm.StoreRelaxed64(s.lock(), lock) // it names the same lock, and orders nothing
+	asm.StoreRelaxed64(s.lock(), lock)          // it names the same lock, and orders nothing
+	asm.StoreRelease32(&s.row.More[s.index], m) // release: pairs with Named [slot]
 }
 
 // Held calls f for each lock that r holds. r is the calling goroutine, or one that is

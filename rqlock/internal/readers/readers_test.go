@@ -3,11 +3,14 @@ package readers
 import (
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/rqlock/rqlock/rqlock/internal/clock"
 	"github.com/rqlock/rqlock/rqlock/internal/seed"
 )
 
@@ -32,6 +35,10 @@ func checkEmpty(t *testing.T) {
 				}
 			}
 		}
+	}
+	beyond := Rows() - bits.OnesCount64(use.rows[0].Load())
+	if n := use.beyond.Load(); n != int64(beyond) {
+		t.Errorf("%d rows in use and slots are said to be beyond the first 64 rows, want %d", n, beyond)
 	}
 	for at := range blocked {
 		if blocked[at].first != nil {
@@ -78,6 +85,12 @@ func TestSlots(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Fatalf("lock %d has readers %d, want %d", lock, got, want)
 			}
+			if some, _ := Any(lock); some != (len(want) > 0) {
+				t.Fatalf("lock %d: any reader: %v, want %d", lock, some, want)
+			}
+			if none, _ := None(lock); none && len(want) > 0 {
+				t.Fatalf("lock %d has no reader at a short look, want %d", lock, want)
+			}
 		}
 		for id := uint64(1); id <= ids; id++ {
 			n := 0
@@ -99,6 +112,42 @@ func TestSlots(t *testing.T) {
 	}
 	for k, s := range maps.All(held) {
 		At(k.id, 17).Release(s)
+	}
+}
+
+// TestNone: a short look finds a reader in each slot of a row, also one that reads again. It says
+// nothing if there are slots elsewhere (R1).
+func TestNone(t *testing.T) {
+	defer checkEmpty(t)
+	const lock, other, rows = 8, 16, 5
+	none := func() bool { ok, _ := None(lock); return ok }
+	sweep() // so that no row of another test is in use
+	for row := range uint32(rows) {
+		r := At(1, row)
+		held := []Slot{r.Claim(other), r.Claim(other), r.Claim(other)}
+		if ok, n := None(lock); !ok || n != int(row)+1 {
+			t.Errorf("none reads: %v, in %d rows, want %d", ok, n, row+1)
+		}
+		for i := range held {
+			r.Release(held[i])
+			held[i] = r.Claim(lock)
+			if none() {
+				t.Errorf("no reader, with one in slot %d", i)
+			}
+			held[i].Deepen(+1)
+			if none() {
+				t.Errorf("no reader, with one in slot %d that reads twice", i)
+			}
+			r.Release(held[i])
+			held[i] = r.Claim(other)
+		}
+		further := r.Claim(other)
+		if none() {
+			t.Error("no reader, with a slot in a chunk")
+		}
+		for _, s := range append(held, further) {
+			r.Release(s)
+		}
 	}
 }
 
@@ -164,17 +213,65 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
+// TestClear: what others clear leaves nothing behind, wherever it is, and a reader whose slots are
+// further on still finds them (R10).
+func TestClear(t *testing.T) {
+	defer checkEmpty(t)
+	const ended, held = 8, 16
+	var all []Slot
+	for i := range uint32(3000) { // more than the first chunk has, and behind one another in their rows
+		r := At(uint64(1+i), i%70)
+		r.Claim(ended)
+		all = append(all, r.Claim(held))
+	}
+	_, slots := Named(ended, false)
+	if n, whole := Clear(ended, slots); n != len(all) || !whole {
+		t.Errorf("%d slots are cleared, of %d; all of them: %v", n, len(all), whole)
+	}
+	for i, want := range all {
+		r := At(uint64(1+i), uint32(i)%70)
+		if s, ok := r.Find(held); !ok || s != want {
+			t.Fatalf("reader %d is not found", r.ID)
+		}
+		r.Release(want)
+	}
+}
+
+// TestClearBeside: slots are cleared while others claim and release in the same rows (R10).
+func TestClearBeside(t *testing.T) {
+	defer checkEmpty(t)
+	var wg sync.WaitGroup
+	for g := range 6 {
+		wg.Go(func() {
+			r, lock := At(uint64(g+1), uint32(g%2)), uint64(8*(g+1))
+			for range 2000 {
+				for range 5 {
+					r.Claim(lock)
+				}
+				if g < 4 {
+					_, slots := Named(lock, false)
+					if n, all := Clear(lock, slots); n != 5 || !all {
+						t.Errorf("%d slots of reader %d are cleared, all of them: %v", n, r.ID, all)
+					}
+				}
+				for s, held := r.Find(lock); held; s, held = r.Find(lock) {
+					if g < 4 {
+						t.Errorf("reader %d has a slot that was cleared", r.ID)
+					}
+					r.Release(s)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestUse: a writer looks at the rows alone that are in use. One in which nobody reads any more
 // is taken out of use now and then, also while readers claim slots in it: whoever has a slot
 // and looks at the owner later is seen (R1).
 func TestUse(t *testing.T) {
 	defer checkEmpty(t)
 	const row = 5
-	sweep := func() {
-		for range sweepAfter {
-			Sweep()
-		}
-	}
 	sweep()
 	before := Rows()
 	r := At(1, row)
@@ -226,29 +323,102 @@ func TestHeat(t *testing.T) {
 		}
 		Warm(other)
 	}
-	for range 2 {
-		if !Warm(lock) {
-			t.Error("not hot after a run of reads")
+	if !Warm(lock) {
+		t.Error("not hot after a run of reads")
+	}
+	reads := 1
+	for ; !Warm(lock) && reads <= retry; reads++ {
+	}
+	if reads != retry {
+		t.Errorf("a lock that did not move tries again after %d reads, want %d", reads, retry)
+	}
+	// At first it is tried whether fewer rows are in use, unless that was done just now. It is
+	// tried once, however long the writers take.
+	for swept, want := range map[int64]int{clock.Now() + int64(time.Hour): budget, -int64(time.Hour): 2 * budget} {
+		use.swept.Store(swept)
+		Hot(lock)
+		rows := 0
+		for ; !Cool(lock, 1) && rows <= want; rows++ {
+			if swept < 0 {
+				use.swept.Store(swept)
+			}
+		}
+		if rows < want-2 || rows > want {
+			t.Errorf("cool after %d rows, want %d", rows, want)
+		}
+		if Warm(lock) {
+			t.Error("hot at once")
 		}
 	}
-	Hot(lock)
-	left := budget
-	for ; !Cool(lock, 10); left -= 10 {
-		if left < 0 {
-			t.Fatal("it does not cool down")
-		}
-	}
-	if left > 20 {
-		t.Errorf("cool with %d left", left)
-	}
-	if Warm(lock) {
-		t.Error("hot at once")
-	}
+	use.swept.Store(0)
 	heat, _ := heatOf(lock)
 	for _, f := range []func() bool{func() bool { return Warm(lock) }, func() bool { return Cool(lock, 1) }} {
-		*heat = 1<<63 | run // another lock's
+		*heat = 1<<63 | retry // another lock's
 		if f() {
 			t.Error("it took another lock's heat for its own")
+		}
+	}
+	*heat = 0
+}
+
+// TestOthers: a slot that changes within a short while was not left behind by a goroutine that
+// ended, and one that stays may have been, however many others there are that change.
+func TestOthers(t *testing.T) {
+	defer checkEmpty(t)
+	const lock = 8
+	mine := At(1, 0)
+	s := mine.Claim(lock)
+	defer mine.Release(s)
+	if !Others(lock, s) {
+		t.Error("alone, and there are others")
+	}
+	for _, kind := range []struct {
+		name    string
+		changes []func(r Reader, s *Slot)
+	}{
+		{"come and go", []func(r Reader, s *Slot){
+			func(r Reader, s *Slot) { r.Release(*s) },
+			func(r Reader, s *Slot) { *s = r.Claim(lock) },
+		}},
+		{"are counted", []func(r Reader, s *Slot){func(r Reader, s *Slot) { s.Count() }}}, // every other time, as the mark overflows
+	} {
+		var others []Reader
+		var slots []Slot
+		for i := range len(watched{}.slots) + 4 {
+			others = append(others, At(uint64(2+i), uint32(1+i%(fewest-1))))
+			slots = append(slots, others[i].Claim(lock))
+		}
+		last := At(1<<40, fewest-1)
+		stays := last.Claim(lock)
+		var stop atomic.Bool
+		over := make(chan bool)
+		go func() {
+			for !stop.Load() {
+				for _, change := range kind.changes {
+					for i := range slots {
+						change(others[i], &slots[i])
+					}
+				}
+			}
+			close(over)
+		}()
+		for range 200 {
+			if Others(lock, s) {
+				t.Errorf("readers %s: one that stays is said to change", kind.name)
+				break
+			}
+		}
+		last.Release(stays)
+		for end := time.Now().Add(20 * time.Second); !Others(lock, s); {
+			if time.Now().After(end) {
+				t.Errorf("readers %s, and that is not seen", kind.name)
+				break
+			}
+		}
+		stop.Store(true)
+		<-over
+		for i := range slots {
+			others[i].Release(slots[i])
 		}
 	}
 }

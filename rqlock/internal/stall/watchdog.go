@@ -106,7 +106,8 @@ func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *park.Parker) {
 	s.watch(l, 0, true, head, p)
 }
 
-// WatchOwner begins to look after the owner of l that waits until a reader leaves its slot.
+// WatchOwner begins to look after the owner of l that waits until a reader leaves its slot, or, if
+// that is nil, until one of those leaves that have none.
 func (s *Sleeper) WatchOwner(l *asm.Owned, slot *uint64, head *Head, p *park.Parker) {
 	s.reader = slot
 	s.watch(l, 0, true, head, p)
@@ -115,7 +116,7 @@ func (s *Sleeper) WatchOwner(l *asm.Owned, slot *uint64, head *Head, p *park.Par
 // due reports whether there is what it waits for.
 func (s *Sleeper) due() bool {
 	if s.reader != nil {
-		return atomic.LoadUint64(s.reader)&^1 != uint64(uintptr(unsafe.Pointer(s.lock)))
+		return atomic.LoadUint64(s.reader)&^3 != uint64(uintptr(unsafe.Pointer(s.lock)))
 	}
 	return s.lock.Owner.Load() == 0
 }

@@ -5,10 +5,12 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/rqlock/rqlock/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/bridge"
+	"github.com/rqlock/rqlock/rqlock/internal/clock"
 )
 
 func addr(l *asm.Owned) uintptr { return uintptr(unsafe.Pointer(l)) }
@@ -48,33 +50,37 @@ func report(what string, err error) {
 		delete(reports.of, me)
 		reports.mu.Unlock()
 	}()
-	if nested := r.contain(func() { bridge.Report(err) }); nested != nil {
-		print(what, err, nested)
-	}
+	r.contain(what, err, func() { bridge.Report(err) })
 	logger := settings.logger.Load()
 	if logger == nil {
 		print(what, err, nil)
 		return
 	}
-	if nested := r.contain(func() { logger.Error("rqlock/sync: "+what, "error", err) }); nested != nil {
-		print(what, err, nested)
+	if _, bubble := clock.Read(); !bubble { // there a timer would go by the bubble's clock
+		late := time.AfterFunc(logPatience, func() { print(what+" (the logger has been told, and has not returned)", err, nil) })
+		defer late.Stop()
 	}
+	r.contain(what, err, func() { logger.Error("rqlock/sync: "+what, "error", err) })
 }
 
-// contain calls f. If a verdict inside f has ended it, contain returns that.
-func (r *reporting) contain(f func()) (nested error) {
+// logPatience is how long a logger may take. It may wait for a lock of this very deadlock, in
+// another goroutine or by Go's own package sync.
+const logPatience = time.Second
+
+// contain calls f, which is to tell of err. If a verdict inside f has ended it, or f panics for
+// another reason, standard error gets the report. That panic goes on.
+func (r *reporting) contain(what string, err error, f func()) {
 	defer func() {
-		switch v := recover(); {
-		case v == nil:
-		case r.nested != nil && v == any(r.nested):
-			nested = r.nested
-		default:
+		v, nested := recover(), r.nested
+		r.nested = nil
+		if v != nil || nested != nil { // f may have recovered from the verdict itself
+			print(what, err, nested)
+		}
+		if v != nil && (nested == nil || v != any(nested)) {
 			panic(v)
 		}
-		r.nested = nil
 	}()
 	f()
-	return nil
 }
 
 // print writes a report to standard error.

@@ -10,6 +10,7 @@ import (
 	"github.com/rqlock/rqlock/rqlock"
 	"github.com/rqlock/rqlock/rqlock/internal/bridge"
 	"github.com/rqlock/rqlock/rqlock/internal/clock"
+	"github.com/rqlock/rqlock/rqlock/internal/events"
 	"github.com/rqlock/rqlock/rqlock/internal/park"
 )
 
@@ -31,20 +32,27 @@ func Await(l *asm.Owned, lock func(*park.Limit) error, try func() bool) {
 	for {
 		switch err := lock(lim).(type) {
 		case nil:
-			forget(l)
+			granted(l, suspected, settled)
 			return
 		case *rqlock.DeadlockError:
 			switch {
 			case settled != nil && bridge.Same(settled, err):
+			case pends(err): // another of its goroutines has reported it
+				withdraw(suspected)
+				unpend(settled)
+				suspected, settled, lim = nil, err, park.Blindly()
 			case suspected == nil || !bridge.Same(suspected, err):
+				withdraw(suspected)
 				if suspected = err; confirm(try) {
-					forget(l)
+					granted(l, suspected, settled)
 					return
 				}
 			default:
 				err.Cycle[0].For = time.Duration(clock.Now() - began) // and not since the confirmation
 				carryOut(policy, err)
-				settled, lim = err, park.Blindly()
+				unpend(settled)
+				pend(err)
+				suspected, settled, lim = nil, err, park.Blindly()
 			}
 		case *rqlock.TimeoutError:
 			held(l, err)
@@ -87,40 +95,60 @@ func confirm(try func() bool) bool {
 	return false
 }
 
+// granted ends a wait for l.
+func granted(l *asm.Owned, suspected, settled *rqlock.DeadlockError) {
+	withdraw(suspected)
+	unpend(settled)
+	forget(l)
+	settle(l)
+}
+
+// withdraw notes that a deadlock, if there was one, was none.
+func withdraw(suspected *rqlock.DeadlockError) {
+	if suspected != nil {
+		events.Count(events.Withdrawn)
+	}
+}
+
 // carryOut does what the policy says.
 func carryOut(policy Policy, err *rqlock.DeadlockError) {
+	events.Count(events.Confirmed)
 	if r := reportOf(asm.CurrentGoid()); r != nil {
+		events.CountDeadlock(len(err.Cycle)) // as is any that is reported
 		r.nested = err
+		owe(err)
 		panic(err)
 	}
 	report("deadlock", err)
 	switch policy {
 	case Panic:
+		owe(err)
 		panic(err)
 	case Exit:
 		os.Exit(2)
 	}
 }
 
-// stalled has the locks whose stall was reported, and when. One that is granted meanwhile is not
-// there any more when its waiter comes back.
+// stalled has the locks whose stall was reported and that have not been granted since, as far as
+// those know who waited for them.
 var stalled struct {
 	mu sync.Mutex
-	at map[uintptr]int64
+	of map[uintptr]bool
 }
 
-// held reports that a lock is held for long, once until it is granted again.
+// held reports that a lock is held for long, once until it is granted again, unless a deadlock
+// was reported that it is part of.
 func held(l *asm.Owned, err *rqlock.TimeoutError) {
-	now := clock.Now()
-	quietSince := now - int64(err.Wait.For)
+	if pendsAt(addr(l)) {
+		return // that says why
+	}
 	stalled.mu.Lock()
-	at, told := stalled.at[err.Wait.Lock.Addr]
-	told = told && at > quietSince
+	told := stalled.of[addr(l)]
 	if !told {
-		if stalled.at == nil {
-			stalled.at = map[uintptr]int64{}
+		if stalled.of == nil {
+			stalled.of = map[uintptr]bool{}
 		}
-		stalled.at[err.Wait.Lock.Addr] = now
+		stalled.of[addr(l)] = true
 	}
 	stalled.mu.Unlock()
 	if told || reportOf(asm.CurrentGoid()) != nil {
@@ -133,7 +161,7 @@ func held(l *asm.Owned, err *rqlock.TimeoutError) {
 func forget(l *asm.Owned) {
 	stalled.mu.Lock()
 	defer stalled.mu.Unlock()
-	if len(stalled.at) > 0 {
-		delete(stalled.at, addr(l))
+	if len(stalled.of) > 0 {
+		delete(stalled.of, addr(l))
 	}
 }

@@ -35,6 +35,9 @@ func Tries() int {
 	return tries
 }
 
+// Processors returns GOMAXPROCS, as of a short while ago.
+func Processors() int { return int(processors.n.Load()) }
+
 // Pauses returns the number of PAUSEs before try number i, which counts from 0. It
 // doubles each time (Anderson 1990): with a constant one the tries fell into step with
 // an owner that releases and acquires at the same interval, and met it every time.

@@ -67,10 +67,13 @@ func Reclaim() (lost int) {
 	return lost
 }
 
-// Leaks describes what is left of waits that are over: edges in the table, and records
-// that are not free, or still do something.
+// Leaks describes what is left of waits that are over: edges in the table, records that are not
+// free, or still do something, and a wish for a record.
 func Leaks() (found []string) {
 	leak := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	if n := wanted.n.Load(); n != 0 {
+		leak("%d want a record", n)
+	}
 	registry.mu.Lock()
 	made := registry.made
 	registry.mu.Unlock()

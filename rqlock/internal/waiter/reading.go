@@ -32,6 +32,7 @@ type Reading struct {
 	Before uint32 // index of the record before
 	Leads  bool   // it is the one that looks for stalls
 	Again  bool   // it is an owner that waits for readers, and must look at all slots once more
+	Passed bool   // readers were let in past it: the lock was granted to them
 
 	Scan readers.Scan // where that owner is. It alone uses it
 }

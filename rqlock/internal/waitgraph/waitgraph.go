@@ -101,10 +101,10 @@ func (s Step) owner() (next Step, holds, ok bool) {
 }
 
 // heldBy reports whether next's goroutine holds the lock of s, which it cannot let go while
-// it waits.
+// it waits. A writer that waits for readers holds it against those who want to read.
 func (s Step) heldBy(next Step) bool {
 	if s.Lock.Owner.Load() == next.ID {
-		return (next.Lock != s.Lock || s.Kind == waiter.ForMutex) && !HandedOver(s.Lock, s.Kind)
+		return (next.Lock != s.Lock || s.Kind != waiter.ForWriting) && !HandedOver(s.Lock, s.Kind)
 	}
 	return s.Kind == waiter.ForWriting && !HandedOver(s.Lock, s.Kind) && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
 }
@@ -162,7 +162,7 @@ func (k *walk) enter(s Step) {
 }
 
 // find returns a path back to the start, or nil. It goes to each record once.
-func (k *walk) find(past bool) []branch {
+func (k *walk) find(past bool) Cycle {
 	k.past = past
 	k.path, k.next = k.path[:0], k.next[:0]
 	if k.round++; k.round == 0 {
@@ -177,12 +177,21 @@ func (k *walk) find(past bool) []branch {
 			k.path = k.path[:len(k.path)-1]
 			continue
 		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
-			return k.path
+			return k.cycle()
 		} else if k.next = k.next[:end-1]; k.pass(next.Waiter.Index) {
 			k.enter(next)
 		}
 	}
 	return nil
+}
+
+// cycle returns the steps of the path.
+func (k *walk) cycle() Cycle {
+	cycle := make(Cycle, len(k.path))
+	for i := range k.path {
+		cycle[i] = k.path[i].Step
+	}
+	return cycle
 }
 
 // changed returns the first step of the path that is not as the walk found it, or -1. If
@@ -218,11 +227,7 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found []Cycle) {
 	defer k.free()
 	// Who is not as the walk found it has moved on. If it waits again, it publishes that later
 	// than w, and finds what cycles it closes. So the walk need not go there again.
-	for path := k.find(false); path != nil; path = k.find(false) {
-		cycle := make(Cycle, len(path))
-		for i := range path {
-			cycle[i] = path[i].Step
-		}
+	for cycle := k.find(false); cycle != nil; cycle = k.find(false) {
 		if i := changed(cycle); i >= 0 {
 			if cycle[i].Waiter == w {
 				return found // somebody has found it first
@@ -238,7 +243,7 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found []Cycle) {
 		found = append(found, cycle)
 		k.skipped = append(k.skipped, cycle[0].Waiter.Index)
 	}
-	for path := k.find(true); path != nil && k.dissolve(path); path = k.find(true) {
+	for cycle := k.find(true); cycle != nil && k.dissolve(cycle); cycle = k.find(true) {
 	}
 	return found
 }
@@ -247,20 +252,26 @@ func Cycles(w *waiter.Waiter, l *asm.Owned) (found []Cycle) {
 // for it in this way.
 func HolderWaits(l *asm.Owned, kind waiter.Kind) bool { return !Step{Kind: kind, Lock: l}.alone() }
 
-// alone reports whether nobody who holds the lock of s waits.
+// alone reports whether no edge leads on from s: nobody who holds its lock waits, nor, if a writer
+// waits for the readers of the lock, any of those. Who begins to wait later finds s.
 func (s Step) alone() bool {
-	if _, _, ok := s.owner(); ok {
+	_, holds, ok := s.owner()
+	if ok && holds {
 		return false
 	}
-	return s.Kind != waiter.ForWriting || HandedOver(s.Lock, s.Kind) || !readers.IsBlocked(name(s.Lock), 0)
+	return s.Kind != waiter.ForWriting && !ok || HandedOver(s.Lock, s.Kind) || !readers.IsBlocked(name(s.Lock), 0)
 }
 
-// dissolve has a reader of the path in that waits for a writer which waits for readers. If
+// dissolve has a reader of the cycle in that waits for a writer which waits for readers. If
 // there is none any more, those who were there have moved on. It reports whether to go on.
-func (k *walk) dissolve(path []branch) bool {
+func (k *walk) dissolve(cycle Cycle) bool {
+	if i := changed(cycle); i >= 0 {
+		k.skipped = append(k.skipped, cycle[i].Waiter.Index)
+		return cycle[i].Waiter != k.start.Waiter
+	}
 	tried := len(k.skipped)
-	for i, s := range path {
-		if next := path[(i+1)%len(path)]; s.Kind != waiter.ForReading || s.Lock != next.Lock {
+	for i, s := range cycle {
+		if next := cycle[(i+1)%len(cycle)]; s.Kind != waiter.ForReading || s.Lock != next.Lock {
 			continue
 		}
 		if gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch) {

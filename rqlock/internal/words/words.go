@@ -1,5 +1,5 @@
 // Package words keeps a value of any type in memory that goroutines read while another one
-// writes it: word by word, by atomic accesses.
+// writes it: word by word, by atomic accesses. On amd64 a copy by plain loads does the same.
 //
 // A reader may get words of several values. It must notice that by a version which the
 // writer changes before and after the value (a sequence lock), as package hashtab does.
@@ -71,13 +71,16 @@ func (c *Cell[T]) Fixed() *T { return &c.v }
 // Load returns the value. While another goroutine stores, it may return words of several
 // values.
 func (c *Cell[T]) Load(l *Layout[T]) T {
-	if unsafe.Sizeof(c.v) <= wordSize {
-		return c.LoadWord(l)
+	if copies {
+		return c.v
 	}
 	return c.load(l)
 }
 
 func (c *Cell[T]) load(l *Layout[T]) (v T) {
+	if unsafe.Sizeof(v) <= wordSize {
+		return c.LoadWord(l)
+	}
 	if l.pointers == nil && unsafe.Alignof(v) == wordSize {
 		for at := uintptr(0); at < unsafe.Sizeof(v); at += wordSize {
 			*(*uintptr)(unsafe.Add(unsafe.Pointer(&v), at)) = atomic.LoadUintptr((*uintptr)(unsafe.Add(unsafe.Pointer(c), at)))
@@ -122,18 +125,23 @@ func (c *Cell[T]) LoadWord(l *Layout[T]) (v T) {
 	return v
 }
 
-// Number reports whether a T is one word that is no pointer.
-func (l *Layout[T]) Number() bool { return l.one }
+// Pointers reports whether a T has pointers.
+func (l *Layout[T]) Pointers() bool { return l.pointers != nil }
 
-// Store changes the value. Only one goroutine at a time may call it.
+// Store changes the value. Only one goroutine at a time may call it. A load of something else
+// that follows may be done before it.
 func (c *Cell[T]) Store(l *Layout[T], v T) {
+	if copies {
+		c.v = v
+		return
+	}
+	c.store(l, v)
+}
+
+func (c *Cell[T]) store(l *Layout[T], v T) {
 	var from Cell[T]
 	from.v = v
 	src, to := unsafe.Pointer(&from.v), unsafe.Pointer(&c.v)
-	if l.one {
-		atomic.StoreUintptr((*uintptr)(to), *(*uintptr)(src))
-		return
-	}
 	for i := range l.words {
 		at := uintptr(i) * wordSize
 		if l.pointers != nil && l.pointers[i] {
@@ -141,5 +149,21 @@ func (c *Cell[T]) Store(l *Layout[T], v T) {
 		} else {
 			atomic.StoreUintptr((*uintptr)(unsafe.Add(to, at)), *(*uintptr)(unsafe.Add(src, at)))
 		}
+	}
+}
+
+// StoreWord changes a value of one word at most. It is found by whoever loads it afterwards:
+// loads that follow are done after it.
+func (c *Cell[T]) StoreWord(l *Layout[T], v T) {
+	switch {
+	case unsafe.Sizeof(v) > wordSize:
+		panic("words: more than one word")
+	case unsafe.Sizeof(v) == 0:
+	case l.one:
+		var w Cell[T]
+		w.v = v
+		atomic.StoreUintptr((*uintptr)(unsafe.Pointer(c)), *(*uintptr)(unsafe.Pointer(&w)))
+	default:
+		atomic.StorePointer((*unsafe.Pointer)(unsafe.Pointer(c)), *(*unsafe.Pointer)(unsafe.Pointer(&v)))
 	}
 }

@@ -130,23 +130,36 @@ func roundTrip[T any](t *testing.T, v T) {
 		Cell[T]
 		after uintptr
 	}
-	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
-		t.Errorf("the zero cell holds %v", got)
+	loaded := func(want T) {
+		t.Helper()
+		for name, got := range map[string]T{"Load": c.Load(&l), "load": c.load(&l)} {
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s returns %v, want %v", name, got, want)
+			}
+		}
 	}
+	loaded(*new(T))
+	c.store(&l, v)
+	loaded(v)
+	c.Store(&l, *new(T))
+	loaded(*new(T))
 	c.Store(&l, v)
-	if got := c.Load(&l); !reflect.DeepEqual(got, v) {
-		t.Errorf("%v was stored, %v is loaded", v, got)
+	loaded(v)
+	if l.Atomic() {
+		c.StoreWord(&l, *new(T))
+		loaded(*new(T))
+		c.StoreWord(&l, v)
+		loaded(v)
 	}
 	if c.before != 0 || c.after != 0 {
 		t.Errorf("a store of %v has written outside of the cell", v)
 	}
 	c.Store(&l, *new(T))
-	if got := c.Load(&l); !reflect.DeepEqual(got, *new(T)) {
-		t.Errorf("the zero value was stored, %v is loaded", got)
-	}
+	loaded(*new(T))
 }
 
-// TestRoundTrip checks that a stored value is loaded, for types of all kinds.
+// TestRoundTrip checks that a stored value is loaded, for types of all kinds, also word by word
+// where Load copies.
 func TestRoundTrip(t *testing.T) {
 	roundTrip(t, 7)
 	roundTrip(t, true)

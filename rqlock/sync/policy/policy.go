@@ -22,13 +22,15 @@ const (
 	// deferred unlocks run, and the others go on. It is the default.
 	Panic = verdict.Panic
 
-	// Report has it wait on, for ever, or until another goroutine unlocks.
+	// Report has it wait on, for ever, or until another goroutine unlocks. The others of a cycle
+	// wait on, too: it is reported once.
 	Report = verdict.Report
 
 	// Exit ends the process with status 2.
 	Exit = verdict.Exit
 
-	// Off reports nothing: all wait for ever, as with Go's package sync.
+	// Off reports nothing: all wait for ever. The runtime does not end a program in which nobody
+	// can go on, as it does with Go's package sync.
 	Off = verdict.Off
 )
 
@@ -43,5 +45,7 @@ func Set(p Policy) { verdict.Set(p) }
 func SetConfirm(d time.Duration) { verdict.SetConfirm(d) }
 
 // SetLogger has l told of deadlocks, and of locks that are held for longer than the stall timeout
-// (see rqlock.SetStallTimeout), in place of standard error. nil takes it back.
+// (see rqlock.SetStallTimeout), in place of standard error. nil takes it back. If l panics, takes
+// longer than a second, or would wait for a lock of the deadlock itself, standard error gets the
+// report, too.
 func SetLogger(l *slog.Logger) { verdict.SetLogger(l) }

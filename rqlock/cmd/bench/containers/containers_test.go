@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ func TestContenders(t *testing.T) {
 	shorter = 100
 	defer func() { shorter = 1 }()
 	rnd := seed.Rand(t)
-	for _, g := range groups {
+	for _, g := range slices.Concat(groups, gallery) {
 		for _, c := range g.build(rnd) {
 			for _, x := range c.of {
 				if x.number != nil {

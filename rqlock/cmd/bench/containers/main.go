@@ -3,6 +3,8 @@
 //
 //	go run -C rqlock/cmd/bench ./containers -o ../../../docs/bench/containers.md
 //
+// With -gallery it measures the packages of gen/gallery beside sync.Mutex and channels.
+//
 // All contenders take turns in each round. A ratio is the median of ours/theirs in the
 // same round, so rqlock's container is faster if it is below 1.
 package main
@@ -23,18 +25,23 @@ func main() {
 	rounds := flag.Int("rounds", 11, "rounds in which the contenders take turns")
 	seed := flag.Uint64("seed", 1, "seed of keys, prefixes and addresses")
 	only := flag.String("only", "", "measure only the containers whose title begins with this `text`")
+	galleries := flag.Bool("gallery", false, "measure the packages of gen/gallery instead")
 	out := flag.String("o", "", "`file` to write (default standard output), relative to the folder that go run -C sets")
 	flag.Parse()
 	if flag.NArg() > 0 || *rounds < 1 {
 		fmt.Fprintln(os.Stderr, "containers: want -rounds of 1 or more, and no arguments")
 		os.Exit(2)
 	}
-	page := measure(*rounds, *seed, *only)
+	chosen := containers
+	if *galleries {
+		chosen = galleryPage
+	}
+	text := chosen.measure(*rounds, *seed, *only)
 	if *out == "" {
-		os.Stdout.Write(page)
+		os.Stdout.Write(text)
 		return
 	}
-	if err := os.WriteFile(*out, page, 0o666); err != nil {
+	if err := os.WriteFile(*out, text, 0o666); err != nil {
 		fmt.Fprintln(os.Stderr, "containers:", err)
 		os.Exit(1)
 	}
@@ -63,16 +70,26 @@ var groups = []group{
 	{"memory", memoryNotes, memory},
 }
 
-func measure(rounds int, seed uint64, only string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `# The containers beside others
+// A page has tables.
+type page struct {
+	title, target, ratios string
+	groups                []group
+}
 
-`+"`make bench-containers`"+` has written this page: %s, GOMAXPROCS %d, %s/%s, seed %d. The
-contenders take turns in each of %d rounds. Numbers are medians, in ns per operation. In
-brackets are the medians of ours/theirs in the same round: below 1 ours is faster.
-`, runtime.Version(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, seed, rounds)
-	bar := progress.New(os.Stderr, int64(len(groups)))
-	for _, g := range groups {
+var containers = page{
+	"The containers beside others", "bench-containers",
+	"In\nbrackets are the medians of ours/theirs in the same round: below 1 ours is faster.", groups,
+}
+
+func (p page) measure(rounds int, seed uint64, only string) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `# %s
+
+`+"`make %s`"+` has written this page: %s, GOMAXPROCS %d, %s/%s, seed %d. The
+contenders take turns in each of %d rounds. Numbers are medians, in ns per operation. %s
+`, p.title, p.target, runtime.Version(), runtime.GOMAXPROCS(0), runtime.GOOS, runtime.GOARCH, seed, rounds, p.ratios)
+	bar := progress.New(os.Stderr, int64(len(p.groups)))
+	for _, g := range p.groups {
 		if !strings.HasPrefix(g.title, only) {
 			continue
 		}

@@ -34,6 +34,7 @@ var few = []string{"evict", "close", "recursive", "send"}
 
 // TestFound runs each program with Go's package sync, where it hangs, and with rqlock/sync, where
 // it says what the table above has. Of a lock that is held long it shows where the holder is
+// blocked.
 func TestFound(t *testing.T) {
 	limit := 4 * time.Second
 	wanted := func(name string) bool { return !testing.Short() || slices.Contains(few, name) }

@@ -100,16 +100,19 @@ func page(rows []row, limit time.Duration) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# What it found
 
-%d programs with mistakes of the kinds that real programs have, each run with Go's package sync,
-with go-deadlock as it is by default, and with rqlock/sync, for %v at most. They are in
-rqlock/cmd/bench/found/programs, and this page is made by
+%d programs have mistakes of the kinds that real programs have. Each was run with Go's package
+sync, with go-deadlock as it is by default, and with rqlock/sync, for %v at most. The programs are
+in rqlock/cmd/bench/found/programs. `+"`make found`"+` has written this page.
 
-    go run -C rqlock/cmd/bench ./found -o ../../../docs/found.md
+The table has what was said first, and after how long:
 
-The table says what was said first, and after how long: "deadlock" names the cycle, and where each
-of its goroutines waits; "held long" says that a lock was granted to nobody for the stall timeout,
-and what its holder does; "order" says that two locks are taken in both orders; "timeout" that a
-lock was not acquired in 30 s.
+- "hangs" means that nothing was said.
+- "deadlock" names the cycle, and where each of its goroutines waits.
+- "held long" says that a lock was granted to nobody for the stall timeout, and what its holder
+  does.
+- "order" says that two locks are taken in both orders.
+- "timeout" says that a lock was not acquired in 30 s.
+- "goes on" means that the program ends as it should.
 
 | kind | program | sync | go-deadlock | rqlock/sync |
 |---|---|---|---|---|
@@ -122,13 +125,13 @@ lock was not acquired in 30 s.
 		b.WriteString("\n")
 	}
 	b.WriteString(`
-What prints and what logs recover the panic of a String method, and say so in its place. So those
-programs go on after the report.
+Packages fmt and log/slog recover the panic of such a method, and write it in place of the value.
+So those programs go on after the report.
 
-Where a lock is held over something that is no lock, nobody can know that it is a deadlock:
-somebody else might send, or be done. There the report shows where the holder is blocked. A reader
-that reads again, or holds up the writer that it waits behind, is let in past it: such a program
-goes on.
+If a goroutine holds a lock while it waits for something that is no lock, nobody can know that
+this is a deadlock: another goroutine might send, or be done. There the report shows where the
+holder is blocked. A reader that reads again is let in past a writer that waits, and so is a reader
+that holds up the writer that it waits behind. Such a program goes on.
 
 ## What it says
 `)

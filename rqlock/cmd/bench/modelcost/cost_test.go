@@ -66,13 +66,31 @@ func TestCost(t *testing.T) {
 	}
 }
 
+// TestReadCost: a read moves no line in the steady state, however many cores read, and a read of a
+// lock with one counter moves two. With writes a read moves fewer than a line on few cores.
+func TestReadCost(t *testing.T) {
+	for _, cores := range []int{2, 8, 16, max(16, *most)} {
+		ours, counter := simulateReads(readLocks[0], cores, 0), simulateReads(readLocks[1], cores, 0)
+		t.Logf("%4d cores: %.3f lines a read, one counter %.2f", cores, ours.transfers, counter.transfers)
+		if ours.transfers > 0.1 {
+			t.Errorf("%.3f lines a read on %d cores, want none", ours.transfers, cores)
+		}
+		if counter.transfers < 0.9 {
+			t.Errorf("%.2f lines a read with one counter on %d cores: there must be more", counter.transfers, cores)
+		}
+	}
+	if c := simulateReads(readLocks[0], 16, 1000); c.transfers > 1 {
+		t.Errorf("%.2f lines an acquisition on 16 cores, of which one in 1000 writes", c.transfers)
+	}
+}
+
 // TestPage: the page has the text that the command would write.
 func TestPage(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/model-cost.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.HasPrefix(page, []byte(text)) {
+	if !bytes.HasPrefix(page, []byte(text)) || !bytes.Contains(page, []byte(readsText)) {
 		t.Error("docs/model-cost.md is stale: run make model-cost")
 	}
 	costs := map[string][]cost{}

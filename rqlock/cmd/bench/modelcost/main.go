@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -38,7 +39,7 @@ func write(dir string) error {
 			costs[name] = append(costs[name], simulate(name, cores, queueRuns))
 		}
 	}
-	if err := os.WriteFile(filepath.Join(dir, "model-cost.md"), append([]byte(text), table(costs)...), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "model-cost.md"), slices.Concat([]byte(text), table(costs), []byte(readsText), readsTable(readCosts())), 0o666); err != nil {
 		return err
 	}
 	p, err := plotOf(costs)

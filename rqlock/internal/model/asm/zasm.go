@@ -26,10 +26,10 @@ type Owned struct {
 // RWOwned is asm.RWOwned.
 type RWOwned struct {
 	Owned
-	Readers  uint32
-	First    uint32
-	Drainer  uint32
-	Admitted uint32
+	Readers uint32
+	First   uint32
+	Drainer uint32
+	Balance uint32
 }
 
 // ReaderRow is asm.ReaderRow.
@@ -46,9 +46,9 @@ type ReaderTable struct {
 	Mask uint64
 }
 
-// Row is asm's, but for where it finds a row: what stands for a g here is a small number.
+// Row is asm's. What stands for a g is the thread's number.
 func (t *ReaderTable) Row(g uintptr) *ReaderRow {
-	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), uint64(g)<<5&t.Mask))
+	return (*ReaderRow)(unsafe.Add(unsafe.Pointer(t.Rows), (uint64(g)^uint64(g)>>7)&t.Mask))
 }
 
 // The same as in asm.
@@ -443,5 +443,5 @@ func CurrentGoid() (id uint64) {
 
 // CurrentG: none.
 func CurrentG() (gp uintptr) {
-	return uintptr(2 * (mc.Self() + 1))
+	return uintptr(mc.Self()+1) * unsafe.Sizeof(ReaderRow{})
 }

@@ -15,6 +15,10 @@ const (
 	Parked   = events.Parked
 	Closed   = events.Closed
 	Unqueued = events.Unqueued
+	Admitted = events.Admitted
+
+	Cancelled = events.Cancelled
+	Deadline  = events.Deadline
 )
 
 // counters have the original's layout, for simulations.

@@ -61,7 +61,10 @@ type TimeoutError struct {
 func (*TimeoutError) Error() string { return "timeout" }
 
 // contextError is the original's, without what is shown to users.
-type contextError struct{ cause error }
+type contextError struct {
+	lock  any
+	cause error
+}
 
 func (e *contextError) Error() string { return e.cause.Error() }
 func (e *contextError) Unwrap() error { return e.cause }
@@ -79,14 +82,15 @@ var (
 func (l *Mutex) failSelf() error           { return &DeadlockError{Threads: []int{mc.Self()}, AtOnce: true} }
 func (l *Mutex) failDeadline(*Limit) error { return errDeadline }
 func (l *Mutex) failContext() error        { return &contextError{} }
-func failDeadlock(err error) error         { return err }
 func reportViolation(error)                {}
 
-// failStall tells checks what the waiter can know, if the head has told it of the stall.
-func (l *Mutex) failStall(time.Duration) error {
+func (l *Mutex) failStall(time.Duration) error { return stalled(&l.word) }
+
+// stalled tells checks what the waiter can know, if the head has told it of the stall.
+func stalled(word *asm.Owned) error {
 	for i := range records {
 		w := &records[i].Waiter
-		if w.Lock.Peek() != &l.word || w.ID.Peek() != uint64(mc.Self()+1) {
+		if w.Lock.Peek() != word || w.ID.Peek() != uint64(mc.Self()+1) {
 			continue
 		}
 		if v := w.Verdict.Peek(); v != nil && v.Epoch == w.Epoch && v.Err == nil {
@@ -119,36 +123,17 @@ func (l *Mutex) badAssert(uint64) {
 type BadCopy struct{}
 
 func (l *Mutex) badCopy() { panic(BadCopy{}) }
+func badCopy(any)         { panic(BadCopy{}) }
 
-// A Kind is a waiter.Kind. Here are waits for a Mutex alone.
-type Kind uint32
+// claims is the original's, for limits that no model has.
+func claims(site mc.Site, l *asm.Owned, kind Kind, _ *Limit) bool { return !HandedOver(site, l, kind) }
 
-const (
-	ForMutex Kind = iota
-	ForWriting
-	ForReading
-)
+func closes(_ *Waiter, err error) error { return err }
 
-// HandedOver is waitgraph.HandedOver: no lock of the model is unlocked by another thread.
-func HandedOver(*asm.Owned, Kind) bool { return false }
-
-func claims(*asm.Owned, Kind, *Limit) bool { return true }
-func closes(_ *Waiter, err error) error    { return err }
-
-// A KindWord is a waiter.KindWord.
-type KindWord struct{}
-
-// Load is KindWord.Load.
-func (*KindWord) Load() Kind { return ForMutex }
-
-// Store is KindWord.Store.
-func (*KindWord) Store(Kind) {}
-
-// Reading is waiter.Reading.
-type Reading struct{}
-
-// In is Reading.In.
-func (*Reading) In() bool { return false }
+// HandedOver is waitgraph.HandedOver. No Mutex of the model is unlocked by another thread.
+func HandedOver(site mc.Site, l *asm.Owned, kind Kind) bool {
+	return kind != ForMutex && GateOf(l).HandedOver(site)
+}
 
 // newWalk is the original's, without spare ones.
 func newWalk(start Step) *walk { return &walk{start: start} }
@@ -169,11 +154,22 @@ func Now() int64 {
 	if OnClockRead != nil && mc.Simulation == nil {
 		OnClockRead()
 	}
-	return mc.Now() + 1
+	return mc.Now() + 1 + ahead()
 }
 
 // OnClockRead is called when a thread reads the clock.
 var OnClockRead func()
+
+// naps are how long each thread has slept for stores to drain: so long is nothing on the
+// explorer's clock, and so it is on the thread's.
+var naps [16]int64
+
+func ahead() int64 {
+	if me := mc.Self(); mc.Simulation == nil && me >= 0 {
+		return naps[me]
+	}
+	return 0
+}
 
 // StallTimeout is the stall timeout of all programs.
 const StallTimeout = 4 * wait.Long
@@ -183,7 +179,8 @@ func Timeout(*asm.Owned) int64 { return int64(StallTimeout) }
 
 // A Sleeper is a stall.Sleeper. The watchdog wakes it when its lock has stalled, and then
 // counts the steps of the timeout's last quarter for it. It also wakes one whose lock was
-// overwritten. Any other head whose lock is free it does not wake: the owner has to.
+// overwritten. Any other waiter whose lock is free it does not wake: the owner, or the
+// reader that it waits for, has to.
 type Sleeper struct {
 	head   *Head
 	parker *Parker
@@ -200,15 +197,36 @@ func (s *Sleeper) Asleep() {}
 // Woken is Sleeper.Woken.
 func (s *Sleeper) Woken() {}
 
+// Roused is Sleeper.Roused.
+func (s *Sleeper) Roused() {}
+
+// Unlocked is Sleeper.Unlocked.
+func (s *Sleeper) Unlocked() {}
+
 // Watch is Sleeper.Watch.
 func (s *Sleeper) Watch(l *asm.Owned, said uint32, head *Head, p *Parker) {
+	s.watch(head, p, func() (late, forgotten bool) {
+		held := l.Owner.Peek() != 0
+		return held, l.Sleeper != said || Rescues && !held
+	})
+}
+
+// WatchBeside is Sleeper.WatchBeside.
+func (s *Sleeper) WatchBeside(l *asm.Owned, head *Head, p *Parker) {
+	s.watch(head, p, func() (late, forgotten bool) { return l.Owner.Peek() != 0, false })
+}
+
+// WatchOwner is Sleeper.WatchOwner.
+func (s *Sleeper) WatchOwner(l *asm.Owned, slot *uint64, head *Head, p *Parker) {
+	s.watch(head, p, func() (late, forgotten bool) { return slot == nil || *slot&^readersMore == name(l), false })
+}
+
+// watch has the watchdog wake the head when its lock has stalled, if alarmed says so.
+func (s *Sleeper) watch(head *Head, p *Parker, alarmed func() (late, forgotten bool)) {
 	if mc.Simulation == nil {
 		*s = Sleeper{head, p}
 		p.Alarm = max(mc.Clock(), head.quiet-1+int64(StallTimeout)-lastQuarter) + lastQuarter - head.steps
-		p.Alarmed = func() (late, forgotten bool) {
-			held := l.Owner.Peek() != 0
-			return held, l.Sleeper != said || Rescues && !held
-		}
+		p.Alarmed = alarmed
 	}
 }
 
@@ -228,6 +246,17 @@ func Release(*Parker) {}
 
 // A Parker is a park.Parker. The methods that take a Limit to wait by are copied.
 type Parker struct{ park.Parker }
+
+// WaitFor is Parker.WaitFor. A reader that waits sleeps for 100 us until an unlock is visible
+// that could not see it yet.
+func (p *Parker) WaitFor(site mc.Site, d time.Duration, done <-chan struct{}) {
+	if mc.Simulation == nil && d > 0 && d <= 2*wait.Drain {
+		p.Pause(site, d)
+		naps[mc.Self()] += int64(d)
+		return
+	}
+	p.Parker.WaitFor(site, d, done)
+}
 
 // Begin is Parker.Begin.
 func (p *Parker) Begin(bubble bool, lim *Limit) {}
@@ -269,4 +298,11 @@ func (l *Mutex) gives()               {}
 // waited is told of waits for a profile.
 func waited(*Waiter) {}
 
-func handOut(*Waiter) bool { return false }
+// handOut hands out nothing. Free begins with it, so here is where a record must have no edge: who
+// takes the record next would find its own edge taken back.
+func handOut(w *Waiter) bool {
+	if w.Edge.Lock.Peek() != nil {
+		mc.Fail("record %d is given back while its goroutine waits", w.Index)
+	}
+	return false
+}

@@ -9,10 +9,10 @@ import (
 )
 
 func unlockWake(_ mc.Site, l *Mutex) {
-	mc.Enter(65)
+	mc.Enter(66)
 	defer mc.Leave()
 	if mc.Keep(55) {
-		Wake(mc.Mark(66, hashMutexPtr(l)), &l.word)
+		Wake(mc.Mark(67, hashMutexPtr(l)), &l.word)
 	}
 }
 

@@ -10,21 +10,21 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) (err error) {
-	mc.Enter(66)
+	mc.Enter(67)
 	defer mc.Leave()
-	if mc.Keep(56) && (asm.LockOwned(mc.Mark(67, hashMutexPtr(l), hashError(err)), &l.word)) {
+	if mc.Keep(56) && (asm.LockOwned(mc.Mark(68, hashMutexPtr(l), hashError(err)), &l.word)) {
 		return nil
 	}
-	return lockContended(mc.Mark(68, hashMutexPtr(l), hashError(err)), l)
+	return lockContended(mc.Mark(69, hashMutexPtr(l), hashError(err)), l)
 }
 
 func unlockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(68)
+	mc.Enter(69)
 	defer mc.Leave()
-	switch asm.UnlockOwned(mc.Mark(69, hashMutexPtr(l)), &l.word) {
+	switch asm.UnlockOwned(mc.Mark(70, hashMutexPtr(l)), &l.word) {
 	case asm.WakeDue:
 		if mc.Keep(57) {
-			unlockWake(mc.Mark(70, hashMutexPtr(l)), l)
+			unlockWake(mc.Mark(71, hashMutexPtr(l)), l)
 		}
 	case asm.NotOwner:
 		if mc.Keep(58) {

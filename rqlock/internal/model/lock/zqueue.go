@@ -24,9 +24,9 @@ const (
 const linkClosed = ^uint32(0)
 
 func Closed(_ mc.Site, l *asm.Owned) bool {
-	mc.Enter(102)
+	mc.Enter(275)
 	defer mc.Leave()
-	return asm.LoadRelaxed32(mc.Mark(103, hashOwnedPtr(l)), &l.Sleeper)&asm.ClosedMask != 0
+	return asm.LoadRelaxed32(mc.Mark(276, hashOwnedPtr(l)), &l.Sleeper)&asm.ClosedMask != 0
 }
 
 type Position int
@@ -38,48 +38,48 @@ const (
 )
 
 func Enter(_ mc.Site, l *asm.Owned, w *Waiter) Position {
-	mc.Enter(103)
+	mc.Enter(276)
 	defer mc.Leave()
-	if mc.Keep(89) {
-		prepare(mc.Mark(104, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
+	if mc.Keep(228) {
+		prepare(mc.Mark(277, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
 	}
 
-	last := asm.Xchg32AcqRel(mc.Mark(105, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index)
-	if mc.Keep(92) && (last == 0) {
-		if mc.Keep(90) {
-			asm.StoreRelease32(mc.Mark(106, hashWaiterPtr(w)), &w.Prev, 0)
+	last := asm.Xchg32AcqRel(mc.Mark(278, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index)
+	if mc.Keep(231) && (last == 0) {
+		if mc.Keep(229) {
+			asm.StoreRelease32(mc.Mark(279, hashWaiterPtr(w)), &w.Prev, 0)
 		}
-		if mc.Keep(91) {
+		if mc.Keep(230) {
 			*mc.Write(&w.Head) = Head{}
 		}
 		return AtHead
 	}
-	if mc.Keep(93) && (last == foreign) {
+	if mc.Keep(232) && (last == foreign) {
 		return Nowhere
 	}
 	prev := At(last)
 
-	if mc.Keep(94) && (prev == w || atomic.AddUint32(mc.Mark(107, hashOwnedPtr(l), hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Of, 0) != of(l)) {
+	if mc.Keep(233) && (prev == w || atomic.AddUint32(mc.Mark(280, hashOwnedPtr(l), hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Of, 0) != of(l)) {
 		return Nowhere
 	}
-	if mc.Keep(96) && (asm.TryCmpxchgRelease32(mc.Mark(108, hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Next, 0, w.Index)) {
-		if mc.Keep(95) {
-			asm.StoreRelease32(mc.Mark(109, hashWaiterPtr(w), uint64(last)), &w.Prev, last)
+	if mc.Keep(235) && (asm.TryCmpxchgRelease32(mc.Mark(281, hashWaiterPtr(w), uint64(last), hashWaiterPtr(prev)), &prev.Next, 0, w.Index)) {
+		if mc.Keep(234) {
+			asm.StoreRelease32(mc.Mark(282, hashWaiterPtr(w), uint64(last)), &w.Prev, last)
 		}
 		return Behind
 	}
-	if mc.Keep(97) && (asm.LoadAcquire32(mc.Mark(110, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.Next) != linkClosed) {
+	if mc.Keep(236) && (asm.LoadAcquire32(mc.Mark(283, hashWaiterPtr(w), hashWaiterPtr(prev)), &prev.Next) != linkClosed) {
 		return Nowhere
 	}
-	if mc.Keep(98) {
+	if mc.Keep(237) {
 
-		asm.StoreRelease32(mc.Mark(111, hashWaiterPtr(w), hashWaiterPtr(prev)), &w.Prev, 0)
+		asm.StoreRelease32(mc.Mark(284, hashWaiterPtr(w), hashWaiterPtr(prev)), &w.Prev, 0)
 	}
-	if mc.Keep(99) {
+	if mc.Keep(238) {
 		*mc.Write(&w.Head) = *mc.Read(&prev.Head)
 	}
-	if mc.Keep(100) {
-		free(mc.Mark(112, hashWaiterPtr(prev)), prev)
+	if mc.Keep(239) {
+		free(mc.Mark(285, hashWaiterPtr(prev)), prev)
 	}
 	return AtHead
 }
@@ -87,37 +87,37 @@ func Enter(_ mc.Site, l *asm.Owned, w *Waiter) Position {
 const foreign = ^uint32(0)
 
 func TurnAway(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(112)
+	mc.Enter(285)
 	defer mc.Leave()
 
-	if mc.Keep(102) && (asm.TryCmpxchgRelaxed32(mc.Mark(113, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index, foreign)) {
-		if mc.Keep(101) {
-			free(mc.Mark(114, hashWaiterPtr(w)), w)
+	if mc.Keep(241) && (asm.TryCmpxchgRelaxed32(mc.Mark(286, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index, foreign)) {
+		if mc.Keep(240) {
+			free(mc.Mark(287, hashWaiterPtr(w)), w)
 		}
 		return
 	}
-	if mc.Keep(103) {
+	if mc.Keep(242) {
 		*mc.Write(&w.Head) = Head{}
 	}
-	if mc.Keep(104) {
-		Leave(mc.Mark(115, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
+	if mc.Keep(243) {
+		Leave(mc.Mark(288, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
 	}
 }
 
 func prepare(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(115)
+	mc.Enter(288)
 	defer mc.Leave()
-	if mc.Keep(105) {
-		asm.StoreRelaxed32(mc.Mark(116, hashOwnedPtr(l), hashWaiterPtr(w)), &w.State, waiting)
+	if mc.Keep(244) {
+		asm.StoreRelaxed32(mc.Mark(289, hashOwnedPtr(l), hashWaiterPtr(w)), &w.State, waiting)
 	}
-	if mc.Keep(106) {
-		asm.StoreRelaxed32(mc.Mark(117, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Next, 0)
+	if mc.Keep(245) {
+		asm.StoreRelaxed32(mc.Mark(290, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Next, 0)
 	}
-	if mc.Keep(107) {
-		asm.StoreRelaxed32(mc.Mark(118, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Of, of(l))
+	if mc.Keep(246) {
+		asm.StoreRelaxed32(mc.Mark(291, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Of, of(l))
 	}
-	if mc.Keep(108) {
-		asm.StoreRelaxed32(mc.Mark(119, hashWaiterPtr(w)), &w.Prev, unlinked)
+	if mc.Keep(247) {
+		asm.StoreRelaxed32(mc.Mark(292, hashWaiterPtr(w)), &w.Prev, unlinked)
 	}
 }
 
@@ -126,222 +126,230 @@ func of(l *asm.Owned) uint32 { return uint32(uintptr(unsafe.Pointer(l))>>3) | 1<
 const unlinked = ^uint32(0)
 
 func forget(_ mc.Site, w *Waiter) {
-	mc.Enter(119)
+	mc.Enter(292)
 	defer mc.Leave()
-	if mc.Keep(109) {
-		asm.StoreRelaxed32(mc.Mark(120, hashWaiterPtr(w)), &w.Of, 0)
+	if mc.Keep(248) {
+		asm.StoreRelaxed32(mc.Mark(293, hashWaiterPtr(w)), &w.Of, 0)
 	}
 }
 
 func free(_ mc.Site, w *Waiter) {
-	mc.Enter(120)
+	mc.Enter(293)
 	defer mc.Leave()
-	if mc.Keep(110) {
-		forget(mc.Mark(121, hashWaiterPtr(w)), w)
+	if mc.Keep(249) {
+		forget(mc.Mark(294, hashWaiterPtr(w)), w)
 	}
-	if mc.Keep(111) {
-		w.Free(mc.Mark(122, hashWaiterPtr(w)))
+	if mc.Keep(250) {
+		w.Free(mc.Mark(295, hashWaiterPtr(w)))
 	}
 }
 
 func Spin(_ mc.Site, l *asm.Owned, w *Waiter) bool {
-	mc.Enter(122)
+	mc.Enter(295)
 	defer mc.Leave()
 	spins := uint32(wait.Queued)
-	if mc.Keep(113) && (Closed(mc.Mark(123, hashOwnedPtr(l), hashWaiterPtr(w), uint64(spins)), l)) {
-		if mc.Keep(112) {
+	if mc.Keep(252) && (Closed(mc.Mark(296, hashOwnedPtr(l), hashWaiterPtr(w), uint64(spins)), l)) {
+		if mc.Keep(251) {
 			spins = 0
 		}
 	}
-	return asm.CondLoadAcquire32(mc.Mark(124, hashWaiterPtr(w), uint64(spins)), &w.State, ^uint32(0), first, spins) == first
+	return asm.CondLoadAcquire32(mc.Mark(297, hashWaiterPtr(w), uint64(spins)), &w.State, ^uint32(0), first, spins) == first
 }
 
 func Park(_ mc.Site, w *Waiter, lim *Limit) bool {
-	mc.Enter(124)
+	mc.Enter(297)
 	defer mc.Leave()
-	if mc.Keep(116) && (asm.LoadRelaxed32(mc.Mark(125, hashWaiterPtr(w), hashLimitPtr(lim)), &w.State) == parked || asm.TryCmpxchgRelaxed32(126, &w.State, waiting, parked)) {
-		events.Count(events.Parked)
-		if mc.Keep(114) && (Bubbles()) {
-			Hold(&w.Parker)
-			defer Release(&w.Parker)
-		}
-		if mc.Keep(115) {
-			w.Park(mc.Mark(127, hashWaiterPtr(w), hashLimitPtr(lim)), lim)
+	if mc.Keep(254) && (asm.LoadRelaxed32(mc.Mark(298, hashWaiterPtr(w), hashLimitPtr(lim)), &w.State) == parked || asm.TryCmpxchgRelaxed32(299, &w.State, waiting, parked)) {
+		if mc.Keep(253) {
+			ParkBehind(mc.Mark(300, hashWaiterPtr(w), hashLimitPtr(lim)), w, lim)
 		}
 	}
-	return asm.LoadAcquire32(mc.Mark(128, hashWaiterPtr(w)), &w.State) == first
+	return asm.LoadAcquire32(mc.Mark(301, hashWaiterPtr(w)), &w.State) == first
+}
+
+func ParkBehind(_ mc.Site, w *Waiter, lim *Limit) {
+	mc.Enter(301)
+	defer mc.Leave()
+	events.Count(events.Parked)
+	if mc.Keep(255) && (Bubbles()) {
+		Hold(&w.Parker)
+		defer Release(&w.Parker)
+	}
+	if mc.Keep(256) {
+		w.Park(mc.Mark(302, hashWaiterPtr(w), hashLimitPtr(lim)), lim)
+	}
 }
 
 func Abandon(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(128)
+	mc.Enter(302)
 	defer mc.Leave()
-	if mc.Keep(118) && (!abandon(mc.Mark(129, hashOwnedPtr(l), hashWaiterPtr(w)), w)) {
-		if mc.Keep(117) {
-			Leave(mc.Mark(130, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
+	if mc.Keep(258) && (!abandon(mc.Mark(303, hashOwnedPtr(l), hashWaiterPtr(w)), w)) {
+		if mc.Keep(257) {
+			Leave(mc.Mark(304, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
 		}
 	}
 }
 
 func abandon(_ mc.Site, w *Waiter) bool {
-	mc.Enter(130)
+	mc.Enter(304)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mc.Mark(131, hashWaiterPtr(w)), &w.State)
-		if mc.Keep(119) && (state == first) {
+		state := asm.LoadAcquire32(mc.Mark(305, hashWaiterPtr(w)), &w.State)
+		if mc.Keep(259) && (state == first) {
 			return false
 		}
-		if mc.Keep(120) && (asm.TryCmpxchgRelease32(mc.Mark(132, hashWaiterPtr(w), uint64(state)), &w.State, state, abandoned)) {
+		if mc.Keep(260) && (asm.TryCmpxchgRelease32(mc.Mark(306, hashWaiterPtr(w), uint64(state)), &w.State, state, abandoned)) {
 			return true
 		}
 	}
 }
 
 func Close(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(132)
+	mc.Enter(306)
 	defer mc.Leave()
-	if mc.Keep(121) {
-		asm.Xchg32AcqRel(mc.Mark(133, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Sleeper, asm.ClosedMask)
+	if mc.Keep(261) {
+		asm.Xchg32AcqRel(mc.Mark(307, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Sleeper, asm.ClosedMask)
 	}
-	if mc.Keep(122) {
-		w.Head.Begin(l.Owner.Load(mc.Mark(134, hashOwnedPtr(l), hashWaiterPtr(w))))
+	if mc.Keep(262) {
+		w.Head.Begin(l.Owner.Load(mc.Mark(308, hashOwnedPtr(l), hashWaiterPtr(w))))
 	}
 	events.Count(events.Closed)
 }
 
 func Open(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(134)
+	mc.Enter(308)
 	defer mc.Leave()
-	if mc.Keep(125) && (*mc.Read(&w.Head.Closed)) {
-		if mc.Keep(123) {
-			asm.StoreRelaxed32(mc.Mark(135, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Sleeper, 0)
+	if mc.Keep(265) && (*mc.Read(&w.Head.Closed)) {
+		if mc.Keep(263) {
+			asm.StoreRelaxed32(mc.Mark(309, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Sleeper, 0)
 		}
-		if mc.Keep(124) {
+		if mc.Keep(264) {
 			*mc.Write(&w.Head) = Head{}
 		}
 	}
 }
 
 func Sleep(_ mc.Site, l *asm.Owned, w *Waiter, lim *Limit) {
-	mc.Enter(135)
+	mc.Enter(309)
 	defer mc.Leave()
 	w.Asleep()
 	said := asm.ClosedMask | w.Index
-	if mc.Keep(126) {
-		atomic.SwapUint32(mc.Mark(136, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said)), &l.Sleeper, said)
+	if mc.Keep(266) {
+		atomic.SwapUint32(mc.Mark(310, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said)), &l.Sleeper, said)
 	}
-	if mc.Keep(127) && (l.Owner.Load(mc.Mark(137, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said))) == 0) {
+	if mc.Keep(267) && (l.Owner.Load(mc.Mark(311, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said))) == 0) {
 		return
 	}
-	if mc.Keep(128) {
-		w.Pause(mc.Mark(138, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said)), wait.Drain)
+	if mc.Keep(268) {
+		w.Pause(mc.Mark(312, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said)), wait.Drain)
 	}
-	if mc.Keep(129) && (l.Owner.Load(mc.Mark(139, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said))) == 0) {
+	if mc.Keep(269) && (l.Owner.Load(mc.Mark(313, hashOwnedPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), uint64(said))) == 0) {
 		return
 	}
 	w.Watch(l, said, &w.Head, &w.Parker)
-	if mc.Keep(130) {
-		w.Park(mc.Mark(140, hashWaiterPtr(w), hashLimitPtr(lim)), lim)
+	if mc.Keep(270) {
+		w.Park(mc.Mark(314, hashWaiterPtr(w), hashLimitPtr(lim)), lim)
 	}
 	w.Unwatch()
 }
 
 func Wake(_ mc.Site, l *asm.Owned) {
-	mc.Enter(140)
+	mc.Enter(314)
 	defer mc.Leave()
-	if index := asm.LoadAcquire32(mc.Mark(141, hashOwnedPtr(l)), &l.Sleeper) &^ asm.ClosedMask; mc.Keep(132) && (index != 0) {
+	if index := asm.LoadAcquire32(mc.Mark(315, hashOwnedPtr(l)), &l.Sleeper) &^ asm.ClosedMask; mc.Keep(272) && (index != 0) {
 		w := At(index)
 		w.Woken()
-		if mc.Keep(131) {
-			w.Signal(mc.Mark(142, hashWaiterPtr(w)))
+		if mc.Keep(271) {
+			w.Signal(mc.Mark(316, hashWaiterPtr(w)))
 		}
 	}
 }
 
 func Leave(_ mc.Site, l *asm.Owned, w *Waiter) {
-	mc.Enter(142)
+	mc.Enter(316)
 	defer mc.Leave()
-	for next := unlink(mc.Mark(143, hashOwnedPtr(l), hashWaiterPtr(w)), l, w); next != nil; next = unlink(mc.Mark(144, hashOwnedPtr(l), hashWaiterPtr(w)), l, w) {
+	for next := unlink(mc.Mark(317, hashOwnedPtr(l), hashWaiterPtr(w)), l, w); next != nil; next = unlink(mc.Mark(318, hashOwnedPtr(l), hashWaiterPtr(w)), l, w) {
 		h := *mc.Read(&w.Head)
-		if mc.Keep(133) {
-			free(mc.Mark(145, hashOwnedPtr(l), hashWaiterPtr(w), hashWaiterPtr(next), hashHead(h)), w)
+		if mc.Keep(273) {
+			free(mc.Mark(319, hashOwnedPtr(l), hashWaiterPtr(w), hashWaiterPtr(next), hashHead(h)), w)
 		}
-		if mc.Keep(134) && (promote(mc.Mark(146, hashOwnedPtr(l), hashWaiterPtr(next), hashHead(h)), next, h)) {
+		if mc.Keep(274) && (promote(mc.Mark(320, hashOwnedPtr(l), hashWaiterPtr(next), hashHead(h)), next, h)) {
 			return
 		}
-		if mc.Keep(135) {
+		if mc.Keep(275) {
 			w = next
 		}
 	}
 }
 
 func unlink(_ mc.Site, l *asm.Owned, w *Waiter) *Waiter {
-	mc.Enter(146)
+	mc.Enter(320)
 	defer mc.Leave()
-	if mc.Keep(139) && (asm.LoadRelaxed32(mc.Mark(147, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail) == w.Index) {
-		if mc.Keep(136) {
-			Open(mc.Mark(148, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
+	if mc.Keep(279) && (asm.LoadRelaxed32(mc.Mark(321, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail) == w.Index) {
+		if mc.Keep(276) {
+			Open(mc.Mark(322, hashOwnedPtr(l), hashWaiterPtr(w)), l, w)
 		}
 
-		if mc.Keep(138) && (asm.TryCmpxchgRelease32(mc.Mark(149, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index, 0)) {
-			if mc.Keep(137) {
-				free(mc.Mark(150, hashWaiterPtr(w)), w)
+		if mc.Keep(278) && (asm.TryCmpxchgRelease32(mc.Mark(323, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail, w.Index, 0)) {
+			if mc.Keep(277) {
+				free(mc.Mark(324, hashWaiterPtr(w)), w)
 			}
 			return nil
 		}
 	}
-	if mc.Keep(141) && (asm.LoadRelaxed32(mc.Mark(151, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Next) == 0 && overwritten(152, l, w)) {
-		if mc.Keep(140) {
-			free(mc.Mark(153, hashWaiterPtr(w)), w)
+	if mc.Keep(281) && (asm.LoadRelaxed32(mc.Mark(325, hashOwnedPtr(l), hashWaiterPtr(w)), &w.Next) == 0 && overwritten(326, l, w)) {
+		if mc.Keep(280) {
+			free(mc.Mark(327, hashWaiterPtr(w)), w)
 		}
 		return nil
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(154, hashWaiterPtr(w)), &w.Next, linkClosed)
-	if mc.Keep(142) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(328, hashWaiterPtr(w)), &w.Next, linkClosed)
+	if mc.Keep(282) && (next == 0) {
 		return nil
 	}
 	return At(next)
 }
 
 func overwritten(_ mc.Site, l *asm.Owned, w *Waiter) bool {
-	mc.Enter(154)
+	mc.Enter(328)
 	defer mc.Leave()
-	index := asm.LoadAcquire32(mc.Mark(155, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail)
+	index := asm.LoadAcquire32(mc.Mark(329, hashOwnedPtr(l), hashWaiterPtr(w)), &l.Tail)
 	for range Most {
-		if mc.Keep(143) && (index == 0) {
+		if mc.Keep(283) && (index == 0) {
 			break
 		}
-		if mc.Keep(144) && (index == w.Index || index == unlinked) {
+		if mc.Keep(284) && (index == w.Index || index == unlinked) {
 			return false
 		}
-		if mc.Keep(145) {
-			index = asm.LoadAcquire32(mc.Mark(156, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index)), &At(index).Prev)
+		if mc.Keep(285) {
+			index = asm.LoadAcquire32(mc.Mark(330, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index)), &At(index).Prev)
 		}
 	}
 
-	for index = range Made(mc.Mark(157, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index))) {
+	for index = range Made(mc.Mark(331, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index))) {
 		x := At(index + 1)
-		if mc.Keep(146) && (asm.LoadAcquire32(mc.Mark(158, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(x)), &x.Prev) == unlinked && asm.LoadRelaxed32(159, &x.Of) == of(l)) {
+		if mc.Keep(286) && (asm.LoadAcquire32(mc.Mark(332, hashOwnedPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(x)), &x.Prev) == unlinked && asm.LoadRelaxed32(333, &x.Of) == of(l)) {
 			return false
 		}
 	}
-	return asm.LoadRelaxed32(mc.Mark(160, hashWaiterPtr(w)), &w.Next) == 0
+	return asm.LoadRelaxed32(mc.Mark(334, hashWaiterPtr(w)), &w.Next) == 0
 }
 
 func promote(_ mc.Site, w *Waiter, h Head) bool {
-	mc.Enter(160)
+	mc.Enter(334)
 	defer mc.Leave()
 	for {
-		state := asm.LoadAcquire32(mc.Mark(161, hashWaiterPtr(w), hashHead(h)), &w.State)
-		if mc.Keep(147) {
+		state := asm.LoadAcquire32(mc.Mark(335, hashWaiterPtr(w), hashHead(h)), &w.State)
+		if mc.Keep(287) {
 			*mc.Write(&w.Head) = h
 		}
-		if mc.Keep(148) && (state == abandoned) {
+		if mc.Keep(288) && (state == abandoned) {
 			return false
 		}
-		if mc.Keep(151) && (asm.TryCmpxchgRelease32(mc.Mark(162, hashWaiterPtr(w), hashHead(h), uint64(state)), &w.State, state, first)) {
-			if mc.Keep(150) && (state == parked) {
-				if mc.Keep(149) {
-					w.Signal(mc.Mark(163, hashWaiterPtr(w)))
+		if mc.Keep(291) && (asm.TryCmpxchgRelease32(mc.Mark(336, hashWaiterPtr(w), hashHead(h), uint64(state)), &w.State, state, first)) {
+			if mc.Keep(290) && (state == parked) {
+				if mc.Keep(289) {
+					w.Signal(mc.Mark(337, hashWaiterPtr(w)))
 				}
 			}
 			return true
@@ -350,10 +358,10 @@ func promote(_ mc.Site, w *Waiter, h Head) bool {
 }
 
 func Next(_ mc.Site, w *Waiter) *Waiter {
-	mc.Enter(163)
+	mc.Enter(337)
 	defer mc.Leave()
-	index := asm.LoadAcquire32(mc.Mark(164, hashWaiterPtr(w)), &w.Next)
-	if mc.Keep(152) && (index == 0) {
+	index := asm.LoadAcquire32(mc.Mark(338, hashWaiterPtr(w)), &w.Next)
+	if mc.Keep(292) && (index == 0) {
 		return nil
 	}
 	return At(index)

@@ -38,32 +38,32 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *Limit) error {
 	mc.Enter(10)
 	defer mc.Leave()
 	me := asm.CurrentGoid()
-	if mc.Keep(8) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me && claims(&l.word, ForMutex, lim)) {
+	if mc.Keep(8) && (l.owner(mc.Mark(11, hashMutexPtr(l), hashLimitPtr(lim), uint64(me))) == me && claims(12, &l.word, ForMutex, lim)) {
 		return l.failSelf()
 	}
-	if mc.Keep(9) && (l.spin(mc.Mark(12, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
+	if mc.Keep(9) && (l.spin(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)))) {
 		events.Count(events.Spun)
 		return nil
 	}
-	if err := l.reached(mc.Mark(13, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(10) && (err != nil) {
+	if err := l.reached(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(10) && (err != nil) {
 		return err
 	}
-	w := New(mc.Mark(14, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), me)
+	w := New(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), me)
 	if mc.Keep(12) && (w == nil) {
 		var err error
-		if w, err = l.awaitRecord(mc.Mark(15, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(11) && (w == nil) {
+		if w, err = l.awaitRecord(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me)), lim); mc.Keep(11) && (w == nil) {
 			return err
 		}
 	}
 	if mc.Keep(13) {
-		Begin(mc.Mark(16, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, &l.word, ForMutex, lim)
+		Begin(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), uint64(me), hashWaiterPtr(w)), w, me, &l.word, ForMutex, lim)
 	}
-	if err := l.deadlock(mc.Mark(17, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w); mc.Keep(16) && (err != nil) {
+	if err := l.deadlock(mc.Mark(18, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w); mc.Keep(16) && (err != nil) {
 		if mc.Keep(14) {
-			End(mc.Mark(18, hashWaiterPtr(w), hashError(err)), w)
+			End(mc.Mark(19, hashWaiterPtr(w), hashError(err)), w)
 		}
 		if mc.Keep(15) {
-			w.Free(mc.Mark(19, hashWaiterPtr(w), hashError(err)))
+			w.Free(mc.Mark(20, hashWaiterPtr(w), hashError(err)))
 		}
 		return err
 	}
@@ -71,41 +71,41 @@ func (l *Mutex) acquireSlow(_ mc.Site, lim *Limit) error {
 		return l.awaitBeside(w, lim)
 	}
 	events.Count(events.Queued)
-	switch Enter(mc.Mark(20, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w) {
+	switch Enter(mc.Mark(21, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w) {
 	case Nowhere:
 		if mc.Keep(18) {
-			End(mc.Mark(21, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)
+			End(mc.Mark(22, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w)
 		}
 		if mc.Keep(19) {
-			TurnAway(mc.Mark(22, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w)
+			TurnAway(mc.Mark(23, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), &l.word, w)
 		}
 		l.badCopy()
 	case Behind:
-		if err := l.awaitHead(mc.Mark(23, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(20) && (err != nil) {
+		if err := l.awaitHead(mc.Mark(24, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim); mc.Keep(20) && (err != nil) {
 			return err
 		}
 	}
-	return l.awaitLock(mc.Mark(24, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim)
+	return l.awaitLock(mc.Mark(25, hashMutexPtr(l), hashLimitPtr(lim), hashWaiterPtr(w)), w, lim)
 }
 
 func (l *Mutex) owner(_ mc.Site) uint64 {
-	mc.Enter(24)
+	mc.Enter(25)
 	defer mc.Leave()
-	return l.word.Owner.Load(mc.Mark(25, hashMutexPtr(l)))
+	return l.word.Owner.Load(mc.Mark(26, hashMutexPtr(l)))
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(25)
+	mc.Enter(26)
 	defer mc.Leave()
 	for i := range wait.Tries() {
-		if mc.Keep(21) && (Closed(mc.Mark(26, hashMutexPtr(l), uint64(i)), &l.word)) {
+		if mc.Keep(21) && (Closed(mc.Mark(27, hashMutexPtr(l), uint64(i)), &l.word)) {
 			return false
 		}
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(22) && (l.owner(mc.Mark(27, hashMutexPtr(l), uint64(i))) != 0) {
+		if mc.Keep(22) && (l.owner(mc.Mark(28, hashMutexPtr(l), uint64(i))) != 0) {
 			continue
 		}
-		if mc.Keep(23) && (asm.LockOwned(mc.Mark(28, hashMutexPtr(l), uint64(i)), &l.word)) {
+		if mc.Keep(23) && (asm.LockOwned(mc.Mark(29, hashMutexPtr(l), uint64(i)), &l.word)) {
 			return true
 		}
 	}
@@ -113,34 +113,34 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) awaitRecord(_ mc.Site, lim *Limit) (*Waiter, error) {
-	mc.Enter(28)
+	mc.Enter(29)
 	defer mc.Leave()
 	events.Count(events.Unqueued)
 	Want(1)
 	defer Want(-1)
 	for {
-		if w := Wanted(mc.Mark(29, hashMutexPtr(l), hashLimitPtr(lim)), lim != nil); mc.Keep(24) && (w != nil) {
+		if w := Wanted(mc.Mark(30, hashMutexPtr(l), hashLimitPtr(lim)), lim != nil); mc.Keep(24) && (w != nil) {
 			return w, nil
 		}
-		if mc.Keep(25) && (l.spin(mc.Mark(30, hashMutexPtr(l), hashLimitPtr(lim)))) {
+		if mc.Keep(25) && (l.spin(mc.Mark(31, hashMutexPtr(l), hashLimitPtr(lim)))) {
 			return nil, nil
 		}
-		if err := l.reached(mc.Mark(31, hashMutexPtr(l), hashLimitPtr(lim)), lim); mc.Keep(26) && (err != nil) {
+		if err := l.reached(mc.Mark(32, hashMutexPtr(l), hashLimitPtr(lim)), lim); mc.Keep(26) && (err != nil) {
 			return nil, err
 		}
 	}
 }
 
 func (l *Mutex) deadlock(_ mc.Site, w *Waiter) error {
-	mc.Enter(31)
+	mc.Enter(32)
 	defer mc.Leave()
-	return findDeadlock(mc.Mark(32, hashMutexPtr(l), hashWaiterPtr(w)), w, &l.word)
+	return findDeadlock(mc.Mark(33, hashMutexPtr(l), hashWaiterPtr(w)), w, &l.word)
 }
 
 func findDeadlock(_ mc.Site, w *Waiter, word *asm.Owned) error {
-	mc.Enter(32)
+	mc.Enter(33)
 	defer mc.Leave()
-	cycles := Cycles(mc.Mark(33, hashWaiterPtr(w), hashOwnedPtr(word)), w, word)
+	cycles := Cycles(mc.Mark(34, hashWaiterPtr(w), hashOwnedPtr(word)), w, word)
 	for i := range cycles {
 		err := newDeadlock(cycles[i])
 		victim := cycles[i][0]
@@ -148,23 +148,23 @@ func findDeadlock(_ mc.Site, w *Waiter, word *asm.Owned) error {
 			return closes(w, err)
 		}
 		if mc.Keep(28) {
-			Convict(mc.Mark(34, hashWaiterPtr(w), hashCycles(cycles), uint64(i), hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})
+			Convict(mc.Mark(35, hashWaiterPtr(w), hashCycles(cycles), uint64(i), hashDeadlockErrorPtr(err), hashStep(victim)), victim.Waiter, &Verdict{Epoch: victim.Epoch, Err: err})
 		}
 	}
 	return nil
 }
 
 func (l *Mutex) awaitHead(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(34)
+	mc.Enter(35)
 	defer mc.Leave()
-	for isHead := Spin(mc.Mark(35, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w); !isHead; isHead = Park(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim) {
+	for isHead := Spin(mc.Mark(36, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w); !isHead; isHead = Park(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim) {
 		mc.Forget()
-		if err := l.reason(mc.Mark(37, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim); mc.Keep(31) && (err != nil) {
+		if err := l.reason(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w, lim); mc.Keep(31) && (err != nil) {
 			if mc.Keep(29) {
-				End(mc.Mark(38, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+				End(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			if mc.Keep(30) {
-				Abandon(mc.Mark(39, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
+				Abandon(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
 		}
@@ -173,78 +173,78 @@ func (l *Mutex) awaitHead(_ mc.Site, w *Waiter, lim *Limit) error {
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(39)
+	mc.Enter(40)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	if mc.Keep(32) {
-		w.Head.Inherit(w.Since.Load(mc.Mark(40, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
+		w.Head.Inherit(w.Since.Load(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))))
 	}
 	for {
 		mc.Forget()
-		if mc.Keep(36) && (l.owner(mc.Mark(41, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(42, 0, w.ID.Load(43))) {
+		if mc.Keep(36) && (l.owner(mc.Mark(42, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b))) == 0 && l.word.Owner.CompareAndSwap(43, 0, w.ID.Load(44))) {
 			if mc.Keep(33) {
-				Open(mc.Mark(44, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+				Open(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
 			}
 			if mc.Keep(34) {
-				End(mc.Mark(45, hashMutexPtr(l), hashWaiterPtr(w)), w)
+				End(mc.Mark(46, hashMutexPtr(l), hashWaiterPtr(w)), w)
 			}
 			if mc.Keep(35) {
-				Leave(mc.Mark(46, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
+				Leave(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w)), &l.word, w)
 			}
 			return nil
 		}
-		now := w.Head.Look(mc.Mark(47, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), &l.word)
-		if mc.Keep(39) && (!*mc.Read(&w.Head.Closed) && now-w.Since.Load(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
+		now := w.Head.Look(mc.Mark(48, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), &l.word)
+		if mc.Keep(39) && (!*mc.Read(&w.Head.Closed) && now-w.Since.Load(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now))) >= int64(wait.Barging)) {
 			if mc.Keep(37) {
-				Close(mc.Mark(49, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), &l.word, w)
+				Close(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), &l.word, w)
 			}
 			if mc.Keep(38) {
 				b = wait.Backoff{}
 			}
 		}
-		err := l.reason(mc.Mark(50, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, lim)
+		err := l.reason(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, lim)
 		if mc.Keep(41) && (err == nil && w.Head.Stalled(&l.word, now)) {
 			if mc.Keep(40) {
-				err = l.stall(mc.Mark(51, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
+				err = l.stall(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b), uint64(now)), w, now)
 			}
 		}
 		if mc.Keep(44) && (err != nil) {
 			if mc.Keep(42) {
-				End(mc.Mark(52, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
+				End(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), w)
 			}
 			if mc.Keep(43) {
-				Leave(mc.Mark(53, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
+				Leave(mc.Mark(54, hashMutexPtr(l), hashWaiterPtr(w), hashError(err)), &l.word, w)
 			}
 			return err
 		}
 		if mc.Keep(45) {
-			l.pause(mc.Mark(54, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
+			l.pause(mc.Mark(55, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim), hashBackoff(b)), w, &b, lim)
 		}
 		wait.Relax(b.Pauses())
 	}
 }
 
 func (l *Mutex) pause(_ mc.Site, w *Waiter, b *wait.Backoff, lim *Limit) {
-	mc.Enter(54)
+	mc.Enter(55)
 	defer mc.Leave()
 	switch d := b.Next(); {
 	case d == 0:
 		if mc.Keep(46) {
-			runtime.Gosched(mc.Mark(55))
+			runtime.Gosched(mc.Mark(56))
 		}
 	case d < wait.Long || !*mc.Read(&w.Head.Closed):
 		if mc.Keep(47) {
-			w.Sleep(mc.Mark(56, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), d, lim)
+			w.Sleep(mc.Mark(57, hashWaiterPtr(w), hashLimitPtr(lim), uint64(d)), d, lim)
 		}
 	default:
 		if mc.Keep(48) {
-			Sleep(mc.Mark(57, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w, lim)
+			Sleep(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), &l.word, w, lim)
 		}
 	}
 }
 
 func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
-	mc.Enter(57)
+	mc.Enter(58)
 	defer mc.Leave()
 	if mc.Keep(49) && (!*mc.Read(&w.Bounded)) {
 		return l.failStall(w.Head.Quiet(now))
@@ -252,11 +252,11 @@ func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
 	if mc.Keep(50) {
 		w.Head.Again()
 	}
-	for b := Next(mc.Mark(58, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), w); b != nil; b = Next(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b)), b) {
-		if waited := now - b.Since.Load(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b))); mc.Keep(52) && (!*mc.Read(&b.Bounded) && waited >= Timeout(&l.word)) {
+	for b := Next(mc.Mark(59, hashMutexPtr(l), hashWaiterPtr(w), uint64(now)), w); b != nil; b = Next(mc.Mark(60, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b)), b) {
+		if waited := now - b.Since.Load(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b))); mc.Keep(52) && (!*mc.Read(&b.Bounded) && waited >= Timeout(&l.word)) {
 			quiet := min(w.Head.Quiet(now), time.Duration(waited))
 			if mc.Keep(51) {
-				Convict(mc.Mark(61, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b), uint64(quiet)), b, &Verdict{Epoch: atomic.LoadUint32(62, &b.Epoch), Quiet: quiet})
+				Convict(mc.Mark(62, hashMutexPtr(l), hashWaiterPtr(w), uint64(now), hashWaiterPtr(b), uint64(quiet)), b, &Verdict{Epoch: atomic.LoadUint32(63, &b.Epoch), Quiet: quiet})
 			}
 		}
 	}
@@ -264,21 +264,21 @@ func (l *Mutex) stall(_ mc.Site, w *Waiter, now int64) error {
 }
 
 func (l *Mutex) reason(_ mc.Site, w *Waiter, lim *Limit) error {
-	mc.Enter(62)
+	mc.Enter(63)
 	defer mc.Leave()
-	if v := Convicted(mc.Mark(63, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w); mc.Keep(54) && (v != nil) {
+	if v := Convicted(mc.Mark(64, hashMutexPtr(l), hashWaiterPtr(w), hashLimitPtr(lim)), w); mc.Keep(54) && (v != nil) {
 		if mc.Keep(53) && (v.Err == nil) {
 			return l.failStall(v.Quiet)
 		}
-		return failDeadlock(v.Err)
+		return v.Err
 	}
-	return l.reached(mc.Mark(64, hashMutexPtr(l), hashLimitPtr(lim)), lim)
+	return l.reached(mc.Mark(65, hashMutexPtr(l), hashLimitPtr(lim)), lim)
 }
 
 func (l *Mutex) reached(_ mc.Site, lim *Limit) error {
-	mc.Enter(64)
+	mc.Enter(65)
 	defer mc.Leave()
-	switch lim.Reached(mc.Mark(65, hashMutexPtr(l), hashLimitPtr(lim))) {
+	switch lim.Reached(mc.Mark(66, hashMutexPtr(l), hashLimitPtr(lim))) {
 	case Cancelled:
 		return l.failContext()
 	case Passed:

@@ -18,39 +18,39 @@ type Head struct {
 }
 
 func (h *Head) Begin(owner uint64) {
-	if mc.Keep(214) {
+	if mc.Keep(726) {
 		*mc.Write(&h.Closed), *mc.Write(&h.owner) = true, owner
 	}
-	if mc.Keep(215) {
+	if mc.Keep(727) {
 		h.grant()
 	}
 }
 
 func (h *Head) grant() {
-	if mc.Keep(216) {
+	if mc.Keep(728) {
 		*mc.Write(&h.quiet), *mc.Write(&h.steps) = Now(), 0
 	}
 }
 
 func (h *Head) Inherit(since int64) {
-	if late := since - *mc.Read(&h.quiet); mc.Keep(218) && (late > 0) {
-		if mc.Keep(217) {
+	if late := since - *mc.Read(&h.quiet); mc.Keep(730) && (late > 0) {
+		if mc.Keep(729) {
 			*mc.Write(&h.quiet), *mc.Write(&h.steps) = since, max(*mc.Read(&h.steps)-late, 0)
 		}
 	}
 }
 
 func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
-	mc.Enter(203)
+	mc.Enter(807)
 	defer mc.Leave()
-	if mc.Keep(219) {
+	if mc.Keep(731) {
 		now = Now()
 	}
-	if owner := l.Owner.Load(mc.Mark(204, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(222) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
-		if mc.Keep(220) {
+	if owner := l.Owner.Load(mc.Mark(808, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(734) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
+		if mc.Keep(732) {
 			*mc.Write(&h.owner) = owner
 		}
-		if mc.Keep(221) {
+		if mc.Keep(733) {
 			h.grant()
 		}
 	}
@@ -58,30 +58,30 @@ func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
 }
 
 func (h *Head) Took(owner uint64) {
-	if mc.Keep(224) && (*mc.Read(&h.Closed) && *mc.Read(&h.owner) != 0) {
-		if mc.Keep(223) {
+	if mc.Keep(736) && (*mc.Read(&h.Closed) && *mc.Read(&h.owner) != 0) {
+		if mc.Keep(735) {
 			h.grant()
 		}
 	}
-	if mc.Keep(225) {
+	if mc.Keep(737) {
 		*mc.Write(&h.owner) = owner
 	}
 }
 
 func (h *Head) GaveBack() {
-	if mc.Keep(226) {
+	if mc.Keep(738) {
 		*mc.Write(&h.owner) = 0
 	}
 }
 
 func (h *Head) Granted() {
-	if mc.Keep(227) {
+	if mc.Keep(739) {
 		h.grant()
 	}
 }
 
 func (h *Head) Stalled(l *asm.Owned, now int64) bool {
-	if mc.Keep(228) && (!*mc.Read(&h.Closed)) {
+	if mc.Keep(740) && (!*mc.Read(&h.Closed)) {
 		return false
 	}
 	timeout := Timeout(l)
@@ -91,17 +91,17 @@ func (h *Head) Stalled(l *asm.Owned, now int64) bool {
 func (h *Head) Quiet(now int64) time.Duration { return time.Duration(now - *mc.Read(&h.quiet)) }
 
 func (h *Head) Again() {
-	if mc.Keep(229) {
+	if mc.Keep(741) {
 		*mc.Write(&h.steps) = 0
 	}
 }
 
 func (h *Head) count(timeout, now, length int64) (next int64) {
-	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(230) && (left > 0) {
+	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(742) && (left > 0) {
 		return left
 	}
 	step := max(timeout/200, int64(time.Millisecond)/4)
-	if mc.Keep(231) {
+	if mc.Keep(743) {
 		*mc.Write(&h.steps) += min(length, step)
 	}
 	return step

@@ -15,54 +15,54 @@ var edges [edgeBuckets]bucket
 var edgeMask = uint32(edgeBuckets - 1)
 
 func (w *Waiter) Insert(_ mc.Site) {
-	mc.Enter(93)
+	mc.Enter(263)
 	defer mc.Leave()
-	if mc.Keep(80) {
-		*mc.Write(&w.home) = hash(w.ID.Load(mc.Mark(94, hashWaiterPtr(w)))) & edgeMask
+	if mc.Keep(218) {
+		*mc.Write(&w.home) = hash(w.ID.Load(mc.Mark(264, hashWaiterPtr(w)))) & edgeMask
 	}
 	for at := *mc.Read(&w.home); ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
 			s := &b.slots[i]
-			if mc.Keep(82) && (asm.LoadRelaxed32(mc.Mark(95, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(96, s, 0, w.Index)) {
-				if mc.Keep(81) {
+			if mc.Keep(220) && (asm.LoadRelaxed32(mc.Mark(265, hashWaiterPtr(w), uint64(at), hashBucketPtr(b), uint64(i), hashUint32Ptr(s)), s) == 0 && atomic.CompareAndSwapUint32(266, s, 0, w.Index)) {
+				if mc.Keep(219) {
 					*mc.Write(&w.bucket), *mc.Write(&w.slot) = at, uint32(i)
 				}
 				return
 			}
 		}
-		if mc.Keep(83) {
-			atomic.AddUint32(mc.Mark(97, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
+		if mc.Keep(221) {
+			atomic.AddUint32(mc.Mark(267, hashWaiterPtr(w), uint64(at), hashBucketPtr(b)), &b.passed, 1)
 		}
 	}
 }
 
 func (w *Waiter) Remove(_ mc.Site) {
-	mc.Enter(97)
+	mc.Enter(267)
 	defer mc.Leave()
-	if mc.Keep(84) {
-		asm.StoreRelaxed32(mc.Mark(98, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
+	if mc.Keep(222) {
+		asm.StoreRelaxed32(mc.Mark(268, hashWaiterPtr(w)), &edges[*mc.Read(&w.bucket)].slots[*mc.Read(&w.slot)], 0)
 	}
 	for at := *mc.Read(&w.home); at != *mc.Read(&w.bucket); at = (at + 1) & edgeMask {
-		if mc.Keep(85) {
-			atomic.AddUint32(mc.Mark(99, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
+		if mc.Keep(223) {
+			atomic.AddUint32(mc.Mark(269, hashWaiterPtr(w), uint64(at)), &edges[at].passed, ^uint32(0))
 		}
 	}
 }
 
 func Lookup(_ mc.Site, id uint64) *Waiter {
-	mc.Enter(99)
+	mc.Enter(269)
 	defer mc.Leave()
 	for at := hash(id) & edgeMask; ; at = (at + 1) & edgeMask {
 		b := &edges[at]
 		for i := range b.slots {
-			if index := atomic.LoadUint32(mc.Mark(100, uint64(id), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(87) && (index != 0) {
-				if w := At(index); mc.Keep(86) && (w.ID.Load(mc.Mark(101, uint64(id), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w))) == id) {
+			if index := atomic.LoadUint32(mc.Mark(270, uint64(id), uint64(at), hashBucketPtr(b), uint64(i)), &b.slots[i]); mc.Keep(225) && (index != 0) {
+				if w := At(index); mc.Keep(224) && (w.ID.Load(mc.Mark(271, uint64(id), uint64(at), hashBucketPtr(b), uint64(i), hashWaiterPtr(w))) == id) {
 					return w
 				}
 			}
 		}
-		if mc.Keep(88) && (atomic.LoadUint32(mc.Mark(102, uint64(id), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
+		if mc.Keep(226) && (atomic.LoadUint32(mc.Mark(272, uint64(id), uint64(at), hashBucketPtr(b)), &b.passed) == 0) {
 			return nil
 		}
 	}

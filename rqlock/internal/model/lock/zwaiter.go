@@ -10,7 +10,6 @@ import (
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
-	"github.com/rqlock/rqlock/rqlock/internal/model/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/model/report"
 	"github.com/rqlock/rqlock/rqlock/internal/model/sync"
 	"github.com/rqlock/rqlock/rqlock/internal/model/time"
@@ -43,8 +42,8 @@ type Edge struct {
 	Bounded bool
 
 	Kind   KindWord
-	Reader readers.Reader
-	Reads  readers.Blocked
+	Reader ReadersReader
+	Reads  ReadersBlocked
 
 	home, bucket, slot uint32
 	Where              report.Stack
@@ -80,96 +79,96 @@ func At(index uint32) *Waiter {
 }
 
 func New(_ mc.Site, id uint64) *Waiter {
-	mc.Enter(70)
+	mc.Enter(240)
 	defer mc.Leave()
-	if w := edges[hash(id)&edgeMask].takeSpare(mc.Mark(71, uint64(id))); mc.Keep(59) && (w != nil) {
+	if w := edges[hash(id)&edgeMask].takeSpare(mc.Mark(241, uint64(id))); mc.Keep(197) && (w != nil) {
 		return w
 	}
 	for {
-		if w := registry.free.pop(mc.Mark(72)); mc.Keep(60) && (w != nil) {
+		if w := registry.free.pop(mc.Mark(242)); mc.Keep(198) && (w != nil) {
 			return w
 		}
-		if mc.Keep(61) && (!makeChunk(mc.Mark(73))) {
-			return anySpare(mc.Mark(74))
+		if mc.Keep(199) && (!makeChunk(mc.Mark(243))) {
+			return anySpare(mc.Mark(244))
 		}
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(74)
+	mc.Enter(244)
 	defer mc.Leave()
-	if mc.Keep(62) {
-		registry.mu.Lock(mc.Mark(75))
+	if mc.Keep(200) {
+		registry.mu.Lock(mc.Mark(245))
 	}
-	defer registry.mu.Unlock(mc.Mark(76))
-	if mc.Keep(63) && (registry.free.any(mc.Mark(77))) {
+	defer registry.mu.Unlock(mc.Mark(246))
+	if mc.Keep(201) && (registry.free.any(mc.Mark(247))) {
 		return true
 	}
-	if mc.Keep(64) && (*mc.Read(&registry.made) >= Most) {
+	if mc.Keep(202) && (*mc.Read(&registry.made) >= Most) {
 		return false
 	}
 	c := new(chunk)
 	_, bubble := Read()
-	if mc.Keep(65) {
-		registry.chunks[*mc.Read(&registry.made)/chunkSize].Store(mc.Mark(78, hashChunkPtr(c), hashBool(bubble)), c)
+	if mc.Keep(203) {
+		registry.chunks[*mc.Read(&registry.made)/chunkSize].Store(mc.Mark(248, hashChunkPtr(c), hashBool(bubble)), c)
 	}
 	for i := range c {
 		w := &c[i].Waiter
-		if mc.Keep(66) {
+		if mc.Keep(204) {
 			w.Index = *mc.Read(&registry.made) + uint32(i) + 1
 		}
-		if mc.Keep(67) && (!bubble) {
+		if mc.Keep(205) && (!bubble) {
 			w.Parker.Begin(false, nil)
 		}
 	}
-	if mc.Keep(68) {
-		atomic.StoreUint32(mc.Mark(79, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
+	if mc.Keep(206) {
+		atomic.StoreUint32(mc.Mark(249, hashChunkPtr(c)), &registry.made, *mc.Read(&registry.made)+chunkSize)
 	}
 	for i := range c {
-		if mc.Keep(69) {
-			registry.free.push(mc.Mark(80, hashChunkPtr(c), uint64(i)), &c[i].Waiter)
+		if mc.Keep(207) {
+			registry.free.push(mc.Mark(250, hashChunkPtr(c), uint64(i)), &c[i].Waiter)
 		}
 	}
 	return true
 }
 
 func (w *Waiter) Free(_ mc.Site) {
-	mc.Enter(80)
+	mc.Enter(250)
 	defer mc.Leave()
-	if mc.Keep(70) && (handOut(w)) {
+	if mc.Keep(208) && (handOut(w)) {
 		return
 	}
-	if mc.Keep(72) && (!asm.TryCmpxchgRelease32(mc.Mark(81, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.Index)) {
-		if mc.Keep(71) {
-			registry.free.push(mc.Mark(82, hashWaiterPtr(w)), w)
+	if mc.Keep(210) && (!asm.TryCmpxchgRelease32(mc.Mark(251, hashWaiterPtr(w)), &edges[*mc.Read(&w.home)].spare, 0, w.Index)) {
+		if mc.Keep(209) {
+			registry.free.push(mc.Mark(252, hashWaiterPtr(w)), w)
 		}
 	}
 }
 
 func (b *bucket) takeSpare(_ mc.Site) *Waiter {
-	mc.Enter(82)
+	mc.Enter(252)
 	defer mc.Leave()
-	index := asm.Xchg32AcqRel(mc.Mark(83, hashBucketPtr(b)), &b.spare, 0)
-	if mc.Keep(73) && (index == 0) {
+	index := asm.Xchg32AcqRel(mc.Mark(253, hashBucketPtr(b)), &b.spare, 0)
+	if mc.Keep(211) && (index == 0) {
 		return nil
 	}
 	return At(index)
 }
 
 func Made(_ mc.Site) uint32 {
-	mc.Enter(83)
+	mc.Enter(253)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(84), &registry.made)
+	return atomic.LoadUint32(mc.Mark(254), &registry.made)
 }
 
 func anySpare(_ mc.Site) *Waiter {
-	mc.Enter(84)
+	mc.Enter(254)
 	defer mc.Leave()
 	for i := range edges[:edgeMask+1] {
-		if mc.Keep(74) && (asm.LoadRelaxed32(mc.Mark(85, uint64(i)), &edges[i].spare) == 0) {
+		if mc.Keep(212) && (asm.LoadRelaxed32(mc.Mark(255, uint64(i)), &edges[i].spare) == 0) {
 			continue
 		}
-		if w := edges[i].takeSpare(mc.Mark(86, uint64(i))); mc.Keep(75) && (w != nil) {
+		if w := edges[i].takeSpare(mc.Mark(256, uint64(i))); mc.Keep(213) && (w != nil) {
 			return w
 		}
 	}
@@ -181,36 +180,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(86)
+	mc.Enter(256)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(87, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(257, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, w *Waiter) {
-	mc.Enter(87)
+	mc.Enter(257)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(88, hashFreeListPtr(l), hashWaiterPtr(w)))
-		if mc.Keep(76) {
-			asm.StoreRelaxed32(mc.Mark(89, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(258, hashFreeListPtr(l), hashWaiterPtr(w)))
+		if mc.Keep(214) {
+			asm.StoreRelaxed32(mc.Mark(259, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), &w.nextFree, uint32(top))
 		}
-		if mc.Keep(77) && (l.top.CompareAndSwap(mc.Mark(90, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.Index))) {
+		if mc.Keep(215) && (l.top.CompareAndSwap(mc.Mark(260, hashFreeListPtr(l), hashWaiterPtr(w), uint64(top)), top, (top>>32+1)<<32|uint64(w.Index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *Waiter {
-	mc.Enter(90)
+	mc.Enter(260)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(91, hashFreeListPtr(l)))
-		if mc.Keep(78) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(261, hashFreeListPtr(l)))
+		if mc.Keep(216) && (uint32(top) == 0) {
 			return nil
 		}
 		w := At(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(92, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.nextFree)
-		if mc.Keep(79) && (l.top.CompareAndSwap(mc.Mark(93, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(262, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w)), &w.nextFree)
+		if mc.Keep(217) && (l.top.CompareAndSwap(mc.Mark(263, hashFreeListPtr(l), uint64(top), hashWaiterPtr(w), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return w
 		}
 	}

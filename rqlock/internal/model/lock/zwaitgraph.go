@@ -9,58 +9,62 @@ import (
 
 	"github.com/rqlock/rqlock/rqlock/internal/model/asm"
 	"github.com/rqlock/rqlock/rqlock/internal/model/atomic"
-	"github.com/rqlock/rqlock/rqlock/internal/model/gate"
 	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
-	"github.com/rqlock/rqlock/rqlock/internal/model/readers"
 	"github.com/rqlock/rqlock/rqlock/internal/model/wait"
 )
 
 func Begin(_ mc.Site, w *Waiter, id uint64, l *asm.Owned, kind Kind, lim *Limit) {
-	mc.Enter(164)
+	mc.Enter(338)
 	defer mc.Leave()
 	now, bubble := Read()
 	wait.Refresh(now)
-	if mc.Keep(153) {
-		w.Since.Store(mc.Mark(165, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
+	if mc.Keep(293) {
+		w.Since.Store(mc.Mark(339, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind), hashLimitPtr(lim), uint64(now), hashBool(bubble)), now)
 	}
 	w.Parker.Begin(bubble, lim)
-	if mc.Keep(154) {
+	if mc.Keep(294) {
 		*mc.Write(&w.Bounded) = bubble || lim.Bounded()
 	}
 	w.Where.Record()
-	if mc.Keep(155) {
-		atomic.AddUint32(mc.Mark(166, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), &w.Epoch, 1)
+	if mc.Keep(295) {
+		atomic.AddUint32(mc.Mark(340, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), &w.Epoch, 1)
 	}
-	if mc.Keep(156) {
-		w.ID.Store(mc.Mark(167, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), id)
+	if mc.Keep(296) {
+		w.ID.Store(mc.Mark(341, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), id)
 	}
-	w.Kind.Store(kind)
-	if mc.Keep(157) {
-		w.Reader = readers.Here()
+	if mc.Keep(297) {
+		w.Kind.Store(mc.Mark(342, hashWaiterPtr(w), uint64(id), hashOwnedPtr(l), uint64(kind)), kind)
 	}
-	if mc.Keep(158) {
+	if mc.Keep(298) {
+		w.Reader = ReadersHere()
+	}
+	if mc.Keep(299) {
 		w.Reader.ID = id
 	}
-	if mc.Keep(159) {
-		w.Insert(mc.Mark(168, hashWaiterPtr(w), hashOwnedPtr(l)))
+	if mc.Keep(300) {
+		w.Insert(mc.Mark(343, hashWaiterPtr(w), hashOwnedPtr(l)))
 	}
-	w.Reads.Enter(w.Reader, w.Index)
-	if mc.Keep(160) {
+	if mc.Keep(301) {
+		w.Reads.Enter(mc.Mark(344, hashWaiterPtr(w), hashOwnedPtr(l)), w.Reader, w.Index)
+	}
+	if mc.Keep(302) {
 
-		w.Edge.Lock.Store(mc.Mark(169, hashWaiterPtr(w), hashOwnedPtr(l)), l)
+		w.Edge.Lock.Store(mc.Mark(345, hashWaiterPtr(w), hashOwnedPtr(l)), l)
 	}
 }
 
 func End(_ mc.Site, w *Waiter) {
-	mc.Enter(169)
+	mc.Enter(345)
 	defer mc.Leave()
 	waited(w)
-	if mc.Keep(161) {
-		w.Edge.Lock.Store(mc.Mark(170, hashWaiterPtr(w)), nil)
+	if mc.Keep(303) {
+		w.Edge.Lock.Store(mc.Mark(346, hashWaiterPtr(w)), nil)
 	}
-	w.Reads.Leave()
-	if mc.Keep(162) {
-		w.Remove(mc.Mark(171, hashWaiterPtr(w)))
+	if mc.Keep(304) {
+		w.Reads.Leave(mc.Mark(347, hashWaiterPtr(w)))
+	}
+	if mc.Keep(305) {
+		w.Remove(mc.Mark(348, hashWaiterPtr(w)))
 	}
 	w.Parker.End()
 }
@@ -74,58 +78,58 @@ type Step struct {
 }
 
 func (s Step) Reads(_ mc.Site, next Step) bool {
-	mc.Enter(171)
+	mc.Enter(348)
 	defer mc.Leave()
-	return s.Kind != ForMutex && s.Lock.Owner.Load(mc.Mark(172, hashStep(s), hashStep(next))) != next.ID
+	return s.Kind != ForMutex && s.Lock.Owner.Load(mc.Mark(349, hashStep(s), hashStep(next))) != next.ID
 }
 
 type Cycle []Step
 
 func stepOf(_ mc.Site, w *Waiter) (Step, bool) {
-	mc.Enter(172)
+	mc.Enter(349)
 	defer mc.Leave()
 
-	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(173, hashWaiterPtr(w)), &w.Epoch)}
-	if mc.Keep(163) {
-		s.ID = w.ID.Load(mc.Mark(174, hashWaiterPtr(w), hashStep(s)))
+	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(350, hashWaiterPtr(w)), &w.Epoch)}
+	if mc.Keep(306) {
+		s.ID = w.ID.Load(mc.Mark(351, hashWaiterPtr(w), hashStep(s)))
 	}
-	if mc.Keep(164) {
-		s.Kind = w.Kind.Load()
+	if mc.Keep(307) {
+		s.Kind = w.Kind.Load(mc.Mark(352, hashWaiterPtr(w), hashStep(s)))
 	}
-	if mc.Keep(165) {
-		s.Lock = w.Edge.Lock.Load(mc.Mark(175, hashWaiterPtr(w), hashStep(s)))
+	if mc.Keep(308) {
+		s.Lock = w.Edge.Lock.Load(mc.Mark(353, hashWaiterPtr(w), hashStep(s)))
 	}
-	if mc.Keep(166) && (s.Lock == nil || s.Kind == ForReading && w.In()) {
+	if mc.Keep(309) && (s.Lock == nil || s.Kind == ForReading && w.In(mc.Mark(354, hashWaiterPtr(w), hashStep(s)))) {
 		return s, false
 	}
-	v := w.Verdict.Load(mc.Mark(176, hashWaiterPtr(w), hashStep(s)))
+	v := w.Verdict.Load(mc.Mark(355, hashWaiterPtr(w), hashStep(s)))
 	return s, v == nil || v.Epoch != s.Epoch
 }
 
 func (s Step) owner(_ mc.Site) (next Step, holds, ok bool) {
-	mc.Enter(176)
+	mc.Enter(355)
 	defer mc.Leave()
-	id := s.Lock.Owner.Load(mc.Mark(177, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
-	if mc.Keep(167) && (id == 0) {
+	id := s.Lock.Owner.Load(mc.Mark(356, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
+	if mc.Keep(310) && (id == 0) {
 		return Step{}, false, false
 	}
-	w := Lookup(mc.Mark(178, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
-	if mc.Keep(168) && (w == nil) {
+	w := Lookup(mc.Mark(357, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
+	if mc.Keep(311) && (w == nil) {
 		return Step{}, false, false
 	}
-	if mc.Keep(169) {
-		next, ok = stepOf(mc.Mark(179, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
+	if mc.Keep(312) {
+		next, ok = stepOf(mc.Mark(358, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
 	}
-	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id && !HandedOver(s.Lock, s.Kind)
+	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id && !HandedOver(mc.Mark(359, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), s.Lock, s.Kind)
 }
 
 func (s Step) heldBy(_ mc.Site, next Step) bool {
-	mc.Enter(179)
+	mc.Enter(359)
 	defer mc.Leave()
-	if mc.Keep(170) && (s.Lock.Owner.Load(mc.Mark(180, hashStep(s), hashStep(next))) == next.ID) {
-		return (next.Lock != s.Lock || s.Kind == ForMutex) && !HandedOver(s.Lock, s.Kind)
+	if mc.Keep(313) && (s.Lock.Owner.Load(mc.Mark(360, hashStep(s), hashStep(next))) == next.ID) {
+		return (next.Lock != s.Lock || s.Kind != ForWriting) && !HandedOver(mc.Mark(361, hashStep(s), hashStep(next)), s.Lock, s.Kind)
 	}
-	return s.Kind == ForWriting && !HandedOver(s.Lock, s.Kind) && readers.IsBlocked(name(s.Lock), next.Waiter.Index)
+	return s.Kind == ForWriting && !HandedOver(mc.Mark(362, hashStep(s), hashStep(next)), s.Lock, s.Kind) && ReadersIsBlocked(363, name(s.Lock), next.Waiter.Index)
 }
 
 func name(l *asm.Owned) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
@@ -148,98 +152,108 @@ type branch struct {
 }
 
 func (k *walk) pass(index uint32) bool {
-	if mc.Keep(173) && (int(index) >= len(k.seen)) {
-		if mc.Keep(171) {
+	if mc.Keep(316) && (int(index) >= len(k.seen)) {
+		if mc.Keep(314) {
 			k.seen = append(k.seen, make([]uint32, int(index)+1-len(k.seen))...)
 		}
-		if mc.Keep(172) {
+		if mc.Keep(315) {
 			k.seen = k.seen[:cap(k.seen)]
 		}
 	}
-	if mc.Keep(174) && (k.seen[index] == k.round) {
+	if mc.Keep(317) && (k.seen[index] == k.round) {
 		return false
 	}
-	if mc.Keep(175) {
+	if mc.Keep(318) {
 		k.seen[index] = k.round
 	}
 	return true
 }
 
 func (k *walk) enter(_ mc.Site, s Step) {
-	mc.Enter(180)
+	mc.Enter(363)
 	defer mc.Leave()
-	if mc.Keep(176) {
+	if mc.Keep(319) {
 		k.path = append(k.path, branch{s, len(k.next)})
 	}
-	if next, holds, ok := s.owner(mc.Mark(181, hashWalkPtr(k), hashStep(s))); mc.Keep(178) && (ok && (holds || k.past && s.Kind == ForReading)) {
-		if mc.Keep(177) {
+	if next, holds, ok := s.owner(mc.Mark(364, hashWalkPtr(k), hashStep(s))); mc.Keep(321) && (ok && (holds || k.past && s.Kind == ForReading)) {
+		if mc.Keep(320) {
 			k.next = append(k.next, next)
 		}
 	}
-	if mc.Keep(182) && (s.Kind == ForWriting && !HandedOver(s.Lock, s.Kind)) {
-		if mc.Keep(179) {
-			k.blocked = readers.AppendBlocked(k.blocked[:0], name(s.Lock))
+	if mc.Keep(325) && (s.Kind == ForWriting && !HandedOver(mc.Mark(365, hashWalkPtr(k), hashStep(s)), s.Lock, s.Kind)) {
+		if mc.Keep(322) {
+			k.blocked = ReadersAppendBlocked(mc.Mark(366, hashWalkPtr(k), hashStep(s)), k.blocked[:0], name(s.Lock))
 		}
 		for _, index := range k.blocked {
-			if next, ok := stepOf(mc.Mark(182, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(181) && (ok) {
-				if mc.Keep(180) {
+			if next, ok := stepOf(mc.Mark(367, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(324) && (ok) {
+				if mc.Keep(323) {
 					k.next = append(k.next, next)
 				}
 			}
 		}
 	}
-	if mc.Keep(183) {
+	if mc.Keep(326) {
 		k.longest = max(k.longest, len(k.path), len(k.next))
 	}
 }
 
-func (k *walk) find(_ mc.Site, past bool) []branch {
-	mc.Enter(182)
+func (k *walk) find(_ mc.Site, past bool) Cycle {
+	mc.Enter(367)
 	defer mc.Leave()
-	if mc.Keep(184) {
+	if mc.Keep(327) {
 		k.past = past
 	}
-	if mc.Keep(185) {
+	if mc.Keep(328) {
 		k.path, k.next = k.path[:0], k.next[:0]
 	}
-	if k.round++; mc.Keep(187) && (k.round == 0) {
+	if k.round++; mc.Keep(330) && (k.round == 0) {
 		clear(k.seen)
-		if mc.Keep(186) {
+		if mc.Keep(329) {
 			k.round = 1
 		}
 	}
 	for _, index := range k.skipped {
-		if mc.Keep(188) {
+		if mc.Keep(331) {
 			k.pass(index)
 		}
 	}
-	for k.enter(mc.Mark(183, hashWalkPtr(k)), k.start); len(k.path) > 0; {
+	for k.enter(mc.Mark(368, hashWalkPtr(k)), k.start); len(k.path) > 0; {
 		if end := len(k.next); end == k.path[len(k.path)-1].own {
-			if mc.Keep(189) {
+			if mc.Keep(332) {
 				k.path = k.path[:len(k.path)-1]
 			}
 			continue
 		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
-			return k.path
-		} else if k.next = k.next[:end-1]; mc.Keep(191) && (k.pass(next.Waiter.Index)) {
-			if mc.Keep(190) {
-				k.enter(mc.Mark(184, hashWalkPtr(k), hashStep(next)), next)
+			return k.cycle()
+		} else if k.next = k.next[:end-1]; mc.Keep(334) && (k.pass(next.Waiter.Index)) {
+			if mc.Keep(333) {
+				k.enter(mc.Mark(369, hashWalkPtr(k), hashStep(next)), next)
 			}
 		}
 	}
 	return nil
 }
 
+func (k *walk) cycle() Cycle {
+	cycle := make(Cycle, len(k.path))
+	for i := range k.path {
+		if mc.Keep(335) {
+			cycle[i] = k.path[i].Step
+		}
+	}
+	return cycle
+}
+
 func changed(_ mc.Site, path Cycle) int {
-	mc.Enter(184)
+	mc.Enter(369)
 	defer mc.Leave()
 	for i := range path {
-		if next := (i + 1) % len(path); mc.Keep(192) && (!path[i].heldBy(mc.Mark(185, hashCycle(path), uint64(i), uint64(next)), path[next])) {
+		if next := (i + 1) % len(path); mc.Keep(336) && (!path[i].heldBy(mc.Mark(370, hashCycle(path), uint64(i), uint64(next)), path[next])) {
 			return next
 		}
 	}
 	for i, s := range path {
-		if now, ok := stepOf(mc.Mark(186, uint64(i), hashStep(s)), s.Waiter); mc.Keep(193) && (!ok || now != s) {
+		if now, ok := stepOf(mc.Mark(371, uint64(i), hashStep(s)), s.Waiter); mc.Keep(337) && (!ok || now != s) {
 			return i
 		}
 	}
@@ -247,78 +261,81 @@ func changed(_ mc.Site, path Cycle) int {
 }
 
 func Cycles(_ mc.Site, w *Waiter, l *asm.Owned) (found []Cycle) {
-	mc.Enter(186)
+	mc.Enter(371)
 	defer mc.Leave()
-	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(187, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(), Lock: l}
-	if mc.Keep(194) && (start.alone(mc.Mark(188, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
+	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(372, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(373), Lock: l}
+	if mc.Keep(338) && (start.alone(mc.Mark(374, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
 		return nil
 	}
 	k := newWalk(start)
 	defer k.free()
 
-	for path := k.find(mc.Mark(189, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); path != nil; path = k.find(mc.Mark(190, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
-		cycle := make(Cycle, len(path))
-		for i := range path {
-			if mc.Keep(195) {
-				cycle[i] = path[i].Step
-			}
-		}
-		if i := changed(mc.Mark(191, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(198) && (i >= 0) {
-			if mc.Keep(196) && (cycle[i].Waiter == w) {
+	for cycle := k.find(mc.Mark(375, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); cycle != nil; cycle = k.find(mc.Mark(376, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
+		if i := changed(mc.Mark(377, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(341) && (i >= 0) {
+			if mc.Keep(339) && (cycle[i].Waiter == w) {
 				return found
 			}
-			if mc.Keep(197) {
+			if mc.Keep(340) {
 				k.skipped = append(k.skipped, cycle[i].Waiter.Index)
 			}
 			continue
 		}
-		last := victim(mc.Mark(192, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
-		if mc.Keep(199) {
+		last := victim(mc.Mark(378, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
+		if mc.Keep(342) {
 			cycle = append(cycle[last:], cycle[:last]...)
 		}
-		if mc.Keep(200) && (cycle[0].Waiter == w) {
+		if mc.Keep(343) && (cycle[0].Waiter == w) {
 			return []Cycle{cycle}
 		}
-		if mc.Keep(201) {
+		if mc.Keep(344) {
 			found = append(found, cycle)
 		}
-		if mc.Keep(202) {
+		if mc.Keep(345) {
 			k.skipped = append(k.skipped, cycle[0].Waiter.Index)
 		}
 	}
-	for path := k.find(mc.Mark(193, hashCycles(found), hashWalkPtr(k)), true); path != nil && k.dissolve(path); path = k.find(mc.Mark(194, hashCycles(found), hashWalkPtr(k)), true) {
+	for cycle := k.find(mc.Mark(379, hashCycles(found), hashWalkPtr(k)), true); cycle != nil && k.dissolve(mc.Mark(380, hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); cycle = k.find(mc.Mark(381, hashCycles(found), hashWalkPtr(k)), true) {
 	}
 	return found
 }
 
 func HolderWaits(_ mc.Site, l *asm.Owned, kind Kind) bool {
-	mc.Enter(194)
+	mc.Enter(381)
 	defer mc.Leave()
-	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(195, hashOwnedPtr(l), uint64(kind)))
+	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(382, hashOwnedPtr(l), uint64(kind)))
 }
 
 func (s Step) alone(_ mc.Site) bool {
-	mc.Enter(195)
+	mc.Enter(382)
 	defer mc.Leave()
-	if _, _, ok := s.owner(mc.Mark(196, hashStep(s))); mc.Keep(203) && (ok) {
+	_, holds, ok := s.owner(mc.Mark(383, hashStep(s)))
+	if mc.Keep(346) && (ok && holds) {
 		return false
 	}
-	return s.Kind != ForWriting || HandedOver(s.Lock, s.Kind) || !readers.IsBlocked(name(s.Lock), 0)
+	return s.Kind != ForWriting && !ok || HandedOver(mc.Mark(384, hashStep(s), hashBool(ok)), s.Lock, s.Kind) || !ReadersIsBlocked(385, name(s.Lock), 0)
 }
 
-func (k *walk) dissolve(path []branch) bool {
+func (k *walk) dissolve(_ mc.Site, cycle Cycle) bool {
+	mc.Enter(385)
+	defer mc.Leave()
+	if i := changed(mc.Mark(386, hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(348) && (i >= 0) {
+		if mc.Keep(347) {
+			k.skipped = append(k.skipped, cycle[i].Waiter.Index)
+		}
+		return cycle[i].Waiter != k.start.Waiter
+	}
 	tried := len(k.skipped)
-	for i, s := range path {
-		if next := path[(i+1)%len(path)]; mc.Keep(204) && (s.Kind != ForReading || s.Lock != next.Lock) {
+	for i, s := range cycle {
+		if next := cycle[(i+1)%len(cycle)]; mc.Keep(349) && (s.Kind != ForReading || s.Lock != next.Lock) {
 			continue
 		}
-		if mc.Keep(205) && (gate.Of(s.Lock).AdmitPast(s.Waiter, s.Epoch)) {
+		if mc.Keep(350) && (GateOf(s.Lock).AdmitPast(mc.Mark(387, hashWalkPtr(k), hashCycle(cycle), uint64(tried), uint64(i), hashStep(s)), s.Waiter, s.Epoch)) {
 			return s.Waiter != k.start.Waiter
 		}
-		if mc.Keep(206) && (s.Waiter == k.start.Waiter) {
+		if mc.Keep(351) && (s.Waiter == k.start.Waiter) {
 			return false
 		}
-		if mc.Keep(207) {
+		if mc.Keep(352) {
 			k.skipped = append(k.skipped, s.Waiter.Index)
 		}
 	}
@@ -326,12 +343,12 @@ func (k *walk) dissolve(path []branch) bool {
 }
 
 func victim(_ mc.Site, cycle Cycle) int {
-	mc.Enter(196)
+	mc.Enter(387)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(209) && (later(mc.Mark(197, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
-			if mc.Keep(208) {
+		if mc.Keep(354) && (later(mc.Mark(388, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
+			if mc.Keep(353) {
 				last = i
 			}
 		}
@@ -340,23 +357,23 @@ func victim(_ mc.Site, cycle Cycle) int {
 }
 
 func later(_ mc.Site, a, b *Waiter) bool {
-	mc.Enter(197)
+	mc.Enter(388)
 	defer mc.Leave()
-	sa, sb := a.Since.Load(mc.Mark(198, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(199)
+	sa, sb := a.Since.Load(mc.Mark(389, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(390)
 	return sa > sb || sa == sb && a.Index > b.Index
 }
 
 func Convict(_ mc.Site, w *Waiter, v *Verdict) {
-	mc.Enter(199)
+	mc.Enter(390)
 	defer mc.Leave()
 	for {
-		old := w.Verdict.Load(mc.Mark(200, hashWaiterPtr(w), hashVerdictPtr(v)))
-		if mc.Keep(210) && (old != nil && old.Epoch == v.Epoch) {
+		old := w.Verdict.Load(mc.Mark(391, hashWaiterPtr(w), hashVerdictPtr(v)))
+		if mc.Keep(355) && (old != nil && old.Epoch == v.Epoch) {
 			return
 		}
-		if mc.Keep(212) && (w.Verdict.CompareAndSwap(mc.Mark(201, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(211) {
-				w.Signal(mc.Mark(202, hashWaiterPtr(w)))
+		if mc.Keep(357) && (w.Verdict.CompareAndSwap(mc.Mark(392, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(356) {
+				w.Signal(mc.Mark(393, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -364,9 +381,9 @@ func Convict(_ mc.Site, w *Waiter, v *Verdict) {
 }
 
 func Convicted(_ mc.Site, w *Waiter) *Verdict {
-	mc.Enter(202)
+	mc.Enter(393)
 	defer mc.Leave()
-	if v := w.Verdict.Load(mc.Mark(203, hashWaiterPtr(w))); mc.Keep(213) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
+	if v := w.Verdict.Load(mc.Mark(394, hashWaiterPtr(w))); mc.Keep(358) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
 		return v
 	}
 	return nil

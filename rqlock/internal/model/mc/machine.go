@@ -23,6 +23,7 @@ type machine struct {
 	changed map[unsafe.Pointer]func(thread int, old, v uint64)
 	dead    map[unsafe.Pointer]func() bool
 	ghosts  []ghost
+	own     []span // see Own
 	atomic  []bool // for each function, whether World.Atomic has it
 
 	gen       uint64 // number of this execution
@@ -101,7 +102,7 @@ func (m *machine) begin() {
 	m.steps, m.last, m.remaining, m.leftOut = 0, -1, nil, 0
 	m.now, m.ticks, m.idleTicks = 0, 0, 0
 	m.failure = ""
-	m.touched = m.touched[:0]
+	m.touched, m.own = m.touched[:0], m.own[:0]
 	m.log = m.log[:0]
 	m.ptrs.reset()
 	m.races.reset()

@@ -70,6 +70,9 @@ func Mark(site Site, live ...uint64) Site {
 	return site
 }
 
+// Via is [Mark] for a call of the function f, which takes no site.
+func Via[F any](_ Site, f F) F { return f }
+
 // Read is [PlainRead] of *p, or of each field if it is a struct, and returns p.
 func Read[T any](p *T) *T {
 	each(p, PlainRead)
@@ -82,7 +85,30 @@ func Write[T any](p *T) *T {
 	return p
 }
 
+// Own says that *p, which the current thread has allocated, is seen by no other one. [Read] and
+// [Write] leave it alone in this execution.
+func Own[T any](p *T) {
+	if cur.self != nil {
+		cur.own = append(cur.own, span{uintptr(unsafe.Pointer(p)), unsafe.Sizeof(*p)})
+	}
+}
+
+// A span is a piece of memory.
+type span struct{ at, size uintptr }
+
+func (m *machine) owns(p unsafe.Pointer) bool {
+	for _, s := range m.own {
+		if uintptr(p)-s.at < s.size {
+			return true
+		}
+	}
+	return false
+}
+
 func each[T any](p *T, access func(Site, unsafe.Pointer, int)) {
+	if cur.owns(unsafe.Pointer(p)) {
+		return
+	}
 	if unsafe.Sizeof(*p) <= 8 {
 		access(0, unsafe.Pointer(p), int(8*unsafe.Sizeof(*p)))
 		return

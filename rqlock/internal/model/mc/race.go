@@ -50,6 +50,7 @@ type races struct {
 	plains []*location
 	fresh  []*location // accessed in this execution
 	open   accessSet   // accesses that do not yet happen before every thread's next step
+	gone   accessSet   // what record and settle remove; here, so that it is not allocated each time
 }
 
 func (r *races) reset() {
@@ -112,13 +113,14 @@ func (m *machine) record(t *thread, pl *plain, slot int, site Site) {
 	if m.NoRaces {
 		return
 	}
-	var old accessSet
+	gone := &m.races.gone
 	if slot == 0 {
-		old = pl.mask
+		*gone = pl.mask
 	} else {
-		old.set(pl.first + slot)
+		*gone = accessSet{}
+		gone.set(pl.first + slot)
 	}
-	m.forget(&old, pl.first, pl.first+m.races.slots-1)
+	m.forget(gone, pl.first, pl.first+m.races.slots-1)
 	m.races.open.set(pl.first + slot)
 	t.view.before.set(pl.first + slot)
 	pl.site[slot] = site
@@ -146,16 +148,19 @@ func (m *machine) forget(mask *accessSet, first, last int) {
 // settle forgets the accesses that happen before every thread's next step. They race
 // with no access any more.
 func (r *races) settle(m *machine) {
-	settled := r.open
+	if r.open == (accessSet{}) {
+		return
+	}
+	r.gone = r.open
 	for _, t := range m.threads {
 		if !t.done {
-			for i := range settled {
-				settled[i] &= t.view.before[i]
+			for i := range r.gone {
+				r.gone[i] &= t.view.before[i]
 			}
 		}
 	}
-	if settled != (accessSet{}) {
-		m.forget(&settled, 0, maxSlots-1)
+	if r.gone != (accessSet{}) {
+		m.forget(&r.gone, 0, maxSlots-1)
 	}
 }
 

@@ -178,9 +178,12 @@ func (x *explorer) progress() bool {
 }
 
 // continueFairly takes steps of all actors in turn until the execution ends, but at most
-// World.MaxSteps of them. If it has not ended then, it fails.
+// World.MaxSteps of them. If it has not ended then, it fails. The clock has its turns, too,
+// and not only while nothing else can happen: threads that poll, and of which each round has
+// the others poll again, would never see it go on.
 func (m *machine) continueFairly(buf *[]choice) bool {
-	turn := choice(0)
+	turn, tickAt := choice(0), m.fairTick()
+	m.polledAnew()
 	for n := 0; m.failure == ""; n++ {
 		*buf = m.options((*buf)[:0])
 		if len(*buf) == 0 {
@@ -190,10 +193,37 @@ func (m *machine) continueFairly(buf *[]choice) bool {
 			m.fail("no progress: the execution does not end, though the scheduler is fair")
 			break
 		}
+		if n >= tickAt && m.mayTick() && m.chooser() == nil && m.insideAtomic() == nil && m.allPolled() {
+			tickAt = n + m.fairTick()
+			m.polledAnew()
+			m.step(m.lastTick())
+			continue
+		}
 		turn = m.next(*buf, turn, n)
 		m.step(turn)
 	}
 	return false
+}
+
+// fairTick is after how many steps of a fair scheduler time passes: it may do so as often as in
+// an execution that is idle, in the first half of the steps.
+func (m *machine) fairTick() int { return max(1, m.MaxSteps/(2*maxIdleTicks)) }
+
+// allPolled reports whether each thread waits, or has paused since the last polledAnew. While one
+// goes round without a Pause, no time passes: so it is found as a lack of progress.
+func (m *machine) allPolled() bool {
+	for _, t := range m.threads {
+		if !t.done && !t.polled && t.alternatives() > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *machine) polledAnew() {
+	for _, t := range m.threads {
+		t.polled = false
+	}
 }
 
 // next returns the option of the actor whose turn follows that of the last one. Loads

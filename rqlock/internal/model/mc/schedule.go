@@ -141,17 +141,30 @@ func (m *machine) options(buf []choice) []choice {
 	}
 	switch {
 	case len(m.Ticks) == 0 || !m.clockAwaited():
+	case m.TicksDrain && m.buffered():
 	case m.ticks < m.MaxTicks:
 		for i := range m.Ticks {
 			buf = append(buf, makeChoice(stepTick, 0, i))
 		}
-	case m.TickWhenIdle && len(buf) == first && m.idleTicks < maxIdleTicks:
-		buf = append(buf, makeChoice(stepTick, 0, len(m.Ticks)-1))
+	case len(buf) == first && m.mayTick():
+		buf = append(buf, m.lastTick())
 	}
 	return buf
 }
 
-// maxIdleTicks bounds the ticks of TickWhenIdle. A thread that still waits for the clock
+// mayTick reports whether time may pass beyond MaxTicks, see TickWhenIdle.
+func (m *machine) mayTick() bool {
+	return m.TickWhenIdle && len(m.Ticks) > 0 && m.idleTicks < maxIdleTicks && !(m.TicksDrain && m.buffered())
+}
+
+func (m *machine) lastTick() choice { return makeChoice(stepTick, 0, len(m.Ticks)-1) }
+
+// buffered reports whether a thread has stores in its buffer.
+func (m *machine) buffered() bool {
+	return slices.ContainsFunc(m.threads, func(t *thread) bool { return len(t.buf) > 0 })
+}
+
+// maxIdleTicks bounds the ticks beyond MaxTicks. A thread that still waits for the clock
 // after so many waits for ever.
 const maxIdleTicks = 32
 

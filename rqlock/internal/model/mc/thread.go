@@ -26,6 +26,7 @@ type thread struct {
 	// What it has read since its last Pause.
 	watched   []*location
 	readClock bool // it has called Now
+	polled    bool // it has paused since polledAnew, see continueFairly
 	woken     bool // one of the above could read differently by now
 
 	view     view                // its positions matter to RA alone

@@ -94,6 +94,7 @@ func PauseFor(site Site, d int64) {
 // can be woken. It reports whether ready holds.
 func PauseUntil(site Site, what string, ready func() bool) bool {
 	t := cur.self
+	t.polled = true
 	t.op = op{kind: opPause, site: site, prim: what, ready: ready}
 	t.point()
 	ok := ready != nil && ready()

@@ -172,6 +172,35 @@ func TestMaxSteps(t *testing.T) {
 	checkRun(t, World{MaxSteps: 20}, p, Exhaustive(), "no progress")
 }
 
+// TestFairClock: under a fair scheduler time passes for threads that poll, although each round of
+// one has the other go on, so that never both wait.
+func TestFairClock(t *testing.T) {
+	until := func(c, other cell, deadline int64) func() {
+		return func() {
+			for Forget(); Now() < deadline; Pause(0) {
+				swapCell(c, 1, SeqCst)
+				loadCell(other, rlx)
+			}
+		}
+	}
+	for _, test := range []struct {
+		deadline int64
+		want     string
+	}{
+		{10 * (maxIdleTicks - 1), ""},
+		{10 * (maxIdleTicks + 2), "no progress"}, // more than the ticks that there are
+	} {
+		p := testProgram("poll", until(x, y, test.deadline), until(y, x, test.deadline))
+		for _, model := range models {
+			w := World{Memory: model, Ticks: []int64{10}, MaxTicks: 1, TickWhenIdle: true, MaxSteps: 200, MaxExecutions: 20}
+			r := w.Run(p, Walk(1))
+			if failed := r.Failure != nil; failed != (test.want != "") || r.TooLong == 0 && !failed {
+				t.Errorf("%v: want failure %q", r, test.want)
+			}
+		}
+	}
+}
+
 // TestPause: a Pause ends only if something that was read can read differently.
 func TestPause(t *testing.T) {
 	poll := func(exit func() bool) func() {

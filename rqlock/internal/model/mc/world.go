@@ -26,7 +26,8 @@ type World struct {
 	Marks        bool    // trust the program's Enter, Leave and At
 	Ticks        []int64 // lengths of ticks of the clock, ns
 	MaxTicks     int     // how many ticks may happen at any time of an execution
-	TickWhenIdle bool    // beyond MaxTicks, the last of Ticks may happen when nothing else can
+	TickWhenIdle bool    // beyond MaxTicks, the last of Ticks may happen when nothing else can, and in turn after MaxSteps
+	TicksDrain   bool    // TSO: a tick is longer than a store stays in its buffer, so it happens when all are empty
 	MaxSteps     int     // longer executions are continued fairly, then fail; 0 = 5000
 
 	MaxExecutions int64         // 0 = no limit

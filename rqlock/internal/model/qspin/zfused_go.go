@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(261)
+	mc.Enter(865)
 	defer mc.Leave()
-	if mc.Keep(288) && (!asm.LockFast(mc.Mark(262, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(287) {
-			lockContended(mc.Mark(263, hashMutexPtr(l)), l)
+	if mc.Keep(800) && (!asm.LockFast(mc.Mark(866, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(799) {
+			lockContended(mc.Mark(867, hashMutexPtr(l)), l)
 		}
 	}
 }

@@ -16,32 +16,32 @@ type Mutex struct {
 }
 
 func (l *Mutex) Lock(_ mc.Site) {
-	mc.Enter(209)
+	mc.Enter(813)
 	defer mc.Leave()
-	if mc.Keep(238) {
-		lockFused(mc.Mark(210, hashMutexPtr(l)), l)
+	if mc.Keep(750) {
+		lockFused(mc.Mark(814, hashMutexPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Mutex) {
-	mc.Enter(210)
+	mc.Enter(814)
 	defer mc.Leave()
-	if mc.Keep(239) {
-		l.lockSlow(mc.Mark(211, hashMutexPtr(l)))
+	if mc.Keep(751) {
+		l.lockSlow(mc.Mark(815, hashMutexPtr(l)))
 	}
 }
 
 func (l *Mutex) TryLock(_ mc.Site) bool {
-	mc.Enter(211)
+	mc.Enter(815)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(212, hashMutexPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(816, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
-	mc.Enter(212)
+	mc.Enter(816)
 	defer mc.Leave()
-	if mc.Keep(240) {
-		asm.UnlockRelease(mc.Mark(213, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(752) {
+		asm.UnlockRelease(mc.Mark(817, hashMutexPtr(l)), &l.word.Val)
 	}
 }
 

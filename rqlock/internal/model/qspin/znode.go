@@ -52,50 +52,50 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(246)
+	mc.Enter(850)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(247)); mc.Keep(274) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(851)); mc.Keep(786) && (n != nil) {
 			return n
 		}
-		if mc.Keep(275) && (!makeChunk(mc.Mark(248))) {
+		if mc.Keep(787) && (!makeChunk(mc.Mark(852))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(248)
+	mc.Enter(852)
 	defer mc.Leave()
-	if mc.Keep(276) {
-		arena.free.push(mc.Mark(249, hashNodePtr(n)), n)
+	if mc.Keep(788) {
+		arena.free.push(mc.Mark(853, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(249)
+	mc.Enter(853)
 	defer mc.Leave()
-	if mc.Keep(277) {
-		arena.mu.Lock(mc.Mark(250))
+	if mc.Keep(789) {
+		arena.mu.Lock(mc.Mark(854))
 	}
-	defer arena.mu.Unlock(mc.Mark(251))
-	if mc.Keep(278) && (arena.free.any(mc.Mark(252))) {
+	defer arena.mu.Unlock(mc.Mark(855))
+	if mc.Keep(790) && (arena.free.any(mc.Mark(856))) {
 		return true
 	}
-	if mc.Keep(279) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(791) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(280) {
-		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(253, hashChunkPtr(c)), c)
+	if mc.Keep(792) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(857, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(281) {
+		if mc.Keep(793) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(282) {
-			c[i].free(mc.Mark(254, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(794) {
+			c[i].free(mc.Mark(858, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mc.Read(&arena.made)++
@@ -107,36 +107,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(254)
+	mc.Enter(858)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(255, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(859, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(255)
+	mc.Enter(859)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(256, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(283) {
-			asm.StoreRelaxed32(mc.Mark(257, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(860, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(795) {
+			asm.StoreRelaxed32(mc.Mark(861, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
-		if mc.Keep(284) && (l.top.CompareAndSwap(mc.Mark(258, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(796) && (l.top.CompareAndSwap(mc.Mark(862, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(258)
+	mc.Enter(862)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(259, hashFreeListPtr(l)))
-		if mc.Keep(285) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(863, hashFreeListPtr(l)))
+		if mc.Keep(797) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(260, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
-		if mc.Keep(286) && (l.top.CompareAndSwap(mc.Mark(261, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(864, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
+		if mc.Keep(798) && (l.top.CompareAndSwap(mc.Mark(865, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

@@ -10,11 +10,11 @@ var Sources = map[string]string{
 	"rqlock/internal/qspin/slowpath.go":  "37f489b5d674bf4895ce2d74cb274cf9e3369cfdbf74fbc7a78442473ff5c192",
 	"rqlock/internal/qspin/node.go":      "02f9e6290774e26a2503dff53b0793cd9cec73e5aaf3b691be9ad30474b619eb",
 	"rqlock/internal/qspin/wait.go":      "dd3678d9652d801fb37845aac3cabc7bc1e6e611d3bcd77acda96f597f784046",
-	"rqlock/internal/qspin/zfused_go.go": "136bebbb4eb50f0b9ee9f2b95e3a1812abf86242b07a69edf8e8fa9773b96d61",
+	"rqlock/internal/qspin/zfused_go.go": "116e45596c172cdb646b53e27e8f3397df68733effd760b5720a7d588929b6c3",
 }
 
 // The numbers of the first of Sites and the first of Drops.
-const FirstSite, FirstDrop = 210, 238
+const FirstSite, FirstDrop = 814, 750
 
 // Sites are the calls that the explorer takes part in, by number.
 var Sites = []mc.SiteInfo{

@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(213)
+	mc.Enter(817)
 	defer mc.Leave()
-	if mc.Keep(241) && (l.spin(mc.Mark(214, hashMutexPtr(l)))) {
+	if mc.Keep(753) && (l.spin(mc.Mark(818, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(215, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(243) && (n == nil) {
-		if mc.Keep(242) {
+	n := newNode(mc.Mark(819, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(755) && (n == nil) {
+		if mc.Keep(754) {
 
-			l.awaitLock(mc.Mark(216, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(820, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(245) && (!l.enqueue(mc.Mark(217, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(244) {
-			n.awaitHead(mc.Mark(218, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(757) && (!l.enqueue(mc.Mark(821, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(756) {
+			n.awaitHead(mc.Mark(822, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(246) {
-		l.awaitLock(mc.Mark(219, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(758) {
+		l.awaitLock(mc.Mark(823, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(247) {
-		l.handOff(mc.Mark(220, hashMutexPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(759) {
+		l.handOff(mc.Mark(824, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(220)
+	mc.Enter(824)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(248) && (asm.LoadRelaxed32(mc.Mark(221, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(222)) {
+		if mc.Keep(760) && (asm.LoadRelaxed32(mc.Mark(825, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(826)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(222)
+	mc.Enter(826)
 	defer mc.Leave()
-	if mc.Keep(249) {
-		asm.StoreRelaxed32(mc.Mark(223, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(761) {
+		asm.StoreRelaxed32(mc.Mark(827, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(250) {
-		asm.StoreRelaxed32(mc.Mark(224, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(762) {
+		asm.StoreRelaxed32(mc.Mark(828, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(225, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(251) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(829, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(763) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(253) && (asm.Xchg32AcqRel(mc.Mark(226, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(252) {
+	if mc.Keep(765) && (asm.Xchg32AcqRel(mc.Mark(830, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(764) {
 
-			prev.free(mc.Mark(227, hashNodePtr(prev)))
+			prev.free(mc.Mark(831, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(227)
+	mc.Enter(831)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(228, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(255) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(229, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(254) {
-			n.Wait(mc.Mark(230, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(832, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(767) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(833, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(766) {
+			n.Wait(mc.Mark(834, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(256) {
-		asm.LoadAcquire32(mc.Mark(231, hashNodePtr(n)), &n.state)
+	if mc.Keep(768) {
+		asm.LoadAcquire32(mc.Mark(835, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(231)
+	mc.Enter(835)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(257) && (asm.LoadRelaxed32(mc.Mark(232, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(233, closed)) {
+		if mc.Keep(769) && (asm.LoadRelaxed32(mc.Mark(836, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(837, closed)) {
 			return
 		}
-		if mc.Keep(261) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(258) {
+		if mc.Keep(773) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(770) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(234, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(838, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(260) && (closed) {
-				if mc.Keep(259) {
+			if mc.Keep(772) && (closed) {
+				if mc.Keep(771) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(262) {
-				time.Sleep(mc.Mark(235, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(774) {
+				time.Sleep(mc.Mark(839, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(263) {
-				runtime.Gosched(mc.Mark(236, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(775) {
+				runtime.Gosched(mc.Mark(840, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(236)
+	mc.Enter(840)
 	defer mc.Leave()
-	if mc.Keep(264) && (!closed) {
-		return l.TryLock(mc.Mark(237, hashMutexPtr(l)))
+	if mc.Keep(776) && (!closed) {
+		return l.TryLock(mc.Mark(841, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(265) && (asm.XchgLockedAcquire(mc.Mark(238, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(777) && (asm.XchgLockedAcquire(mc.Mark(842, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(266) {
-		asm.ClearPendingRelaxed(mc.Mark(239, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(778) {
+		asm.ClearPendingRelaxed(mc.Mark(843, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(239)
+	mc.Enter(843)
 	defer mc.Leave()
 
-	if mc.Keep(268) && (asm.TryCmpxchgTailRelaxed(mc.Mark(240, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(267) {
-			n.free(mc.Mark(241, hashNodePtr(n)))
+	if mc.Keep(780) && (asm.TryCmpxchgTailRelaxed(mc.Mark(844, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(779) {
+			n.free(mc.Mark(845, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(242, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(269) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(846, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(781) && (next == 0) {
 		return
 	}
-	if mc.Keep(270) {
-		n.free(mc.Mark(243, hashNodePtr(n), uint64(next)))
+	if mc.Keep(782) {
+		n.free(mc.Mark(847, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(271) {
-		nodeAt(next).promote(mc.Mark(244, uint64(next)))
+	if mc.Keep(783) {
+		nodeAt(next).promote(mc.Mark(848, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(244)
+	mc.Enter(848)
 	defer mc.Leave()
-	if mc.Keep(273) && (asm.Xchg32AcqRel(mc.Mark(245, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(272) {
-			n.Signal(mc.Mark(246, hashNodePtr(n)))
+	if mc.Keep(785) && (asm.Xchg32AcqRel(mc.Mark(849, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(784) {
+			n.Signal(mc.Mark(850, hashNodePtr(n)))
 		}
 	}
 }

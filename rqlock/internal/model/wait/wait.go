@@ -34,6 +34,14 @@ func Tries() int {
 	return Spins
 }
 
+// Processors is wait.Processors: more than an exploration has threads.
+func Processors() int {
+	if simulated() {
+		return wait.Processors()
+	}
+	return 64
+}
+
 // Pauses is wait.Pauses.
 func Pauses(i int) int { return wait.Pauses(i) }
 

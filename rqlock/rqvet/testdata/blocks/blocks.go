@@ -65,7 +65,101 @@ func (h *hub) throughCallee() {
 
 func (h *hub) pause() { time.Sleep(time.Second) }
 
+// What follows is about channels in fields.
+
+type future struct {
+	mu   sync.Mutex
+	done chan int
+	v    int
+}
+
+func (f *future) refilled() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = make(chan int, 1)
+	f.done <- f.v
+	f.done <- f.v // want `a send on a channel may block while f.mu is held.*blocks`
+}
+
+func (f *future) relocked() {
+	f.mu.Lock()
+	f.done = make(chan int, 1)
+	f.mu.Unlock()
+	f.mu.Lock()
+	f.done <- f.v // want `a send on a channel may block while f.mu is held.*blocks`
+	f.mu.Unlock()
+}
+
+func (f *future) unbuffered() {
+	f.mu.Lock()
+	f.done = make(chan int)
+	f.done <- f.v // want `a send on a channel may block while f.mu is held.*blocks`
+	f.mu.Unlock()
+}
+
+// What follows is about callees that do as their arguments say.
+
+func (h *hub) shut(remove bool) error {
+	if remove {
+		return os.Remove("hub")
+	}
+	return h.conn.Close()
+}
+
+func (h *hub) shutFully() {
+	h.mu.Lock()
+	h.shut(true) // want `shut, which leads to os.Remove, may block.*blocks`
+	h.mu.Unlock()
+}
+
+func (h *hub) shutAs(told bool) {
+	h.mu.Lock()
+	h.shut(told) // want `shut, which leads to os.Remove, may block.*blocks`
+	h.mu.Unlock()
+}
+
+func (h *hub) pass(on bool) { h.shut(on) }
+
+func (h *hub) passFully() {
+	h.mu.Lock()
+	h.pass(true) // want `pass, which leads to os.Remove, may block.*blocks`
+	h.mu.Unlock()
+}
+
+func (h *hub) either(wait bool) {
+	if wait {
+		h.wg.Wait()
+		return
+	}
+	time.Sleep(time.Second)
+}
+
+func (h *hub) eitherWay() {
+	h.mu.Lock()
+	h.either(false) // want `either, which leads to .*, may block.*blocks`
+	h.mu.Unlock()
+}
+
 // What follows is not reported.
+
+func (f *future) result() <-chan int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.done == nil {
+		f.done = make(chan int, 1)
+		if f.v != 0 {
+			f.done <- f.v
+		}
+	}
+	return f.done
+}
+
+func (h *hub) shutPartly() {
+	h.mu.Lock()
+	h.shut(false)
+	h.pass(false)
+	h.mu.Unlock()
+}
 
 func (h *hub) unlockAndSend(v int) {
 	h.mu.Unlock()

@@ -223,12 +223,12 @@ func (c *counter) locked(f func()) {
 }
 
 func init() {
-	add("evict", callback, "a cache calls its eviction function with the lock held, which asks for the cache's size", func() {
+	add("evict", callback, "a cache holds its lock and calls its eviction function, which asks for the cache's size", func() {
 		c := &cache{items: map[string]int{"a": 1}}
 		c.onEvict = func(string) { c.len() }
 		c.remove("a")
 	})
-	add("unsubscribe", callback, "a subscriber that is called with the read lock held unsubscribes", func() {
+	add("unsubscribe", callback, "a subscriber is called with the read lock held, and unsubscribes", func() {
 		b := &bus{subs: map[int]func(string){}}
 		b.subs[1] = func(string) { b.unsubscribe(1) }
 		b.publish("event")
@@ -237,7 +237,7 @@ func init() {
 		t := &table{rows: map[string]int{"a": 1}}
 		t.each(func(name string) { t.get(name) })
 	})
-	add("state", callback, "a state machine tells of a change with the lock held, and is asked for its state", func() {
+	add("state", callback, "a state machine holds its lock and tells a listener of a change, which asks for its state", func() {
 		m := new(machine)
 		m.change = func() { m.current() }
 		m.set("on")
@@ -246,7 +246,7 @@ func init() {
 		r := &ranking{names: []string{"b", "a"}, points: map[string]int{"a": 1, "b": 2}}
 		r.sort()
 	})
-	add("exported", callback, "a method calls an exported one of its own type, which locks", func() {
+	add("exported", callback, "a method holds the lock and calls an exported method of its own type, which locks", func() {
 		(&account{balance: 1}).withdraw(1)
 	})
 
@@ -255,7 +255,7 @@ func init() {
 		s.put("", "x")
 		s.put("a", "x")
 	})
-	add("early-rw", forgotten, "the same with a write lock", func() {
+	add("early-rw", forgotten, "a method returns an error with the write lock of an RWMutex held, and is called again", func() {
 		s := newStore()
 		s.putRW("a", "x")
 		s.putRW("b", "x")
@@ -276,7 +276,7 @@ func init() {
 		<-done
 		s.put("a", "x")
 	})
-	add("recovered", ended, "a panic leaves the lock behind, and is recovered by who handles requests", func() {
+	add("recovered", ended, "a request panics with the lock held, its handler recovers the panic, and another request waits", func() {
 		s := new(store)
 		done := make(chan struct{})
 		go func() {
@@ -325,7 +325,7 @@ func init() {
 			s.putRW("b", "x")
 		}
 	})
-	add("upgrade-both", upgrade, "two readers find that at once", func() {
+	add("upgrade-both", upgrade, "two readers find at once that they have to write", func() {
 		var mu sync.RWMutex
 		both(func(meet func()) {
 			mu.RLock()

@@ -84,7 +84,7 @@ func (p *pool) worker() {
 }
 
 func init() {
-	add("transfer", abba, "two transfers between two accounts, one each way", func() {
+	add("transfer", abba, "two transfers between two accounts, one in each direction", func() {
 		a, b := new(account), new(account)
 		both(take(&a.mu, &b.mu), take(&b.mu, &a.mu))
 	})
@@ -108,7 +108,7 @@ func init() {
 		}
 		wg.Wait()
 	})
-	add("locker", abba, "the same behind the interface Locker, and a reader-writer lock", func() {
+	add("locker", abba, "two goroutines take a Mutex behind the interface Locker and an RWMutex in opposite orders", func() {
 		s, c := newServer()
 		both(take(&s.rw, &c.mu), take(&c.mu, &s.rw))
 	})
@@ -128,7 +128,7 @@ func init() {
 			defer mu.Unlock()
 		})
 	})
-	add("rlocker", reads, "the same through RLocker", func() {
+	add("rlocker", reads, "a goroutine reads twice through RLocker, while a writer waits", func() {
 		var mu sync.RWMutex
 		r := mu.RLocker()
 		both(func(meet func()) {
@@ -145,15 +145,15 @@ func init() {
 		})
 	})
 
-	add("reader", readABBA, "one reads a and locks b, the other one locks b and writes a", func() {
+	add("reader", readABBA, "one goroutine reads a and locks b, the other one locks b and writes a", func() {
 		s, c := newServer()
 		both(take(s.rw.RLocker(), &c.mu), take(&c.mu, &s.rw))
 	})
-	add("readers", readABBA, "each reads its own, and writes the other's", func() {
+	add("readers", readABBA, "each of two goroutines reads its own lock, and writes the other's", func() {
 		s, c := newServer()
 		both(take(s.rw.RLocker(), &c.rw), take(c.rw.RLocker(), &s.rw))
 	})
-	add("behind", readABBA, "each reads both, in opposite orders, and a writer waits for each", func() {
+	add("behind", readABBA, "two goroutines read both locks in opposite orders, and a writer waits for each lock", func() {
 		s, c := newServer()
 		for _, mu := range []*sync.RWMutex{&s.rw, &c.rw} {
 			go func() {
@@ -167,7 +167,7 @@ func init() {
 		both(func(meet func()) { f(later(meet)) }, func(meet func()) { g(later(meet)) })
 	})
 
-	add("send", overChan, "a job is sent with the lock held that the worker takes", func() {
+	add("send", overChan, "a goroutine sends jobs with a lock held, and the worker takes that lock for each job", func() {
 		p := &pool{jobs: make(chan int)}
 		go p.worker()
 		for i := range 3 {
@@ -176,7 +176,7 @@ func init() {
 			p.mu.Unlock()
 		}
 	})
-	add("receive", overChan, "an answer is awaited with the lock held that who answers takes", func() {
+	add("receive", overChan, "a goroutine waits for an answer with a lock held, and the one who answers takes that lock first", func() {
 		var mu sync.Mutex
 		answer := make(chan int)
 		go func() {
@@ -205,7 +205,7 @@ func init() {
 			events <- i
 		}
 	})
-	add("context", overChan, "the end of a context is awaited under the lock that its canceller takes", func() {
+	add("context", overChan, "a goroutine waits with a lock held until a context ends, and the one who cancels it takes that lock first", func() {
 		var mu sync.Mutex
 		ctx, cancel := context.WithCancel(context.Background())
 		go func() {
@@ -219,7 +219,7 @@ func init() {
 		<-ctx.Done()
 	})
 
-	add("waitgroup", overWait, "workers are awaited with the lock held that they take", func() {
+	add("waitgroup", overWait, "a goroutine waits for its workers with a lock held that they take", func() {
 		var mu sync.Mutex
 		var wg sync.WaitGroup
 		mu.Lock()
@@ -232,7 +232,7 @@ func init() {
 		}()
 		wg.Wait()
 	})
-	add("cond", overCond, "a Cond is awaited with another lock held, which who signals takes", func() {
+	add("cond", overCond, "a goroutine waits for a Cond with another lock held, and the one who signals takes that lock first", func() {
 		var outer, mu sync.Mutex
 		ready := false
 		c := sync.NewCond(&mu)
@@ -253,7 +253,7 @@ func init() {
 			c.Wait()
 		}
 	})
-	add("once", overOnce, "a Once is done with a lock held that its function takes", func() {
+	add("once", overOnce, "a Once is called with a lock held, and its function takes that lock", func() {
 		var mu sync.Mutex
 		var once sync.Once
 		mu.Lock()
@@ -263,7 +263,7 @@ func init() {
 			defer mu.Unlock()
 		})
 	})
-	add("once-both", overOnce, "a Once is awaited with the lock held that its function, in another goroutine, takes", func() {
+	add("once-both", overOnce, "a goroutine waits for a Once with a lock held, and the Once's function, in another goroutine, takes that lock", func() {
 		var mu sync.Mutex
 		var once sync.Once
 		both(func(meet func()) {

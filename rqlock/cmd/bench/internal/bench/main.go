@@ -3,7 +3,7 @@
 //
 //	go run -C rqlock/cmd/bench ./rqbench                # everything, some minutes
 //	go run -C rqlock/cmd/bench ./rqbench -only grid     # one part
-//	go run -C rqlock/cmd/bench ./rqbench -only rw       # the reader-writer lock's, a minute
+//	go run -C rqlock/cmd/bench ./rqbench -only rw       # the reader-writer lock's, four minutes
 //	go run -C rqlock/cmd/bench ./rqbench -only waits -cell case=chain -runs 7
 //	go run -C rqlock/cmd/bench ./rqbench -locks rqlock,mutex -runs 3
 //	go run -C rqlock/cmd/bench ./rqbench -o ../../../docs/bench    # a page, plots and data of

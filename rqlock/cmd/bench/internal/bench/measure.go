@@ -91,6 +91,55 @@ func crowd(g int, f func(i int)) time.Duration {
 	return time.Since(began)
 }
 
+// steadyGrain is how many rounds a goroutine of steady does before it counts them. It is small
+// beside what it does in a run, and large beside what counting costs.
+const steadyGrain = 32
+
+// patience is how long steady waits until each goroutine has done some rounds, on a lock that
+// lets some of them starve.
+const patience = 400 * time.Millisecond
+
+// steady lets g goroutines repeat f, which does steadyGrain rounds from the one given, and
+// returns the time of each round. It measures for d, from when all of them have done some rounds
+// until the first one stops: what it takes to start and to end thousands of goroutines is no part.
+func steady(g int, d time.Duration, f func(i, from int)) outcome {
+	rounds := make([]struct {
+		n atomic.Int64
+		_ line
+	}, g)
+	count := func() (n int64) {
+		for i := range rounds {
+			n += rounds[i].n.Load()
+		}
+		return n
+	}
+	var over atomic.Bool
+	var done sync.WaitGroup
+	for i := range g {
+		done.Go(func() {
+			for from := 0; !over.Load(); from += steadyGrain {
+				f(i, from)
+				rounds[i].n.Add(steadyGrain)
+			}
+		})
+	}
+	end := time.Now().Add(patience)
+	for i := range rounds {
+		for rounds[i].n.Load() == 0 && time.Now().Before(end) {
+			time.Sleep(d / 16)
+		}
+	}
+	first, began := count(), time.Now()
+	time.Sleep(d)
+	last, took := count(), time.Since(began)
+	for ; last == first; last, took = count(), time.Since(began) { // the process was stopped
+		time.Sleep(d)
+	}
+	over.Store(true)
+	done.Wait()
+	return perOp(took, int(last-first))
+}
+
 // setProcs sets GOMAXPROCS, and returns a function that restores it. It does not set a value
 // that is set already, since that would stop the world, too.
 func setProcs(n int) func() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +90,35 @@ func TestShared(t *testing.T) {
 			l.read(func() { check("reader", c.writes) })
 			<-done
 		}
+	}
+}
+
+// TestSteady: a run of the grid begins when each goroutine has done some rounds, and neither the
+// time until then nor the rounds are measured.
+func TestSteady(t *testing.T) {
+	const slow = 200 * time.Millisecond
+	var before, after atomic.Int64 // rounds of the second goroutine, until the first one runs
+	var runs atomic.Bool
+	o := steady(2, 20*time.Millisecond, func(i, from int) {
+		switch {
+		case i == 0 && from == 0:
+			time.Sleep(slow)
+			runs.Store(true)
+		case i == 1 && !runs.Load():
+			before.Add(steadyGrain)
+		case i == 1:
+			after.Add(steadyGrain)
+		}
+		time.Sleep(time.Millisecond)
+	})
+	if took := time.Duration(o.values[0].v * float64(o.iters)); took >= slow {
+		t.Errorf("measured for %v, which has the %v in which a goroutine did nothing", took, slow)
+	}
+	if o.iters <= 0 || o.iters%steadyGrain != 0 {
+		t.Errorf("%d rounds, want some grains of %d", o.iters, steadyGrain)
+	}
+	if before.Load() == 0 || after.Load() == 0 {
+		t.Errorf("a goroutine did %d and %d rounds", before.Load(), after.Load())
 	}
 }
 

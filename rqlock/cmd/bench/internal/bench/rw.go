@@ -159,22 +159,23 @@ func (s *session) rwCells() []rwCell {
 	return slices.DeleteFunc(rwGrid(), func(c rwCell) bool { return !s.wants(c.String()) })
 }
 
-// run lets the goroutines do n rounds each, and returns how long they took together.
-func (c rwCell) run(l rwLock, m *mix, n int) time.Duration {
+// run lets the goroutines use l, and measures their sections for d while all of them run.
+func (c rwCell) run(l rwLock, m *mix, d time.Duration) outcome {
 	defer setProcs(fewProcs)()
 	in := spins(c.in)
-	return crowd(c.g, func(i int) { l.mixed(n, in, i*127, m) })
+	return steady(c.g, d, func(i, from int) { l.mixed(steadyGrain, in, i*127+from, m) })
 }
+
+// A run of the grid takes gridRuns times as long as others: with thousands of goroutines, it is
+// some time until each of them has had its turns.
+const gridRuns = 4
 
 // rwContended measures the grid.
 func (s *session) rwContended() (rs Results) {
 	for _, c := range s.rwCells() {
-		n, m := map[string]int{}, newMix(c.reads)
-		for _, k := range s.shared() {
-			n[k.name] = calibrated(c.g, s.time, func(n int) time.Duration { return c.run(rwLocks[k.name](), m, n) })
-		}
+		m := newMix(c.reads)
 		rs = append(rs, s.paired("rwgrid", c.String(), s.runs, s.shared(), func(k contender) outcome {
-			return perOp(c.run(rwLocks[k.name](), m, n[k.name]), n[k.name]*c.g)
+			return c.run(rwLocks[k.name](), m, gridRuns*s.time)
 		})...)
 	}
 	return rs

@@ -1,0 +1,3 @@
+// Package gallery explores the locks of gen/gallery. Its tests run gen's copies of them, in
+// the packages below.
+package gallery

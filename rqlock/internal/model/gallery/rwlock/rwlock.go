@@ -1,0 +1,13 @@
+// Package rwlock is gen/gallery/rwlock as the explorer runs it: gen's copy in the z* files, and
+// the hashes of its live variables.
+package rwlock
+
+import (
+	"unsafe"
+
+	"github.com/rqlock/rqlock/rqlock/internal/model/mc"
+)
+
+func init() { mc.RegisterSites(FirstSite, Sites) }
+
+func hashLockPtr(l *Lock) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
