@@ -40,6 +40,7 @@ func main() {
 	l.Unlock()
 
 	// Goroutines of both block on one lock.
+	must(l.Lock())
 	n := 0
 	var wg sync.WaitGroup
 	for range 3 {
@@ -55,15 +56,19 @@ func main() {
 		})
 		wg.Go(func() { must(add(&l, &n, rounds)) })
 	}
-	must(l.Lock())
-	time.Sleep(5 * time.Millisecond) // all of them queue
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		e := rqlock.ReadEvents()
+		if e.Queued >= 6 && e.Closed > 0 {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			fail("they do not wait: %+v", e)
+		}
+	}
 	l.Unlock()
 	wg.Wait()
 	if n != 6*rounds {
 		fail("%d sections, want %d", n, 6*rounds)
-	}
-	if e := rqlock.ReadEvents(); e.Queued < 6 || e.Closed == 0 {
-		fail("they did not wait: %+v", e)
 	}
 
 	// A cycle across the border has one victim.

@@ -51,14 +51,19 @@ func exclusion() {
 			}
 		})
 	}
-	time.Sleep(10 * time.Millisecond)
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		e := rqlock.ReadEvents()
+		if e.Parked >= goroutines-1 && e.Closed > 0 {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			fail("they do not wait: %+v", e)
+		}
+	}
 	l.Unlock()
 	wg.Wait()
 	if left != goroutines*rounds {
 		fail("%d sections", left)
-	}
-	if e := rqlock.ReadEvents(); e.Parked < goroutines-1 || e.Closed == 0 {
-		fail("they did not wait: %+v", e)
 	}
 }
 
