@@ -44,7 +44,8 @@ var missing = []struct{ name, why string }{
 	{"Linux rqspinlock", "runs in the kernel; its published figures are beside the benchmarks of its kind"},
 }
 
-// A line of padding before and after a lock gives it cache lines of its own.
+// A line of padding behind a lock gives it cache lines of its own: before it is the padding of
+// another one. The lock is the first field, as is usual in Go, so a loop has one address to keep.
 type line [128]byte
 
 // contenders returns the contenders that this program was built with.

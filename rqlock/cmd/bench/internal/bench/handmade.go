@@ -67,10 +67,9 @@ var lockdepClass = locking.NewMutexClass(reflect.TypeFor[gvisorDepLock](), nil)
 
 // emptyCalls does nothing in a pair of calls. It has no method but pairs.
 type emptyCalls struct {
-	lock
-	_    line
 	word uint64
 	_    line
+	lock
 }
 
 func (e *emptyCalls) pairs(n int) {
@@ -83,10 +82,9 @@ func (e *emptyCalls) pairs(n int) {
 // floor is the least that an uncontended lock can cost: one compare-and-exchange and one
 // plain store. It has no method but pairs.
 type floor struct {
-	lock
-	_    line
 	word uint32
 	_    line
+	lock
 }
 
 func (f *floor) pairs(n int) {

@@ -64,7 +64,6 @@ var rwLocks = map[string]func() rwLock{
 }
 
 type rqLock struct {
-	_ line
 	l rqlock.Mutex
 	_ line
 }
@@ -239,7 +238,6 @@ func (k *rqKernel) fileLock(inode *rqLock, locks *fileLocks, w *writer, stop *at
 }
 
 type rqRW struct {
-	_ line
 	l rqlock.RWMutex
 	_ line
 }
@@ -299,7 +297,6 @@ func (x *rqRW) read(section func()) {
 }
 
 type qspinLock struct {
-	_ line
 	l qspin.Mutex
 	_ line
 }
@@ -442,7 +439,6 @@ func (k *qspinKernel) fileLock(inode *qspinLock, locks *fileLocks, w *writer, st
 }
 
 type mutexLock struct {
-	_ line
 	l sync.Mutex
 	_ line
 }
@@ -502,7 +498,6 @@ func (x *mutexLock) visits(own *local, n int) {
 }
 
 type rwmutexLock struct {
-	_ line
 	l sync.RWMutex
 	_ line
 }
@@ -562,7 +557,6 @@ func (x *rwmutexLock) visits(own *local, n int) {
 }
 
 type rwmutexRW struct {
-	_ line
 	l sync.RWMutex
 	_ line
 }
@@ -610,7 +604,6 @@ func (x *rwmutexRW) read(section func()) {
 }
 
 type sleepLock struct {
-	_ line
 	l sleepMutex
 	_ line
 }
@@ -670,7 +663,6 @@ func (x *sleepLock) visits(own *local, n int) {
 }
 
 type casLock struct {
-	_ line
 	l casSpin
 	_ line
 }
@@ -730,7 +722,6 @@ func (x *casLock) visits(own *local, n int) {
 }
 
 type antsLock struct {
-	_ line
 	l sync.Locker
 	_ line
 }
@@ -790,7 +781,6 @@ func (x *antsLock) visits(own *local, n int) {
 }
 
 type chanOneLock struct {
-	_ line
 	l chan struct{}
 	_ line
 }
@@ -850,7 +840,6 @@ func (x *chanOneLock) visits(own *local, n int) {
 }
 
 type chanCtxLock struct {
-	_ line
 	l ctxChan
 	_ line
 }
@@ -922,7 +911,6 @@ func (x *chanCtxLock) visits(own *local, n int) {
 }
 
 type xsyncLock struct {
-	_ line
 	l *xsync.RBMutex
 	_ line
 }
@@ -982,7 +970,6 @@ func (x *xsyncLock) visits(own *local, n int) {
 }
 
 type xsyncRW struct {
-	_ line
 	l *xsync.RBMutex
 	_ line
 }
@@ -1030,7 +1017,6 @@ func (x *xsyncRW) read(section func()) {
 }
 
 type gvisorLock struct {
-	_ line
 	l gsync.Mutex
 	_ line
 }
@@ -1090,7 +1076,6 @@ func (x *gvisorLock) visits(own *local, n int) {
 }
 
 type gvisorDepLock struct {
-	_ line
 	l gsync.Mutex
 	_ line
 }
@@ -1162,7 +1147,6 @@ func (x *gvisorDepLock) visits(own *local, n int) {
 }
 
 type sashaLock struct {
-	_ line
 	l deadlock.Mutex
 	_ line
 }
@@ -1222,7 +1206,6 @@ func (x *sashaLock) visits(own *local, n int) {
 }
 
 type linkdataLock struct {
-	_ line
 	l linkdata.DeadlockMutex
 	_ line
 }
