@@ -85,24 +85,28 @@ func rq_go(rounds C.int) {
 }
 
 // rq_go_both starts a goroutine that locks one, and then the other. It returns when the
-// goroutine has locked the first.
+// goroutine has locked the first. The goroutine's result is that of the second lock.
 //
 //export rq_go_both
 func rq_go_both(first, second C.int) {
 	held := make(chan bool)
-	go func() {
-		if err := locks[first].Lock(); err != nil {
-			panic(err)
-		}
-		defer locks[first].Unlock()
-		held <- true
-		err := locks[second].Lock()
-		if err == nil {
-			locks[second].Unlock()
-		}
-		goroutines <- result(err)
-	}()
+	// The victim of a cycle must not wait for rq_join while it holds what the other one is
+	// waiting for: it has unlocked both before it sends.
+	go func() { goroutines <- both(first, second, held) }()
 	<-held
+}
+
+func both(first, second C.int, held chan<- bool) C.int {
+	if err := locks[first].Lock(); err != nil {
+		panic(err)
+	}
+	defer locks[first].Unlock()
+	held <- true
+	err := locks[second].Lock()
+	if err == nil {
+		locks[second].Unlock()
+	}
+	return result(err)
 }
 
 // rq_join waits for one of the goroutines that C has started, and returns its result.
