@@ -195,7 +195,8 @@ func TestSlowQueue(t *testing.T) {
 // TestHammered: a lock that one goroutine takes again and again does not stall,
 // though it has the same owner at almost every look (G6, G9).
 func TestHammered(t *testing.T) {
-	setStallTimeout(t, 3*short) // a busy machine may not run an owner for long
+	const timeout = 10 * short // a busy machine may not run an owner for some hundred milliseconds
+	setStallTimeout(t, timeout)
 	l := newLock(t)
 	var over atomic.Bool
 	var wg sync.WaitGroup
@@ -210,7 +211,7 @@ func TestHammered(t *testing.T) {
 			l.Unlock()
 		}
 	})
-	for end := time.Now().Add(9 * short); time.Now().Before(end); {
+	for end := time.Now().Add(3 * timeout); time.Now().Before(end); {
 		must(t, l.Lock())
 		l.Unlock()
 	}
