@@ -1,6 +1,8 @@
 package rqlock
 
 import (
+	"fmt"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -161,6 +163,59 @@ func TestRWSmoke(t *testing.T) {
 	a[0].unread(l)
 	must(t, a[1].result())
 	a[1].unwrite(l)
+}
+
+// BenchmarkRWBeside is the cost of reads and writes by one goroutine, while others hold read locks
+// that are not its own: their slots are in its way. An operation is a section. One of so many
+// sections writes.
+func BenchmarkRWBeside(b *testing.B) {
+	for _, others := range []int{0, 40, 1000, 10_000} {
+		for _, every := range []int{2, 10, 100} {
+			name := fmt.Sprintf("held=%d/writes=1of%d", others, every)
+			b.Run(name+"/of=rqlock", func(b *testing.B) {
+				holdOthers(b, others)
+				var l RWMutex
+				measureSections(b, every, func() { l.Lock(); l.Unlock() }, func() { l.RLock(); l.RUnlock() }) //rqvet:ignore ignorederr nobody holds it for long
+			})
+			b.Run(name+"/of=sync", func(b *testing.B) {
+				var l sync.RWMutex
+				measureSections(b, every, func() { l.Lock(); l.Unlock() }, func() { l.RLock(); l.RUnlock() })
+			})
+		}
+	}
+}
+
+// holdOthers has n goroutines hold a read lock each, until the benchmark ends.
+func holdOthers(b *testing.B, n int) {
+	var holding, done sync.WaitGroup
+	end := make(chan struct{})
+	b.Cleanup(func() { close(end); done.Wait() })
+	for range n {
+		holding.Add(1)
+		done.Go(func() {
+			l := new(RWMutex)
+			must(b, l.RLock())
+			holding.Done()
+			<-end
+			l.RUnlock()
+		})
+	}
+	holding.Wait()
+}
+
+// measureSections measures them. Reads come first, after which a lock has its readers in rows.
+func measureSections(b *testing.B, every int, write, read func()) {
+	for range 100 {
+		read()
+	}
+	b.ResetTimer()
+	for i := range b.N {
+		if i%every == 0 {
+			write()
+		} else {
+			read()
+		}
+	}
 }
 
 // rawOf returns an address that vet and the detector do not look behind.

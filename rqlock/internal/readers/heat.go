@@ -70,6 +70,11 @@ func Cool(lock uint64, rows int) bool {
 		asm.StoreRelaxed64(heat, mark|swept|(retry+budget))
 		return false
 	}
-	asm.StoreRelaxed64(heat, mark|(retry-run))
+	asm.StoreRelaxed64(heat, mark|(retry-runAfter(rows)))
 	return true
 }
+
+// runAfter returns how many reads move a lock's readers to rows again whose writers had to look at
+// so many rows. The budget was gone after few writes if the rows are many. Then it takes more
+// reads, which cost more while they are counted, to make up for that.
+func runAfter(rows int) uint64 { return min(retry, max(run, uint64(rows)/4)) }

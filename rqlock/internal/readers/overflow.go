@@ -8,13 +8,13 @@ import (
 	"github.com/rqlock/rqlock/asm"
 )
 
-// A reader whose row is full goes on to the first chunk, where it looks in all rows from its
-// own on. If that chunk is three quarters full it goes on to the second, and so on. Each row
-// says how many slots went past it, so that whoever looks for its own need not look further
-// for nothing. Chunks are never freed.
+// A reader whose row is full goes on to the first chunk that is not three quarters full, where it
+// looks in all rows from its own on. Each row of a chunk says how many slots went past it, so that
+// whoever looks for its own slot need not look further for nothing. Chunks are never freed. A
+// writer looks at all rows of a chunk that has slots, so the first ones are small.
 const (
-	firstChunk = 1024 // rows; each further chunk has twice as many
-	maxChunks  = 20
+	firstChunk = 256 // rows; each further chunk has twice as many
+	maxChunks  = 22
 )
 
 var further struct {
@@ -28,7 +28,6 @@ type chunk struct {
 	first  atomic.Pointer[asm.ReaderRow] // nil until it is made
 	places atomic.Pointer[uint32]        // of the reader of each slot; before first
 	used   atomic.Int64                  // slots that are claimed, or about to be
-	passed atomic.Int64                  // slots that are in further chunks, as this one was full
 }
 
 // rowsOf returns chunk n and its rows, of which there are none until it is made.
@@ -80,6 +79,9 @@ func (r Reader) each(f func(at Slot) bool) {
 		if rows == nil {
 			return
 		}
+		if c.used.Load() == 0 {
+			continue
+		}
 		for steps := range uint32(len(rows)) {
 			number := r.from(rows, steps)
 			row := &rows[number]
@@ -90,25 +92,17 @@ func (r Reader) each(f func(at Slot) bool) {
 				break
 			}
 		}
-		if c.passed.Load() == 0 {
-			return
-		}
 	}
 }
 
 // claimFurther is Claim for a reader whose row is full.
 func (r Reader) claimFurther(lock uint64) Slot {
-	row := r.row()
 	if r.use() {
 		return r.Claim(lock)
 	}
-	pass(row)         // before the slot appears further on
-	use.beyond.Add(1) // sequentially consistent: before the claim [use]
 	for n := 1; ; n++ {
 		c, rows := grow(n)
-		if c.used.Add(1) > int64(len(rows)*slots/4*3) {
-			c.passed.Add(1)
-			c.used.Add(-1)
+		if !c.admit(int64(len(rows) * slots / 4 * 3)) {
 			continue
 		}
 		for steps := uint32(0); ; steps++ { // there is a free one
@@ -116,7 +110,7 @@ func (r Reader) claimFurther(lock uint64) Slot {
 			row := &rows[number]
 			if i := claim(row, lock, r.ID); i >= 0 {
 				s := Slot{row, uint8(i), uint8(n), number}
-				atomic.StoreUint32(s.place(), r.place) // before the claim is complete: see claimant
+				asm.StoreRelease32(s.place(), r.place) // before the claim is complete: see claimant
 				return s
 			}
 			pass(row)
@@ -124,18 +118,37 @@ func (r Reader) claimFurther(lock uint64) Slot {
 	}
 }
 
-// comeBack undoes what claimFurther said of the slot in the rows before it.
-func (r Reader) comeBack(s Slot) {
-	comeBack(r.row())
-	for n := 1; n < int(s.chunk); n++ {
-		further.chunks[n].passed.Add(-1)
+// admit counts one more slot, unless the chunk has so many already.
+func (c *chunk) admit(limit int64) bool {
+	for n := c.used.Load(); n < limit; n = c.used.Load() {
+		if c.used.CompareAndSwap(n, n+1) { // sequentially consistent: before the claim [use]
+			return true
+		}
 	}
+	return false
+}
+
+// overflowed reports whether slots are claimed in chunks, or about to be.
+func overflowed() bool {
+	for n := 1; n < maxChunks; n++ {
+		c := &further.chunks[n]
+		if c.first.Load() == nil {
+			break
+		}
+		if c.used.Load() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// comeBack undoes what claimFurther said of the slot.
+func (r Reader) comeBack(s Slot) {
 	c, rows := rowsOf(int(s.chunk))
 	for steps := range r.stepsTo(rows, s.number) {
 		comeBack(&rows[r.from(rows, steps)])
 	}
 	c.used.Add(-1)
-	use.beyond.Add(-1)
 }
 
 // grow returns a chunk, and makes it if nobody has.

@@ -85,9 +85,6 @@ func (r Reader) Find(lock uint64) (s Slot, held bool) {
 	if i := find(row, lock, r.ID); i >= 0 {
 		return Slot{row: row, index: uint8(i)}, true
 	}
-	if passed(row) == 0 {
-		return Slot{}, false
-	}
 	r.each(func(at Slot) bool {
 		i := find(at.row, lock, r.ID)
 		if i < 0 {
@@ -170,7 +167,7 @@ func (r Reader) Claim(lock uint64) Slot {
 func claim(row *asm.ReaderRow, lock, id uint64) int {
 	for i := range row.Lock {
 		if atomic.LoadUint64(&row.Lock[i]) == 0 && atomic.CompareAndSwapUint64(&row.Lock[i], 0, lock) {
-			atomic.StoreUint64(&row.ID[i], id) // release: pairs with Each [slot]
+			asm.StoreRelease64(&row.ID[i], id) // release: pairs with Each [slot]
 			return i
 		}
 	}
@@ -243,11 +240,8 @@ func (r Reader) Held(f func(lock uint64)) {
 			}
 		}
 	}
-	row := r.row()
-	held(row)
-	if passed(row) != 0 {
-		r.each(func(at Slot) bool { held(at.row); return true })
-	}
+	held(r.row())
+	r.each(func(at Slot) bool { held(at.row); return true })
 }
 
 var _ = [1]struct{}{}[unsafe.Sizeof(asm.ReaderRow{})-cacheLine]

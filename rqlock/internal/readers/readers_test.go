@@ -19,15 +19,10 @@ func checkEmpty(t *testing.T) {
 	if n := Number(); n != 0 {
 		t.Errorf("%d slots are left", n)
 	}
-	for at := range first {
-		if p := passed(&first[at]); p != 0 {
-			t.Errorf("row %d says that %d slots went further", at, p)
-		}
-	}
 	for n := range further.chunks {
 		if c, rows := rowsOf(n); rows != nil {
-			if u, p := c.used.Load(), c.passed.Load(); u != 0 || p != 0 {
-				t.Errorf("chunk %d is said to have %d slots, and %d further on", n, u, p)
+			if u := c.used.Load(); u != 0 {
+				t.Errorf("chunk %d is said to have %d slots", n, u)
 			}
 			for at := range rows {
 				if p := passed(&rows[at]); p != 0 {
@@ -38,7 +33,7 @@ func checkEmpty(t *testing.T) {
 	}
 	beyond := Rows() - bits.OnesCount64(use.rows[0].Load())
 	if n := use.beyond.Load(); n != int64(beyond) {
-		t.Errorf("%d rows in use and slots are said to be beyond the first 64 rows, want %d", n, beyond)
+		t.Errorf("%d rows in use are said to be beyond the first 64, want %d", n, beyond)
 	}
 	for at := range blocked {
 		if blocked[at].first != nil {
@@ -213,6 +208,58 @@ func TestManyRows(t *testing.T) {
 	}
 }
 
+// TestChunksInUse: a writer looks at the chunks that have slots, and at no others.
+func TestChunksInUse(t *testing.T) {
+	defer checkEmpty(t)
+	const lock, other = 8, 16
+	look := func(what string, want int) {
+		t.Helper()
+		if some, rows := Any(lock); some || rows != Rows()+want {
+			t.Errorf("%s: found %v in %d rows, want %d beside those in use", what, some, rows-Rows(), want)
+		}
+		if over := overflowed(); over != (want > 0) {
+			t.Errorf("%s: slots are said to be in chunks: %v", what, over)
+		}
+	}
+	var held []Slot
+	claim := func(r Reader, upTo uint8) {
+		for len(held) == 0 || held[len(held)-1].chunk < upTo {
+			held = append(held, r.Claim(other))
+		}
+	}
+	look("at first", 0)
+	claim(At(1, 3), 1)
+	look("one chunk", firstChunk)
+	claim(At(1, 3), 2)
+	look("two chunks", 3*firstChunk)
+	last := len(held) - 1
+	for _, s := range held[:last] {
+		At(1, 3).Release(s)
+	}
+	look("the second chunk alone", 2*firstChunk)
+	if some, _ := Any(other); !some {
+		t.Error("a slot of the second chunk is not found")
+	}
+	if s, ok := At(1, 3).Find(other); !ok || s != held[last] {
+		t.Error("its reader does not find it")
+	}
+	At(1, 3).Release(held[last])
+	look("at the end", 0)
+}
+
+// TestAdmit: a chunk has no more slots than it may.
+func TestAdmit(t *testing.T) {
+	var c chunk
+	for range 3 {
+		if !c.admit(3) {
+			t.Error("no room for three")
+		}
+	}
+	if c.admit(3) || c.used.Load() != 3 {
+		t.Errorf("%d slots are said to be in a chunk for three", c.used.Load())
+	}
+}
+
 // TestClear: what others clear leaves nothing behind, wherever it is, and a reader whose slots are
 // further on still finds them (R10).
 func TestClear(t *testing.T) {
@@ -348,6 +395,19 @@ func TestHeat(t *testing.T) {
 		}
 		if Warm(lock) {
 			t.Error("hot at once")
+		}
+	}
+	// The more rows the writers had to look at, the more reads it takes then.
+	for rows, want := range map[int]int{1: run, 4 * run: run, 4*run + 4: run + 1, 4 * retry: retry, 100_000: retry} {
+		use.swept.Store(clock.Now() + int64(time.Hour))
+		Hot(lock)
+		for !Cool(lock, rows) {
+		}
+		reads := 0
+		for ; !Warm(lock) && reads <= retry; reads++ {
+		}
+		if reads != want {
+			t.Errorf("hot after %d reads, when its writers had looked at %d rows at a time, want %d", reads, rows, want)
 		}
 	}
 	use.swept.Store(0)

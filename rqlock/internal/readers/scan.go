@@ -20,9 +20,7 @@ var use struct {
 	rows  [most / 64]atomic.Uint64 // a bit for each of the first rows
 	swept atomic.Int64             // when Sweep did something last, by package clock
 
-	// beyond is what rows[0] does not say: how many further rows are in use, and how many slots
-	// are claimed in chunks, or about to be.
-	beyond atomic.Int64
+	beyond atomic.Int64 // how many rows are in use that rows[0] does not say
 }
 
 // words has the words of use.rows that have rows.
@@ -107,9 +105,6 @@ func Any(lock uint64) (any bool, rows int) {
 			rows++
 		}
 	}
-	if use.beyond.Load() == 0 {
-		return false, rows
-	}
 	any, more := anyFurther(lock)
 	return any, rows + more
 }
@@ -117,7 +112,7 @@ func Any(lock uint64) (any bool, rows int) {
 // None is Any for most writers, and the other way round: it reports whether nobody holds the lock
 // for reading. It fails if that needs more than a look at the first 64 rows.
 func None(lock uint64) (none bool, rows int) {
-	if use.beyond.Load() != 0 {
+	if use.beyond.Load() != 0 || overflowed() {
 		return false, 0
 	}
 	for set := use.rows[0].Load(); set != 0; set &= set - 1 {

@@ -61,7 +61,6 @@ func DeclareReaders() {
 		name(unsafe.Pointer(&c.places), "chunk%d.places", n)
 		name(unsafe.Pointer(&c.first), "chunk%d.first", n)
 		name(unsafe.Pointer(&c.used), "chunk%d.used", n)
-		name(unsafe.Pointer(&c.passed), "chunk%d.passed", n)
 	}
 	name(unsafe.Pointer(&readersUse.mu), "use.mu")
 	name(unsafe.Pointer(&readersUse.rows[0]), "use.rows")
@@ -245,12 +244,12 @@ func LeftReaders() string {
 	s := left("", readersFirst)
 	for n := 1; n < readersMaxChunks && s == ""; n++ {
 		c := &readersFurther.chunks[n]
-		if s = left(fmt.Sprintf(" of chunk %d", n), chunkRows[n][:]); s == "" && (c.used.Peek() != 0 || c.passed.Peek() != 0) {
-			s = fmt.Sprintf("chunk %d is said to have %d slots, and %d further on", n, c.used.Peek(), c.passed.Peek())
+		if s = left(fmt.Sprintf(" of chunk %d", n), chunkRows[n][:]); s == "" && c.used.Peek() != 0 {
+			s = fmt.Sprintf("chunk %d is said to have %d slots", n, c.used.Peek())
 		}
 	}
 	if n := readersUse.beyond.Peek(); s == "" && n != 0 {
-		s = fmt.Sprintf("%d slots are said to be in chunks", n)
+		s = fmt.Sprintf("%d rows in use are said to be beyond the first 64", n)
 	}
 	for _, at := range blockedAt {
 		if s == "" && readersBlocked[at].first != nil {

@@ -10,16 +10,16 @@ import (
 )
 
 func ReadersNamed(_ mc.Site, lock uint64, counts bool) (locks int, slots []ReadersSlot) {
-	mc.Enter(800)
+	mc.Enter(796)
 	defer mc.Leave()
 	var s ReadersScan
-	for ; s.Next(mc.Mark(801, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s)), lock) != nil; s.slot++ {
-		at := ReadersSlot{s.at(mc.Mark(802, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s))), uint8(s.slot), uint8(s.chunk), uint32(s.row)}
-		if m := atomic.LoadUint32(mc.Mark(803, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s), hashSlot(at)), &at.row.More[at.index]); mc.Keep(720) && (m&readersCounted != 0 == counts) {
-			if mc.Keep(718) {
+	for ; s.Next(mc.Mark(797, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s)), lock) != nil; s.slot++ {
+		at := ReadersSlot{s.at(mc.Mark(798, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s))), uint8(s.slot), uint8(s.chunk), uint32(s.row)}
+		if m := atomic.LoadUint32(mc.Mark(799, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s), hashSlot(at)), &at.row.More[at.index]); mc.Keep(713) && (m&readersCounted != 0 == counts) {
+			if mc.Keep(711) {
 				locks += 1 + int(m&^readersCounted)
 			}
-			if mc.Keep(719) {
+			if mc.Keep(712) {
 				slots = append(slots, at)
 			}
 		}
@@ -28,23 +28,23 @@ func ReadersNamed(_ mc.Site, lock uint64, counts bool) (locks int, slots []Reade
 }
 
 func ReadersClear(_ mc.Site, lock uint64, slots []ReadersSlot) (n int, all bool) {
-	mc.Enter(803)
+	mc.Enter(799)
 	defer mc.Leave()
-	if mc.Keep(721) {
+	if mc.Keep(714) {
 		all = true
 	}
 	for _, s := range slots {
-		if mc.Keep(723) && (!s.take(mc.Mark(804, uint64(lock), uint64(n), hashBool(all), hashSlot(s)), lock)) {
-			if mc.Keep(722) {
+		if mc.Keep(716) && (!s.take(mc.Mark(800, uint64(lock), uint64(n), hashBool(all), hashSlot(s)), lock)) {
+			if mc.Keep(715) {
 				all = false
 			}
 			continue
 		}
-		if mc.Keep(724) {
-			n += 1 + int(s.More(mc.Mark(805, uint64(lock), uint64(n), hashBool(all), hashSlot(s))))
+		if mc.Keep(717) {
+			n += 1 + int(s.More(mc.Mark(801, uint64(lock), uint64(n), hashBool(all), hashSlot(s))))
 		}
-		if mc.Keep(725) {
-			s.claimant(mc.Mark(806, uint64(lock), uint64(n), hashBool(all), hashSlot(s))).Release(807, s)
+		if mc.Keep(718) {
+			s.claimant(mc.Mark(802, uint64(lock), uint64(n), hashBool(all), hashSlot(s))).Release(803, s)
 		}
 	}
 	return n, all

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(865)
+	mc.Enter(861)
 	defer mc.Leave()
-	if mc.Keep(800) && (!asm.LockFast(mc.Mark(866, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(799) {
-			lockContended(mc.Mark(867, hashMutexPtr(l)), l)
+	if mc.Keep(793) && (!asm.LockFast(mc.Mark(862, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(792) {
+			lockContended(mc.Mark(863, hashMutexPtr(l)), l)
 		}
 	}
 }

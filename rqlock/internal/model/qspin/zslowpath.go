@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(817)
+	mc.Enter(813)
 	defer mc.Leave()
-	if mc.Keep(753) && (l.spin(mc.Mark(818, hashMutexPtr(l)))) {
+	if mc.Keep(746) && (l.spin(mc.Mark(814, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(819, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(755) && (n == nil) {
-		if mc.Keep(754) {
+	n := newNode(mc.Mark(815, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(748) && (n == nil) {
+		if mc.Keep(747) {
 
-			l.awaitLock(mc.Mark(820, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(816, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(757) && (!l.enqueue(mc.Mark(821, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(756) {
-			n.awaitHead(mc.Mark(822, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(750) && (!l.enqueue(mc.Mark(817, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(749) {
+			n.awaitHead(mc.Mark(818, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(758) {
-		l.awaitLock(mc.Mark(823, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	if mc.Keep(751) {
+		l.awaitLock(mc.Mark(819, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
 	}
-	if mc.Keep(759) {
-		l.handOff(mc.Mark(824, hashMutexPtr(l), hashNodePtr(n)), n)
+	if mc.Keep(752) {
+		l.handOff(mc.Mark(820, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(824)
+	mc.Enter(820)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(760) && (asm.LoadRelaxed32(mc.Mark(825, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(826)) {
+		if mc.Keep(753) && (asm.LoadRelaxed32(mc.Mark(821, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(822)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(826)
+	mc.Enter(822)
 	defer mc.Leave()
-	if mc.Keep(761) {
-		asm.StoreRelaxed32(mc.Mark(827, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	if mc.Keep(754) {
+		asm.StoreRelaxed32(mc.Mark(823, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
 	}
-	if mc.Keep(762) {
-		asm.StoreRelaxed32(mc.Mark(828, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+	if mc.Keep(755) {
+		asm.StoreRelaxed32(mc.Mark(824, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(829, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(763) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(825, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(756) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(765) && (asm.Xchg32AcqRel(mc.Mark(830, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(764) {
+	if mc.Keep(758) && (asm.Xchg32AcqRel(mc.Mark(826, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(757) {
 
-			prev.free(mc.Mark(831, hashNodePtr(prev)))
+			prev.free(mc.Mark(827, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(831)
+	mc.Enter(827)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(832, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(767) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(833, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(766) {
-			n.Wait(mc.Mark(834, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(828, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(760) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(829, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(759) {
+			n.Wait(mc.Mark(830, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(768) {
-		asm.LoadAcquire32(mc.Mark(835, hashNodePtr(n)), &n.state)
+	if mc.Keep(761) {
+		asm.LoadAcquire32(mc.Mark(831, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(835)
+	mc.Enter(831)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(769) && (asm.LoadRelaxed32(mc.Mark(836, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(837, closed)) {
+		if mc.Keep(762) && (asm.LoadRelaxed32(mc.Mark(832, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(833, closed)) {
 			return
 		}
-		if mc.Keep(773) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(770) {
+		if mc.Keep(766) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(763) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(838, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(834, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(772) && (closed) {
-				if mc.Keep(771) {
+			if mc.Keep(765) && (closed) {
+				if mc.Keep(764) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(774) {
-				time.Sleep(mc.Mark(839, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(767) {
+				time.Sleep(mc.Mark(835, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(775) {
-				runtime.Gosched(mc.Mark(840, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(768) {
+				runtime.Gosched(mc.Mark(836, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(840)
+	mc.Enter(836)
 	defer mc.Leave()
-	if mc.Keep(776) && (!closed) {
-		return l.TryLock(mc.Mark(841, hashMutexPtr(l)))
+	if mc.Keep(769) && (!closed) {
+		return l.TryLock(mc.Mark(837, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(777) && (asm.XchgLockedAcquire(mc.Mark(842, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(770) && (asm.XchgLockedAcquire(mc.Mark(838, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(778) {
-		asm.ClearPendingRelaxed(mc.Mark(843, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(771) {
+		asm.ClearPendingRelaxed(mc.Mark(839, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(843)
+	mc.Enter(839)
 	defer mc.Leave()
 
-	if mc.Keep(780) && (asm.TryCmpxchgTailRelaxed(mc.Mark(844, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(779) {
-			n.free(mc.Mark(845, hashNodePtr(n)))
+	if mc.Keep(773) && (asm.TryCmpxchgTailRelaxed(mc.Mark(840, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(772) {
+			n.free(mc.Mark(841, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(846, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(781) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(842, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(774) && (next == 0) {
 		return
 	}
-	if mc.Keep(782) {
-		n.free(mc.Mark(847, hashNodePtr(n), uint64(next)))
+	if mc.Keep(775) {
+		n.free(mc.Mark(843, hashNodePtr(n), uint64(next)))
 	}
-	if mc.Keep(783) {
-		nodeAt(next).promote(mc.Mark(848, uint64(next)))
+	if mc.Keep(776) {
+		nodeAt(next).promote(mc.Mark(844, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(848)
+	mc.Enter(844)
 	defer mc.Leave()
-	if mc.Keep(785) && (asm.Xchg32AcqRel(mc.Mark(849, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(784) {
-			n.Signal(mc.Mark(850, hashNodePtr(n)))
+	if mc.Keep(778) && (asm.Xchg32AcqRel(mc.Mark(845, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(777) {
+			n.Signal(mc.Mark(846, hashNodePtr(n)))
 		}
 	}
 }
