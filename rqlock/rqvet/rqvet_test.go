@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +75,24 @@ func TestRepository(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPrograms finds nothing in the programs of rqlock's tests, which "./..." leaves out.
+func TestPrograms(t *testing.T) {
+	if testing.Short() {
+		t.Skip("type-checks the whole library")
+	}
+	t.Parallel()
+	programs := []string{"./testdata/copies", "./testdata/plugin", "./testdata/plugin/inside", "./testdata/wasm"}
+	if _, err := exec.LookPath("gcc"); err == nil && os.Getenv("CGO_ENABLED") != "0" {
+		programs = append(programs, "./testdata/cshared")
+	}
+	findings, position := analyze(t, rqvet.Analyzer, "..", false, programs...)
+	for _, all := range findings {
+		for _, d := range all {
+			t.Errorf("%s: %s", position(d), d.Message)
+		}
 	}
 }
 

@@ -54,8 +54,9 @@ func appends() {
 	said := make(chan string)
 	go func() {
 		defer func() { said <- fmt.Sprint(recover()) }()
+		//rqvet:ignore ignorederr it panics
 		moved[0].mu.Lock()
-	}()
+	}() //rqvet:ignore leak it panics
 	if s := <-said; !strings.Contains(s, "is a copy of one that was waited for") {
 		fail("the user of the copy is told %q", s)
 	}
@@ -76,7 +77,7 @@ func overwrites() {
 	b, other := new(box), new(box)
 	before := rqlock.ReadEvents().Unqueued
 	for range 1000 {
-		lock(b)
+		lock(b) //rqvet:ignore selfdeadlock what the last round has locked is overwritten
 		done := waiter(b)
 		*b = box{}
 		if err := <-done; err != nil {

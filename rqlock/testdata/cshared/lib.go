@@ -27,7 +27,7 @@ const (
 func init() { rqlock.SetStallTimeout(time.Hour) }
 
 //export rq_lock
-func rq_lock(i C.int) C.int { return result(locks[i].Lock()) } //rqvet:ignore leak C unlocks it
+func rq_lock(i C.int) C.int { return result(locks[i].Lock()) }
 
 func result(err error) C.int {
 	switch {
