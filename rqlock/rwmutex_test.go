@@ -172,15 +172,33 @@ func BenchmarkRWBeside(b *testing.B) {
 	for _, others := range []int{0, 40, 1000, 10_000} {
 		for _, every := range []int{2, 10, 100} {
 			name := fmt.Sprintf("held=%d/writes=1of%d", others, every)
+			n, last := 0, 0
 			b.Run(name+"/of=rqlock", func(b *testing.B) {
 				holdOthers(b, others)
 				var l RWMutex
-				measureSections(b, every, func() { l.Lock(); l.Unlock() }, func() { l.RLock(); l.RUnlock() }) //rqvet:ignore ignorederr nobody holds it for long
+				measureSections(b, every,
+					func() {
+						if l.Lock() == nil {
+							n++
+							l.Unlock()
+						}
+					},
+					func() {
+						if l.RLock() == nil {
+							last = n
+							l.RUnlock()
+						}
+					})
 			})
 			b.Run(name+"/of=sync", func(b *testing.B) {
 				var l sync.RWMutex
-				measureSections(b, every, func() { l.Lock(); l.Unlock() }, func() { l.RLock(); l.RUnlock() })
+				measureSections(b, every,
+					func() { l.Lock(); n++; l.Unlock() },
+					func() { l.RLock(); last = n; l.RUnlock() })
 			})
+			if last > n {
+				b.Errorf("a reader has seen %d sections of %d", last, n)
+			}
 		}
 	}
 }
