@@ -110,7 +110,7 @@ func (r Reader) claimFurther(lock uint64) Slot {
 			row := &rows[number]
 			if i := claim(row, lock, r.ID); i >= 0 {
 				s := Slot{row, uint8(i), uint8(n), number}
-				asm.StoreRelease32(s.place(), r.place) // before the claim is complete: see claimant
+				asm.StoreRelaxed32(s.place(), r.place) // ordered by what lets another one end it: see claimant
 				return s
 			}
 			pass(row)

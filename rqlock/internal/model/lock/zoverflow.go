@@ -124,7 +124,7 @@ func (r ReadersReader) claimFurther(_ mc.Site, lock uint64) ReadersSlot {
 			if i := readersClaim(mc.Mark(765, hashReader(r), uint64(lock), uint64(n), hashReaderRows(rows), uint64(steps), uint64(number), hashReaderRowPtr(row)), row, lock, r.ID); mc.Keep(674) && (i >= 0) {
 				s := ReadersSlot{row, uint8(i), uint8(n), number}
 				if mc.Keep(673) {
-					asm.StoreRelease32(mc.Mark(766, hashReader(r), hashSlot(s)), s.place(767), r.place)
+					asm.StoreRelaxed32(mc.Mark(766, hashReader(r), hashSlot(s)), s.place(767), r.place)
 				}
 				return s
 			}
