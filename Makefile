@@ -14,6 +14,7 @@ QEMU := $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 QEMU_RISCV64 := $(shell command -v qemu-riscv64-static || command -v qemu-riscv64)
 QEMU_RISCV64_KNOWS := $(shell test -z "$(QEMU_RISCV64)" || { $(QEMU_RISCV64) -cpu rv64,zacas=on,zabha=on,zawrs=on -version >/dev/null 2>&1 && \
 	$(QEMU_RISCV64) -version | sed -n 's/.*version \([0-9]*\).*/\1/p' | awk '$$1 >= 9 { print "yes" }'; })
+QEMU_386 := $(shell command -v qemu-i386-static || command -v qemu-i386)
 QEMU_LOONG64 := $(shell command -v qemu-loongarch64-static || command -v qemu-loongarch64)
 QEMU_PPC64LE := $(shell command -v qemu-ppc64le-static || command -v qemu-ppc64le)
 
@@ -196,10 +197,14 @@ test-purego: ## the same on the portable twin
 test-trace: ## the lock and what shows it with build tag rqlocktrace, short
 	$(TEST) -tags rqlocktrace -short ./rqlock ./rqlock/sync ./rqlock/rqhttp ./rqlock/metrics
 
-test-386: ## the same with 32-bit words, short, where the machine runs 386 programs
-	@if [ "$$($(GO) env GOHOSTARCH)" = amd64 ] && [ "$$($(GO) env GOHOSTOS)" != darwin ]; then \
-		echo "GOARCH=386 $(TEST) -short"; GOARCH=386 CGO_ENABLED=0 $(TEST) -short $(LIBRARY); \
-	else echo "386 not run: it needs linux or windows on amd64"; test -z "$(REQUIRE)"; fi
+# Some kernels for amd64 run no 386 programs. There the emulator does.
+test-386: ## the same with 32-bit words, short, where the machine runs 386 programs or emulates them
+	@export GOARCH=386 CGO_ENABLED=0; \
+	if [ "$$($(GO) env GOHOSTARCH)" = amd64 ] && $(GO) test -count=1 -run '^$$' ./rqlock/internal/seed >/dev/null 2>&1; then \
+		echo "GOARCH=386 $(TEST) -short"; $(TEST) -short $(LIBRARY); \
+	elif [ -n "$(QEMU_386)" ]; then \
+		echo "GOARCH=386 $(TEST) -short -exec $(QEMU_386)"; $(TEST) -short -exec "$(QEMU_386)" $(LIBRARY); \
+	else echo "386 not run: it needs linux or windows on amd64, and a kernel that runs 386 programs, or qemu-i386-static (Debian: apt-get install qemu-user-static)"; test -z "$(REQUIRE)"; fi
 
 test-gen-long: ## the generator's long tests: generated packages on every GOARCH, and of every layout
 	RQLOCK_LONG=1 $(GO) test -count=1 -timeout 40m ./gen/...
@@ -209,10 +214,11 @@ test-arm64: ## the same on arm64, without LSE and with it
 	@echo "arm64 not run: no qemu-aarch64-static here (Debian: apt-get install qemu-user-static)"; test -z "$(REQUIRE)"
 else
 # RQLOCK_VARIANT makes a test fail if another body ran than the one meant. What has no assembly
-# is the same with LSE, but for what it calls, so there its tests are short. v8.1 chooses the body
-# when it is built, so what has assembly runs again.
+# differs by what it calls, so its tests are short. v8.1 chooses the body when it is built, so what
+# has assembly runs again.
 test-arm64:
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(LIBRARY)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(ASSEMBLED)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -short -exec "$(QEMU) -cpu cortex-a57" $(WITHOUT_ASSEMBLY)
 	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(ASSEMBLED)
 	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -short -exec "$(QEMU) -cpu max" $(WITHOUT_ASSEMBLY)
 	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(TEST) -short -exec "$(QEMU) -cpu max" $(ASSEMBLED)
@@ -252,14 +258,16 @@ TOOLCHAINS = $(GO) list -m -versions golang.org/toolchain 2>/dev/null | tr ' ' '
 OLDEST = $$($(TOOLCHAINS) | grep "^go$$(sed -n 's/^go \(1\.[0-9]*\).*/\1/p' go.mod)\." | tail -n 1)
 NEWEST = $$($(TOOLCHAINS) | tail -n 1)
 
-# test_with tests with another version of Go, if it can be had.
+# test_with builds all with another version of Go, if it can be had, and tests the library, the
+# analyzer, and that the module can be used. The generator and the model have nothing that depends
+# on the version.
 define test_with
 	@v=$(1); if [ -n "$$v" ] && GOTOOLCHAIN=$$v $(GO) version; then \
-		export GOTOOLCHAIN=$$v; $(GO) build ./... && $(TEST) -short ./... && $(GO) test -run Published ./rqlock/internal/release; \
+		export GOTOOLCHAIN=$$v; $(GO) build ./... && $(TEST) -short $(LIBRARY) ./rqlock/rqvet/... && $(GO) test -run Published ./rqlock/internal/release; \
 	else echo "not run: the $(2) Go that is supported could not be had from the module proxy (see go env GOPROXY)"; test -z "$(REQUIRE)"; fi
 endef
 
-test-oldest: ## the module's short tests with the oldest Go that is supported
+test-oldest: ## the library's short tests, and the analyzer's, with the oldest Go that is supported
 	$(call test_with,$(OLDEST),oldest)
 
 test-newest: ## the same with the newest Go that there is

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -326,6 +328,9 @@ var emulators = map[string][]string{
 	"wasm":     {"node", filepath.Join("lib", "wasm", "wasm_exec_node.js")}, // in GOROOT
 }
 
+// runs reports whether the kernel knows what to do with a program: some for amd64 run none of 386.
+func runs(program string) bool { return !errors.Is(exec.Command(program).Run(), syscall.ENOEXEC) }
+
 // emulate returns the command that runs the program here, or nil if there is none.
 // RQLOCK_REQUIRE_ARM64 makes it a failure if there is none for arm64.
 func emulate(t *testing.T, goarch, program string) []string {
@@ -341,7 +346,7 @@ func emulate(t *testing.T, goarch, program string) []string {
 			t.Fatal(err)
 		}
 		line = []string{line[0], filepath.Join(strings.TrimSpace(string(goroot)), line[1])}
-	case runtime.GOOS == "linux" && (goarch == runtime.GOARCH || goarch == "386" && runtime.GOARCH == "amd64"):
+	case runtime.GOOS == "linux" && (goarch == runtime.GOARCH || goarch == "386" && runtime.GOARCH == "amd64" && runs(program)):
 		return []string{program}
 	}
 	for _, name := range []string{line[0], strings.TrimSuffix(line[0], "-static")} {
