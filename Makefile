@@ -214,11 +214,10 @@ test-arm64: ## the same on arm64, without LSE and with it
 	@echo "arm64 not run: no qemu-aarch64-static here (Debian: apt-get install qemu-user-static)"; test -z "$(REQUIRE)"
 else
 # RQLOCK_VARIANT makes a test fail if another body ran than the one meant. What has no assembly
-# differs by what it calls, so its tests are short. v8.1 chooses the body when it is built, so what
-# has assembly runs again.
+# is the same with LSE, but for what it calls, so there its tests are short. v8.1 chooses the body
+# when it is built, so what has assembly runs again.
 test-arm64:
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(ASSEMBLED)
-	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -short -exec "$(QEMU) -cpu cortex-a57" $(WITHOUT_ASSEMBLY)
+	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+llsc $(TEST) -exec "$(QEMU) -cpu cortex-a57" $(LIBRARY)
 	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -exec "$(QEMU) -cpu max" $(ASSEMBLED)
 	GOARCH=arm64 CGO_ENABLED=0 RQLOCK_VARIANT=arm64+lse $(TEST) -short -exec "$(QEMU) -cpu max" $(WITHOUT_ASSEMBLY)
 	GOARCH=arm64 CGO_ENABLED=0 GOARM64=v8.1 RQLOCK_VARIANT=arm64+lse $(TEST) -short -exec "$(QEMU) -cpu max" $(ASSEMBLED)
@@ -258,16 +257,14 @@ TOOLCHAINS = $(GO) list -m -versions golang.org/toolchain 2>/dev/null | tr ' ' '
 OLDEST = $$($(TOOLCHAINS) | grep "^go$$(sed -n 's/^go \(1\.[0-9]*\).*/\1/p' go.mod)\." | tail -n 1)
 NEWEST = $$($(TOOLCHAINS) | tail -n 1)
 
-# test_with builds all with another version of Go, if it can be had, and tests the library, the
-# analyzer, and that the module can be used. The generator and the model have nothing that depends
-# on the version.
+# test_with tests with another version of Go, if it can be had.
 define test_with
 	@v=$(1); if [ -n "$$v" ] && GOTOOLCHAIN=$$v $(GO) version; then \
-		export GOTOOLCHAIN=$$v; $(GO) build ./... && $(TEST) -short $(LIBRARY) ./rqlock/rqvet/... && $(GO) test -run Published ./rqlock/internal/release; \
+		export GOTOOLCHAIN=$$v; $(GO) build ./... && $(TEST) -short ./... && $(GO) test -run Published ./rqlock/internal/release; \
 	else echo "not run: the $(2) Go that is supported could not be had from the module proxy (see go env GOPROXY)"; test -z "$(REQUIRE)"; fi
 endef
 
-test-oldest: ## the library's short tests, and the analyzer's, with the oldest Go that is supported
+test-oldest: ## the module's short tests with the oldest Go that is supported
 	$(call test_with,$(OLDEST),oldest)
 
 test-newest: ## the same with the newest Go that there is
