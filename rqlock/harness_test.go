@@ -99,10 +99,20 @@ func setProcs(t testing.TB, n int) {
 // may wait when it is called or when the test ends.
 func setRecords(t testing.TB, n int) { t.Cleanup(waiter.Withhold(n)) }
 
-// setOnViolation has f called on violations for the rest of the test.
+// setOnViolation has f called on violations for the rest of the test, and on all that it may be told
+// of, whatever other tests were told of within the last second.
 func setOnViolation(t testing.TB, f func(error)) {
+	forget := func() {
+		reports.mu.Lock()
+		defer reports.mu.Unlock()
+		clear(reports.places)
+	}
+	forget()
 	previous := OnViolation(f)
-	t.Cleanup(func() { OnViolation(previous) })
+	t.Cleanup(func() {
+		OnViolation(previous)
+		forget()
+	})
 }
 
 // eventsOf returns what f added to the counters.

@@ -4,6 +4,7 @@ package rqlock
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -226,9 +227,12 @@ func forgetOrders() (any bool) {
 	return any
 }
 
+// untold is where an inversion is written of which no function is told.
+var untold io.Writer = os.Stderr
+
 func tell(e *OrderError) {
 	if onViolation.Load() == nil {
-		fmt.Fprintf(os.Stderr, "%+v\n", e)
+		fmt.Fprintf(untold, "%+v\n", e)
 	}
 	reportViolation(e)
 }

@@ -21,7 +21,8 @@ var onViolation atomic.Pointer[func(error)]
 // f may do anything, also what fails in its turn: it is not told of what its own goroutine
 // brings about while it runs, nor of other violations on a lock about which it is being told.
 // Of many violations on one lock, at one call, it is told of the first ten, and then of one a
-// second. Events.Unreported counts those that it was not told of, and so does the next error
+// second; of those on more than 4,096 locks, or at so many calls, within a second, it is not told
+// of all. Events.Unreported counts those that it was not told of, and so does the next error
 // that it is told of, in its field Unreported.
 func OnViolation(f func(error)) (previous func(error)) {
 	var p *func(error)
