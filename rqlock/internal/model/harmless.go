@@ -55,6 +55,7 @@ var harmless = map[string]string{
 	"waitgraph.go: Cycles without if cycle[i].Waiter == w":                                                                  "no walk comes back to one who has been told to give up",
 	"waitgraph.go: Cycles without k.skipped = append(k.skipped, cycle[i].Waiter.Index)":                                     "goes there again, and finds what there is by then",
 	"waitgraph.go: Begin without w.Reader.ID = id":                                                                          "nobody reads in the model: TestReaders",
+	"waitgraph.go: stepOf without if atomic.LoadUint32(&w.Epoch) != s.Epoch":                                                "who waits anew came last, and is told of the wait before: TestFlicker",
 	"waitgraph.go: stepOf without s.Kind = w.Kind.Load()":                                                                   "there is one kind in the model: TestReaders",
 	"waitgraph.go: pass without k.seen = k.seen[:cap(k.seen)]":                                                              "saves growing it again",
 	"waitgraph.go: Convict without if old != nil && old.Epoch == v.Epoch":                                                   "the second verdict says the same as the first",

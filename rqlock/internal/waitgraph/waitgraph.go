@@ -71,14 +71,19 @@ func (s Step) Reads(next Step) bool {
 type Cycle []Step
 
 // stepOf returns the wait of the record's goroutine. It fails if that waits for nothing, or
-// is going to give up, or has got what it waits for.
+// is going to give up, or has got what it waits for, or has begun to wait anew meanwhile: then it
+// has published that later than the caller, and walks itself.
 func stepOf(w *waiter.Waiter) (Step, bool) {
-	// The epoch first: if it is still the same later, what is read now belongs to that wait.
 	s := Step{Waiter: w, Epoch: atomic.LoadUint32(&w.Epoch)}
 	s.ID = w.ID.Load()
 	s.Kind = w.Kind.Load()
 	s.Lock = w.Edge.Lock.Load() // acquire: pairs with Begin [edge]
 	if s.Lock == nil || s.Kind == waiter.ForReading && w.In() {
+		return s, false
+	}
+	// The epoch before and after: only then was it in this wait that its goroutine waited for the
+	// lock. If the first load was between two waits, the edge is the second one's.
+	if atomic.LoadUint32(&w.Epoch) != s.Epoch {
 		return s, false
 	}
 	v := w.Verdict.Load()

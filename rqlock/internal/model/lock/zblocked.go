@@ -34,33 +34,33 @@ func (b *ReadersBlocked) Enter(_ mc.Site, r ReadersReader, record uint32) {
 	if !AnyReaders {
 		return
 	}
-	mc.Enter(787)
+	mc.Enter(788)
 	defer mc.Leave()
-	if mc.Keep(698) {
-		r.Held(mc.Mark(788, hashBlockedPtr(b), hashReader(r), uint64(record)), func(lock uint64) {
-			mc.Enter(788)
+	if mc.Keep(699) {
+		r.Held(mc.Mark(789, hashBlockedPtr(b), hashReader(r), uint64(record)), func(lock uint64) {
+			mc.Enter(789)
 			defer mc.Leave()
-			if mc.Keep(692) && (b.used == len(b.nodes)) {
-				if mc.Keep(691) {
+			if mc.Keep(693) && (b.used == len(b.nodes)) {
+				if mc.Keep(692) {
 					b.nodes = append(b.nodes, new(readersNode))
 				}
 			}
 			n := b.nodes[b.used]
 			b.used++
 			at := &readersBlocked[readersBucketOf(lock)]
-			if mc.Keep(693) {
-				at.mu.Lock(mc.Mark(789, hashBlockedPtr(b), uint64(record), uint64(lock), hashNodePtr(n), hashBucketPtr(at)))
-			}
-			defer at.mu.Unlock(mc.Mark(790, hashBlockedPtr(b), uint64(record), uint64(lock), hashNodePtr(n), hashBucketPtr(at)))
 			if mc.Keep(694) {
+				at.mu.Lock(mc.Mark(790, hashBlockedPtr(b), uint64(record), uint64(lock), hashNodePtr(n), hashBucketPtr(at)))
+			}
+			defer at.mu.Unlock(mc.Mark(791, hashBlockedPtr(b), uint64(record), uint64(lock), hashNodePtr(n), hashBucketPtr(at)))
+			if mc.Keep(695) {
 				*n = readersNode{lock: lock, record: record, next: at.first}
 			}
-			if mc.Keep(696) && (n.next != nil) {
-				if mc.Keep(695) {
+			if mc.Keep(697) && (n.next != nil) {
+				if mc.Keep(696) {
 					n.next.prev = n
 				}
 			}
-			if mc.Keep(697) {
+			if mc.Keep(698) {
 				at.first = n
 			}
 		})
@@ -71,32 +71,32 @@ func (b *ReadersBlocked) Leave(_ mc.Site) {
 	if !AnyReaders {
 		return
 	}
-	mc.Enter(790)
+	mc.Enter(791)
 	defer mc.Leave()
 	for _, n := range b.nodes[:b.used] {
 		at := &readersBlocked[readersBucketOf(n.lock)]
-		if mc.Keep(699) {
-			at.mu.Lock(mc.Mark(791, hashBlockedPtr(b), hashNodePtr(n), hashBucketPtr(at)))
+		if mc.Keep(700) {
+			at.mu.Lock(mc.Mark(792, hashBlockedPtr(b), hashNodePtr(n), hashBucketPtr(at)))
 		}
 		if n.prev != nil {
-			if mc.Keep(700) {
+			if mc.Keep(701) {
 				n.prev.next = n.next
 			}
 		} else {
-			if mc.Keep(701) {
+			if mc.Keep(702) {
 				at.first = n.next
 			}
 		}
-		if mc.Keep(703) && (n.next != nil) {
-			if mc.Keep(702) {
+		if mc.Keep(704) && (n.next != nil) {
+			if mc.Keep(703) {
 				n.next.prev = n.prev
 			}
 		}
-		if mc.Keep(704) {
-			at.mu.Unlock(mc.Mark(792, hashBlockedPtr(b), hashNodePtr(n), hashBucketPtr(at)))
+		if mc.Keep(705) {
+			at.mu.Unlock(mc.Mark(793, hashBlockedPtr(b), hashNodePtr(n), hashBucketPtr(at)))
 		}
 	}
-	if mc.Keep(705) {
+	if mc.Keep(706) {
 		b.used = 0
 	}
 }
@@ -104,16 +104,16 @@ func (b *ReadersBlocked) Leave(_ mc.Site) {
 func (b *ReadersBlocked) Idle() bool { return b.used == 0 }
 
 func ReadersAppendBlocked(_ mc.Site, records []uint32, lock uint64) []uint32 {
-	mc.Enter(792)
+	mc.Enter(793)
 	defer mc.Leave()
 	at := &readersBlocked[readersBucketOf(lock)]
-	if mc.Keep(706) {
-		at.mu.Lock(mc.Mark(793, hashUint32s(records), uint64(lock), hashBucketPtr(at)))
+	if mc.Keep(707) {
+		at.mu.Lock(mc.Mark(794, hashUint32s(records), uint64(lock), hashBucketPtr(at)))
 	}
-	defer at.mu.Unlock(mc.Mark(794, hashUint32s(records), uint64(lock), hashBucketPtr(at)))
+	defer at.mu.Unlock(mc.Mark(795, hashUint32s(records), uint64(lock), hashBucketPtr(at)))
 	for n := at.first; n != nil; n = n.next {
-		if mc.Keep(708) && (n.lock == lock) {
-			if mc.Keep(707) {
+		if mc.Keep(709) && (n.lock == lock) {
+			if mc.Keep(708) {
 				records = append(records, n.record)
 			}
 		}
@@ -122,15 +122,15 @@ func ReadersAppendBlocked(_ mc.Site, records []uint32, lock uint64) []uint32 {
 }
 
 func ReadersIsBlocked(_ mc.Site, lock uint64, record uint32) bool {
-	mc.Enter(794)
+	mc.Enter(795)
 	defer mc.Leave()
 	at := &readersBlocked[readersBucketOf(lock)]
-	if mc.Keep(709) {
-		at.mu.Lock(mc.Mark(795, uint64(lock), uint64(record), hashBucketPtr(at)))
+	if mc.Keep(710) {
+		at.mu.Lock(mc.Mark(796, uint64(lock), uint64(record), hashBucketPtr(at)))
 	}
-	defer at.mu.Unlock(mc.Mark(796, uint64(lock), uint64(record), hashBucketPtr(at)))
+	defer at.mu.Unlock(mc.Mark(797, uint64(lock), uint64(record), hashBucketPtr(at)))
 	for n := at.first; n != nil; n = n.next {
-		if mc.Keep(710) && (n.lock == lock && (n.record == record || record == 0)) {
+		if mc.Keep(711) && (n.lock == lock && (n.record == record || record == 0)) {
 			return true
 		}
 	}

@@ -35,149 +35,149 @@ func (l *GateLock) mutex() *sync.Mutex {
 }
 
 func (l *GateLock) open(_ mc.Site) bool {
-	mc.Enter(394)
+	mc.Enter(395)
 	defer mc.Leave()
-	return l.Owner.Load(mc.Mark(395, hashLockPtr(l))) == 0
+	return l.Owner.Load(mc.Mark(396, hashLockPtr(l))) == 0
 }
 
 func (l *GateLock) inRows(_ mc.Site) bool {
-	mc.Enter(395)
+	mc.Enter(396)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(396, hashLockPtr(l)), &l.Readers)&asm.RowsMask != 0
+	return atomic.LoadUint32(mc.Mark(397, hashLockPtr(l)), &l.Readers)&asm.RowsMask != 0
 }
 
 func (l *GateLock) TryRead(_ mc.Site, me ReadersReader) bool {
-	mc.Enter(396)
+	mc.Enter(397)
 	defer mc.Leave()
-	if mc.Keep(359) {
+	if mc.Keep(360) {
 		gateRaceDisable()
 	}
-	ok, claimed := l.tryRead(mc.Mark(397, hashLockPtr(l), hashReader(me)), me)
-	if mc.Keep(360) {
+	ok, claimed := l.tryRead(mc.Mark(398, hashLockPtr(l), hashReader(me)), me)
+	if mc.Keep(361) {
 		gateRaceEnable()
 	}
-	return l.tried(mc.Mark(398, hashLockPtr(l), hashBool(ok), hashBool(claimed)), ok, claimed)
+	return l.tried(mc.Mark(399, hashLockPtr(l), hashBool(ok), hashBool(claimed)), ok, claimed)
 }
 
 func (l *GateLock) tried(_ mc.Site, ok, claimed bool) bool {
-	mc.Enter(398)
+	mc.Enter(399)
 	defer mc.Leave()
 	if ok {
-		if mc.Keep(361) {
+		if mc.Keep(362) {
 			gateRaceAcquire(unsafe.Pointer(l))
 		}
-	} else if mc.Keep(363) && (claimed) {
-		if mc.Keep(362) {
-			l.WakeDrainer(mc.Mark(399, hashLockPtr(l), hashBool(ok)))
+	} else if mc.Keep(364) && (claimed) {
+		if mc.Keep(363) {
+			l.WakeDrainer(mc.Mark(400, hashLockPtr(l), hashBool(ok)))
 		}
 	}
 	return ok
 }
 
 func (l *GateLock) tryRead(_ mc.Site, me ReadersReader) (ok, claimed bool) {
-	mc.Enter(399)
+	mc.Enter(400)
 	defer mc.Leave()
-	if mc.Keep(364) && (l.HandedOver(mc.Mark(400, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)))) {
-		return l.enterAny(mc.Mark(401, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), me)
+	if mc.Keep(365) && (l.HandedOver(mc.Mark(401, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)))) {
+		return l.enterAny(mc.Mark(402, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), me)
 	}
-	for s, held := me.Take(mc.Mark(402, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), l.name()); held; s, held = me.Take(mc.Mark(403, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), l.name()) {
-		if ok, claimed, stale := l.again(mc.Mark(404, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed), hashSlot(s)), me, s); mc.Keep(365) && (!stale) {
+	for s, held := me.Take(mc.Mark(403, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), l.name()); held; s, held = me.Take(mc.Mark(404, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), l.name()) {
+		if ok, claimed, stale := l.again(mc.Mark(405, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed), hashSlot(s)), me, s); mc.Keep(366) && (!stale) {
 			return ok, claimed
 		}
-		if mc.Keep(366) {
-			me.Release(mc.Mark(405, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed), hashSlot(s)), s)
+		if mc.Keep(367) {
+			me.Release(mc.Mark(406, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed), hashSlot(s)), s)
 		}
 	}
-	if mc.Keep(367) && (!l.open(mc.Mark(406, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)))) {
+	if mc.Keep(368) && (!l.open(mc.Mark(407, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)))) {
 		return false, false
 	}
-	return l.enter(mc.Mark(407, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), me, me.Claim(408, l.name())), true
+	return l.enter(mc.Mark(408, hashLockPtr(l), hashReader(me), hashBool(ok), hashBool(claimed)), me, me.Claim(409, l.name())), true
 }
 
 func (l *GateLock) again(_ mc.Site, me ReadersReader, s ReadersSlot) (ok, claimed, stale bool) {
-	mc.Enter(408)
+	mc.Enter(409)
 	defer mc.Leave()
 	switch {
-	case l.countAgain(mc.Mark(409, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale)), s):
-		if mc.Keep(368) && (l.deepen(mc.Mark(410, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale)), s)) {
+	case l.countAgain(mc.Mark(410, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale)), s):
+		if mc.Keep(369) && (l.deepen(mc.Mark(411, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale)), s)) {
 			return true, false, false
 		}
-	case l.HandedOver(mc.Mark(411, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale))):
-		if mc.Keep(369) {
-			s.Done(mc.Mark(412, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(stale)))
+	case l.HandedOver(mc.Mark(412, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(ok), hashBool(claimed), hashBool(stale))):
+		if mc.Keep(370) {
+			s.Done(mc.Mark(413, hashLockPtr(l), hashReader(me), hashSlot(s), hashBool(stale)))
 		}
 	default:
 		return false, false, true
 	}
-	if mc.Keep(370) {
-		ok, claimed = l.enterAny(mc.Mark(413, hashLockPtr(l), hashReader(me), hashBool(stale)), me)
+	if mc.Keep(371) {
+		ok, claimed = l.enterAny(mc.Mark(414, hashLockPtr(l), hashReader(me), hashBool(stale)), me)
 	}
 	return ok, claimed, false
 }
 
 func (l *GateLock) deepen(_ mc.Site, s ReadersSlot) bool {
-	mc.Enter(413)
+	mc.Enter(414)
 	defer mc.Leave()
-	if mc.Keep(371) {
-		s.Again(mc.Mark(414, hashLockPtr(l), hashSlot(s)))
+	if mc.Keep(372) {
+		s.Again(mc.Mark(415, hashLockPtr(l), hashSlot(s)))
 	}
-	if mc.Keep(373) && (s.Counted(mc.Mark(415, hashLockPtr(l), hashSlot(s))) || !l.HandedOver(416)) {
-		if mc.Keep(372) {
-			s.Done(mc.Mark(417, hashSlot(s)))
+	if mc.Keep(374) && (s.Counted(mc.Mark(416, hashLockPtr(l), hashSlot(s))) || !l.HandedOver(417)) {
+		if mc.Keep(373) {
+			s.Done(mc.Mark(418, hashSlot(s)))
 		}
 		return true
 	}
-	if mc.Keep(374) {
-		s.Deepen(mc.Mark(418, hashSlot(s)), -1)
-	}
 	if mc.Keep(375) {
-		s.Done(mc.Mark(419, hashSlot(s)))
+		s.Deepen(mc.Mark(419, hashSlot(s)), -1)
+	}
+	if mc.Keep(376) {
+		s.Done(mc.Mark(420, hashSlot(s)))
 	}
 	return false
 }
 
 func (l *GateLock) enter(_ mc.Site, me ReadersReader, s ReadersSlot) bool {
-	mc.Enter(419)
+	mc.Enter(420)
 	defer mc.Leave()
 
-	if mc.Keep(376) && (l.open(mc.Mark(420, hashLockPtr(l), hashReader(me), hashSlot(s))) && (l.inRows(421) || l.count(422, s))) {
+	if mc.Keep(377) && (l.open(mc.Mark(421, hashLockPtr(l), hashReader(me), hashSlot(s))) && (l.inRows(422) || l.count(423, s))) {
 		return true
 	}
-	if mc.Keep(377) {
-		me.Release(mc.Mark(423, hashReader(me), hashSlot(s)), s)
+	if mc.Keep(378) {
+		me.Release(mc.Mark(424, hashReader(me), hashSlot(s)), s)
 	}
 	return false
 }
 
 func (l *GateLock) count(_ mc.Site, s ReadersSlot) bool {
-	mc.Enter(423)
+	mc.Enter(424)
 	defer mc.Leave()
-	n := atomic.AddUint32(mc.Mark(424, hashLockPtr(l), hashSlot(s)), &l.Readers, 1)
-	if mc.Keep(379) && (n&gateHandedOver != 0 || !l.open(mc.Mark(425, hashLockPtr(l), hashSlot(s), uint64(n)))) {
-		if mc.Keep(378) {
-			l.subtract(mc.Mark(426, hashLockPtr(l)))
+	n := atomic.AddUint32(mc.Mark(425, hashLockPtr(l), hashSlot(s)), &l.Readers, 1)
+	if mc.Keep(380) && (n&gateHandedOver != 0 || !l.open(mc.Mark(426, hashLockPtr(l), hashSlot(s), uint64(n)))) {
+		if mc.Keep(379) {
+			l.subtract(mc.Mark(427, hashLockPtr(l)))
 		}
 		return false
 	}
-	if mc.Keep(380) {
-		s.Count(mc.Mark(427, hashLockPtr(l), hashSlot(s)))
+	if mc.Keep(381) {
+		s.Count(mc.Mark(428, hashLockPtr(l), hashSlot(s)))
 	}
-	if mc.Keep(382) && (ReadersWarm(mc.Mark(428, hashLockPtr(l), hashSlot(s)), l.name())) {
-		if mc.Keep(381) {
-			l.moveToRows(mc.Mark(429, hashLockPtr(l), hashSlot(s)), s)
+	if mc.Keep(383) && (ReadersWarm(mc.Mark(429, hashLockPtr(l), hashSlot(s)), l.name())) {
+		if mc.Keep(382) {
+			l.moveToRows(mc.Mark(430, hashLockPtr(l), hashSlot(s)), s)
 		}
 	}
 	return true
 }
 
 func (l *GateLock) countAgain(_ mc.Site, s ReadersSlot) bool {
-	mc.Enter(429)
+	mc.Enter(430)
 	defer mc.Leave()
-	if mc.Keep(383) && (!s.Counted(mc.Mark(430, hashLockPtr(l), hashSlot(s)))) {
-		return l.inRows(mc.Mark(431, hashLockPtr(l)))
+	if mc.Keep(384) && (!s.Counted(mc.Mark(431, hashLockPtr(l), hashSlot(s)))) {
+		return l.inRows(mc.Mark(432, hashLockPtr(l)))
 	}
-	for n := atomic.LoadUint32(mc.Mark(432, hashLockPtr(l)), &l.Readers); n&^asm.RowsMask != 0 && n&gateHandedOver == 0; n = atomic.LoadUint32(mc.Mark(433, hashLockPtr(l)), &l.Readers) {
-		if mc.Keep(384) && (atomic.CompareAndSwapUint32(mc.Mark(434, hashLockPtr(l), uint64(n)), &l.Readers, n, n+1)) {
+	for n := atomic.LoadUint32(mc.Mark(433, hashLockPtr(l)), &l.Readers); n&^asm.RowsMask != 0 && n&gateHandedOver == 0; n = atomic.LoadUint32(mc.Mark(434, hashLockPtr(l)), &l.Readers) {
+		if mc.Keep(385) && (atomic.CompareAndSwapUint32(mc.Mark(435, hashLockPtr(l), uint64(n)), &l.Readers, n, n+1)) {
 			return true
 		}
 	}
@@ -185,115 +185,115 @@ func (l *GateLock) countAgain(_ mc.Site, s ReadersSlot) bool {
 }
 
 func (l *GateLock) moveToRows(_ mc.Site, s ReadersSlot) {
-	mc.Enter(434)
+	mc.Enter(435)
 	defer mc.Leave()
-	if mc.Keep(385) && (!ReadersOthers(mc.Mark(435, hashLockPtr(l), hashSlot(s)), l.name(), s)) {
+	if mc.Keep(386) && (!ReadersOthers(mc.Mark(436, hashLockPtr(l), hashSlot(s)), l.name(), s)) {
 		return
 	}
 	for {
-		n := atomic.LoadUint32(mc.Mark(436, hashLockPtr(l)), &l.Readers)
-		if mc.Keep(386) && (n&gateHandedOver != 0) {
+		n := atomic.LoadUint32(mc.Mark(437, hashLockPtr(l)), &l.Readers)
+		if mc.Keep(387) && (n&gateHandedOver != 0) {
 			return
 		}
-		if mc.Keep(387) && (atomic.CompareAndSwapUint32(mc.Mark(437, hashLockPtr(l), uint64(n)), &l.Readers, n, n|asm.RowsMask)) {
+		if mc.Keep(388) && (atomic.CompareAndSwapUint32(mc.Mark(438, hashLockPtr(l), uint64(n)), &l.Readers, n, n|asm.RowsMask)) {
 			break
 		}
 	}
-	if mc.Keep(388) {
-		ReadersHot(mc.Mark(438, hashLockPtr(l)), l.name())
+	if mc.Keep(389) {
+		ReadersHot(mc.Mark(439, hashLockPtr(l)), l.name())
 	}
 }
 
 func (l *GateLock) Claimed(_ mc.Site, me ReadersReader) bool {
-	mc.Enter(438)
+	mc.Enter(439)
 	defer mc.Leave()
-	if mc.Keep(389) {
+	if mc.Keep(390) {
 		gateRaceDisable()
 	}
-	ok := l.enter(mc.Mark(439, hashLockPtr(l), hashReader(me)), me, me.Claimed())
-	if mc.Keep(391) && (!ok) {
-		if mc.Keep(390) {
-			ok, _ = l.tryRead(mc.Mark(440, hashLockPtr(l), hashReader(me)), me)
+	ok := l.enter(mc.Mark(440, hashLockPtr(l), hashReader(me)), me, me.Claimed())
+	if mc.Keep(392) && (!ok) {
+		if mc.Keep(391) {
+			ok, _ = l.tryRead(mc.Mark(441, hashLockPtr(l), hashReader(me)), me)
 		}
 	}
-	if mc.Keep(392) {
+	if mc.Keep(393) {
 		gateRaceEnable()
 	}
-	return l.tried(mc.Mark(441, hashLockPtr(l), hashBool(ok)), ok, true)
+	return l.tried(mc.Mark(442, hashLockPtr(l), hashBool(ok)), ok, true)
 }
 
 func (l *GateLock) Reads(_ mc.Site, me ReadersReader) bool {
-	mc.Enter(441)
+	mc.Enter(442)
 	defer mc.Leave()
-	if mc.Keep(393) {
+	if mc.Keep(394) {
 		gateRaceDisable()
 	}
 	defer gateRaceEnable()
-	s, held := me.Find(mc.Mark(442, hashLockPtr(l), hashReader(me)), l.name())
-	return held && !l.stale(mc.Mark(443, hashLockPtr(l), hashSlot(s), hashBool(held)), s) && !l.HandedOver(444)
+	s, held := me.Find(mc.Mark(443, hashLockPtr(l), hashReader(me)), l.name())
+	return held && !l.stale(mc.Mark(444, hashLockPtr(l), hashSlot(s), hashBool(held)), s) && !l.HandedOver(445)
 }
 
 func (l *GateLock) stale(_ mc.Site, s ReadersSlot) bool {
-	mc.Enter(444)
+	mc.Enter(445)
 	defer mc.Leave()
-	n := atomic.LoadUint32(mc.Mark(445, hashLockPtr(l), hashSlot(s)), &l.Readers)
-	return s.Counted(mc.Mark(446, hashSlot(s), uint64(n))) && n&^asm.RowsMask == 0 || !s.Counted(447) && n&asm.RowsMask == 0
+	n := atomic.LoadUint32(mc.Mark(446, hashLockPtr(l), hashSlot(s)), &l.Readers)
+	return s.Counted(mc.Mark(447, hashSlot(s), uint64(n))) && n&^asm.RowsMask == 0 || !s.Counted(448) && n&asm.RowsMask == 0
 }
 
 func (l *GateLock) Leave(_ mc.Site, me ReadersReader) (held, overwritten bool) {
-	mc.Enter(447)
+	mc.Enter(448)
 	defer mc.Leave()
-	if mc.Keep(394) {
+	if mc.Keep(395) {
 		gateRaceReleaseMerge(unsafe.Pointer(&l.Readers))
 	}
-	if mc.Keep(395) {
+	if mc.Keep(396) {
 		gateRaceDisable()
 	}
-	if mc.Keep(396) {
-		held, overwritten = l.leave(mc.Mark(448, hashLockPtr(l), hashReader(me)), me)
-	}
 	if mc.Keep(397) {
-		gateRaceEnable()
+		held, overwritten = l.leave(mc.Mark(449, hashLockPtr(l), hashReader(me)), me)
 	}
 	if mc.Keep(398) {
-		l.WakeDrainer(mc.Mark(449, hashLockPtr(l), hashBool(held), hashBool(overwritten)))
+		gateRaceEnable()
+	}
+	if mc.Keep(399) {
+		l.WakeDrainer(mc.Mark(450, hashLockPtr(l), hashBool(held), hashBool(overwritten)))
 	}
 	return held, overwritten
 }
 
 func (l *GateLock) leave(_ mc.Site, me ReadersReader) (held, overwritten bool) {
-	mc.Enter(449)
+	mc.Enter(450)
 	defer mc.Leave()
-	s, held := me.Find(mc.Mark(450, hashLockPtr(l), hashReader(me), hashBool(overwritten)), l.name())
-	if mc.Keep(399) && (!held) {
+	s, held := me.Find(mc.Mark(451, hashLockPtr(l), hashReader(me), hashBool(overwritten)), l.name())
+	if mc.Keep(400) && (!held) {
 		return false, false
 	}
 	switch {
-	case l.HandedOver(mc.Mark(451, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s))):
-		counts := s.Counted(mc.Mark(452, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s)))
-		if me.Leave(mc.Mark(453, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s), hashBool(counts)), s); mc.Keep(401) && (counts) {
-			if mc.Keep(400) {
-				l.change(mc.Mark(454, hashLockPtr(l), hashBool(held), hashBool(overwritten)), -1)
+	case l.HandedOver(mc.Mark(452, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s))):
+		counts := s.Counted(mc.Mark(453, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s)))
+		if me.Leave(mc.Mark(454, hashLockPtr(l), hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s), hashBool(counts)), s); mc.Keep(402) && (counts) {
+			if mc.Keep(401) {
+				l.change(mc.Mark(455, hashLockPtr(l), hashBool(held), hashBool(overwritten)), -1)
 			}
 		}
-		return true, l.tooFew(mc.Mark(455, hashLockPtr(l), hashBool(held), hashBool(overwritten)))
-	case !s.Counted(mc.Mark(456, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s))):
-		overwritten = !l.inRows(mc.Mark(457, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s))) && !l.HandedOver(458)
+		return true, l.tooFew(mc.Mark(456, hashLockPtr(l), hashBool(held), hashBool(overwritten)))
+	case !s.Counted(mc.Mark(457, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s))):
+		overwritten = !l.inRows(mc.Mark(458, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s))) && !l.HandedOver(459)
 	default:
-		overwritten = !l.subtract(mc.Mark(459, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s)))
+		overwritten = !l.subtract(mc.Mark(460, hashLockPtr(l), hashReader(me), hashBool(held), hashSlot(s)))
 	}
-	if mc.Keep(402) {
-		me.Leave(mc.Mark(460, hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s)), s)
+	if mc.Keep(403) {
+		me.Leave(mc.Mark(461, hashReader(me), hashBool(held), hashBool(overwritten), hashSlot(s)), s)
 	}
 	return true, overwritten
 }
 
 func (l *GateLock) subtract(_ mc.Site) bool {
-	mc.Enter(460)
+	mc.Enter(461)
 	defer mc.Leave()
-	if mc.Keep(404) && (atomic.AddUint32(mc.Mark(461, hashLockPtr(l)), &l.Readers, ^uint32(0))&^asm.RowsMask == ^uint32(asm.RowsMask)) {
-		if mc.Keep(403) {
-			atomic.AddUint32(mc.Mark(462, hashLockPtr(l)), &l.Readers, 1)
+	if mc.Keep(405) && (atomic.AddUint32(mc.Mark(462, hashLockPtr(l)), &l.Readers, ^uint32(0))&^asm.RowsMask == ^uint32(asm.RowsMask)) {
+		if mc.Keep(404) {
+			atomic.AddUint32(mc.Mark(463, hashLockPtr(l)), &l.Readers, 1)
 		}
 		return false
 	}
@@ -301,95 +301,95 @@ func (l *GateLock) subtract(_ mc.Site) bool {
 }
 
 func (l *GateLock) WakeDrainer(_ mc.Site) {
-	mc.Enter(462)
+	mc.Enter(463)
 	defer mc.Leave()
-	if index := atomic.LoadUint32(mc.Mark(463, hashLockPtr(l)), &l.Drainer); mc.Keep(407) && (index != 0) {
+	if index := atomic.LoadUint32(mc.Mark(464, hashLockPtr(l)), &l.Drainer); mc.Keep(408) && (index != 0) {
 		w := At(index)
-		if mc.Keep(405) {
+		if mc.Keep(406) {
 			gateUnlocked(w)
 		}
 		w.Roused()
-		if mc.Keep(406) {
-			w.Signal(mc.Mark(464, hashWaiterPtr(w)))
+		if mc.Keep(407) {
+			w.Signal(mc.Mark(465, hashWaiterPtr(w)))
 		}
 	}
 }
 
 func (l *GateLock) add(_ mc.Site, r ReadersReader) {
-	mc.Enter(464)
+	mc.Enter(465)
 	defer mc.Leave()
-	if mc.Keep(410) && (l.HandedOver(mc.Mark(465, hashLockPtr(l), hashReader(r)))) {
-		if mc.Keep(408) {
-			l.forget(mc.Mark(466, hashLockPtr(l), hashReader(r)), r)
-		}
+	if mc.Keep(411) && (l.HandedOver(mc.Mark(466, hashLockPtr(l), hashReader(r)))) {
 		if mc.Keep(409) {
-			l.change(mc.Mark(467, hashLockPtr(l)), +1)
+			l.forget(mc.Mark(467, hashLockPtr(l), hashReader(r)), r)
+		}
+		if mc.Keep(410) {
+			l.change(mc.Mark(468, hashLockPtr(l)), +1)
 		}
 		return
 	}
-	for s, held := r.Find(mc.Mark(468, hashLockPtr(l), hashReader(r)), l.name()); held; s, held = r.Find(mc.Mark(469, hashLockPtr(l), hashReader(r)), l.name()) {
-		if mc.Keep(411) {
-			r.Release(mc.Mark(470, hashLockPtr(l), hashReader(r), hashSlot(s)), s)
+	for s, held := r.Find(mc.Mark(469, hashLockPtr(l), hashReader(r)), l.name()); held; s, held = r.Find(mc.Mark(470, hashLockPtr(l), hashReader(r)), l.name()) {
+		if mc.Keep(412) {
+			r.Release(mc.Mark(471, hashLockPtr(l), hashReader(r), hashSlot(s)), s)
 		}
 	}
-	s := r.Claim(mc.Mark(471, hashLockPtr(l), hashReader(r)), l.name())
-	if mc.Keep(414) && (!l.inRows(mc.Mark(472, hashLockPtr(l), hashSlot(s)))) {
-		if mc.Keep(412) {
-			atomic.AddUint32(mc.Mark(473, hashLockPtr(l), hashSlot(s)), &l.Readers, 1)
-		}
+	s := r.Claim(mc.Mark(472, hashLockPtr(l), hashReader(r)), l.name())
+	if mc.Keep(415) && (!l.inRows(mc.Mark(473, hashLockPtr(l), hashSlot(s)))) {
 		if mc.Keep(413) {
-			s.Count(mc.Mark(474, hashSlot(s)))
+			atomic.AddUint32(mc.Mark(474, hashLockPtr(l), hashSlot(s)), &l.Readers, 1)
+		}
+		if mc.Keep(414) {
+			s.Count(mc.Mark(475, hashSlot(s)))
 		}
 	}
 }
 
 func (l *GateLock) TryLock(_ mc.Site) bool {
-	mc.Enter(474)
+	mc.Enter(475)
 	defer mc.Leave()
-	if mc.Keep(415) && (l.Read(mc.Mark(475, hashLockPtr(l)))) {
+	if mc.Keep(416) && (l.Read(mc.Mark(476, hashLockPtr(l)))) {
 		return false
 	}
-	switch asm.WriteLock(mc.Mark(476, hashLockPtr(l)), l.words()) {
+	switch asm.WriteLock(mc.Mark(477, hashLockPtr(l)), l.words()) {
 	case asm.WriteGranted:
 		return true
 	case asm.ReadersDue:
-		if mc.Keep(416) && (l.vacant(mc.Mark(477, hashLockPtr(l)))) {
+		if mc.Keep(417) && (l.vacant(mc.Mark(478, hashLockPtr(l)))) {
 			return true
 		}
-		if mc.Keep(417) {
-			l.Unlock(mc.Mark(478, hashLockPtr(l)))
+		if mc.Keep(418) {
+			l.Unlock(mc.Mark(479, hashLockPtr(l)))
 		}
 	}
 	return false
 }
 
 func (l *GateLock) Unread(_ mc.Site) bool {
-	mc.Enter(478)
+	mc.Enter(479)
 	defer mc.Leave()
-	if mc.Keep(418) && (atomic.LoadUint32(mc.Mark(479, hashLockPtr(l)), &l.Readers) != asm.RowsMask) {
+	if mc.Keep(419) && (atomic.LoadUint32(mc.Mark(480, hashLockPtr(l)), &l.Readers) != asm.RowsMask) {
 		return false
 	}
-	none, rows := ReadersNone(mc.Mark(480, hashLockPtr(l)), l.name())
-	if mc.Keep(419) && (!none) {
+	none, rows := ReadersNone(mc.Mark(481, hashLockPtr(l)), l.name())
+	if mc.Keep(420) && (!none) {
 		return false
-	}
-	if mc.Keep(420) {
-		gateRaceAcquire(unsafe.Pointer(&l.Readers))
 	}
 	if mc.Keep(421) {
-		l.scanned(mc.Mark(481, hashLockPtr(l), uint64(rows)), rows)
+		gateRaceAcquire(unsafe.Pointer(&l.Readers))
+	}
+	if mc.Keep(422) {
+		l.scanned(mc.Mark(482, hashLockPtr(l), uint64(rows)), rows)
 	}
 	return true
 }
 
 func (l *GateLock) Vacant(_ mc.Site, times int) bool {
-	mc.Enter(481)
+	mc.Enter(482)
 	defer mc.Leave()
 	for i := 1; ; i++ {
-		if mc.Keep(422) && (l.vacant(mc.Mark(482, hashLockPtr(l), uint64(times), uint64(i)))) {
+		if mc.Keep(423) && (l.vacant(mc.Mark(483, hashLockPtr(l), uint64(times), uint64(i)))) {
 			return true
 		}
-		if mc.Keep(423) && (i >= times) {
+		if mc.Keep(424) && (i >= times) {
 			return false
 		}
 		wait.Relax(wait.Pauses(i))
@@ -397,68 +397,68 @@ func (l *GateLock) Vacant(_ mc.Site, times int) bool {
 }
 
 func (l *GateLock) Crowded(_ mc.Site) bool {
-	mc.Enter(482)
+	mc.Enter(483)
 	defer mc.Leave()
-	return l.Reading(mc.Mark(483, hashLockPtr(l))) >= wait.Processors()
+	return l.Reading(mc.Mark(484, hashLockPtr(l))) >= wait.Processors()
 }
 
 func (l *GateLock) Reading(_ mc.Site) int {
-	mc.Enter(483)
+	mc.Enter(484)
 	defer mc.Leave()
-	n := atomic.LoadUint32(mc.Mark(484, hashLockPtr(l)), &l.Readers)
-	if mc.Keep(424) && (n == asm.RowsMask) {
-		return ReadersCount(mc.Mark(485, hashLockPtr(l)), l.name())
+	n := atomic.LoadUint32(mc.Mark(485, hashLockPtr(l)), &l.Readers)
+	if mc.Keep(425) && (n == asm.RowsMask) {
+		return ReadersCount(mc.Mark(486, hashLockPtr(l)), l.name())
 	}
 	return int(n & gateCountMask)
 }
 
 func (l *GateLock) Listed(_ mc.Site) bool {
-	mc.Enter(485)
+	mc.Enter(486)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(486, hashLockPtr(l)), &l.First) != 0
+	return atomic.LoadUint32(mc.Mark(487, hashLockPtr(l)), &l.First) != 0
 }
 
 func (l *GateLock) vacant(_ mc.Site) bool {
-	mc.Enter(486)
+	mc.Enter(487)
 	defer mc.Leave()
-	switch n := atomic.LoadUint32(mc.Mark(487, hashLockPtr(l)), &l.Readers); {
+	switch n := atomic.LoadUint32(mc.Mark(488, hashLockPtr(l)), &l.Readers); {
 	case n&gateHandedOver != 0:
 		mu := l.mutex()
-		if mc.Keep(425) {
-			mu.Lock(mc.Mark(488, hashLockPtr(l), hashMutexPtr(mu)))
-		}
-		defer mu.Unlock(mc.Mark(489, hashLockPtr(l), hashMutexPtr(mu)))
-		return l.vacantAny(mc.Mark(490, hashLockPtr(l)))
-	case n == 0:
 		if mc.Keep(426) {
+			mu.Lock(mc.Mark(489, hashLockPtr(l), hashMutexPtr(mu)))
+		}
+		defer mu.Unlock(mc.Mark(490, hashLockPtr(l), hashMutexPtr(mu)))
+		return l.vacantAny(mc.Mark(491, hashLockPtr(l)))
+	case n == 0:
+		if mc.Keep(427) {
 			gateRaceAcquire(unsafe.Pointer(&l.Readers))
 		}
 		return true
 	case n&^asm.RowsMask != 0:
 		return false
 	}
-	some, rows := ReadersAny(mc.Mark(491, hashLockPtr(l)), l.name())
-	if mc.Keep(427) && (some) {
+	some, rows := ReadersAny(mc.Mark(492, hashLockPtr(l)), l.name())
+	if mc.Keep(428) && (some) {
 		return false
 	}
-	if mc.Keep(428) {
+	if mc.Keep(429) {
 		gateRaceAcquire(unsafe.Pointer(&l.Readers))
 	}
-	if mc.Keep(429) {
-		l.scanned(mc.Mark(492, hashLockPtr(l), uint64(rows)), rows)
+	if mc.Keep(430) {
+		l.scanned(mc.Mark(493, hashLockPtr(l), uint64(rows)), rows)
 	}
 	return true
 }
 
 func (l *GateLock) scanned(_ mc.Site, rows int) {
-	mc.Enter(492)
+	mc.Enter(493)
 	defer mc.Leave()
-	if mc.Keep(430) && (rows <= gateFew) {
+	if mc.Keep(431) && (rows <= gateFew) {
 		return
 	}
-	if mc.Keep(432) && (ReadersCool(mc.Mark(493, hashLockPtr(l), uint64(rows)), l.name(), rows)) {
-		if mc.Keep(431) {
-			atomic.AndUint32(mc.Mark(494, hashLockPtr(l)), &l.Readers, ^uint32(asm.RowsMask))
+	if mc.Keep(433) && (ReadersCool(mc.Mark(494, hashLockPtr(l), uint64(rows)), l.name(), rows)) {
+		if mc.Keep(432) {
+			atomic.AndUint32(mc.Mark(495, hashLockPtr(l)), &l.Readers, ^uint32(asm.RowsMask))
 		}
 	}
 }
@@ -466,226 +466,226 @@ func (l *GateLock) scanned(_ mc.Site, rows int) {
 const gateFew = 4
 
 func (l *GateLock) Take(_ mc.Site, me uint64) bool {
-	mc.Enter(494)
+	mc.Enter(495)
 	defer mc.Leave()
-	return l.Owner.Load(mc.Mark(495, hashLockPtr(l), uint64(me))) == 0 && l.Owner.CompareAndSwap(496, 0, me)
+	return l.Owner.Load(mc.Mark(496, hashLockPtr(l), uint64(me))) == 0 && l.Owner.CompareAndSwap(497, 0, me)
 }
 
 func (l *GateLock) Unlock(_ mc.Site) bool {
-	mc.Enter(496)
+	mc.Enter(497)
 	defer mc.Leave()
-	switch asm.WriteUnlock(mc.Mark(497, hashLockPtr(l)), l.words()) {
+	switch asm.WriteUnlock(mc.Mark(498, hashLockPtr(l)), l.words()) {
 	case asm.NotOwner:
 		return false
 	case asm.AdmitDue:
-		if mc.Keep(433) {
-			l.GiveBack(mc.Mark(498, hashLockPtr(l)))
+		if mc.Keep(434) {
+			l.GiveBack(mc.Mark(499, hashLockPtr(l)))
 		}
 	case asm.WakeDue:
-		if mc.Keep(434) {
-			l.Unlocked(mc.Mark(499, hashLockPtr(l)))
+		if mc.Keep(435) {
+			l.Unlocked(mc.Mark(500, hashLockPtr(l)))
 		}
 	}
 	return true
 }
 
 func (l *GateLock) Unlocked(_ mc.Site) {
-	mc.Enter(499)
+	mc.Enter(500)
 	defer mc.Leave()
-	if mc.Keep(435) {
-		Wake(mc.Mark(500, hashLockPtr(l)), &l.Owned)
-	}
 	if mc.Keep(436) {
-		l.Settle(mc.Mark(501, hashLockPtr(l)))
+		Wake(mc.Mark(501, hashLockPtr(l)), &l.Owned)
+	}
+	if mc.Keep(437) {
+		l.Settle(mc.Mark(502, hashLockPtr(l)))
 	}
 }
 
 func (l *GateLock) Downgrade(_ mc.Site, me ReadersReader) {
-	mc.Enter(501)
+	mc.Enter(502)
 	defer mc.Leave()
-	if mc.Keep(437) {
-		l.release(mc.Mark(502, hashLockPtr(l), hashReader(me)), me.ID, &me)
+	if mc.Keep(438) {
+		l.release(mc.Mark(503, hashLockPtr(l), hashReader(me)), me.ID, &me)
 	}
 }
 
 func (l *GateLock) UnlockAny(_ mc.Site) bool {
-	mc.Enter(502)
+	mc.Enter(503)
 	defer mc.Leave()
-	owner := l.Owner.Load(mc.Mark(503, hashLockPtr(l)))
-	if mc.Keep(438) && (owner == 0 || l.Draining(mc.Mark(504, hashLockPtr(l), uint64(owner)))) {
+	owner := l.Owner.Load(mc.Mark(504, hashLockPtr(l)))
+	if mc.Keep(439) && (owner == 0 || l.Draining(mc.Mark(505, hashLockPtr(l), uint64(owner)))) {
 		return false
 	}
-	if mc.Keep(439) {
-		l.handOver(mc.Mark(505, hashLockPtr(l), uint64(owner)))
+	if mc.Keep(440) {
+		l.handOver(mc.Mark(506, hashLockPtr(l), uint64(owner)))
 	}
-	_, ok := l.release(mc.Mark(506, hashLockPtr(l), uint64(owner)), owner, nil)
+	_, ok := l.release(mc.Mark(507, hashLockPtr(l), uint64(owner)), owner, nil)
 	return ok
 }
 
 func (l *GateLock) GiveBack(_ mc.Site) (granted bool) {
-	mc.Enter(506)
+	mc.Enter(507)
 	defer mc.Leave()
-	if mc.Keep(440) {
-		granted, _ = l.release(mc.Mark(507, hashLockPtr(l)), l.Owner.Load(508), nil)
+	if mc.Keep(441) {
+		granted, _ = l.release(mc.Mark(508, hashLockPtr(l)), l.Owner.Load(509), nil)
 	}
 	return granted
 }
 
 func (l *GateLock) release(_ mc.Site, owner uint64, reads *ReadersReader) (granted, ok bool) {
-	mc.Enter(508)
+	mc.Enter(509)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(441) {
-		mu.Lock(mc.Mark(509, hashLockPtr(l), uint64(owner), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
+	if mc.Keep(442) {
+		mu.Lock(mc.Mark(510, hashLockPtr(l), uint64(owner), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
 	}
-	if mc.Keep(443) && (l.Owner.Load(mc.Mark(510, hashLockPtr(l), uint64(owner), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu))) != owner) {
-		if mc.Keep(442) {
-			mu.Unlock(mc.Mark(511, hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
+	if mc.Keep(444) && (l.Owner.Load(mc.Mark(511, hashLockPtr(l), uint64(owner), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu))) != owner) {
+		if mc.Keep(443) {
+			mu.Unlock(mc.Mark(512, hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
 		}
 		return false, false
 	}
-	if mc.Keep(444) {
-		atomic.StoreUint32(mc.Mark(512, hashLockPtr(l), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)), &l.Drainer, 0)
+	if mc.Keep(445) {
+		atomic.StoreUint32(mc.Mark(513, hashLockPtr(l), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)), &l.Drainer, 0)
 	}
-	if mc.Keep(446) && (reads != nil) {
-		if mc.Keep(445) {
-			l.add(mc.Mark(513, hashLockPtr(l), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)), *reads)
+	if mc.Keep(447) && (reads != nil) {
+		if mc.Keep(446) {
+			l.add(mc.Mark(514, hashLockPtr(l), hashReaderPtr(reads), hashBool(granted), hashBool(ok), hashMutexPtr(mu)), *reads)
 		}
 	}
-	head := l.list(mc.Mark(514, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
+	head := l.list(mc.Mark(515, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu)))
 	for w := head; w != nil; w = gateAfter(w, head) {
-		if mc.Keep(447) {
-			l.add(mc.Mark(515, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashWaiterPtr(w)), w.Reader)
+		if mc.Keep(448) {
+			l.add(mc.Mark(516, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashWaiterPtr(w)), w.Reader)
 		}
 	}
-	due := l.letGo(mc.Mark(516, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head)))
-	if mc.Keep(448) {
-		l.wake(mc.Mark(517, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashBool(due)), head)
-	}
+	due := l.letGo(mc.Mark(517, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head)))
 	if mc.Keep(449) {
-		mu.Unlock(mc.Mark(518, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashBool(due)))
+		l.wake(mc.Mark(518, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashBool(due)), head)
 	}
-	if mc.Keep(451) && (due) {
-		if mc.Keep(450) {
-			Wake(mc.Mark(519, hashLockPtr(l), hashBool(granted), hashBool(ok), hashWaiterPtr(head)), &l.Owned)
+	if mc.Keep(450) {
+		mu.Unlock(mc.Mark(519, hashLockPtr(l), hashBool(granted), hashBool(ok), hashMutexPtr(mu), hashWaiterPtr(head), hashBool(due)))
+	}
+	if mc.Keep(452) && (due) {
+		if mc.Keep(451) {
+			Wake(mc.Mark(520, hashLockPtr(l), hashBool(granted), hashBool(ok), hashWaiterPtr(head)), &l.Owned)
 		}
 	}
-	if mc.Keep(452) {
-		l.Settle(mc.Mark(520, hashLockPtr(l), hashBool(granted), hashBool(ok), hashWaiterPtr(head)))
+	if mc.Keep(453) {
+		l.Settle(mc.Mark(521, hashLockPtr(l), hashBool(granted), hashBool(ok), hashWaiterPtr(head)))
 	}
 	return head != nil, true
 }
 
 func (l *GateLock) letGo(_ mc.Site) (wakeDue bool) {
-	mc.Enter(520)
+	mc.Enter(521)
 	defer mc.Leave()
-	if mc.Keep(453) && (!l.HandedOver(mc.Mark(521, hashLockPtr(l), hashBool(wakeDue)))) {
-		return asm.UnlockOwned(mc.Mark(522, hashLockPtr(l), hashBool(wakeDue)), &l.Owned) == asm.WakeDue
+	if mc.Keep(454) && (!l.HandedOver(mc.Mark(522, hashLockPtr(l), hashBool(wakeDue)))) {
+		return asm.UnlockOwned(mc.Mark(523, hashLockPtr(l), hashBool(wakeDue)), &l.Owned) == asm.WakeDue
 	}
-	if mc.Keep(454) {
-		l.Owner.Store(mc.Mark(523, hashLockPtr(l), hashBool(wakeDue)), 0)
+	if mc.Keep(455) {
+		l.Owner.Store(mc.Mark(524, hashLockPtr(l), hashBool(wakeDue)), 0)
 	}
 	return true
 }
 
 func (l *GateLock) list(_ mc.Site) *Waiter {
-	mc.Enter(523)
+	mc.Enter(524)
 	defer mc.Leave()
-	index := atomic.LoadUint32(mc.Mark(524, hashLockPtr(l)), &l.First)
-	if mc.Keep(455) && (index == 0) {
+	index := atomic.LoadUint32(mc.Mark(525, hashLockPtr(l)), &l.First)
+	if mc.Keep(456) && (index == 0) {
 		return nil
 	}
-	if w := At(index); mc.Keep(456) && (l.lists(mc.Mark(525, hashLockPtr(l), hashWaiterPtr(w)), w)) {
+	if w := At(index); mc.Keep(457) && (l.lists(mc.Mark(526, hashLockPtr(l), hashWaiterPtr(w)), w)) {
 		return w
 	}
-	if mc.Keep(457) {
-		atomic.StoreUint32(mc.Mark(526, hashLockPtr(l)), &l.First, 0)
+	if mc.Keep(458) {
+		atomic.StoreUint32(mc.Mark(527, hashLockPtr(l)), &l.First, 0)
 	}
 	return nil
 }
 
 func (l *GateLock) lists(_ mc.Site, w *Waiter) bool {
-	mc.Enter(526)
+	mc.Enter(527)
 	defer mc.Leave()
-	return w.Stage.Load(mc.Mark(527, hashLockPtr(l), hashWaiterPtr(w))) == Listed && w.Edge.Lock.Load(528) == &l.Owned
+	return w.Stage.Load(mc.Mark(528, hashLockPtr(l), hashWaiterPtr(w))) == Listed && w.Edge.Lock.Load(529) == &l.Owned
 }
 
 func gateAfter(w, head *Waiter) *Waiter {
-	if mc.Keep(458) && (*mc.Read(&w.After) == head.Index) {
+	if mc.Keep(459) && (*mc.Read(&w.After) == head.Index) {
 		return nil
 	}
 	return At(*mc.Read(&w.After))
 }
 
 func (l *GateLock) wake(_ mc.Site, head *Waiter) {
-	mc.Enter(528)
+	mc.Enter(529)
 	defer mc.Leave()
 	for w := head; w != nil; w = gateAfter(w, head) {
-		if mc.Keep(460) && (atomic.LoadUint32(mc.Mark(529, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), &l.First) == w.Index) {
-			if mc.Keep(459) {
-				atomic.StoreUint32(mc.Mark(530, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), &l.First, 0)
+		if mc.Keep(461) && (atomic.LoadUint32(mc.Mark(530, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), &l.First) == w.Index) {
+			if mc.Keep(460) {
+				atomic.StoreUint32(mc.Mark(531, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), &l.First, 0)
 			}
 		}
-		if mc.Keep(461) {
+		if mc.Keep(462) {
 			*mc.Write(&w.Leads) = false
 		}
 		w.Unlocked()
-		if mc.Keep(462) {
-			w.Stage.Store(mc.Mark(531, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), Admitted)
-		}
 		if mc.Keep(463) {
-			w.Signal(mc.Mark(532, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)))
+			w.Stage.Store(mc.Mark(532, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)), Admitted)
+		}
+		if mc.Keep(464) {
+			w.Signal(mc.Mark(533, hashLockPtr(l), hashWaiterPtr(head), hashWaiterPtr(w)))
 		}
 	}
 }
 
 func (l *GateLock) Settle(_ mc.Site) {
-	mc.Enter(532)
+	mc.Enter(533)
 	defer mc.Leave()
-	if mc.Keep(464) && (atomic.LoadUint32(mc.Mark(533, hashLockPtr(l)), &l.First) == 0) {
+	if mc.Keep(465) && (atomic.LoadUint32(mc.Mark(534, hashLockPtr(l)), &l.First) == 0) {
 		return
 	}
 	mu := l.mutex()
-	if mc.Keep(465) {
-		mu.Lock(mc.Mark(534, hashLockPtr(l), hashMutexPtr(mu)))
-	}
 	if mc.Keep(466) {
-		l.letIn(mc.Mark(535, hashLockPtr(l), hashMutexPtr(mu)), l.list(536))
+		mu.Lock(mc.Mark(535, hashLockPtr(l), hashMutexPtr(mu)))
 	}
 	if mc.Keep(467) {
-		mu.Unlock(mc.Mark(537, hashMutexPtr(mu)))
+		l.letIn(mc.Mark(536, hashLockPtr(l), hashMutexPtr(mu)), l.list(537))
+	}
+	if mc.Keep(468) {
+		mu.Unlock(mc.Mark(538, hashMutexPtr(mu)))
 	}
 }
 
 func (l *GateLock) letIn(_ mc.Site, head *Waiter) bool {
-	mc.Enter(537)
+	mc.Enter(538)
 	defer mc.Leave()
-	if mc.Keep(468) && (head == nil || !l.open(mc.Mark(538, hashLockPtr(l), hashWaiterPtr(head)))) {
+	if mc.Keep(469) && (head == nil || !l.open(mc.Mark(539, hashLockPtr(l), hashWaiterPtr(head)))) {
 		return false
 	}
-	if mc.Keep(469) {
+	if mc.Keep(470) {
 
-		atomic.AddUint32(mc.Mark(539, hashLockPtr(l), hashWaiterPtr(head)), &l.Readers, 1)
+		atomic.AddUint32(mc.Mark(540, hashLockPtr(l), hashWaiterPtr(head)), &l.Readers, 1)
 	}
-	in := l.Owner.Load(mc.Mark(540, hashLockPtr(l), hashWaiterPtr(head))) == 0
-	if mc.Keep(473) && (in) {
+	in := l.Owner.Load(mc.Mark(541, hashLockPtr(l), hashWaiterPtr(head))) == 0
+	if mc.Keep(474) && (in) {
 		for w := head; w != nil; w = gateAfter(w, head) {
-			if mc.Keep(470) {
-				l.add(mc.Mark(541, hashLockPtr(l), hashWaiterPtr(head), hashBool(in), hashWaiterPtr(w)), w.Reader)
+			if mc.Keep(471) {
+				l.add(mc.Mark(542, hashLockPtr(l), hashWaiterPtr(head), hashBool(in), hashWaiterPtr(w)), w.Reader)
 			}
 		}
-		if mc.Keep(471) {
-			l.admitted(mc.Mark(542, hashLockPtr(l), hashWaiterPtr(head), hashBool(in)))
-		}
 		if mc.Keep(472) {
-			l.wake(mc.Mark(543, hashLockPtr(l), hashWaiterPtr(head), hashBool(in)), head)
+			l.admitted(mc.Mark(543, hashLockPtr(l), hashWaiterPtr(head), hashBool(in)))
 		}
-	}
-	if mc.Keep(474) {
-		l.subtract(mc.Mark(544, hashLockPtr(l), hashBool(in)))
+		if mc.Keep(473) {
+			l.wake(mc.Mark(544, hashLockPtr(l), hashWaiterPtr(head), hashBool(in)), head)
+		}
 	}
 	if mc.Keep(475) {
-		l.WakeDrainer(mc.Mark(545, hashLockPtr(l), hashBool(in)))
+		l.subtract(mc.Mark(545, hashLockPtr(l), hashBool(in)))
+	}
+	if mc.Keep(476) {
+		l.WakeDrainer(mc.Mark(546, hashLockPtr(l), hashBool(in)))
 	}
 	return in
 }
@@ -700,72 +700,72 @@ const (
 )
 
 func (l *GateLock) Wait(_ mc.Site, w *Waiter) GatePosition {
-	mc.Enter(545)
+	mc.Enter(546)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(476) {
-		mu.Lock(mc.Mark(546, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
-	}
-	defer mu.Unlock(mc.Mark(547, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
 	if mc.Keep(477) {
+		mu.Lock(mc.Mark(547, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	}
+	defer mu.Unlock(mc.Mark(548, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(478) {
 		*mc.Write(&w.Passed) = false
 	}
-	if mc.Keep(478) {
-		w.Stage.Store(mc.Mark(548, hashLockPtr(l), hashWaiterPtr(w)), Listed)
+	if mc.Keep(479) {
+		w.Stage.Store(mc.Mark(549, hashLockPtr(l), hashWaiterPtr(w)), Listed)
 	}
-	if index := atomic.LoadUint32(mc.Mark(549, hashLockPtr(l), hashWaiterPtr(w)), &l.First); index == 0 {
-		if mc.Keep(479) {
+	if index := atomic.LoadUint32(mc.Mark(550, hashLockPtr(l), hashWaiterPtr(w)), &l.First); index == 0 {
+		if mc.Keep(480) {
 			*mc.Write(&w.After), *mc.Write(&w.Before), *mc.Write(&w.Leads) = w.Index, w.Index, true
 		}
-		if mc.Keep(480) {
-			atomic.StoreUint32(mc.Mark(550, hashLockPtr(l), hashWaiterPtr(w)), &l.First, w.Index)
+		if mc.Keep(481) {
+			atomic.StoreUint32(mc.Mark(551, hashLockPtr(l), hashWaiterPtr(w)), &l.First, w.Index)
 		}
 	} else {
 		head := At(index)
-		if mc.Keep(482) && (!l.lists(mc.Mark(551, hashLockPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(head)), head)) {
-			if mc.Keep(481) {
-				w.Stage.Store(mc.Mark(552, hashWaiterPtr(w)), NotListed)
+		if mc.Keep(483) && (!l.lists(mc.Mark(552, hashLockPtr(l), hashWaiterPtr(w), uint64(index), hashWaiterPtr(head)), head)) {
+			if mc.Keep(482) {
+				w.Stage.Store(mc.Mark(553, hashWaiterPtr(w)), NotListed)
 			}
 			return GateCopied
 		}
-		if mc.Keep(483) {
+		if mc.Keep(484) {
 			*mc.Write(&w.After), *mc.Write(&w.Before), *mc.Write(&w.Leads) = index, *mc.Read(&head.Before), false
 		}
-		if mc.Keep(484) {
+		if mc.Keep(485) {
 			*mc.Write(&At(*mc.Read(&head.Before)).After) = w.Index
 		}
-		if mc.Keep(485) {
+		if mc.Keep(486) {
 			*mc.Write(&head.Before) = w.Index
 		}
 	}
-	return l.look(mc.Mark(553, hashLockPtr(l), hashWaiterPtr(w)), w)
+	return l.look(mc.Mark(554, hashLockPtr(l), hashWaiterPtr(w)), w)
 }
 
 func (l *GateLock) Look(_ mc.Site, w *Waiter) GatePosition {
-	mc.Enter(553)
+	mc.Enter(554)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(486) {
-		mu.Lock(mc.Mark(554, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(487) {
+		mu.Lock(mc.Mark(555, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(555, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
-	return l.look(mc.Mark(556, hashLockPtr(l), hashWaiterPtr(w)), w)
+	defer mu.Unlock(mc.Mark(556, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	return l.look(mc.Mark(557, hashLockPtr(l), hashWaiterPtr(w)), w)
 }
 
 func (l *GateLock) look(_ mc.Site, w *Waiter) GatePosition {
-	mc.Enter(556)
+	mc.Enter(557)
 	defer mc.Leave()
-	if mc.Keep(488) && (w.Stage.Load(mc.Mark(557, hashLockPtr(l), hashWaiterPtr(w))) == Listed) {
-		if mc.Keep(487) {
-			l.letIn(mc.Mark(558, hashLockPtr(l), hashWaiterPtr(w)), w)
+	if mc.Keep(489) && (w.Stage.Load(mc.Mark(558, hashLockPtr(l), hashWaiterPtr(w))) == Listed) {
+		if mc.Keep(488) {
+			l.letIn(mc.Mark(559, hashLockPtr(l), hashWaiterPtr(w)), w)
 		}
 	}
 	switch {
-	case w.Stage.Load(mc.Mark(559, hashLockPtr(l), hashWaiterPtr(w))) == Admitted:
-		if mc.Keep(489) {
-			w.Stage.Store(mc.Mark(560, hashLockPtr(l), hashWaiterPtr(w)), NotListed)
-		}
+	case w.Stage.Load(mc.Mark(560, hashLockPtr(l), hashWaiterPtr(w))) == Admitted:
 		if mc.Keep(490) {
+			w.Stage.Store(mc.Mark(561, hashLockPtr(l), hashWaiterPtr(w)), NotListed)
+		}
+		if mc.Keep(491) {
 			gateRaceAcquire(unsafe.Pointer(l))
 		}
 		return GateAdmitted
@@ -776,158 +776,158 @@ func (l *GateLock) look(_ mc.Site, w *Waiter) GatePosition {
 }
 
 func (l *GateLock) Withdraw(_ mc.Site, w *Waiter) bool {
-	mc.Enter(560)
+	mc.Enter(561)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(491) {
-		mu.Lock(mc.Mark(561, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(492) {
+		mu.Lock(mc.Mark(562, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(562, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
-	if mc.Keep(494) && (w.Stage.Load(mc.Mark(563, hashLockPtr(l), hashWaiterPtr(w))) == Admitted) {
-		if mc.Keep(492) {
-			w.Stage.Store(mc.Mark(564, hashLockPtr(l), hashWaiterPtr(w)), NotListed)
-		}
+	defer mu.Unlock(mc.Mark(563, hashLockPtr(l), hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(495) && (w.Stage.Load(mc.Mark(564, hashLockPtr(l), hashWaiterPtr(w))) == Admitted) {
 		if mc.Keep(493) {
+			w.Stage.Store(mc.Mark(565, hashLockPtr(l), hashWaiterPtr(w)), NotListed)
+		}
+		if mc.Keep(494) {
 			gateRaceAcquire(unsafe.Pointer(l))
 		}
 		return false
 	}
-	if mc.Keep(495) {
-		l.unlink(mc.Mark(565, hashLockPtr(l), hashWaiterPtr(w)), w, *mc.Read(&w.Head))
-	}
 	if mc.Keep(496) {
-		w.Stage.Store(mc.Mark(566, hashWaiterPtr(w)), NotListed)
+		l.unlink(mc.Mark(566, hashLockPtr(l), hashWaiterPtr(w)), w, *mc.Read(&w.Head))
+	}
+	if mc.Keep(497) {
+		w.Stage.Store(mc.Mark(567, hashWaiterPtr(w)), NotListed)
 	}
 	return true
 }
 
 func (l *GateLock) unlink(_ mc.Site, w *Waiter, known Head) {
-	mc.Enter(566)
+	mc.Enter(567)
 	defer mc.Leave()
 	next := At(*mc.Read(&w.After))
 	if next == w {
-		if mc.Keep(497) {
+		if mc.Keep(498) {
 			next = nil
 		}
 	} else {
-		if mc.Keep(498) {
+		if mc.Keep(499) {
 			*mc.Write(&next.Before) = *mc.Read(&w.Before)
 		}
-		if mc.Keep(499) {
+		if mc.Keep(500) {
 			*mc.Write(&At(*mc.Read(&w.Before)).After) = *mc.Read(&w.After)
 		}
 	}
-	if mc.Keep(503) && (atomic.LoadUint32(mc.Mark(567, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First) == w.Index) {
-		if mc.Keep(500) {
-			atomic.StoreUint32(mc.Mark(568, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First, 0)
+	if mc.Keep(504) && (atomic.LoadUint32(mc.Mark(568, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First) == w.Index) {
+		if mc.Keep(501) {
+			atomic.StoreUint32(mc.Mark(569, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First, 0)
 		}
-		if mc.Keep(502) && (next != nil) {
-			if mc.Keep(501) {
-				atomic.StoreUint32(mc.Mark(569, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First, next.Index)
+		if mc.Keep(503) && (next != nil) {
+			if mc.Keep(502) {
+				atomic.StoreUint32(mc.Mark(570, hashLockPtr(l), hashWaiterPtr(w), hashHead(known), hashWaiterPtr(next)), &l.First, next.Index)
 			}
 		}
 	}
-	if mc.Keep(508) && (*mc.Read(&w.Leads) && next != nil) {
-		if mc.Keep(504) {
+	if mc.Keep(509) && (*mc.Read(&w.Leads) && next != nil) {
+		if mc.Keep(505) {
 			*mc.Write(&next.Leads) = true
 		}
-		if mc.Keep(505) {
+		if mc.Keep(506) {
 			*mc.Write(&next.Head) = known
 		}
-		if mc.Keep(506) {
-			next.Head.Inherit(next.Since.Load(mc.Mark(570, hashWaiterPtr(w), hashWaiterPtr(next))))
-		}
 		if mc.Keep(507) {
-			next.Signal(mc.Mark(571, hashWaiterPtr(w), hashWaiterPtr(next)))
+			next.Head.Inherit(next.Since.Load(mc.Mark(571, hashWaiterPtr(w), hashWaiterPtr(next))))
+		}
+		if mc.Keep(508) {
+			next.Signal(mc.Mark(572, hashWaiterPtr(w), hashWaiterPtr(next)))
 		}
 	}
-	if mc.Keep(509) {
+	if mc.Keep(510) {
 		*mc.Write(&w.Leads) = false
 	}
 }
 
 func (l *GateLock) Each(_ mc.Site, w *Waiter, f func(w *Waiter)) {
-	mc.Enter(571)
+	mc.Enter(572)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(510) {
-		mu.Lock(mc.Mark(572, hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(511) {
+		mu.Lock(mc.Mark(573, hashWaiterPtr(w), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(573, hashWaiterPtr(w), hashMutexPtr(mu)))
-	if mc.Keep(511) && (w.Stage.Load(mc.Mark(574, hashWaiterPtr(w))) != Listed) {
+	defer mu.Unlock(mc.Mark(574, hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(512) && (w.Stage.Load(mc.Mark(575, hashWaiterPtr(w))) != Listed) {
 		return
 	}
 	for b := gateAfter(w, w); b != nil; b = gateAfter(b, w) {
-		if mc.Keep(512) {
-			mc.Via(mc.Mark(575, hashWaiterPtr(w), hashWaiterPtr(b)), f)(b)
+		if mc.Keep(513) {
+			mc.Via(mc.Mark(576, hashWaiterPtr(w), hashWaiterPtr(b)), f)(b)
 		}
 	}
 }
 
 func (l *GateLock) AdmitPast(_ mc.Site, w *Waiter, epoch uint32) bool {
-	mc.Enter(575)
+	mc.Enter(576)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(513) {
-		mu.Lock(mc.Mark(576, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch), hashMutexPtr(mu)))
+	if mc.Keep(514) {
+		mu.Lock(mc.Mark(577, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(577, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch), hashMutexPtr(mu)))
-	if mc.Keep(514) && (atomic.LoadUint32(mc.Mark(578, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch)), &w.Epoch) != epoch || !l.lists(579, w) || !l.Draining(580)) {
+	defer mu.Unlock(mc.Mark(578, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch), hashMutexPtr(mu)))
+	if mc.Keep(515) && (atomic.LoadUint32(mc.Mark(579, hashLockPtr(l), hashWaiterPtr(w), uint64(epoch)), &w.Epoch) != epoch || !l.lists(580, w) || !l.Draining(581)) {
 		return false
 	}
-	if mc.Keep(515) {
-		l.add(mc.Mark(581, hashLockPtr(l), hashWaiterPtr(w)), w.Reader)
-	}
 	if mc.Keep(516) {
-		l.admitted(mc.Mark(582, hashLockPtr(l), hashWaiterPtr(w)))
+		l.add(mc.Mark(582, hashLockPtr(l), hashWaiterPtr(w)), w.Reader)
+	}
+	if mc.Keep(517) {
+		l.admitted(mc.Mark(583, hashLockPtr(l), hashWaiterPtr(w)))
 	}
 	var now Head
 	mc.Own(&now)
-	if mc.Keep(517) {
-		now.Begin(l.Owner.Load(mc.Mark(583, hashLockPtr(l), hashWaiterPtr(w), hashHead(now))))
-	}
 	if mc.Keep(518) {
-		l.unlink(mc.Mark(584, hashLockPtr(l), hashWaiterPtr(w), hashHead(now)), w, now)
+		now.Begin(l.Owner.Load(mc.Mark(584, hashLockPtr(l), hashWaiterPtr(w), hashHead(now))))
 	}
-	if leads := l.list(mc.Mark(585, hashLockPtr(l), hashWaiterPtr(w))); mc.Keep(520) && (leads != nil) {
-		if mc.Keep(519) {
+	if mc.Keep(519) {
+		l.unlink(mc.Mark(585, hashLockPtr(l), hashWaiterPtr(w), hashHead(now)), w, now)
+	}
+	if leads := l.list(mc.Mark(586, hashLockPtr(l), hashWaiterPtr(w))); mc.Keep(521) && (leads != nil) {
+		if mc.Keep(520) {
 			*mc.Write(&leads.Passed) = true
 		}
 	}
-	if mc.Keep(521) {
-		w.Stage.Store(mc.Mark(586, hashWaiterPtr(w)), Admitted)
-	}
 	if mc.Keep(522) {
-		w.Signal(mc.Mark(587, hashWaiterPtr(w)))
+		w.Stage.Store(mc.Mark(587, hashWaiterPtr(w)), Admitted)
+	}
+	if mc.Keep(523) {
+		w.Signal(mc.Mark(588, hashWaiterPtr(w)))
 	}
 	events.Count(events.Admitted)
 	return true
 }
 
 func (l *GateLock) admitted(_ mc.Site) {
-	mc.Enter(587)
+	mc.Enter(588)
 	defer mc.Leave()
-	if index := atomic.LoadUint32(mc.Mark(588, hashLockPtr(l)), &l.Drainer); mc.Keep(525) && (index != 0) {
-		if mc.Keep(523) {
+	if index := atomic.LoadUint32(mc.Mark(589, hashLockPtr(l)), &l.Drainer); mc.Keep(526) && (index != 0) {
+		if mc.Keep(524) {
 			*mc.Write(&At(index).Again) = true
 		}
-		if mc.Keep(524) {
+		if mc.Keep(525) {
 			*mc.Write(&At(index).Passed) = true
 		}
 	}
 }
 
 func (l *GateLock) Granted(_ mc.Site, w *Waiter) bool {
-	mc.Enter(588)
+	mc.Enter(589)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(526) {
-		mu.Lock(mc.Mark(589, hashWaiterPtr(w), hashMutexPtr(mu)))
+	if mc.Keep(527) {
+		mu.Lock(mc.Mark(590, hashWaiterPtr(w), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(590, hashWaiterPtr(w), hashMutexPtr(mu)))
+	defer mu.Unlock(mc.Mark(591, hashWaiterPtr(w), hashMutexPtr(mu)))
 	passed := *mc.Read(&w.Passed)
-	if *mc.Write(&w.Passed) = false; mc.Keep(528) && (passed) {
-		if mc.Keep(527) {
+	if *mc.Write(&w.Passed) = false; mc.Keep(529) && (passed) {
+		if mc.Keep(528) {
 			w.Head.Granted()
 		}
 	}
@@ -935,95 +935,95 @@ func (l *GateLock) Granted(_ mc.Site, w *Waiter) bool {
 }
 
 func (l *GateLock) Drain(_ mc.Site, w *Waiter) {
-	mc.Enter(590)
+	mc.Enter(591)
 	defer mc.Leave()
-	if mc.Keep(529) {
+	if mc.Keep(530) {
 		*mc.Write(&w.Again), *mc.Write(&w.Passed), w.Scan = false, false, ReadersScan{}
 	}
-	if mc.Keep(530) {
-		atomic.StoreUint32(mc.Mark(591, hashLockPtr(l), hashWaiterPtr(w)), &l.Drainer, w.Index)
+	if mc.Keep(531) {
+		atomic.StoreUint32(mc.Mark(592, hashLockPtr(l), hashWaiterPtr(w)), &l.Drainer, w.Index)
 	}
 }
 
 func (l *GateLock) Drained(_ mc.Site, w *Waiter) (slot *uint64, drained bool) {
-	mc.Enter(591)
+	mc.Enter(592)
 	defer mc.Leave()
 	for {
-		if n := atomic.LoadUint32(mc.Mark(592, hashLockPtr(l), hashWaiterPtr(w), hashUint64Ptr(slot), hashBool(drained)), &l.Readers); mc.Keep(532) && (n != 0 && n&gateHandedOver == 0) {
-			if slot = w.Scan.Next(mc.Mark(593, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained)), l.name()); mc.Keep(531) && (slot != nil) {
+		if n := atomic.LoadUint32(mc.Mark(593, hashLockPtr(l), hashWaiterPtr(w), hashUint64Ptr(slot), hashBool(drained)), &l.Readers); mc.Keep(533) && (n != 0 && n&gateHandedOver == 0) {
+			if slot = w.Scan.Next(mc.Mark(594, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained)), l.name()); mc.Keep(532) && (slot != nil) {
 				return slot, false
 			}
 		}
-		if again, drained := l.drained(mc.Mark(594, hashLockPtr(l), hashWaiterPtr(w), hashUint64Ptr(slot), hashBool(drained)), w); mc.Keep(533) && (!again) {
+		if again, drained := l.drained(mc.Mark(595, hashLockPtr(l), hashWaiterPtr(w), hashUint64Ptr(slot), hashBool(drained)), w); mc.Keep(534) && (!again) {
 			return nil, drained
 		}
 	}
 }
 
 func (l *GateLock) drained(_ mc.Site, w *Waiter) (again, drained bool) {
-	mc.Enter(594)
+	mc.Enter(595)
 	defer mc.Leave()
 	mu := l.mutex()
-	if mc.Keep(534) {
-		mu.Lock(mc.Mark(595, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained), hashMutexPtr(mu)))
-	}
-	defer mu.Unlock(mc.Mark(596, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained), hashMutexPtr(mu)))
 	if mc.Keep(535) {
+		mu.Lock(mc.Mark(596, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained), hashMutexPtr(mu)))
+	}
+	defer mu.Unlock(mc.Mark(597, hashLockPtr(l), hashWaiterPtr(w), hashBool(drained), hashMutexPtr(mu)))
+	if mc.Keep(536) {
 		w.Scan = ReadersScan{}
 	}
-	if again, *mc.Write(&w.Again) = *mc.Read(&w.Again), false; mc.Keep(536) && (again) {
+	if again, *mc.Write(&w.Again) = *mc.Read(&w.Again), false; mc.Keep(537) && (again) {
 		return true, false
 	}
-	n := atomic.LoadUint32(mc.Mark(597, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained)), &l.Readers)
-	if mc.Keep(539) && (n&gateHandedOver != 0) {
-		if mc.Keep(537) && (!l.vacantAny(mc.Mark(598, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained)))) {
+	n := atomic.LoadUint32(mc.Mark(598, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained)), &l.Readers)
+	if mc.Keep(540) && (n&gateHandedOver != 0) {
+		if mc.Keep(538) && (!l.vacantAny(mc.Mark(599, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained)))) {
 			return false, false
 		}
-		if mc.Keep(538) {
+		if mc.Keep(539) {
 			n = 0
 		}
 	}
-	if mc.Keep(540) && (n&^asm.RowsMask != 0) {
+	if mc.Keep(541) && (n&^asm.RowsMask != 0) {
 		return false, false
 	}
-	if mc.Keep(541) {
-		atomic.CompareAndSwapUint32(mc.Mark(599, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained), uint64(n)), &l.Drainer, w.Index, 0)
-	}
 	if mc.Keep(542) {
+		atomic.CompareAndSwapUint32(mc.Mark(600, hashLockPtr(l), hashWaiterPtr(w), hashBool(again), hashBool(drained), uint64(n)), &l.Drainer, w.Index, 0)
+	}
+	if mc.Keep(543) {
 		gateRaceAcquire(unsafe.Pointer(&l.Readers))
 	}
-	if mc.Keep(544) && (n != 0) {
-		if mc.Keep(543) {
-			l.scanned(mc.Mark(600, hashLockPtr(l), hashBool(again), hashBool(drained)), ReadersRows(601))
+	if mc.Keep(545) && (n != 0) {
+		if mc.Keep(544) {
+			l.scanned(mc.Mark(601, hashLockPtr(l), hashBool(again), hashBool(drained)), ReadersRows(602))
 		}
 	}
 	return false, true
 }
 
 func (l *GateLock) Draining(_ mc.Site) bool {
-	mc.Enter(601)
+	mc.Enter(602)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(602, hashLockPtr(l)), &l.Drainer) != 0
+	return atomic.LoadUint32(mc.Mark(603, hashLockPtr(l)), &l.Drainer) != 0
 }
 
 func (l *GateLock) Read(_ mc.Site) bool {
-	mc.Enter(602)
+	mc.Enter(603)
 	defer mc.Leave()
-	n := atomic.LoadUint32(mc.Mark(603, hashLockPtr(l)), &l.Readers)
-	if mc.Keep(545) && (n&gateHandedOver != 0) {
-		t := l.tally(mc.Mark(604, hashLockPtr(l)))
+	n := atomic.LoadUint32(mc.Mark(604, hashLockPtr(l)), &l.Readers)
+	if mc.Keep(546) && (n&gateHandedOver != 0) {
+		t := l.tally(mc.Mark(605, hashLockPtr(l)))
 		return t.sum() > 0
 	}
-	if mc.Keep(546) && (n == asm.RowsMask) {
-		some, _ := ReadersAny(mc.Mark(605, hashLockPtr(l)), l.name())
+	if mc.Keep(547) && (n == asm.RowsMask) {
+		some, _ := ReadersAny(mc.Mark(606, hashLockPtr(l)), l.name())
 		return some
 	}
 	return n != 0
 }
 
 func (l *GateLock) Free(_ mc.Site) bool {
-	mc.Enter(605)
+	mc.Enter(606)
 	defer mc.Leave()
-	return l.Owner.Load(mc.Mark(606, hashLockPtr(l))) == 0 && asm.LoadRelaxed32(607, &l.Tail) == 0 && asm.LoadRelaxed32(608, &l.Sleeper) == 0 &&
-		!l.Read(609) && !l.Draining(610) && atomic.LoadUint32(611, &l.First) == 0
+	return l.Owner.Load(mc.Mark(607, hashLockPtr(l))) == 0 && asm.LoadRelaxed32(608, &l.Tail) == 0 && asm.LoadRelaxed32(609, &l.Sleeper) == 0 &&
+		!l.Read(610) && !l.Draining(611) && atomic.LoadUint32(612, &l.First) == 0
 }

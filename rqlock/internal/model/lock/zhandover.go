@@ -22,32 +22,32 @@ const (
 )
 
 func (l *GateLock) HandedOver(_ mc.Site) bool {
-	mc.Enter(611)
+	mc.Enter(612)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(612, hashLockPtr(l)), &l.Readers)&gateHandedOver != 0
+	return atomic.LoadUint32(mc.Mark(613, hashLockPtr(l)), &l.Readers)&gateHandedOver != 0
 }
 
 func (l *GateLock) handOver(_ mc.Site) {
-	mc.Enter(612)
+	mc.Enter(613)
 	defer mc.Leave()
-	for n := atomic.LoadUint32(mc.Mark(613, hashLockPtr(l)), &l.Readers); n&gateHandedOver == 0; n = atomic.LoadUint32(mc.Mark(614, hashLockPtr(l)), &l.Readers) {
+	for n := atomic.LoadUint32(mc.Mark(614, hashLockPtr(l)), &l.Readers); n&gateHandedOver == 0; n = atomic.LoadUint32(mc.Mark(615, hashLockPtr(l)), &l.Readers) {
 		marked := n | gateHandedOver
-		if mc.Keep(548) && (n&asm.RowsMask != 0) {
-			if mc.Keep(547) {
+		if mc.Keep(549) && (n&asm.RowsMask != 0) {
+			if mc.Keep(548) {
 				marked = n&^asm.RowsMask | gateHandedOver | gateInSlots
 			}
 		}
-		if mc.Keep(549) && (atomic.CompareAndSwapUint32(mc.Mark(615, hashLockPtr(l), uint64(n), uint64(marked)), &l.Readers, n, marked)) {
+		if mc.Keep(550) && (atomic.CompareAndSwapUint32(mc.Mark(616, hashLockPtr(l), uint64(n), uint64(marked)), &l.Readers, n, marked)) {
 			return
 		}
 	}
 }
 
 func (l *GateLock) change(_ mc.Site, by int32) {
-	mc.Enter(615)
+	mc.Enter(616)
 	defer mc.Leave()
-	if mc.Keep(550) {
-		atomic.AddUint32(mc.Mark(616, hashLockPtr(l), uint64(by)), &l.Balance, uint32(by))
+	if mc.Keep(551) {
+		atomic.AddUint32(mc.Mark(617, hashLockPtr(l), uint64(by)), &l.Balance, uint32(by))
 	}
 }
 
@@ -61,169 +61,169 @@ type gateTally struct {
 func (t *gateTally) sum() int { return t.uncounted + t.counted + t.balance }
 
 func (l *GateLock) tally(_ mc.Site) (t gateTally) {
-	mc.Enter(616)
+	mc.Enter(617)
 	defer mc.Leave()
-	if mc.Keep(552) && (atomic.LoadUint32(mc.Mark(617, hashLockPtr(l), hashTally(t)), &l.Readers)&gateInSlots != 0) {
-		if mc.Keep(551) {
-			t.uncounted, t.slots = ReadersNamed(mc.Mark(618, hashLockPtr(l), hashTally(t)), l.name(), false)
+	if mc.Keep(553) && (atomic.LoadUint32(mc.Mark(618, hashLockPtr(l), hashTally(t)), &l.Readers)&gateInSlots != 0) {
+		if mc.Keep(552) {
+			t.uncounted, t.slots = ReadersNamed(mc.Mark(619, hashLockPtr(l), hashTally(t)), l.name(), false)
 		}
 	}
-	if mc.Keep(553) {
-		t.counted = int(atomic.LoadUint32(mc.Mark(619, hashLockPtr(l), hashTally(t)), &l.Readers) & gateCountMask)
-	}
 	if mc.Keep(554) {
-		t.balance = int(int32(atomic.LoadUint32(mc.Mark(620, hashLockPtr(l), hashTally(t)), &l.Balance)))
+		t.counted = int(atomic.LoadUint32(mc.Mark(620, hashLockPtr(l), hashTally(t)), &l.Readers) & gateCountMask)
+	}
+	if mc.Keep(555) {
+		t.balance = int(int32(atomic.LoadUint32(mc.Mark(621, hashLockPtr(l), hashTally(t)), &l.Balance)))
 	}
 	return t
 }
 
 func (l *GateLock) enterAny(_ mc.Site, r ReadersReader) (ok, claimed bool) {
-	mc.Enter(620)
+	mc.Enter(621)
 	defer mc.Leave()
-	if mc.Keep(555) {
-		l.forget(mc.Mark(621, hashLockPtr(l), hashReader(r), hashBool(ok), hashBool(claimed)), r)
+	if mc.Keep(556) {
+		l.forget(mc.Mark(622, hashLockPtr(l), hashReader(r), hashBool(ok), hashBool(claimed)), r)
 	}
-	if mc.Keep(556) && (!l.open(mc.Mark(622, hashLockPtr(l), hashBool(ok), hashBool(claimed)))) {
+	if mc.Keep(557) && (!l.open(mc.Mark(623, hashLockPtr(l), hashBool(ok), hashBool(claimed)))) {
 		return false, false
 	}
-	if mc.Keep(557) {
-		l.change(mc.Mark(623, hashLockPtr(l), hashBool(ok), hashBool(claimed)), +1)
+	if mc.Keep(558) {
+		l.change(mc.Mark(624, hashLockPtr(l), hashBool(ok), hashBool(claimed)), +1)
 	}
-	if mc.Keep(558) && (l.open(mc.Mark(624, hashLockPtr(l), hashBool(ok), hashBool(claimed)))) {
+	if mc.Keep(559) && (l.open(mc.Mark(625, hashLockPtr(l), hashBool(ok), hashBool(claimed)))) {
 		return true, true
 	}
-	if mc.Keep(559) {
-		l.change(mc.Mark(625, hashLockPtr(l), hashBool(ok), hashBool(claimed)), -1)
+	if mc.Keep(560) {
+		l.change(mc.Mark(626, hashLockPtr(l), hashBool(ok), hashBool(claimed)), -1)
 	}
 	return false, true
 }
 
 func (l *GateLock) forget(_ mc.Site, r ReadersReader) {
-	mc.Enter(625)
+	mc.Enter(626)
 	defer mc.Leave()
-	if mc.Keep(560) && (atomic.LoadUint32(mc.Mark(626, hashLockPtr(l), hashReader(r)), &l.Readers)&gateInSlots != 0) {
+	if mc.Keep(561) && (atomic.LoadUint32(mc.Mark(627, hashLockPtr(l), hashReader(r)), &l.Readers)&gateInSlots != 0) {
 		return
 	}
-	for s, held := r.Find(mc.Mark(627, hashLockPtr(l), hashReader(r)), l.name()); held && !s.Counted(mc.Mark(628, hashLockPtr(l), hashReader(r), hashSlot(s), hashBool(held))); s, held = r.Find(mc.Mark(629, hashLockPtr(l), hashReader(r)), l.name()) {
-		if mc.Keep(561) {
-			r.Release(mc.Mark(630, hashLockPtr(l), hashReader(r), hashSlot(s)), s)
+	for s, held := r.Find(mc.Mark(628, hashLockPtr(l), hashReader(r)), l.name()); held && !s.Counted(mc.Mark(629, hashLockPtr(l), hashReader(r), hashSlot(s), hashBool(held))); s, held = r.Find(mc.Mark(630, hashLockPtr(l), hashReader(r)), l.name()) {
+		if mc.Keep(562) {
+			r.Release(mc.Mark(631, hashLockPtr(l), hashReader(r), hashSlot(s)), s)
 		}
 	}
 }
 
 func (l *GateLock) tooFew(_ mc.Site) bool {
-	mc.Enter(630)
+	mc.Enter(631)
 	defer mc.Leave()
-	balance := int(int32(atomic.LoadUint32(mc.Mark(631, hashLockPtr(l)), &l.Balance)))
-	if t := l.tally(mc.Mark(632, hashLockPtr(l), uint64(balance))); mc.Keep(562) && (balance+t.uncounted+t.counted >= 0) {
+	balance := int(int32(atomic.LoadUint32(mc.Mark(632, hashLockPtr(l)), &l.Balance)))
+	if t := l.tally(mc.Mark(633, hashLockPtr(l), uint64(balance))); mc.Keep(563) && (balance+t.uncounted+t.counted >= 0) {
 		return false
 	}
 	mu := l.mutex()
-	if mc.Keep(563) {
-		mu.Lock(mc.Mark(633, hashLockPtr(l), hashMutexPtr(mu)))
+	if mc.Keep(564) {
+		mu.Lock(mc.Mark(634, hashLockPtr(l), hashMutexPtr(mu)))
 	}
-	defer mu.Unlock(mc.Mark(634, hashLockPtr(l), hashMutexPtr(mu)))
-	t := l.tally(mc.Mark(635, hashLockPtr(l)))
+	defer mu.Unlock(mc.Mark(635, hashLockPtr(l), hashMutexPtr(mu)))
+	t := l.tally(mc.Mark(636, hashLockPtr(l)))
 	return t.sum() < 0
 }
 
 func (l *GateLock) LeaveAny(_ mc.Site) bool {
-	mc.Enter(635)
+	mc.Enter(636)
 	defer mc.Leave()
-	if mc.Keep(564) {
+	if mc.Keep(565) {
 		gateRaceReleaseMerge(unsafe.Pointer(&l.Readers))
 	}
-	if mc.Keep(565) {
+	if mc.Keep(566) {
 		gateRaceDisable()
 	}
 	defer gateRaceEnable()
-	if mc.Keep(566) {
-		l.handOver(mc.Mark(636, hashLockPtr(l)))
+	if mc.Keep(567) {
+		l.handOver(mc.Mark(637, hashLockPtr(l)))
 	}
-	if l.change(mc.Mark(637, hashLockPtr(l)), -1); mc.Keep(567) && (l.tooFew(mc.Mark(638, hashLockPtr(l)))) {
+	if l.change(mc.Mark(638, hashLockPtr(l)), -1); mc.Keep(568) && (l.tooFew(mc.Mark(639, hashLockPtr(l)))) {
 		return false
 	}
-	if mc.Keep(568) {
-		l.WakeDrainer(mc.Mark(639, hashLockPtr(l)))
-	}
 	if mc.Keep(569) {
-		l.sweep(mc.Mark(640, hashLockPtr(l)))
+		l.WakeDrainer(mc.Mark(640, hashLockPtr(l)))
+	}
+	if mc.Keep(570) {
+		l.sweep(mc.Mark(641, hashLockPtr(l)))
 	}
 	return true
 }
 
 func (l *GateLock) sweep(_ mc.Site) {
-	mc.Enter(640)
+	mc.Enter(641)
 	defer mc.Leave()
-	if t := l.tally(mc.Mark(641, hashLockPtr(l))); mc.Keep(570) && (t.sum() != 0 || t.uncounted+t.counted == 0) {
+	if t := l.tally(mc.Mark(642, hashLockPtr(l))); mc.Keep(571) && (t.sum() != 0 || t.uncounted+t.counted == 0) {
 		return
 	}
-	switch asm.WriteLock(mc.Mark(642, hashLockPtr(l)), l.words()) {
+	switch asm.WriteLock(mc.Mark(643, hashLockPtr(l)), l.words()) {
 	case asm.WriteGranted, asm.ReadersDue:
 	default:
 		return
 	}
 	mu := l.mutex()
-	if mc.Keep(571) {
-		mu.Lock(mc.Mark(643, hashLockPtr(l), hashMutexPtr(mu)))
+	if mc.Keep(572) {
+		mu.Lock(mc.Mark(644, hashLockPtr(l), hashMutexPtr(mu)))
 	}
-	if t := l.tally(mc.Mark(644, hashLockPtr(l), hashMutexPtr(mu))); mc.Keep(573) && (t.sum() == 0) {
-		if mc.Keep(572) {
-			l.clear(mc.Mark(645, hashLockPtr(l), hashMutexPtr(mu), hashTally(t)), t)
+	if t := l.tally(mc.Mark(645, hashLockPtr(l), hashMutexPtr(mu))); mc.Keep(574) && (t.sum() == 0) {
+		if mc.Keep(573) {
+			l.clear(mc.Mark(646, hashLockPtr(l), hashMutexPtr(mu), hashTally(t)), t)
 		}
 	}
-	if mc.Keep(574) {
-		mu.Unlock(mc.Mark(646, hashLockPtr(l), hashMutexPtr(mu)))
-	}
 	if mc.Keep(575) {
-		l.Unlock(mc.Mark(647, hashLockPtr(l)))
+		mu.Unlock(mc.Mark(647, hashLockPtr(l), hashMutexPtr(mu)))
+	}
+	if mc.Keep(576) {
+		l.Unlock(mc.Mark(648, hashLockPtr(l)))
 	}
 }
 
 func (l *GateLock) vacantAny(_ mc.Site) bool {
-	mc.Enter(647)
+	mc.Enter(648)
 	defer mc.Leave()
-	t := l.tally(mc.Mark(648, hashLockPtr(l)))
+	t := l.tally(mc.Mark(649, hashLockPtr(l)))
 	n := t.sum()
-	if mc.Keep(576) && (n > 0) {
+	if mc.Keep(577) && (n > 0) {
 		return false
 	}
-	if mc.Keep(578) && (n < 0) {
-		if mc.Keep(577) {
-			new(sync.RWMutex).RUnlock(mc.Mark(649, hashLockPtr(l), hashTally(t)))
+	if mc.Keep(579) && (n < 0) {
+		if mc.Keep(578) {
+			new(sync.RWMutex).RUnlock(mc.Mark(650, hashLockPtr(l), hashTally(t)))
 		}
 	}
-	if mc.Keep(579) {
-		l.clear(mc.Mark(650, hashLockPtr(l), hashTally(t)), t)
-	}
 	if mc.Keep(580) {
+		l.clear(mc.Mark(651, hashLockPtr(l), hashTally(t)), t)
+	}
+	if mc.Keep(581) {
 		gateRaceAcquire(unsafe.Pointer(&l.Readers))
 	}
 	return true
 }
 
 func (l *GateLock) clear(_ mc.Site, t gateTally) {
-	mc.Enter(650)
+	mc.Enter(651)
 	defer mc.Leave()
-	if mc.Keep(584) && (t.counted > 0) {
-		_, slots := ReadersNamed(mc.Mark(651, hashLockPtr(l), hashTally(t)), l.name(), true)
-		if mc.Keep(581) {
-			ReadersClear(mc.Mark(652, hashLockPtr(l), hashTally(t), hashSlots(slots)), l.name(), slots)
-		}
+	if mc.Keep(585) && (t.counted > 0) {
+		_, slots := ReadersNamed(mc.Mark(652, hashLockPtr(l), hashTally(t)), l.name(), true)
 		if mc.Keep(582) {
-			atomic.AddUint32(mc.Mark(653, hashLockPtr(l), hashTally(t)), &l.Readers, -uint32(t.counted))
+			ReadersClear(mc.Mark(653, hashLockPtr(l), hashTally(t), hashSlots(slots)), l.name(), slots)
 		}
 		if mc.Keep(583) {
-			l.change(mc.Mark(654, hashLockPtr(l), hashTally(t)), int32(t.counted))
+			atomic.AddUint32(mc.Mark(654, hashLockPtr(l), hashTally(t)), &l.Readers, -uint32(t.counted))
+		}
+		if mc.Keep(584) {
+			l.change(mc.Mark(655, hashLockPtr(l), hashTally(t)), int32(t.counted))
 		}
 	}
-	locks, all := ReadersClear(mc.Mark(655, hashLockPtr(l), hashTally(t)), l.name(), t.slots)
-	if mc.Keep(585) {
-		l.change(mc.Mark(656, hashLockPtr(l), uint64(locks), hashBool(all)), int32(locks))
+	locks, all := ReadersClear(mc.Mark(656, hashLockPtr(l), hashTally(t)), l.name(), t.slots)
+	if mc.Keep(586) {
+		l.change(mc.Mark(657, hashLockPtr(l), uint64(locks), hashBool(all)), int32(locks))
 	}
-	if mc.Keep(587) && (all) {
-		if mc.Keep(586) {
-			atomic.AndUint32(mc.Mark(657, hashLockPtr(l)), &l.Readers, ^uint32(gateInSlots))
+	if mc.Keep(588) && (all) {
+		if mc.Keep(587) {
+			atomic.AndUint32(mc.Mark(658, hashLockPtr(l)), &l.Readers, ^uint32(gateInSlots))
 		}
 	}
 }

@@ -25,59 +25,59 @@ func readersHeatOf(lock uint64) (heat *uint64, mark uint64) {
 }
 
 func ReadersWarm(_ mc.Site, lock uint64) bool {
-	mc.Enter(776)
+	mc.Enter(777)
 	defer mc.Leave()
 	heat, mark := readersHeatOf(lock)
-	h := atomic.LoadUint64(mc.Mark(777, hashUint64Ptr(heat), uint64(mark)), heat)
+	h := atomic.LoadUint64(mc.Mark(778, hashUint64Ptr(heat), uint64(mark)), heat)
 	switch {
 	case h^mark < readersRetry:
-		if mc.Keep(681) {
-			asm.StoreRelaxed64(mc.Mark(778, hashUint64Ptr(heat), uint64(h)), heat, h+1)
+		if mc.Keep(682) {
+			asm.StoreRelaxed64(mc.Mark(779, hashUint64Ptr(heat), uint64(h)), heat, h+1)
 		}
 	case h>>32<<32 != mark:
-		if mc.Keep(682) {
-			asm.StoreRelaxed64(mc.Mark(779, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry-readersRun+1))
+		if mc.Keep(683) {
+			asm.StoreRelaxed64(mc.Mark(780, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry-readersRun+1))
 		}
 	default:
-		return atomic.CompareAndSwapUint64(mc.Mark(780, hashUint64Ptr(heat), uint64(mark), uint64(h)), heat, h, mark|1)
+		return atomic.CompareAndSwapUint64(mc.Mark(781, hashUint64Ptr(heat), uint64(mark), uint64(h)), heat, h, mark|1)
 	}
 	return false
 }
 
 func ReadersHot(_ mc.Site, lock uint64) {
-	mc.Enter(780)
+	mc.Enter(781)
 	defer mc.Leave()
 	heat, mark := readersHeatOf(lock)
-	if mc.Keep(683) {
-		asm.StoreRelaxed64(mc.Mark(781, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry+readersBudget))
+	if mc.Keep(684) {
+		asm.StoreRelaxed64(mc.Mark(782, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry+readersBudget))
 	}
 }
 
 func ReadersCool(_ mc.Site, lock uint64, rows int) bool {
-	mc.Enter(781)
+	mc.Enter(782)
 	defer mc.Leave()
 	heat, mark := readersHeatOf(lock)
-	h := atomic.LoadUint64(mc.Mark(782, uint64(rows), hashUint64Ptr(heat), uint64(mark)), heat)
-	if mc.Keep(685) && (h^mark > 1<<31) {
-		if mc.Keep(684) {
-			asm.StoreRelaxed64(mc.Mark(783, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry+readersBudget))
+	h := atomic.LoadUint64(mc.Mark(783, uint64(rows), hashUint64Ptr(heat), uint64(mark)), heat)
+	if mc.Keep(686) && (h^mark > 1<<31) {
+		if mc.Keep(685) {
+			asm.StoreRelaxed64(mc.Mark(784, hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry+readersBudget))
 		}
 		return false
 	}
-	if left := h&^readersSwept ^ mark; mc.Keep(687) && (left > uint64(rows)+readersRetry) {
-		if mc.Keep(686) {
-			asm.StoreRelaxed64(mc.Mark(784, uint64(rows), hashUint64Ptr(heat), uint64(h)), heat, h-uint64(rows))
+	if left := h&^readersSwept ^ mark; mc.Keep(688) && (left > uint64(rows)+readersRetry) {
+		if mc.Keep(687) {
+			asm.StoreRelaxed64(mc.Mark(785, uint64(rows), hashUint64Ptr(heat), uint64(h)), heat, h-uint64(rows))
 		}
 		return false
 	}
-	if mc.Keep(689) && (h&readersSwept == 0 && ReadersSweep(mc.Mark(785, uint64(rows), hashUint64Ptr(heat), uint64(mark), uint64(h)))) {
-		if mc.Keep(688) {
-			asm.StoreRelaxed64(mc.Mark(786, hashUint64Ptr(heat), uint64(mark)), heat, mark|readersSwept|(readersRetry+readersBudget))
+	if mc.Keep(690) && (h&readersSwept == 0 && ReadersSweep(mc.Mark(786, uint64(rows), hashUint64Ptr(heat), uint64(mark), uint64(h)))) {
+		if mc.Keep(689) {
+			asm.StoreRelaxed64(mc.Mark(787, hashUint64Ptr(heat), uint64(mark)), heat, mark|readersSwept|(readersRetry+readersBudget))
 		}
 		return false
 	}
-	if mc.Keep(690) {
-		asm.StoreRelaxed64(mc.Mark(787, uint64(rows), hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry-readersRunAfter(rows)))
+	if mc.Keep(691) {
+		asm.StoreRelaxed64(mc.Mark(788, uint64(rows), hashUint64Ptr(heat), uint64(mark)), heat, mark|(readersRetry-readersRunAfter(rows)))
 	}
 	return true
 }

@@ -38,7 +38,7 @@ func (lim *Limit) Cause() error { return context.Cause(lim.ctx) }
 const Forever = time.Duration(1<<63 - 1)
 
 func (lim *Limit) remaining() time.Duration {
-	if mc.Keep(737) && (lim.deadline.IsZero()) {
+	if mc.Keep(738) && (lim.deadline.IsZero()) {
 		return Forever
 	}
 	return time.Until(lim.deadline)
@@ -53,12 +53,12 @@ const (
 )
 
 func (lim *Limit) Reached(_ mc.Site) Reason {
-	mc.Enter(804)
+	mc.Enter(805)
 	defer mc.Leave()
 	switch {
 	case lim == nil:
 		return None
-	case isClosed(mc.Mark(805, hashLimitPtr(lim)), lim.done):
+	case isClosed(mc.Mark(806, hashLimitPtr(lim)), lim.done):
 		return Cancelled
 	case !lim.deadline.IsZero() && lim.remaining() <= 0:
 		return Passed
@@ -67,32 +67,32 @@ func (lim *Limit) Reached(_ mc.Site) Reason {
 }
 
 func (p *Parker) Park(_ mc.Site, lim *Limit) {
-	mc.Enter(805)
+	mc.Enter(806)
 	defer mc.Leave()
-	if mc.Keep(739) && (lim == nil) {
-		if mc.Keep(738) {
-			p.Wait(mc.Mark(806, hashParkerPtr(p)))
+	if mc.Keep(740) && (lim == nil) {
+		if mc.Keep(739) {
+			p.Wait(mc.Mark(807, hashParkerPtr(p)))
 		}
 		return
 	}
-	if mc.Keep(740) {
-		p.WaitFor(mc.Mark(807, hashParkerPtr(p), hashLimitPtr(lim)), lim.remaining(), lim.done)
+	if mc.Keep(741) {
+		p.WaitFor(mc.Mark(808, hashParkerPtr(p), hashLimitPtr(lim)), lim.remaining(), lim.done)
 	}
 }
 
 func (p *Parker) Sleep(_ mc.Site, d time.Duration, lim *Limit) {
-	mc.Enter(807)
+	mc.Enter(808)
 	defer mc.Leave()
 	switch {
 	case p.Bubble():
 		yield()
 	case lim == nil:
-		if mc.Keep(741) {
-			p.WaitFor(mc.Mark(808, hashParkerPtr(p), uint64(d)), d, nil)
+		if mc.Keep(742) {
+			p.WaitFor(mc.Mark(809, hashParkerPtr(p), uint64(d)), d, nil)
 		}
 	default:
-		if mc.Keep(742) {
-			p.WaitFor(mc.Mark(809, hashParkerPtr(p), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
+		if mc.Keep(743) {
+			p.WaitFor(mc.Mark(810, hashParkerPtr(p), uint64(d), hashLimitPtr(lim)), min(d, max(lim.remaining(), 0)), lim.done)
 		}
 	}
 }

@@ -25,36 +25,36 @@ type readersChunk struct {
 }
 
 func readersRowsOf(_ mc.Site, n int) (c *readersChunk, rows []asm.ReaderRow) {
-	mc.Enter(748)
+	mc.Enter(749)
 	defer mc.Leave()
-	if mc.Keep(662) {
+	if mc.Keep(663) {
 		c = &readersFurther.chunks[n]
 	}
-	first := c.first.Load(mc.Mark(749, uint64(n), hashChunkPtr(c), hashReaderRows(rows)))
-	if mc.Keep(663) && (first == nil) {
+	first := c.first.Load(mc.Mark(750, uint64(n), hashChunkPtr(c), hashReaderRows(rows)))
+	if mc.Keep(664) && (first == nil) {
 		return c, nil
 	}
 	return c, unsafe.Slice(first, readersFirstChunk<<(n-1))
 }
 
 func readersPassed(_ mc.Site, row *asm.ReaderRow) uint32 {
-	mc.Enter(749)
+	mc.Enter(750)
 	defer mc.Leave()
-	return atomic.LoadUint32(mc.Mark(750, hashReaderRowPtr(row)), &row.State)
+	return atomic.LoadUint32(mc.Mark(751, hashReaderRowPtr(row)), &row.State)
 }
 
 func readersPass(_ mc.Site, row *asm.ReaderRow) {
-	mc.Enter(750)
-	defer mc.Leave()
-	if mc.Keep(664) {
-		atomic.AddUint32(mc.Mark(751, hashReaderRowPtr(row)), &row.State, 1)
-	}
-}
-func readersComeBack(_ mc.Site, row *asm.ReaderRow) {
 	mc.Enter(751)
 	defer mc.Leave()
 	if mc.Keep(665) {
-		atomic.AddUint32(mc.Mark(752, hashReaderRowPtr(row)), &row.State, ^uint32(0))
+		atomic.AddUint32(mc.Mark(752, hashReaderRowPtr(row)), &row.State, 1)
+	}
+}
+func readersComeBack(_ mc.Site, row *asm.ReaderRow) {
+	mc.Enter(752)
+	defer mc.Leave()
+	if mc.Keep(666) {
+		atomic.AddUint32(mc.Mark(753, hashReaderRowPtr(row)), &row.State, ^uint32(0))
 	}
 }
 
@@ -67,40 +67,40 @@ func (r ReadersReader) stepsTo(rows []asm.ReaderRow, number uint32) uint32 {
 }
 
 func (s ReadersSlot) place(_ mc.Site) *uint32 {
-	mc.Enter(752)
+	mc.Enter(753)
 	defer mc.Leave()
-	c, rows := readersRowsOf(mc.Mark(753, hashSlot(s)), int(s.chunk))
-	return &unsafe.Slice(c.places.Load(mc.Mark(754, hashSlot(s), hashChunkPtr(c), hashReaderRows(rows))), len(rows)*readersSlots)[int(s.number)*readersSlots+int(s.index)]
+	c, rows := readersRowsOf(mc.Mark(754, hashSlot(s)), int(s.chunk))
+	return &unsafe.Slice(c.places.Load(mc.Mark(755, hashSlot(s), hashChunkPtr(c), hashReaderRows(rows))), len(rows)*readersSlots)[int(s.number)*readersSlots+int(s.index)]
 }
 
 func (s ReadersSlot) claimant(_ mc.Site) ReadersReader {
-	mc.Enter(754)
+	mc.Enter(755)
 	defer mc.Leave()
-	if mc.Keep(666) && (s.chunk == 0) {
+	if mc.Keep(667) && (s.chunk == 0) {
 		return ReadersReader{}
 	}
 
-	return ReadersReader{place: atomic.LoadUint32(mc.Mark(755, hashSlot(s)), s.place(756))}
+	return ReadersReader{place: atomic.LoadUint32(mc.Mark(756, hashSlot(s)), s.place(757))}
 }
 
 func (r ReadersReader) each(_ mc.Site, f func(at ReadersSlot) bool) {
-	mc.Enter(756)
+	mc.Enter(757)
 	defer mc.Leave()
 	for n := 1; n < readersMaxChunks; n++ {
-		c, rows := readersRowsOf(mc.Mark(757, hashReader(r), uint64(n)), n)
-		if mc.Keep(667) && (rows == nil) {
+		c, rows := readersRowsOf(mc.Mark(758, hashReader(r), uint64(n)), n)
+		if mc.Keep(668) && (rows == nil) {
 			return
 		}
-		if mc.Keep(668) && (c.used.Load(mc.Mark(758, hashReader(r), uint64(n), hashChunkPtr(c), hashReaderRows(rows))) == 0) {
+		if mc.Keep(669) && (c.used.Load(mc.Mark(759, hashReader(r), uint64(n), hashChunkPtr(c), hashReaderRows(rows))) == 0) {
 			continue
 		}
 		for steps := range uint32(len(rows)) {
 			number := r.from(rows, steps)
 			row := &rows[number]
-			if mc.Keep(669) && (!mc.Via(mc.Mark(759, hashReader(r), uint64(n), hashReaderRows(rows), uint64(steps), uint64(number), hashReaderRowPtr(row)), f)(ReadersSlot{row: row, chunk: uint8(n), number: number})) {
+			if mc.Keep(670) && (!mc.Via(mc.Mark(760, hashReader(r), uint64(n), hashReaderRows(rows), uint64(steps), uint64(number), hashReaderRowPtr(row)), f)(ReadersSlot{row: row, chunk: uint8(n), number: number})) {
 				return
 			}
-			if mc.Keep(670) && (readersPassed(mc.Mark(760, hashReader(r), uint64(n), hashReaderRows(rows), uint64(steps), hashReaderRowPtr(row)), row) == 0) {
+			if mc.Keep(671) && (readersPassed(mc.Mark(761, hashReader(r), uint64(n), hashReaderRows(rows), uint64(steps), hashReaderRowPtr(row)), row) == 0) {
 				break
 			}
 		}
@@ -108,38 +108,38 @@ func (r ReadersReader) each(_ mc.Site, f func(at ReadersSlot) bool) {
 }
 
 func (r ReadersReader) claimFurther(_ mc.Site, lock uint64) ReadersSlot {
-	mc.Enter(760)
+	mc.Enter(761)
 	defer mc.Leave()
-	if mc.Keep(671) && (r.use(mc.Mark(761, hashReader(r), uint64(lock)))) {
-		return r.Claim(mc.Mark(762, hashReader(r), uint64(lock)), lock)
+	if mc.Keep(672) && (r.use(mc.Mark(762, hashReader(r), uint64(lock)))) {
+		return r.Claim(mc.Mark(763, hashReader(r), uint64(lock)), lock)
 	}
 	for n := 1; ; n++ {
-		c, rows := readersGrow(mc.Mark(763, hashReader(r), uint64(lock), uint64(n)), n)
-		if mc.Keep(672) && (!c.admit(mc.Mark(764, hashReader(r), uint64(lock), uint64(n), hashChunkPtr(c), hashReaderRows(rows)), int64(len(rows)*readersSlots/4*3))) {
+		c, rows := readersGrow(mc.Mark(764, hashReader(r), uint64(lock), uint64(n)), n)
+		if mc.Keep(673) && (!c.admit(mc.Mark(765, hashReader(r), uint64(lock), uint64(n), hashChunkPtr(c), hashReaderRows(rows)), int64(len(rows)*readersSlots/4*3))) {
 			continue
 		}
 		for steps := uint32(0); ; steps++ {
 			number := r.from(rows, steps)
 			row := &rows[number]
-			if i := readersClaim(mc.Mark(765, hashReader(r), uint64(lock), uint64(n), hashReaderRows(rows), uint64(steps), uint64(number), hashReaderRowPtr(row)), row, lock, r.ID); mc.Keep(674) && (i >= 0) {
+			if i := readersClaim(mc.Mark(766, hashReader(r), uint64(lock), uint64(n), hashReaderRows(rows), uint64(steps), uint64(number), hashReaderRowPtr(row)), row, lock, r.ID); mc.Keep(675) && (i >= 0) {
 				s := ReadersSlot{row, uint8(i), uint8(n), number}
-				if mc.Keep(673) {
-					asm.StoreRelaxed32(mc.Mark(766, hashReader(r), hashSlot(s)), s.place(767), r.place)
+				if mc.Keep(674) {
+					asm.StoreRelaxed32(mc.Mark(767, hashReader(r), hashSlot(s)), s.place(768), r.place)
 				}
 				return s
 			}
-			if mc.Keep(675) {
-				readersPass(mc.Mark(768, hashReader(r), uint64(lock), uint64(n), hashReaderRows(rows), uint64(steps), hashReaderRowPtr(row)), row)
+			if mc.Keep(676) {
+				readersPass(mc.Mark(769, hashReader(r), uint64(lock), uint64(n), hashReaderRows(rows), uint64(steps), hashReaderRowPtr(row)), row)
 			}
 		}
 	}
 }
 
 func (c *readersChunk) admit(_ mc.Site, limit int64) bool {
-	mc.Enter(768)
+	mc.Enter(769)
 	defer mc.Leave()
-	for n := c.used.Load(mc.Mark(769, hashChunkPtr(c), uint64(limit))); n < limit; n = c.used.Load(mc.Mark(770, hashChunkPtr(c), uint64(limit))) {
-		if mc.Keep(676) && (c.used.CompareAndSwap(mc.Mark(771, hashChunkPtr(c), uint64(limit), uint64(n)), n, n+1)) {
+	for n := c.used.Load(mc.Mark(770, hashChunkPtr(c), uint64(limit))); n < limit; n = c.used.Load(mc.Mark(771, hashChunkPtr(c), uint64(limit))) {
+		if mc.Keep(677) && (c.used.CompareAndSwap(mc.Mark(772, hashChunkPtr(c), uint64(limit), uint64(n)), n, n+1)) {
 			return true
 		}
 	}
@@ -147,14 +147,14 @@ func (c *readersChunk) admit(_ mc.Site, limit int64) bool {
 }
 
 func readersOverflowed(_ mc.Site) bool {
-	mc.Enter(771)
+	mc.Enter(772)
 	defer mc.Leave()
 	for n := 1; n < readersMaxChunks; n++ {
 		c := &readersFurther.chunks[n]
-		if mc.Keep(677) && (c.first.Load(mc.Mark(772, uint64(n), hashChunkPtr(c))) == nil) {
+		if mc.Keep(678) && (c.first.Load(mc.Mark(773, uint64(n), hashChunkPtr(c))) == nil) {
 			break
 		}
-		if mc.Keep(678) && (c.used.Load(mc.Mark(773, uint64(n), hashChunkPtr(c))) != 0) {
+		if mc.Keep(679) && (c.used.Load(mc.Mark(774, uint64(n), hashChunkPtr(c))) != 0) {
 			return true
 		}
 	}
@@ -162,15 +162,15 @@ func readersOverflowed(_ mc.Site) bool {
 }
 
 func (r ReadersReader) comeBack(_ mc.Site, s ReadersSlot) {
-	mc.Enter(773)
+	mc.Enter(774)
 	defer mc.Leave()
-	c, rows := readersRowsOf(mc.Mark(774, hashReader(r), hashSlot(s)), int(s.chunk))
+	c, rows := readersRowsOf(mc.Mark(775, hashReader(r), hashSlot(s)), int(s.chunk))
 	for steps := range r.stepsTo(rows, s.number) {
-		if mc.Keep(679) {
-			readersComeBack(mc.Mark(775, hashReader(r), hashChunkPtr(c), hashReaderRows(rows), uint64(steps)), &rows[r.from(rows, steps)])
+		if mc.Keep(680) {
+			readersComeBack(mc.Mark(776, hashReader(r), hashChunkPtr(c), hashReaderRows(rows), uint64(steps)), &rows[r.from(rows, steps)])
 		}
 	}
-	if mc.Keep(680) {
-		c.used.Add(mc.Mark(776, hashChunkPtr(c)), -1)
+	if mc.Keep(681) {
+		c.used.Add(mc.Mark(777, hashChunkPtr(c)), -1)
 	}
 }

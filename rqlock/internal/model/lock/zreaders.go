@@ -57,24 +57,24 @@ func (s ReadersSlot) lock() *uint64 { return &s.row.Lock[s.index] }
 func (r ReadersReader) Claimed() ReadersSlot { return ReadersSlot{row: r.row()} }
 
 func (r ReadersReader) Find(_ mc.Site, lock uint64) (s ReadersSlot, held bool) {
-	mc.Enter(657)
+	mc.Enter(658)
 	defer mc.Leave()
 	row := r.row()
-	if i := readersFind(mc.Mark(658, hashReader(r), uint64(lock), hashSlot(s), hashBool(held), hashReaderRowPtr(row)), row, lock, r.ID); mc.Keep(588) && (i >= 0) {
+	if i := readersFind(mc.Mark(659, hashReader(r), uint64(lock), hashSlot(s), hashBool(held), hashReaderRowPtr(row)), row, lock, r.ID); mc.Keep(589) && (i >= 0) {
 		return ReadersSlot{row: row, index: uint8(i)}, true
 	}
-	if mc.Keep(592) {
-		r.each(mc.Mark(659, hashReader(r), uint64(lock), hashSlot(s), hashBool(held)), func(at ReadersSlot) bool {
-			mc.Enter(659)
+	if mc.Keep(593) {
+		r.each(mc.Mark(660, hashReader(r), uint64(lock), hashSlot(s), hashBool(held)), func(at ReadersSlot) bool {
+			mc.Enter(660)
 			defer mc.Leave()
-			i := readersFind(mc.Mark(660, hashReader(r), uint64(lock), hashSlot(s), hashBool(held), hashSlot(at)), at.row, lock, r.ID)
-			if mc.Keep(589) && (i < 0) {
+			i := readersFind(mc.Mark(661, hashReader(r), uint64(lock), hashSlot(s), hashBool(held), hashSlot(at)), at.row, lock, r.ID)
+			if mc.Keep(590) && (i < 0) {
 				return true
 			}
-			if mc.Keep(590) {
+			if mc.Keep(591) {
 				s, held = at, true
 			}
-			if mc.Keep(591) {
+			if mc.Keep(592) {
 				s.index = uint8(i)
 			}
 			return false
@@ -84,11 +84,11 @@ func (r ReadersReader) Find(_ mc.Site, lock uint64) (s ReadersSlot, held bool) {
 }
 
 func readersFind(_ mc.Site, row *asm.ReaderRow, lock, id uint64) int {
-	mc.Enter(660)
+	mc.Enter(661)
 	defer mc.Leave()
 	for i := range row.Lock {
 
-		if mc.Keep(593) && (readersNamed(mc.Mark(661, hashReaderRowPtr(row), uint64(lock), uint64(id), uint64(i)), row, i) == lock && atomic.LoadUint64(662, &row.ID[i]) == id) {
+		if mc.Keep(594) && (readersNamed(mc.Mark(662, hashReaderRowPtr(row), uint64(lock), uint64(id), uint64(i)), row, i) == lock && atomic.LoadUint64(663, &row.ID[i]) == id) {
 			return i
 		}
 	}
@@ -103,20 +103,20 @@ const (
 )
 
 func readersNamed(_ mc.Site, row *asm.ReaderRow, slot int) uint64 {
-	mc.Enter(662)
+	mc.Enter(663)
 	defer mc.Leave()
-	return atomic.LoadUint64(mc.Mark(663, hashReaderRowPtr(row), uint64(slot)), &row.Lock[slot]) &^ readersMarks
+	return atomic.LoadUint64(mc.Mark(664, hashReaderRowPtr(row), uint64(slot)), &row.Lock[slot]) &^ readersMarks
 }
 
 func (r ReadersReader) Take(_ mc.Site, lock uint64) (s ReadersSlot, held bool) {
-	mc.Enter(663)
+	mc.Enter(664)
 	defer mc.Leave()
-	if s, held = r.Find(mc.Mark(664, hashReader(r), uint64(lock)), lock); mc.Keep(594) && (!held || !s.take(mc.Mark(665, hashReader(r), uint64(lock), hashSlot(s), hashBool(held)), lock)) {
+	if s, held = r.Find(mc.Mark(665, hashReader(r), uint64(lock)), lock); mc.Keep(595) && (!held || !s.take(mc.Mark(666, hashReader(r), uint64(lock), hashSlot(s), hashBool(held)), lock)) {
 		return ReadersSlot{}, false
 	}
-	if mc.Keep(596) && (atomic.LoadUint64(mc.Mark(666, hashReader(r), hashSlot(s), hashBool(held)), &s.row.ID[s.index]) != r.ID) {
-		if mc.Keep(595) {
-			s.untake(mc.Mark(667, hashSlot(s), hashBool(held)))
+	if mc.Keep(597) && (atomic.LoadUint64(mc.Mark(667, hashReader(r), hashSlot(s), hashBool(held)), &s.row.ID[s.index]) != r.ID) {
+		if mc.Keep(596) {
+			s.untake(mc.Mark(668, hashSlot(s), hashBool(held)))
 		}
 		return ReadersSlot{}, false
 	}
@@ -124,51 +124,51 @@ func (r ReadersReader) Take(_ mc.Site, lock uint64) (s ReadersSlot, held bool) {
 }
 
 func (s ReadersSlot) take(_ mc.Site, lock uint64) bool {
-	mc.Enter(667)
+	mc.Enter(668)
 	defer mc.Leave()
-	v := atomic.LoadUint64(mc.Mark(668, hashSlot(s), uint64(lock)), s.lock())
-	return v&^readersMore == lock && atomic.CompareAndSwapUint64(mc.Mark(669, hashSlot(s), uint64(lock), uint64(v)), s.lock(), v, v|readersTaken)
+	v := atomic.LoadUint64(mc.Mark(669, hashSlot(s), uint64(lock)), s.lock())
+	return v&^readersMore == lock && atomic.CompareAndSwapUint64(mc.Mark(670, hashSlot(s), uint64(lock), uint64(v)), s.lock(), v, v|readersTaken)
 }
 
 func (s ReadersSlot) untake(_ mc.Site) {
-	mc.Enter(669)
+	mc.Enter(670)
 	defer mc.Leave()
-	lock := atomic.LoadUint64(mc.Mark(670, hashSlot(s)), s.lock())
-	if mc.Keep(597) {
-		atomic.CompareAndSwapUint64(mc.Mark(671, hashSlot(s), uint64(lock)), s.lock(), lock, lock&^readersTaken)
+	lock := atomic.LoadUint64(mc.Mark(671, hashSlot(s)), s.lock())
+	if mc.Keep(598) {
+		atomic.CompareAndSwapUint64(mc.Mark(672, hashSlot(s), uint64(lock)), s.lock(), lock, lock&^readersTaken)
 	}
 }
 
 func (s ReadersSlot) Done(_ mc.Site) {
-	mc.Enter(671)
+	mc.Enter(672)
 	defer mc.Leave()
-	if mc.Keep(598) {
-		asm.StoreRelease64(mc.Mark(672, hashSlot(s)), s.lock(), asm.LoadRelaxed64(673, s.lock())&^readersTaken)
+	if mc.Keep(599) {
+		asm.StoreRelease64(mc.Mark(673, hashSlot(s)), s.lock(), asm.LoadRelaxed64(674, s.lock())&^readersTaken)
 	}
 }
 
 func (r ReadersReader) Claim(_ mc.Site, lock uint64) ReadersSlot {
-	mc.Enter(673)
+	mc.Enter(674)
 	defer mc.Leave()
 	row := r.row()
-	if i := readersClaim(mc.Mark(674, hashReader(r), uint64(lock), hashReaderRowPtr(row)), row, lock, r.ID); i == 0 || i > 0 && atomic.LoadUint64(mc.Mark(675, hashReader(r), uint64(lock), hashReaderRowPtr(row), uint64(i)), &row.Lock[0]) != readersUnused {
+	if i := readersClaim(mc.Mark(675, hashReader(r), uint64(lock), hashReaderRowPtr(row)), row, lock, r.ID); i == 0 || i > 0 && atomic.LoadUint64(mc.Mark(676, hashReader(r), uint64(lock), hashReaderRowPtr(row), uint64(i)), &row.Lock[0]) != readersUnused {
 		return ReadersSlot{row: row, index: uint8(i)}
-	} else if mc.Keep(600) && (i > 0) {
-		if mc.Keep(599) {
-			r.use(mc.Mark(676, hashReader(r), hashReaderRowPtr(row), uint64(i)))
+	} else if mc.Keep(601) && (i > 0) {
+		if mc.Keep(600) {
+			r.use(mc.Mark(677, hashReader(r), hashReaderRowPtr(row), uint64(i)))
 		}
 		return ReadersSlot{row: row, index: uint8(i)}
 	}
-	return r.claimFurther(mc.Mark(677, hashReader(r), uint64(lock)), lock)
+	return r.claimFurther(mc.Mark(678, hashReader(r), uint64(lock)), lock)
 }
 
 func readersClaim(_ mc.Site, row *asm.ReaderRow, lock, id uint64) int {
-	mc.Enter(677)
+	mc.Enter(678)
 	defer mc.Leave()
 	for i := range row.Lock {
-		if mc.Keep(602) && (atomic.LoadUint64(mc.Mark(678, hashReaderRowPtr(row), uint64(lock), uint64(id), uint64(i)), &row.Lock[i]) == 0 && atomic.CompareAndSwapUint64(679, &row.Lock[i], 0, lock)) {
-			if mc.Keep(601) {
-				asm.StoreRelease64(mc.Mark(680, hashReaderRowPtr(row), uint64(id), uint64(i)), &row.ID[i], id)
+		if mc.Keep(603) && (atomic.LoadUint64(mc.Mark(679, hashReaderRowPtr(row), uint64(lock), uint64(id), uint64(i)), &row.Lock[i]) == 0 && atomic.CompareAndSwapUint64(680, &row.Lock[i], 0, lock)) {
+			if mc.Keep(602) {
+				asm.StoreRelease64(mc.Mark(681, hashReaderRowPtr(row), uint64(id), uint64(i)), &row.ID[i], id)
 			}
 			return i
 		}
@@ -177,20 +177,20 @@ func readersClaim(_ mc.Site, row *asm.ReaderRow, lock, id uint64) int {
 }
 
 func (r ReadersReader) Release(_ mc.Site, s ReadersSlot) {
-	mc.Enter(680)
+	mc.Enter(681)
 	defer mc.Leave()
-	if mc.Keep(603) {
-		asm.StoreRelaxed32(mc.Mark(681, hashReader(r), hashSlot(s)), &s.row.More[s.index], 0)
-	}
 	if mc.Keep(604) {
-		asm.StoreRelaxed64(mc.Mark(682, hashReader(r), hashSlot(s)), &s.row.ID[s.index], 0)
+		asm.StoreRelaxed32(mc.Mark(682, hashReader(r), hashSlot(s)), &s.row.More[s.index], 0)
 	}
 	if mc.Keep(605) {
-		asm.StoreRelease64(mc.Mark(683, hashReader(r), hashSlot(s)), s.lock(), 0)
+		asm.StoreRelaxed64(mc.Mark(683, hashReader(r), hashSlot(s)), &s.row.ID[s.index], 0)
 	}
-	if mc.Keep(607) && (s.chunk > 0) {
-		if mc.Keep(606) {
-			r.comeBack(mc.Mark(684, hashReader(r), hashSlot(s)), s)
+	if mc.Keep(606) {
+		asm.StoreRelease64(mc.Mark(684, hashReader(r), hashSlot(s)), s.lock(), 0)
+	}
+	if mc.Keep(608) && (s.chunk > 0) {
+		if mc.Keep(607) {
+			r.comeBack(mc.Mark(685, hashReader(r), hashSlot(s)), s)
 		}
 	}
 }
@@ -198,99 +198,99 @@ func (r ReadersReader) Release(_ mc.Site, s ReadersSlot) {
 const readersCounted = 1 << 31
 
 func (s ReadersSlot) Count(_ mc.Site) {
-	mc.Enter(684)
+	mc.Enter(685)
 	defer mc.Leave()
-	if mc.Keep(608) {
-		s.change(mc.Mark(685, hashSlot(s)), readersCounted)
+	if mc.Keep(609) {
+		s.change(mc.Mark(686, hashSlot(s)), readersCounted)
 	}
 }
 
 func (s ReadersSlot) Counted(_ mc.Site) bool {
-	mc.Enter(685)
+	mc.Enter(686)
 	defer mc.Leave()
-	return asm.LoadRelaxed32(mc.Mark(686, hashSlot(s)), &s.row.More[s.index])&readersCounted != 0
+	return asm.LoadRelaxed32(mc.Mark(687, hashSlot(s)), &s.row.More[s.index])&readersCounted != 0
 }
 
 func (s ReadersSlot) More(_ mc.Site) uint32 {
-	mc.Enter(686)
+	mc.Enter(687)
 	defer mc.Leave()
-	return asm.LoadRelaxed32(mc.Mark(687, hashSlot(s)), &s.row.More[s.index]) &^ readersCounted
+	return asm.LoadRelaxed32(mc.Mark(688, hashSlot(s)), &s.row.More[s.index]) &^ readersCounted
 }
 
 func (s ReadersSlot) Deepen(_ mc.Site, by int32) {
-	mc.Enter(687)
+	mc.Enter(688)
 	defer mc.Leave()
-	if mc.Keep(609) {
-		s.change(mc.Mark(688, hashSlot(s), uint64(by)), uint32(by))
+	if mc.Keep(610) {
+		s.change(mc.Mark(689, hashSlot(s), uint64(by)), uint32(by))
 	}
 }
 
 func (r ReadersReader) Leave(_ mc.Site, s ReadersSlot) {
-	mc.Enter(688)
+	mc.Enter(689)
 	defer mc.Leave()
-	if s.More(mc.Mark(689, hashReader(r), hashSlot(s))) > 0 {
-		if mc.Keep(610) {
-			s.Deepen(mc.Mark(690, hashSlot(s)), -1)
+	if s.More(mc.Mark(690, hashReader(r), hashSlot(s))) > 0 {
+		if mc.Keep(611) {
+			s.Deepen(mc.Mark(691, hashSlot(s)), -1)
 		}
 	} else {
-		if mc.Keep(611) {
-			r.Release(mc.Mark(691, hashReader(r), hashSlot(s)), s)
+		if mc.Keep(612) {
+			r.Release(mc.Mark(692, hashReader(r), hashSlot(s)), s)
 		}
 	}
 }
 
 func (s ReadersSlot) Again(_ mc.Site) {
-	mc.Enter(691)
+	mc.Enter(692)
 	defer mc.Leave()
-	if mc.Keep(612) {
-		s.change(mc.Mark(692, hashSlot(s)), +1)
-	}
 	if mc.Keep(613) {
-		atomic.AddUint32(mc.Mark(693, hashSlot(s)), &s.row.More[s.index], 0)
+		s.change(mc.Mark(693, hashSlot(s)), +1)
+	}
+	if mc.Keep(614) {
+		atomic.AddUint32(mc.Mark(694, hashSlot(s)), &s.row.More[s.index], 0)
 	}
 }
 
 func (s ReadersSlot) change(_ mc.Site, by uint32) {
-	mc.Enter(693)
+	mc.Enter(694)
 	defer mc.Leave()
-	m := asm.LoadRelaxed32(mc.Mark(694, hashSlot(s), uint64(by)), &s.row.More[s.index]) + by
-	lock := asm.LoadRelaxed64(mc.Mark(695, hashSlot(s), uint64(m)), s.lock()) &^ readersMore
-	if mc.Keep(615) && (m != 0) {
-		if mc.Keep(614) {
+	m := asm.LoadRelaxed32(mc.Mark(695, hashSlot(s), uint64(by)), &s.row.More[s.index]) + by
+	lock := asm.LoadRelaxed64(mc.Mark(696, hashSlot(s), uint64(m)), s.lock()) &^ readersMore
+	if mc.Keep(616) && (m != 0) {
+		if mc.Keep(615) {
 			lock |= readersMore
 		}
 	}
-	if mc.Keep(616) {
-		asm.StoreRelaxed64(mc.Mark(696, hashSlot(s), uint64(m), uint64(lock)), s.lock(), lock)
-	}
 	if mc.Keep(617) {
-		asm.StoreRelease32(mc.Mark(697, hashSlot(s), uint64(m)), &s.row.More[s.index], m)
+		asm.StoreRelaxed64(mc.Mark(697, hashSlot(s), uint64(m), uint64(lock)), s.lock(), lock)
+	}
+	if mc.Keep(618) {
+		asm.StoreRelease32(mc.Mark(698, hashSlot(s), uint64(m)), &s.row.More[s.index], m)
 	}
 }
 
 func (r ReadersReader) Held(_ mc.Site, f func(lock uint64)) {
-	mc.Enter(697)
+	mc.Enter(698)
 	defer mc.Leave()
 	held := func(row *asm.ReaderRow) {
-		mc.Enter(699)
+		mc.Enter(700)
 		defer mc.Leave()
 		for i := range row.ID {
-			if mc.Keep(619) && (atomic.LoadUint64(mc.Mark(700, hashReader(r), hashReaderRowPtr(row), uint64(i)), &row.ID[i]) == r.ID) {
-				if mc.Keep(618) {
-					mc.Via(mc.Mark(701, hashReader(r), hashReaderRowPtr(row), uint64(i)), f)(readersNamed(702, row, i))
+			if mc.Keep(620) && (atomic.LoadUint64(mc.Mark(701, hashReader(r), hashReaderRowPtr(row), uint64(i)), &row.ID[i]) == r.ID) {
+				if mc.Keep(619) {
+					mc.Via(mc.Mark(702, hashReader(r), hashReaderRowPtr(row), uint64(i)), f)(readersNamed(703, row, i))
 				}
 			}
 		}
 	}
-	if mc.Keep(620) {
-		mc.Via(mc.Mark(698, hashReader(r)), held)(r.row())
+	if mc.Keep(621) {
+		mc.Via(mc.Mark(699, hashReader(r)), held)(r.row())
 	}
-	if mc.Keep(622) {
-		r.each(mc.Mark(699, hashReader(r)), func(at ReadersSlot) bool {
-			mc.Enter(702)
+	if mc.Keep(623) {
+		r.each(mc.Mark(700, hashReader(r)), func(at ReadersSlot) bool {
+			mc.Enter(703)
 			defer mc.Leave()
-			if mc.Keep(621) {
-				mc.Via(mc.Mark(703, hashReader(r), hashSlot(at)), held)(at.row)
+			if mc.Keep(622) {
+				mc.Via(mc.Mark(704, hashReader(r), hashSlot(at)), held)(at.row)
 			}
 			return true
 		})

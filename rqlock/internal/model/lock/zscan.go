@@ -28,63 +28,63 @@ func readersWords() []atomic.Uint64 { return readersUse.rows[:(len(readersFirst)
 const readersUnused = ^uint64(0)
 
 func (r ReadersReader) use(_ mc.Site) bool {
-	mc.Enter(703)
+	mc.Enter(704)
 	defer mc.Leave()
 	row := r.row()
-	if mc.Keep(623) && (atomic.LoadUint64(mc.Mark(704, hashReader(r), hashReaderRowPtr(row)), &row.Lock[0]) != readersUnused) {
+	if mc.Keep(624) && (atomic.LoadUint64(mc.Mark(705, hashReader(r), hashReaderRowPtr(row)), &row.Lock[0]) != readersUnused) {
 		return false
 	}
-	if mc.Keep(624) {
-		readersUse.mu.Lock(mc.Mark(705, hashReader(r), hashReaderRowPtr(row)))
+	if mc.Keep(625) {
+		readersUse.mu.Lock(mc.Mark(706, hashReader(r), hashReaderRowPtr(row)))
 	}
-	defer readersUse.mu.Unlock(mc.Mark(706, hashReader(r), hashReaderRowPtr(row)))
-	if mc.Keep(625) && (atomic.LoadUint64(mc.Mark(707, hashReader(r), hashReaderRowPtr(row)), &row.Lock[0]) != readersUnused) {
+	defer readersUse.mu.Unlock(mc.Mark(707, hashReader(r), hashReaderRowPtr(row)))
+	if mc.Keep(626) && (atomic.LoadUint64(mc.Mark(708, hashReader(r), hashReaderRowPtr(row)), &row.Lock[0]) != readersUnused) {
 		return false
 	}
-	if mc.Keep(627) && (r.home() >= 64) {
-		if mc.Keep(626) {
-			readersUse.beyond.Add(mc.Mark(708, hashReader(r), hashReaderRowPtr(row)), 1)
+	if mc.Keep(628) && (r.home() >= 64) {
+		if mc.Keep(627) {
+			readersUse.beyond.Add(mc.Mark(709, hashReader(r), hashReaderRowPtr(row)), 1)
 		}
 	}
-	if mc.Keep(628) {
-		readersUse.rows[r.home()/64].Or(mc.Mark(709, hashReader(r), hashReaderRowPtr(row)), 1<<(r.home()%64))
-	}
 	if mc.Keep(629) {
-		atomic.StoreUint64(mc.Mark(710, hashReaderRowPtr(row)), &row.Lock[0], 0)
+		readersUse.rows[r.home()/64].Or(mc.Mark(710, hashReader(r), hashReaderRowPtr(row)), 1<<(r.home()%64))
+	}
+	if mc.Keep(630) {
+		atomic.StoreUint64(mc.Mark(711, hashReaderRowPtr(row)), &row.Lock[0], 0)
 	}
 	return true
 }
 
 func ReadersSweep(_ mc.Site) bool {
-	mc.Enter(710)
+	mc.Enter(711)
 	defer mc.Leave()
-	now, last := Now(), readersUse.swept.Load(mc.Mark(711))
-	if mc.Keep(630) && (now-last < int64(readersSweepAfter) || !readersUse.swept.CompareAndSwap(mc.Mark(712, uint64(now), uint64(last)), last, now)) {
+	now, last := Now(), readersUse.swept.Load(mc.Mark(712))
+	if mc.Keep(631) && (now-last < int64(readersSweepAfter) || !readersUse.swept.CompareAndSwap(mc.Mark(713, uint64(now), uint64(last)), last, now)) {
 		return false
 	}
-	if mc.Keep(631) {
-		readersSweep(mc.Mark(713))
+	if mc.Keep(632) {
+		readersSweep(mc.Mark(714))
 	}
 	return true
 }
 
 func readersSweep(_ mc.Site) {
-	mc.Enter(713)
+	mc.Enter(714)
 	defer mc.Leave()
-	if mc.Keep(632) {
-		readersUse.mu.Lock(mc.Mark(714))
+	if mc.Keep(633) {
+		readersUse.mu.Lock(mc.Mark(715))
 	}
-	defer readersUse.mu.Unlock(mc.Mark(715))
+	defer readersUse.mu.Unlock(mc.Mark(716))
 	for w := range readersWords() {
-		for set := readersUse.rows[w].Load(mc.Mark(716, uint64(w))); set != 0; set &= set - 1 {
+		for set := readersUse.rows[w].Load(mc.Mark(717, uint64(w))); set != 0; set &= set - 1 {
 			bit := bits.TrailingZeros64(set)
-			if mc.Keep(636) && (readersUnuse(mc.Mark(717, uint64(w), uint64(set), uint64(bit)), &readersFirst[w*64+bit])) {
-				if mc.Keep(633) {
-					readersUse.rows[w].And(mc.Mark(718, uint64(w), uint64(set), uint64(bit)), ^uint64(1<<bit))
+			if mc.Keep(637) && (readersUnuse(mc.Mark(718, uint64(w), uint64(set), uint64(bit)), &readersFirst[w*64+bit])) {
+				if mc.Keep(634) {
+					readersUse.rows[w].And(mc.Mark(719, uint64(w), uint64(set), uint64(bit)), ^uint64(1<<bit))
 				}
-				if mc.Keep(635) && (w > 0) {
-					if mc.Keep(634) {
-						readersUse.beyond.Add(mc.Mark(719, uint64(w), uint64(set)), -1)
+				if mc.Keep(636) && (w > 0) {
+					if mc.Keep(635) {
+						readersUse.beyond.Add(mc.Mark(720, uint64(w), uint64(set)), -1)
 					}
 				}
 			}
@@ -93,15 +93,15 @@ func readersSweep(_ mc.Site) {
 }
 
 func readersUnuse(_ mc.Site, row *asm.ReaderRow) bool {
-	mc.Enter(719)
+	mc.Enter(720)
 	defer mc.Leave()
-	if mc.Keep(637) && (!atomic.CompareAndSwapUint64(mc.Mark(720, hashReaderRowPtr(row)), &row.Lock[0], 0, readersUnused)) {
+	if mc.Keep(638) && (!atomic.CompareAndSwapUint64(mc.Mark(721, hashReaderRowPtr(row)), &row.Lock[0], 0, readersUnused)) {
 		return false
 	}
 	for i := range row.Lock[1:] {
-		if mc.Keep(639) && (atomic.LoadUint64(mc.Mark(721, hashReaderRowPtr(row), uint64(i)), &row.Lock[1+i]) != 0) {
-			if mc.Keep(638) {
-				atomic.StoreUint64(mc.Mark(722, hashReaderRowPtr(row)), &row.Lock[0], 0)
+		if mc.Keep(640) && (atomic.LoadUint64(mc.Mark(722, hashReaderRowPtr(row), uint64(i)), &row.Lock[1+i]) != 0) {
+			if mc.Keep(639) {
+				atomic.StoreUint64(mc.Mark(723, hashReaderRowPtr(row)), &row.Lock[0], 0)
 			}
 			return false
 		}
@@ -110,28 +110,28 @@ func readersUnuse(_ mc.Site, row *asm.ReaderRow) bool {
 }
 
 func ReadersAny(_ mc.Site, lock uint64) (any bool, rows int) {
-	mc.Enter(722)
+	mc.Enter(723)
 	defer mc.Leave()
 	for w := range readersWords() {
-		for set := readersUse.rows[w].Load(mc.Mark(723, uint64(lock), hashBool(any), uint64(rows), uint64(w))); set != 0; set &= set - 1 {
-			if mc.Keep(640) && (readersHas(mc.Mark(724, uint64(lock), hashBool(any), uint64(rows), uint64(w), uint64(set)), &readersFirst[w*64+bits.TrailingZeros64(set)], lock)) {
+		for set := readersUse.rows[w].Load(mc.Mark(724, uint64(lock), hashBool(any), uint64(rows), uint64(w))); set != 0; set &= set - 1 {
+			if mc.Keep(641) && (readersHas(mc.Mark(725, uint64(lock), hashBool(any), uint64(rows), uint64(w), uint64(set)), &readersFirst[w*64+bits.TrailingZeros64(set)], lock)) {
 				return true, rows
 			}
 			rows++
 		}
 	}
-	any, more := readersAnyFurther(mc.Mark(725, uint64(lock), uint64(rows)), lock)
+	any, more := readersAnyFurther(mc.Mark(726, uint64(lock), uint64(rows)), lock)
 	return any, rows + more
 }
 
 func ReadersNone(_ mc.Site, lock uint64) (none bool, rows int) {
-	mc.Enter(725)
+	mc.Enter(726)
 	defer mc.Leave()
-	if mc.Keep(641) && (readersUse.beyond.Load(mc.Mark(726, uint64(lock), hashBool(none), uint64(rows))) != 0 || readersOverflowed(727)) {
+	if mc.Keep(642) && (readersUse.beyond.Load(mc.Mark(727, uint64(lock), hashBool(none), uint64(rows))) != 0 || readersOverflowed(728)) {
 		return false, 0
 	}
-	for set := readersUse.rows[0].Load(mc.Mark(728, uint64(lock), hashBool(none), uint64(rows))); set != 0; set &= set - 1 {
-		if mc.Keep(642) && (readersHas(mc.Mark(729, uint64(lock), hashBool(none), uint64(rows), uint64(set)), (*asm.ReaderRow)(unsafe.Add(unsafe.Pointer(readersFirstRow), bits.TrailingZeros64(set)*readersCacheLine)), lock)) {
+	for set := readersUse.rows[0].Load(mc.Mark(729, uint64(lock), hashBool(none), uint64(rows))); set != 0; set &= set - 1 {
+		if mc.Keep(643) && (readersHas(mc.Mark(730, uint64(lock), hashBool(none), uint64(rows), uint64(set)), (*asm.ReaderRow)(unsafe.Add(unsafe.Pointer(readersFirstRow), bits.TrailingZeros64(set)*readersCacheLine)), lock)) {
 			return false, rows
 		}
 		rows++
@@ -140,22 +140,22 @@ func ReadersNone(_ mc.Site, lock uint64) (none bool, rows int) {
 }
 
 func readersAnyFurther(_ mc.Site, lock uint64) (any bool, rows int) {
-	mc.Enter(729)
+	mc.Enter(730)
 	defer mc.Leave()
 	for n := 1; n < readersMaxChunks; n++ {
-		c, all := readersRowsOf(mc.Mark(730, uint64(lock), hashBool(any), uint64(rows), uint64(n)), n)
-		if mc.Keep(643) && (all == nil) {
+		c, all := readersRowsOf(mc.Mark(731, uint64(lock), hashBool(any), uint64(rows), uint64(n)), n)
+		if mc.Keep(644) && (all == nil) {
 			break
 		}
-		if mc.Keep(644) && (c.used.Load(mc.Mark(731, uint64(lock), hashBool(any), uint64(rows), uint64(n), hashChunkPtr(c), hashReaderRows(all))) == 0) {
+		if mc.Keep(645) && (c.used.Load(mc.Mark(732, uint64(lock), hashBool(any), uint64(rows), uint64(n), hashChunkPtr(c), hashReaderRows(all))) == 0) {
 			continue
 		}
 		for i := range all {
-			if mc.Keep(645) && (readersHas(mc.Mark(732, uint64(lock), hashBool(any), uint64(rows), uint64(n), hashReaderRows(all), uint64(i)), &all[i], lock)) {
+			if mc.Keep(646) && (readersHas(mc.Mark(733, uint64(lock), hashBool(any), uint64(rows), uint64(n), hashReaderRows(all), uint64(i)), &all[i], lock)) {
 				return true, rows
 			}
 		}
-		if mc.Keep(646) {
+		if mc.Keep(647) {
 			rows += len(all)
 		}
 	}
@@ -163,17 +163,17 @@ func readersAnyFurther(_ mc.Site, lock uint64) (any bool, rows int) {
 }
 
 func readersHas(_ mc.Site, row *asm.ReaderRow, lock uint64) bool {
-	mc.Enter(732)
+	mc.Enter(733)
 	defer mc.Leave()
-	a, b, c := atomic.LoadUint64(mc.Mark(733, hashReaderRowPtr(row), uint64(lock)), &row.Lock[0]), atomic.LoadUint64(734, &row.Lock[1]), atomic.LoadUint64(735, &row.Lock[2])
+	a, b, c := atomic.LoadUint64(mc.Mark(734, hashReaderRowPtr(row), uint64(lock)), &row.Lock[0]), atomic.LoadUint64(735, &row.Lock[1]), atomic.LoadUint64(736, &row.Lock[2])
 	return a-lock <= readersMarks || b-lock <= readersMarks || c-lock <= readersMarks
 }
 
 func readersAtFrom(_ mc.Site, row *asm.ReaderRow, lock uint64, from int) int {
-	mc.Enter(735)
+	mc.Enter(736)
 	defer mc.Leave()
 	for i := from; i < readersSlots; i++ {
-		if mc.Keep(647) && (readersNamed(mc.Mark(736, hashReaderRowPtr(row), uint64(lock), uint64(i)), row, i) == lock) {
+		if mc.Keep(648) && (readersNamed(mc.Mark(737, hashReaderRowPtr(row), uint64(lock), uint64(i)), row, i) == lock) {
 			return i
 		}
 	}
@@ -185,25 +185,25 @@ type ReadersScan struct {
 }
 
 func (s *ReadersScan) Next(_ mc.Site, lock uint64) *uint64 {
-	mc.Enter(736)
+	mc.Enter(737)
 	defer mc.Leave()
 	for ; s.chunk < readersMaxChunks; s.chunk, s.row = s.chunk+1, 0 {
 		rows := readersFirst
-		if mc.Keep(650) && (s.chunk > 0) {
+		if mc.Keep(651) && (s.chunk > 0) {
 			var c *readersChunk
-			if c, rows = readersRowsOf(mc.Mark(737, hashScanPtr(s), uint64(lock)), s.chunk); mc.Keep(648) && (rows == nil) {
+			if c, rows = readersRowsOf(mc.Mark(738, hashScanPtr(s), uint64(lock)), s.chunk); mc.Keep(649) && (rows == nil) {
 				return nil
 			}
-			if mc.Keep(649) && (c.used.Load(mc.Mark(738, hashScanPtr(s), uint64(lock), hashReaderRows(rows), hashChunkPtr(c))) == 0) {
+			if mc.Keep(650) && (c.used.Load(mc.Mark(739, hashScanPtr(s), uint64(lock), hashReaderRows(rows), hashChunkPtr(c))) == 0) {
 				continue
 			}
 		}
 		for ; s.row < len(rows); s.row, s.slot = s.row+1, 0 {
-			if mc.Keep(651) && (s.chunk == 0 && readersUse.rows[s.row/64].Load(mc.Mark(739, hashScanPtr(s), uint64(lock), hashReaderRows(rows)))&(1<<(s.row%64)) == 0) {
+			if mc.Keep(652) && (s.chunk == 0 && readersUse.rows[s.row/64].Load(mc.Mark(740, hashScanPtr(s), uint64(lock), hashReaderRows(rows)))&(1<<(s.row%64)) == 0) {
 				continue
 			}
-			if i := readersAtFrom(mc.Mark(740, hashScanPtr(s), uint64(lock), hashReaderRows(rows)), &rows[s.row], lock, s.slot); mc.Keep(653) && (i >= 0) {
-				if mc.Keep(652) {
+			if i := readersAtFrom(mc.Mark(741, hashScanPtr(s), uint64(lock), hashReaderRows(rows)), &rows[s.row], lock, s.slot); mc.Keep(654) && (i >= 0) {
+				if mc.Keep(653) {
 					s.slot = i
 				}
 				return &rows[s.row].Lock[i]
@@ -214,42 +214,42 @@ func (s *ReadersScan) Next(_ mc.Site, lock uint64) *uint64 {
 }
 
 func ReadersRows(_ mc.Site) (n int) {
-	mc.Enter(740)
+	mc.Enter(741)
 	defer mc.Leave()
 	for i := range readersWords() {
-		if mc.Keep(654) {
-			n += bits.OnesCount64(readersUse.rows[i].Load(mc.Mark(741, uint64(n), uint64(i))))
+		if mc.Keep(655) {
+			n += bits.OnesCount64(readersUse.rows[i].Load(mc.Mark(742, uint64(n), uint64(i))))
 		}
 	}
 	return n
 }
 
 func (s *ReadersScan) at(_ mc.Site) *asm.ReaderRow {
-	mc.Enter(741)
+	mc.Enter(742)
 	defer mc.Leave()
-	if mc.Keep(655) && (s.chunk == 0) {
+	if mc.Keep(656) && (s.chunk == 0) {
 		return &readersFirst[s.row]
 	}
-	_, rows := readersRowsOf(mc.Mark(742, hashScanPtr(s)), s.chunk)
+	_, rows := readersRowsOf(mc.Mark(743, hashScanPtr(s)), s.chunk)
 	return &rows[s.row]
 }
 
 func ReadersOthers(_ mc.Site, lock uint64, mine ReadersSlot) (change bool) {
-	mc.Enter(742)
+	mc.Enter(743)
 	defer mc.Leave()
 	var s ReadersScan
-	for p := s.Next(mc.Mark(743, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s)), lock); p != nil; {
+	for p := s.Next(mc.Mark(744, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s)), lock); p != nil; {
 		var w readersWatched
-		for ; p != nil && w.n < len(w.slots); p = s.Next(mc.Mark(744, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashWatched(w)), lock) {
-			if mc.Keep(657) && (p != mine.lock()) {
-				if mc.Keep(656) {
-					w.slots[w.n], w.seen[w.n] = p, atomic.LoadUint64(mc.Mark(745, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashUint64Ptr(p), hashWatched(w)), p)
+		for ; p != nil && w.n < len(w.slots); p = s.Next(mc.Mark(745, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashWatched(w)), lock) {
+			if mc.Keep(658) && (p != mine.lock()) {
+				if mc.Keep(657) {
+					w.slots[w.n], w.seen[w.n] = p, atomic.LoadUint64(mc.Mark(746, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashUint64Ptr(p), hashWatched(w)), p)
 				}
 				w.n++
 			}
 			s.slot++
 		}
-		if mc.Keep(658) && (!w.change(mc.Mark(746, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashUint64Ptr(p), hashWatched(w)))) {
+		if mc.Keep(659) && (!w.change(mc.Mark(747, uint64(lock), hashSlot(mine), hashBool(change), hashScan(s), hashUint64Ptr(p), hashWatched(w)))) {
 			return false
 		}
 	}
@@ -263,18 +263,18 @@ type readersWatched struct {
 }
 
 func (w *readersWatched) change(_ mc.Site) bool {
-	mc.Enter(746)
+	mc.Enter(747)
 	defer mc.Leave()
 	for range readersPatience() {
 		for i := w.n - 1; i >= 0; i-- {
-			if mc.Keep(660) && (atomic.LoadUint64(mc.Mark(747, hashWatchedPtr(w), uint64(i)), w.slots[i]) != w.seen[i]) {
+			if mc.Keep(661) && (atomic.LoadUint64(mc.Mark(748, hashWatchedPtr(w), uint64(i)), w.slots[i]) != w.seen[i]) {
 				w.n--
-				if mc.Keep(659) {
+				if mc.Keep(660) {
 					w.slots[i], w.seen[i] = w.slots[w.n], w.seen[w.n]
 				}
 			}
 		}
-		if mc.Keep(661) && (w.n == 0) {
+		if mc.Keep(662) && (w.n == 0) {
 			return true
 		}
 		wait.Relax(8)
@@ -283,10 +283,10 @@ func (w *readersWatched) change(_ mc.Site) bool {
 }
 
 func ReadersCount(_ mc.Site, lock uint64) (n int) {
-	mc.Enter(747)
+	mc.Enter(748)
 	defer mc.Leave()
 	var s ReadersScan
-	for ; s.Next(mc.Mark(748, uint64(lock), uint64(n), hashScan(s)), lock) != nil; s.slot++ {
+	for ; s.Next(mc.Mark(749, uint64(lock), uint64(n), hashScan(s)), lock) != nil; s.slot++ {
 		n++
 	}
 	return n

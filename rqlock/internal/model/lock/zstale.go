@@ -10,16 +10,16 @@ import (
 )
 
 func ReadersNamed(_ mc.Site, lock uint64, counts bool) (locks int, slots []ReadersSlot) {
-	mc.Enter(796)
+	mc.Enter(797)
 	defer mc.Leave()
 	var s ReadersScan
-	for ; s.Next(mc.Mark(797, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s)), lock) != nil; s.slot++ {
-		at := ReadersSlot{s.at(mc.Mark(798, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s))), uint8(s.slot), uint8(s.chunk), uint32(s.row)}
-		if m := atomic.LoadUint32(mc.Mark(799, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s), hashSlot(at)), &at.row.More[at.index]); mc.Keep(713) && (m&readersCounted != 0 == counts) {
-			if mc.Keep(711) {
+	for ; s.Next(mc.Mark(798, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s)), lock) != nil; s.slot++ {
+		at := ReadersSlot{s.at(mc.Mark(799, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s))), uint8(s.slot), uint8(s.chunk), uint32(s.row)}
+		if m := atomic.LoadUint32(mc.Mark(800, uint64(lock), hashBool(counts), uint64(locks), hashSlots(slots), hashScan(s), hashSlot(at)), &at.row.More[at.index]); mc.Keep(714) && (m&readersCounted != 0 == counts) {
+			if mc.Keep(712) {
 				locks += 1 + int(m&^readersCounted)
 			}
-			if mc.Keep(712) {
+			if mc.Keep(713) {
 				slots = append(slots, at)
 			}
 		}
@@ -28,23 +28,23 @@ func ReadersNamed(_ mc.Site, lock uint64, counts bool) (locks int, slots []Reade
 }
 
 func ReadersClear(_ mc.Site, lock uint64, slots []ReadersSlot) (n int, all bool) {
-	mc.Enter(799)
+	mc.Enter(800)
 	defer mc.Leave()
-	if mc.Keep(714) {
+	if mc.Keep(715) {
 		all = true
 	}
 	for _, s := range slots {
-		if mc.Keep(716) && (!s.take(mc.Mark(800, uint64(lock), uint64(n), hashBool(all), hashSlot(s)), lock)) {
-			if mc.Keep(715) {
+		if mc.Keep(717) && (!s.take(mc.Mark(801, uint64(lock), uint64(n), hashBool(all), hashSlot(s)), lock)) {
+			if mc.Keep(716) {
 				all = false
 			}
 			continue
 		}
-		if mc.Keep(717) {
-			n += 1 + int(s.More(mc.Mark(801, uint64(lock), uint64(n), hashBool(all), hashSlot(s))))
-		}
 		if mc.Keep(718) {
-			s.claimant(mc.Mark(802, uint64(lock), uint64(n), hashBool(all), hashSlot(s))).Release(803, s)
+			n += 1 + int(s.More(mc.Mark(802, uint64(lock), uint64(n), hashBool(all), hashSlot(s))))
+		}
+		if mc.Keep(719) {
+			s.claimant(mc.Mark(803, uint64(lock), uint64(n), hashBool(all), hashSlot(s))).Release(804, s)
 		}
 	}
 	return n, all

@@ -18,39 +18,39 @@ type Head struct {
 }
 
 func (h *Head) Begin(owner uint64) {
-	if mc.Keep(719) {
+	if mc.Keep(720) {
 		*mc.Write(&h.Closed), *mc.Write(&h.owner) = true, owner
 	}
-	if mc.Keep(720) {
+	if mc.Keep(721) {
 		h.grant()
 	}
 }
 
 func (h *Head) grant() {
-	if mc.Keep(721) {
+	if mc.Keep(722) {
 		*mc.Write(&h.quiet), *mc.Write(&h.steps) = Now(), 0
 	}
 }
 
 func (h *Head) Inherit(since int64) {
-	if late := since - *mc.Read(&h.quiet); mc.Keep(723) && (late > 0) {
-		if mc.Keep(722) {
+	if late := since - *mc.Read(&h.quiet); mc.Keep(724) && (late > 0) {
+		if mc.Keep(723) {
 			*mc.Write(&h.quiet), *mc.Write(&h.steps) = since, max(*mc.Read(&h.steps)-late, 0)
 		}
 	}
 }
 
 func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
-	mc.Enter(803)
+	mc.Enter(804)
 	defer mc.Leave()
-	if mc.Keep(724) {
+	if mc.Keep(725) {
 		now = Now()
 	}
-	if owner := l.Owner.Load(mc.Mark(804, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(727) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
-		if mc.Keep(725) {
+	if owner := l.Owner.Load(mc.Mark(805, hashHeadPtr(h), hashOwnedPtr(l), uint64(now))); mc.Keep(728) && (*mc.Read(&h.Closed) && owner != *mc.Read(&h.owner)) {
+		if mc.Keep(726) {
 			*mc.Write(&h.owner) = owner
 		}
-		if mc.Keep(726) {
+		if mc.Keep(727) {
 			h.grant()
 		}
 	}
@@ -58,30 +58,30 @@ func (h *Head) Look(_ mc.Site, l *asm.Owned) (now int64) {
 }
 
 func (h *Head) Took(owner uint64) {
-	if mc.Keep(729) && (*mc.Read(&h.Closed) && *mc.Read(&h.owner) != 0) {
-		if mc.Keep(728) {
+	if mc.Keep(730) && (*mc.Read(&h.Closed) && *mc.Read(&h.owner) != 0) {
+		if mc.Keep(729) {
 			h.grant()
 		}
 	}
-	if mc.Keep(730) {
+	if mc.Keep(731) {
 		*mc.Write(&h.owner) = owner
 	}
 }
 
 func (h *Head) GaveBack() {
-	if mc.Keep(731) {
+	if mc.Keep(732) {
 		*mc.Write(&h.owner) = 0
 	}
 }
 
 func (h *Head) Granted() {
-	if mc.Keep(732) {
+	if mc.Keep(733) {
 		h.grant()
 	}
 }
 
 func (h *Head) Stalled(l *asm.Owned, now int64) bool {
-	if mc.Keep(733) && (!*mc.Read(&h.Closed)) {
+	if mc.Keep(734) && (!*mc.Read(&h.Closed)) {
 		return false
 	}
 	timeout := Timeout(l)
@@ -91,17 +91,17 @@ func (h *Head) Stalled(l *asm.Owned, now int64) bool {
 func (h *Head) Quiet(now int64) time.Duration { return time.Duration(now - *mc.Read(&h.quiet)) }
 
 func (h *Head) Again() {
-	if mc.Keep(734) {
+	if mc.Keep(735) {
 		*mc.Write(&h.steps) = 0
 	}
 }
 
 func (h *Head) count(timeout, now, length int64) (next int64) {
-	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(735) && (left > 0) {
+	if left := timeout - timeout/4 - (now - *mc.Read(&h.quiet)); mc.Keep(736) && (left > 0) {
 		return left
 	}
 	step := max(timeout/200, int64(time.Millisecond)/4)
-	if mc.Keep(736) {
+	if mc.Keep(737) {
 		*mc.Write(&h.steps) += min(length, step)
 	}
 	return step

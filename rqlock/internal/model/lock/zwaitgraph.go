@@ -88,7 +88,6 @@ type Cycle []Step
 func stepOf(_ mc.Site, w *Waiter) (Step, bool) {
 	mc.Enter(349)
 	defer mc.Leave()
-
 	s := Step{Waiter: w, Epoch: atomic.LoadUint32(mc.Mark(350, hashWaiterPtr(w)), &w.Epoch)}
 	if mc.Keep(306) {
 		s.ID = w.ID.Load(mc.Mark(351, hashWaiterPtr(w), hashStep(s)))
@@ -102,34 +101,38 @@ func stepOf(_ mc.Site, w *Waiter) (Step, bool) {
 	if mc.Keep(309) && (s.Lock == nil || s.Kind == ForReading && w.In(mc.Mark(354, hashWaiterPtr(w), hashStep(s)))) {
 		return s, false
 	}
-	v := w.Verdict.Load(mc.Mark(355, hashWaiterPtr(w), hashStep(s)))
+
+	if mc.Keep(310) && (atomic.LoadUint32(mc.Mark(355, hashWaiterPtr(w), hashStep(s)), &w.Epoch) != s.Epoch) {
+		return s, false
+	}
+	v := w.Verdict.Load(mc.Mark(356, hashWaiterPtr(w), hashStep(s)))
 	return s, v == nil || v.Epoch != s.Epoch
 }
 
 func (s Step) owner(_ mc.Site) (next Step, holds, ok bool) {
-	mc.Enter(355)
+	mc.Enter(356)
 	defer mc.Leave()
-	id := s.Lock.Owner.Load(mc.Mark(356, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
-	if mc.Keep(310) && (id == 0) {
+	id := s.Lock.Owner.Load(mc.Mark(357, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok)))
+	if mc.Keep(311) && (id == 0) {
 		return Step{}, false, false
 	}
-	w := Lookup(mc.Mark(357, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
-	if mc.Keep(311) && (w == nil) {
+	w := Lookup(mc.Mark(358, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), id)
+	if mc.Keep(312) && (w == nil) {
 		return Step{}, false, false
 	}
-	if mc.Keep(312) {
-		next, ok = stepOf(mc.Mark(358, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
+	if mc.Keep(313) {
+		next, ok = stepOf(mc.Mark(359, hashStep(s), hashBool(holds), uint64(id), hashWaiterPtr(w)), w)
 	}
-	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id && !HandedOver(mc.Mark(359, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), s.Lock, s.Kind)
+	return next, next.Lock != s.Lock || s.Kind == ForMutex, ok && next.ID == id && !HandedOver(mc.Mark(360, hashStep(s), hashStep(next), hashBool(holds), hashBool(ok), uint64(id)), s.Lock, s.Kind)
 }
 
 func (s Step) heldBy(_ mc.Site, next Step) bool {
-	mc.Enter(359)
+	mc.Enter(360)
 	defer mc.Leave()
-	if mc.Keep(313) && (s.Lock.Owner.Load(mc.Mark(360, hashStep(s), hashStep(next))) == next.ID) {
-		return (next.Lock != s.Lock || s.Kind != ForWriting) && !HandedOver(mc.Mark(361, hashStep(s), hashStep(next)), s.Lock, s.Kind)
+	if mc.Keep(314) && (s.Lock.Owner.Load(mc.Mark(361, hashStep(s), hashStep(next))) == next.ID) {
+		return (next.Lock != s.Lock || s.Kind != ForWriting) && !HandedOver(mc.Mark(362, hashStep(s), hashStep(next)), s.Lock, s.Kind)
 	}
-	return s.Kind == ForWriting && !HandedOver(mc.Mark(362, hashStep(s), hashStep(next)), s.Lock, s.Kind) && ReadersIsBlocked(363, name(s.Lock), next.Waiter.Index)
+	return s.Kind == ForWriting && !HandedOver(mc.Mark(363, hashStep(s), hashStep(next)), s.Lock, s.Kind) && ReadersIsBlocked(364, name(s.Lock), next.Waiter.Index)
 }
 
 func name(l *asm.Owned) uint64 { return uint64(uintptr(unsafe.Pointer(l))) }
@@ -152,82 +155,82 @@ type branch struct {
 }
 
 func (k *walk) pass(index uint32) bool {
-	if mc.Keep(316) && (int(index) >= len(k.seen)) {
-		if mc.Keep(314) {
+	if mc.Keep(317) && (int(index) >= len(k.seen)) {
+		if mc.Keep(315) {
 			k.seen = append(k.seen, make([]uint32, int(index)+1-len(k.seen))...)
 		}
-		if mc.Keep(315) {
+		if mc.Keep(316) {
 			k.seen = k.seen[:cap(k.seen)]
 		}
 	}
-	if mc.Keep(317) && (k.seen[index] == k.round) {
+	if mc.Keep(318) && (k.seen[index] == k.round) {
 		return false
 	}
-	if mc.Keep(318) {
+	if mc.Keep(319) {
 		k.seen[index] = k.round
 	}
 	return true
 }
 
 func (k *walk) enter(_ mc.Site, s Step) {
-	mc.Enter(363)
+	mc.Enter(364)
 	defer mc.Leave()
-	if mc.Keep(319) {
+	if mc.Keep(320) {
 		k.path = append(k.path, branch{s, len(k.next)})
 	}
-	if next, holds, ok := s.owner(mc.Mark(364, hashWalkPtr(k), hashStep(s))); mc.Keep(321) && (ok && (holds || k.past && s.Kind == ForReading)) {
-		if mc.Keep(320) {
+	if next, holds, ok := s.owner(mc.Mark(365, hashWalkPtr(k), hashStep(s))); mc.Keep(322) && (ok && (holds || k.past && s.Kind == ForReading)) {
+		if mc.Keep(321) {
 			k.next = append(k.next, next)
 		}
 	}
-	if mc.Keep(325) && (s.Kind == ForWriting && !HandedOver(mc.Mark(365, hashWalkPtr(k), hashStep(s)), s.Lock, s.Kind)) {
-		if mc.Keep(322) {
-			k.blocked = ReadersAppendBlocked(mc.Mark(366, hashWalkPtr(k), hashStep(s)), k.blocked[:0], name(s.Lock))
+	if mc.Keep(326) && (s.Kind == ForWriting && !HandedOver(mc.Mark(366, hashWalkPtr(k), hashStep(s)), s.Lock, s.Kind)) {
+		if mc.Keep(323) {
+			k.blocked = ReadersAppendBlocked(mc.Mark(367, hashWalkPtr(k), hashStep(s)), k.blocked[:0], name(s.Lock))
 		}
 		for _, index := range k.blocked {
-			if next, ok := stepOf(mc.Mark(367, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(324) && (ok) {
-				if mc.Keep(323) {
+			if next, ok := stepOf(mc.Mark(368, hashWalkPtr(k), uint64(index)), At(index)); mc.Keep(325) && (ok) {
+				if mc.Keep(324) {
 					k.next = append(k.next, next)
 				}
 			}
 		}
 	}
-	if mc.Keep(326) {
+	if mc.Keep(327) {
 		k.longest = max(k.longest, len(k.path), len(k.next))
 	}
 }
 
 func (k *walk) find(_ mc.Site, past bool) Cycle {
-	mc.Enter(367)
+	mc.Enter(368)
 	defer mc.Leave()
-	if mc.Keep(327) {
+	if mc.Keep(328) {
 		k.past = past
 	}
-	if mc.Keep(328) {
+	if mc.Keep(329) {
 		k.path, k.next = k.path[:0], k.next[:0]
 	}
-	if k.round++; mc.Keep(330) && (k.round == 0) {
+	if k.round++; mc.Keep(331) && (k.round == 0) {
 		clear(k.seen)
-		if mc.Keep(329) {
+		if mc.Keep(330) {
 			k.round = 1
 		}
 	}
 	for _, index := range k.skipped {
-		if mc.Keep(331) {
+		if mc.Keep(332) {
 			k.pass(index)
 		}
 	}
-	for k.enter(mc.Mark(368, hashWalkPtr(k)), k.start); len(k.path) > 0; {
+	for k.enter(mc.Mark(369, hashWalkPtr(k)), k.start); len(k.path) > 0; {
 		if end := len(k.next); end == k.path[len(k.path)-1].own {
-			if mc.Keep(332) {
+			if mc.Keep(333) {
 				k.path = k.path[:len(k.path)-1]
 			}
 			continue
 		} else if next := k.next[end-1]; next.Waiter == k.start.Waiter {
 			return k.cycle()
-		} else if k.next = k.next[:end-1]; mc.Keep(334) && (k.pass(next.Waiter.Index)) {
-			if mc.Keep(333) {
-				k.enter(mc.Mark(369, hashWalkPtr(k), hashStep(next)), next)
+		} else if k.next = k.next[:end-1]; mc.Keep(335) && (k.pass(next.Waiter.Index)) {
+			if mc.Keep(334) {
+				k.enter(mc.Mark(370, hashWalkPtr(k), hashStep(next)), next)
 			}
 		}
 	}
@@ -237,7 +240,7 @@ func (k *walk) find(_ mc.Site, past bool) Cycle {
 func (k *walk) cycle() Cycle {
 	cycle := make(Cycle, len(k.path))
 	for i := range k.path {
-		if mc.Keep(335) {
+		if mc.Keep(336) {
 			cycle[i] = k.path[i].Step
 		}
 	}
@@ -245,15 +248,15 @@ func (k *walk) cycle() Cycle {
 }
 
 func changed(_ mc.Site, path Cycle) int {
-	mc.Enter(369)
+	mc.Enter(370)
 	defer mc.Leave()
 	for i := range path {
-		if next := (i + 1) % len(path); mc.Keep(336) && (!path[i].heldBy(mc.Mark(370, hashCycle(path), uint64(i), uint64(next)), path[next])) {
+		if next := (i + 1) % len(path); mc.Keep(337) && (!path[i].heldBy(mc.Mark(371, hashCycle(path), uint64(i), uint64(next)), path[next])) {
 			return next
 		}
 	}
 	for i, s := range path {
-		if now, ok := stepOf(mc.Mark(371, uint64(i), hashStep(s)), s.Waiter); mc.Keep(337) && (!ok || now != s) {
+		if now, ok := stepOf(mc.Mark(372, uint64(i), hashStep(s)), s.Waiter); mc.Keep(338) && (!ok || now != s) {
 			return i
 		}
 	}
@@ -261,81 +264,81 @@ func changed(_ mc.Site, path Cycle) int {
 }
 
 func Cycles(_ mc.Site, w *Waiter, l *asm.Owned) (found []Cycle) {
-	mc.Enter(371)
+	mc.Enter(372)
 	defer mc.Leave()
-	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(372, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(373), Lock: l}
-	if mc.Keep(338) && (start.alone(mc.Mark(374, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
+	start := Step{Waiter: w, ID: w.ID.Load(mc.Mark(373, hashWaiterPtr(w), hashOwnedPtr(l), hashCycles(found))), Epoch: *mc.Read(&w.Epoch), Kind: w.Kind.Load(374), Lock: l}
+	if mc.Keep(339) && (start.alone(mc.Mark(375, hashWaiterPtr(w), hashCycles(found), hashStep(start)))) {
 		return nil
 	}
 	k := newWalk(start)
 	defer k.free()
 
-	for cycle := k.find(mc.Mark(375, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); cycle != nil; cycle = k.find(mc.Mark(376, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
-		if i := changed(mc.Mark(377, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(341) && (i >= 0) {
-			if mc.Keep(339) && (cycle[i].Waiter == w) {
+	for cycle := k.find(mc.Mark(376, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false); cycle != nil; cycle = k.find(mc.Mark(377, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k)), false) {
+		if i := changed(mc.Mark(378, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(342) && (i >= 0) {
+			if mc.Keep(340) && (cycle[i].Waiter == w) {
 				return found
 			}
-			if mc.Keep(340) {
+			if mc.Keep(341) {
 				k.skipped = append(k.skipped, cycle[i].Waiter.Index)
 			}
 			continue
 		}
-		last := victim(mc.Mark(378, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
-		if mc.Keep(342) {
+		last := victim(mc.Mark(379, hashWaiterPtr(w), hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle)
+		if mc.Keep(343) {
 			cycle = append(cycle[last:], cycle[:last]...)
 		}
-		if mc.Keep(343) && (cycle[0].Waiter == w) {
+		if mc.Keep(344) && (cycle[0].Waiter == w) {
 			return []Cycle{cycle}
 		}
-		if mc.Keep(344) {
+		if mc.Keep(345) {
 			found = append(found, cycle)
 		}
-		if mc.Keep(345) {
+		if mc.Keep(346) {
 			k.skipped = append(k.skipped, cycle[0].Waiter.Index)
 		}
 	}
-	for cycle := k.find(mc.Mark(379, hashCycles(found), hashWalkPtr(k)), true); cycle != nil && k.dissolve(mc.Mark(380, hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); cycle = k.find(mc.Mark(381, hashCycles(found), hashWalkPtr(k)), true) {
+	for cycle := k.find(mc.Mark(380, hashCycles(found), hashWalkPtr(k)), true); cycle != nil && k.dissolve(mc.Mark(381, hashCycles(found), hashWalkPtr(k), hashCycle(cycle)), cycle); cycle = k.find(mc.Mark(382, hashCycles(found), hashWalkPtr(k)), true) {
 	}
 	return found
 }
 
 func HolderWaits(_ mc.Site, l *asm.Owned, kind Kind) bool {
-	mc.Enter(381)
+	mc.Enter(382)
 	defer mc.Leave()
-	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(382, hashOwnedPtr(l), uint64(kind)))
+	return !Step{Kind: kind, Lock: l}.alone(mc.Mark(383, hashOwnedPtr(l), uint64(kind)))
 }
 
 func (s Step) alone(_ mc.Site) bool {
-	mc.Enter(382)
+	mc.Enter(383)
 	defer mc.Leave()
-	_, holds, ok := s.owner(mc.Mark(383, hashStep(s)))
-	if mc.Keep(346) && (ok && holds) {
+	_, holds, ok := s.owner(mc.Mark(384, hashStep(s)))
+	if mc.Keep(347) && (ok && holds) {
 		return false
 	}
-	return s.Kind != ForWriting && !ok || HandedOver(mc.Mark(384, hashStep(s), hashBool(ok)), s.Lock, s.Kind) || !ReadersIsBlocked(385, name(s.Lock), 0)
+	return s.Kind != ForWriting && !ok || HandedOver(mc.Mark(385, hashStep(s), hashBool(ok)), s.Lock, s.Kind) || !ReadersIsBlocked(386, name(s.Lock), 0)
 }
 
 func (k *walk) dissolve(_ mc.Site, cycle Cycle) bool {
-	mc.Enter(385)
+	mc.Enter(386)
 	defer mc.Leave()
-	if i := changed(mc.Mark(386, hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(348) && (i >= 0) {
-		if mc.Keep(347) {
+	if i := changed(mc.Mark(387, hashWalkPtr(k), hashCycle(cycle)), cycle); mc.Keep(349) && (i >= 0) {
+		if mc.Keep(348) {
 			k.skipped = append(k.skipped, cycle[i].Waiter.Index)
 		}
 		return cycle[i].Waiter != k.start.Waiter
 	}
 	tried := len(k.skipped)
 	for i, s := range cycle {
-		if next := cycle[(i+1)%len(cycle)]; mc.Keep(349) && (s.Kind != ForReading || s.Lock != next.Lock) {
+		if next := cycle[(i+1)%len(cycle)]; mc.Keep(350) && (s.Kind != ForReading || s.Lock != next.Lock) {
 			continue
 		}
-		if mc.Keep(350) && (GateOf(s.Lock).AdmitPast(mc.Mark(387, hashWalkPtr(k), hashCycle(cycle), uint64(tried), uint64(i), hashStep(s)), s.Waiter, s.Epoch)) {
+		if mc.Keep(351) && (GateOf(s.Lock).AdmitPast(mc.Mark(388, hashWalkPtr(k), hashCycle(cycle), uint64(tried), uint64(i), hashStep(s)), s.Waiter, s.Epoch)) {
 			return s.Waiter != k.start.Waiter
 		}
-		if mc.Keep(351) && (s.Waiter == k.start.Waiter) {
+		if mc.Keep(352) && (s.Waiter == k.start.Waiter) {
 			return false
 		}
-		if mc.Keep(352) {
+		if mc.Keep(353) {
 			k.skipped = append(k.skipped, s.Waiter.Index)
 		}
 	}
@@ -343,12 +346,12 @@ func (k *walk) dissolve(_ mc.Site, cycle Cycle) bool {
 }
 
 func victim(_ mc.Site, cycle Cycle) int {
-	mc.Enter(387)
+	mc.Enter(388)
 	defer mc.Leave()
 	last := 0
 	for i := range cycle {
-		if mc.Keep(354) && (later(mc.Mark(388, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
-			if mc.Keep(353) {
+		if mc.Keep(355) && (later(mc.Mark(389, hashCycle(cycle), uint64(last), uint64(i)), cycle[i].Waiter, cycle[last].Waiter)) {
+			if mc.Keep(354) {
 				last = i
 			}
 		}
@@ -357,23 +360,23 @@ func victim(_ mc.Site, cycle Cycle) int {
 }
 
 func later(_ mc.Site, a, b *Waiter) bool {
-	mc.Enter(388)
+	mc.Enter(389)
 	defer mc.Leave()
-	sa, sb := a.Since.Load(mc.Mark(389, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(390)
+	sa, sb := a.Since.Load(mc.Mark(390, hashWaiterPtr(a), hashWaiterPtr(b))), b.Since.Load(391)
 	return sa > sb || sa == sb && a.Index > b.Index
 }
 
 func Convict(_ mc.Site, w *Waiter, v *Verdict) {
-	mc.Enter(390)
+	mc.Enter(391)
 	defer mc.Leave()
 	for {
-		old := w.Verdict.Load(mc.Mark(391, hashWaiterPtr(w), hashVerdictPtr(v)))
-		if mc.Keep(355) && (old != nil && old.Epoch == v.Epoch) {
+		old := w.Verdict.Load(mc.Mark(392, hashWaiterPtr(w), hashVerdictPtr(v)))
+		if mc.Keep(356) && (old != nil && old.Epoch == v.Epoch) {
 			return
 		}
-		if mc.Keep(357) && (w.Verdict.CompareAndSwap(mc.Mark(392, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
-			if mc.Keep(356) {
-				w.Signal(mc.Mark(393, hashWaiterPtr(w)))
+		if mc.Keep(358) && (w.Verdict.CompareAndSwap(mc.Mark(393, hashWaiterPtr(w), hashVerdictPtr(v), hashVerdictPtr(old)), old, v)) {
+			if mc.Keep(357) {
+				w.Signal(mc.Mark(394, hashWaiterPtr(w)))
 			}
 			return
 		}
@@ -381,9 +384,9 @@ func Convict(_ mc.Site, w *Waiter, v *Verdict) {
 }
 
 func Convicted(_ mc.Site, w *Waiter) *Verdict {
-	mc.Enter(393)
+	mc.Enter(394)
 	defer mc.Leave()
-	if v := w.Verdict.Load(mc.Mark(394, hashWaiterPtr(w))); mc.Keep(358) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
+	if v := w.Verdict.Load(mc.Mark(395, hashWaiterPtr(w))); mc.Keep(359) && (v != nil && v.Epoch == *mc.Read(&w.Epoch)) {
 		return v
 	}
 	return nil

@@ -10,11 +10,11 @@ import (
 )
 
 func lockFused(_ mc.Site, l *Mutex) {
-	mc.Enter(861)
+	mc.Enter(862)
 	defer mc.Leave()
-	if mc.Keep(793) && (!asm.LockFast(mc.Mark(862, hashMutexPtr(l)), &l.word)) {
-		if mc.Keep(792) {
-			lockContended(mc.Mark(863, hashMutexPtr(l)), l)
+	if mc.Keep(794) && (!asm.LockFast(mc.Mark(863, hashMutexPtr(l)), &l.word)) {
+		if mc.Keep(793) {
+			lockContended(mc.Mark(864, hashMutexPtr(l)), l)
 		}
 	}
 }

@@ -16,32 +16,32 @@ type Mutex struct {
 }
 
 func (l *Mutex) Lock(_ mc.Site) {
-	mc.Enter(809)
+	mc.Enter(810)
 	defer mc.Leave()
-	if mc.Keep(743) {
-		lockFused(mc.Mark(810, hashMutexPtr(l)), l)
+	if mc.Keep(744) {
+		lockFused(mc.Mark(811, hashMutexPtr(l)), l)
 	}
 }
 
 func lockContended(_ mc.Site, l *Mutex) {
-	mc.Enter(810)
+	mc.Enter(811)
 	defer mc.Leave()
-	if mc.Keep(744) {
-		l.lockSlow(mc.Mark(811, hashMutexPtr(l)))
+	if mc.Keep(745) {
+		l.lockSlow(mc.Mark(812, hashMutexPtr(l)))
 	}
 }
 
 func (l *Mutex) TryLock(_ mc.Site) bool {
-	mc.Enter(811)
+	mc.Enter(812)
 	defer mc.Leave()
-	return asm.LockFast(mc.Mark(812, hashMutexPtr(l)), &l.word)
+	return asm.LockFast(mc.Mark(813, hashMutexPtr(l)), &l.word)
 }
 
 func (l *Mutex) Unlock(_ mc.Site) {
-	mc.Enter(812)
+	mc.Enter(813)
 	defer mc.Leave()
-	if mc.Keep(745) {
-		asm.UnlockRelease(mc.Mark(813, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(746) {
+		asm.UnlockRelease(mc.Mark(814, hashMutexPtr(l)), &l.word.Val)
 	}
 }
 

@@ -52,50 +52,50 @@ func nodeAt(index uint32) *node {
 func (n *node) tail() uint32 { return n.index << asm.TailShift }
 
 func newNode(_ mc.Site) *node {
-	mc.Enter(846)
+	mc.Enter(847)
 	defer mc.Leave()
 	for {
-		if n := arena.free.pop(mc.Mark(847)); mc.Keep(779) && (n != nil) {
+		if n := arena.free.pop(mc.Mark(848)); mc.Keep(780) && (n != nil) {
 			return n
 		}
-		if mc.Keep(780) && (!makeChunk(mc.Mark(848))) {
+		if mc.Keep(781) && (!makeChunk(mc.Mark(849))) {
 			return nil
 		}
 	}
 }
 
 func (n *node) free(_ mc.Site) {
-	mc.Enter(848)
+	mc.Enter(849)
 	defer mc.Leave()
-	if mc.Keep(781) {
-		arena.free.push(mc.Mark(849, hashNodePtr(n)), n)
+	if mc.Keep(782) {
+		arena.free.push(mc.Mark(850, hashNodePtr(n)), n)
 	}
 }
 
 func makeChunk(_ mc.Site) bool {
-	mc.Enter(849)
+	mc.Enter(850)
 	defer mc.Leave()
-	if mc.Keep(782) {
-		arena.mu.Lock(mc.Mark(850))
+	if mc.Keep(783) {
+		arena.mu.Lock(mc.Mark(851))
 	}
-	defer arena.mu.Unlock(mc.Mark(851))
-	if mc.Keep(783) && (arena.free.any(mc.Mark(852))) {
+	defer arena.mu.Unlock(mc.Mark(852))
+	if mc.Keep(784) && (arena.free.any(mc.Mark(853))) {
 		return true
 	}
-	if mc.Keep(784) && (*mc.Read(&arena.made) == maxChunks) {
+	if mc.Keep(785) && (*mc.Read(&arena.made) == maxChunks) {
 		return false
 	}
 	c := new(chunk)
-	if mc.Keep(785) {
-		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(853, hashChunkPtr(c)), c)
+	if mc.Keep(786) {
+		arena.chunks[*mc.Read(&arena.made)].Store(mc.Mark(854, hashChunkPtr(c)), c)
 	}
 	for i := range c {
-		if mc.Keep(786) {
+		if mc.Keep(787) {
 			c[i].index = *mc.Read(&arena.made)*chunkSize + uint32(i) + 1
 		}
 		c[i].Init()
-		if mc.Keep(787) {
-			c[i].free(mc.Mark(854, hashChunkPtr(c), uint64(i)))
+		if mc.Keep(788) {
+			c[i].free(mc.Mark(855, hashChunkPtr(c), uint64(i)))
 		}
 	}
 	*mc.Read(&arena.made)++
@@ -107,36 +107,36 @@ type freeList struct {
 }
 
 func (l *freeList) any(_ mc.Site) bool {
-	mc.Enter(854)
+	mc.Enter(855)
 	defer mc.Leave()
-	return uint32(l.top.Load(mc.Mark(855, hashFreeListPtr(l)))) != 0
+	return uint32(l.top.Load(mc.Mark(856, hashFreeListPtr(l)))) != 0
 }
 
 func (l *freeList) push(_ mc.Site, n *node) {
-	mc.Enter(855)
+	mc.Enter(856)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(856, hashFreeListPtr(l), hashNodePtr(n)))
-		if mc.Keep(788) {
-			asm.StoreRelaxed32(mc.Mark(857, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
+		top := l.top.Load(mc.Mark(857, hashFreeListPtr(l), hashNodePtr(n)))
+		if mc.Keep(789) {
+			asm.StoreRelaxed32(mc.Mark(858, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), &n.nextFree, uint32(top))
 		}
-		if mc.Keep(789) && (l.top.CompareAndSwap(mc.Mark(858, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
+		if mc.Keep(790) && (l.top.CompareAndSwap(mc.Mark(859, hashFreeListPtr(l), hashNodePtr(n), uint64(top)), top, (top>>32+1)<<32|uint64(n.index))) {
 			return
 		}
 	}
 }
 
 func (l *freeList) pop(_ mc.Site) *node {
-	mc.Enter(858)
+	mc.Enter(859)
 	defer mc.Leave()
 	for {
-		top := l.top.Load(mc.Mark(859, hashFreeListPtr(l)))
-		if mc.Keep(790) && (uint32(top) == 0) {
+		top := l.top.Load(mc.Mark(860, hashFreeListPtr(l)))
+		if mc.Keep(791) && (uint32(top) == 0) {
 			return nil
 		}
 		n := nodeAt(uint32(top))
-		next := asm.LoadRelaxed32(mc.Mark(860, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
-		if mc.Keep(791) && (l.top.CompareAndSwap(mc.Mark(861, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
+		next := asm.LoadRelaxed32(mc.Mark(861, hashFreeListPtr(l), uint64(top), hashNodePtr(n)), &n.nextFree)
+		if mc.Keep(792) && (l.top.CompareAndSwap(mc.Mark(862, hashFreeListPtr(l), uint64(top), hashNodePtr(n), uint64(next)), top, top>>32<<32|uint64(next))) {
 			return n
 		}
 	}

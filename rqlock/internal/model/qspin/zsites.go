@@ -14,7 +14,7 @@ var Sources = map[string]string{
 }
 
 // The numbers of the first of Sites and the first of Drops.
-const FirstSite, FirstDrop = 810, 743
+const FirstSite, FirstDrop = 811, 744
 
 // Sites are the calls that the explorer takes part in, by number.
 var Sites = []mc.SiteInfo{

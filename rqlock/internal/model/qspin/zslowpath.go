@@ -15,40 +15,40 @@ import (
 const unavailable = asm.LockedMask | asm.PendingMask
 
 func (l *Mutex) lockSlow(_ mc.Site) {
-	mc.Enter(813)
+	mc.Enter(814)
 	defer mc.Leave()
-	if mc.Keep(746) && (l.spin(mc.Mark(814, hashMutexPtr(l)))) {
+	if mc.Keep(747) && (l.spin(mc.Mark(815, hashMutexPtr(l)))) {
 		return
 	}
 	since := now()
 	wait.Refresh(int64(since))
-	n := newNode(mc.Mark(815, hashMutexPtr(l), uint64(since)))
-	if mc.Keep(748) && (n == nil) {
-		if mc.Keep(747) {
+	n := newNode(mc.Mark(816, hashMutexPtr(l), uint64(since)))
+	if mc.Keep(749) && (n == nil) {
+		if mc.Keep(748) {
 
-			l.awaitLock(mc.Mark(816, hashMutexPtr(l), uint64(since)), since)
+			l.awaitLock(mc.Mark(817, hashMutexPtr(l), uint64(since)), since)
 		}
 		return
 	}
-	if mc.Keep(750) && (!l.enqueue(mc.Mark(817, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
-		if mc.Keep(749) {
-			n.awaitHead(mc.Mark(818, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
+	if mc.Keep(751) && (!l.enqueue(mc.Mark(818, hashMutexPtr(l), uint64(since), hashNodePtr(n)), n)) {
+		if mc.Keep(750) {
+			n.awaitHead(mc.Mark(819, hashMutexPtr(l), uint64(since), hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(751) {
-		l.awaitLock(mc.Mark(819, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
-	}
 	if mc.Keep(752) {
-		l.handOff(mc.Mark(820, hashMutexPtr(l), hashNodePtr(n)), n)
+		l.awaitLock(mc.Mark(820, hashMutexPtr(l), uint64(since), hashNodePtr(n)), since)
+	}
+	if mc.Keep(753) {
+		l.handOff(mc.Mark(821, hashMutexPtr(l), hashNodePtr(n)), n)
 	}
 }
 
 func (l *Mutex) spin(_ mc.Site) bool {
-	mc.Enter(820)
+	mc.Enter(821)
 	defer mc.Leave()
 	for i := range wait.Tries() {
 		wait.Relax(wait.Pauses(i))
-		if mc.Keep(753) && (asm.LoadRelaxed32(mc.Mark(821, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(822)) {
+		if mc.Keep(754) && (asm.LoadRelaxed32(mc.Mark(822, hashMutexPtr(l), uint64(i)), &l.word.Val)&unavailable == 0 && l.TryLock(823)) {
 			return true
 		}
 	}
@@ -56,24 +56,24 @@ func (l *Mutex) spin(_ mc.Site) bool {
 }
 
 func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
-	mc.Enter(822)
+	mc.Enter(823)
 	defer mc.Leave()
-	if mc.Keep(754) {
-		asm.StoreRelaxed32(mc.Mark(823, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
-	}
 	if mc.Keep(755) {
-		asm.StoreRelaxed32(mc.Mark(824, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
+		asm.StoreRelaxed32(mc.Mark(824, hashMutexPtr(l), hashNodePtr(n)), &n.state, stateWaiting)
+	}
+	if mc.Keep(756) {
+		asm.StoreRelaxed32(mc.Mark(825, hashMutexPtr(l), hashNodePtr(n)), &n.next, 0)
 	}
 
-	old := asm.XchgTailAcqRel(mc.Mark(825, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
-	if mc.Keep(756) && (old == 0) {
+	old := asm.XchgTailAcqRel(mc.Mark(826, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail()) & asm.TailMask >> asm.TailShift
+	if mc.Keep(757) && (old == 0) {
 		return true
 	}
 	prev := nodeAt(old)
-	if mc.Keep(758) && (asm.Xchg32AcqRel(mc.Mark(826, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
-		if mc.Keep(757) {
+	if mc.Keep(759) && (asm.Xchg32AcqRel(mc.Mark(827, hashNodePtr(n), hashNodePtr(prev)), &prev.next, n.index) == linkClosed) {
+		if mc.Keep(758) {
 
-			prev.free(mc.Mark(827, hashNodePtr(prev)))
+			prev.free(mc.Mark(828, hashNodePtr(prev)))
 		}
 		return true
 	}
@@ -81,98 +81,98 @@ func (l *Mutex) enqueue(_ mc.Site, n *node) bool {
 }
 
 func (n *node) awaitHead(_ mc.Site) {
-	mc.Enter(827)
+	mc.Enter(828)
 	defer mc.Leave()
-	state := asm.CondLoadAcquire32(mc.Mark(828, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
-	if mc.Keep(760) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(829, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
-		if mc.Keep(759) {
-			n.Wait(mc.Mark(830, hashNodePtr(n)))
+	state := asm.CondLoadAcquire32(mc.Mark(829, hashNodePtr(n)), &n.state, ^uint32(0), stateHead, wait.Queued)
+	if mc.Keep(761) && (state != stateHead && asm.TryCmpxchgRelaxed32(mc.Mark(830, hashNodePtr(n), uint64(state)), &n.state, stateWaiting, stateParked)) {
+		if mc.Keep(760) {
+			n.Wait(mc.Mark(831, hashNodePtr(n)))
 		}
 	}
-	if mc.Keep(761) {
-		asm.LoadAcquire32(mc.Mark(831, hashNodePtr(n)), &n.state)
+	if mc.Keep(762) {
+		asm.LoadAcquire32(mc.Mark(832, hashNodePtr(n)), &n.state)
 	}
 }
 
 func (l *Mutex) awaitLock(_ mc.Site, since time.Duration) {
-	mc.Enter(831)
+	mc.Enter(832)
 	defer mc.Leave()
 	b := wait.Backoff{}
 	closed := false
 	for {
 		mc.Forget()
 		wait.Relax(b.Pauses())
-		if mc.Keep(762) && (asm.LoadRelaxed32(mc.Mark(832, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(833, closed)) {
+		if mc.Keep(763) && (asm.LoadRelaxed32(mc.Mark(833, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)), &l.word.Val)&asm.LockedMask == 0 && l.acquire(834, closed)) {
 			return
 		}
-		if mc.Keep(766) && (!closed && now()-since >= wait.Barging) {
-			if mc.Keep(763) {
+		if mc.Keep(767) && (!closed && now()-since >= wait.Barging) {
+			if mc.Keep(764) {
 
-				closed = asm.FetchSetPendingAcquire(mc.Mark(834, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
+				closed = asm.FetchSetPendingAcquire(mc.Mark(835, hashMutexPtr(l), uint64(since), hashBackoff(b)), &l.word.Val)&asm.PendingMask == 0
 			}
-			if mc.Keep(765) && (closed) {
-				if mc.Keep(764) {
+			if mc.Keep(766) && (closed) {
+				if mc.Keep(765) {
 
 					b = wait.Backoff{}
 				}
 			}
 		}
 		if d := b.Next(); d != 0 {
-			if mc.Keep(767) {
-				time.Sleep(mc.Mark(835, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
+			if mc.Keep(768) {
+				time.Sleep(mc.Mark(836, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed), uint64(d)), d)
 			}
 		} else {
-			if mc.Keep(768) {
-				runtime.Gosched(mc.Mark(836, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
+			if mc.Keep(769) {
+				runtime.Gosched(mc.Mark(837, hashMutexPtr(l), uint64(since), hashBackoff(b), hashBool(closed)))
 			}
 		}
 	}
 }
 
 func (l *Mutex) acquire(_ mc.Site, closed bool) bool {
-	mc.Enter(836)
+	mc.Enter(837)
 	defer mc.Leave()
-	if mc.Keep(769) && (!closed) {
-		return l.TryLock(mc.Mark(837, hashMutexPtr(l)))
+	if mc.Keep(770) && (!closed) {
+		return l.TryLock(mc.Mark(838, hashMutexPtr(l)))
 	}
 
-	if mc.Keep(770) && (asm.XchgLockedAcquire(mc.Mark(838, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
+	if mc.Keep(771) && (asm.XchgLockedAcquire(mc.Mark(839, hashMutexPtr(l)), &l.word.Val, asm.LockedVal) != 0) {
 		return false
 	}
-	if mc.Keep(771) {
-		asm.ClearPendingRelaxed(mc.Mark(839, hashMutexPtr(l)), &l.word.Val)
+	if mc.Keep(772) {
+		asm.ClearPendingRelaxed(mc.Mark(840, hashMutexPtr(l)), &l.word.Val)
 	}
 	return true
 }
 
 func (l *Mutex) handOff(_ mc.Site, n *node) {
-	mc.Enter(839)
+	mc.Enter(840)
 	defer mc.Leave()
 
-	if mc.Keep(773) && (asm.TryCmpxchgTailRelaxed(mc.Mark(840, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
-		if mc.Keep(772) {
-			n.free(mc.Mark(841, hashNodePtr(n)))
+	if mc.Keep(774) && (asm.TryCmpxchgTailRelaxed(mc.Mark(841, hashMutexPtr(l), hashNodePtr(n)), &l.word.Val, n.tail(), 0)) {
+		if mc.Keep(773) {
+			n.free(mc.Mark(842, hashNodePtr(n)))
 		}
 		return
 	}
-	next := asm.Xchg32AcqRel(mc.Mark(842, hashNodePtr(n)), &n.next, linkClosed)
-	if mc.Keep(774) && (next == 0) {
+	next := asm.Xchg32AcqRel(mc.Mark(843, hashNodePtr(n)), &n.next, linkClosed)
+	if mc.Keep(775) && (next == 0) {
 		return
 	}
-	if mc.Keep(775) {
-		n.free(mc.Mark(843, hashNodePtr(n), uint64(next)))
-	}
 	if mc.Keep(776) {
-		nodeAt(next).promote(mc.Mark(844, uint64(next)))
+		n.free(mc.Mark(844, hashNodePtr(n), uint64(next)))
+	}
+	if mc.Keep(777) {
+		nodeAt(next).promote(mc.Mark(845, uint64(next)))
 	}
 }
 
 func (n *node) promote(_ mc.Site) {
-	mc.Enter(844)
+	mc.Enter(845)
 	defer mc.Leave()
-	if mc.Keep(778) && (asm.Xchg32AcqRel(mc.Mark(845, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
-		if mc.Keep(777) {
-			n.Signal(mc.Mark(846, hashNodePtr(n)))
+	if mc.Keep(779) && (asm.Xchg32AcqRel(mc.Mark(846, hashNodePtr(n)), &n.state, stateHead) == stateParked) {
+		if mc.Keep(778) {
+			n.Signal(mc.Mark(847, hashNodePtr(n)))
 		}
 	}
 }
