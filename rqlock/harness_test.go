@@ -99,8 +99,8 @@ func setProcs(t testing.TB, n int) {
 // may wait when it is called or when the test ends.
 func setRecords(t testing.TB, n int) { t.Cleanup(waiter.Withhold(n)) }
 
-// setOnViolation has f called on violations for the rest of the test. What other tests were told of
-// within the last second uses up nothing of it.
+// setOnViolation has f called on violations for the rest of the test. What other
+// tests were told of within the last second uses up nothing of it.
 func setOnViolation(t testing.TB, f func(error)) {
 	forget := func() {
 		reports.mu.Lock()
